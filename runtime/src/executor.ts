@@ -1,0 +1,54 @@
+import type { DeviceTensor, DType, HostTensor } from './tensor.ts';
+
+/** Where a program runs. `wasm` exists in browsers only, `cpu` and `cuda` in Node only. */
+export type Device = 'cpu' | 'cuda' | 'webgpu' | 'wasm';
+
+/** What a caller may ask for; `auto` picks the best device that works here. */
+export type DeviceRequest = Device | 'auto';
+
+export interface LoadOptions {
+  /** Outputs that stay on the device between runs (training state). Ignored where the device is the host. */
+  readonly keepOnDevice?: readonly string[];
+  /** Threads of the CPU or WASM pool; the device's own default when absent. */
+  readonly threads?: number;
+}
+
+export interface ProgramPort {
+  readonly name: string;
+  readonly dtype: DType;
+}
+
+/** A program that an executor has compiled and holds ready to run. */
+export interface LoadedProgram {
+  readonly inputs: readonly ProgramPort[];
+  readonly outputs: readonly ProgramPort[];
+  /**
+   * Runs the program once. All declared inputs must be present.
+   * Outputs named in `keepOnDevice` come back as device tensors on devices that have memory of their own.
+   * @throws with the program's name and the offending input when one is missing or mistyped.
+   */
+  run(inputs: Readonly<Record<string, HostTensor | DeviceTensor>>): Promise<ProgramOutputs>;
+  /** Frees the session. Calling it twice is harmless. */
+  release(): Promise<void>;
+}
+
+export type ProgramOutputs = Record<string, HostTensor | DeviceTensor>;
+
+/** Runs ONNX programs on one device. */
+export interface Executor {
+  readonly device: Device;
+  /**
+   * Compiles an ONNX program.
+   * @param name what errors call it, such as `vae/sample`
+   * @throws when the device cannot run the program, with the device and the reason.
+   */
+  load(name: string, onnx: Uint8Array, options?: LoadOptions): Promise<LoadedProgram>;
+}
+
+/** One device that was considered, and why it was passed over if it was. */
+export interface DeviceReport {
+  readonly device: Device;
+  readonly available: boolean;
+  /** Empty when available; else one clear line. */
+  readonly reason: string;
+}
