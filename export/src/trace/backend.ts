@@ -1,0 +1,185 @@
+import { type KernelName, kernelInputNames } from '../kernels/names.ts';
+import { shapeRules, type TensorMeta } from '../kernels/shape-rules.ts';
+import { tf } from '../tf.ts';
+import { composites } from './composites.ts';
+import { at, TraceError, userLocation } from './errors.ts';
+import { Recorder, toConstantData, tracedDType } from './recorder.ts';
+
+const backendName = 'generatrix-trace';
+
+/** Ops that draw random numbers; a traced one would freeze its first draw into the program. */
+const randomOps = new Set([
+  'dropout',
+  'multinomial',
+  'rand',
+  'randomGamma',
+  'randomNormal',
+  'randomStandardNormal',
+  'randomUniform',
+  'randomUniformInt',
+  'truncatedNormal',
+]);
+
+let current: Recorder | null = null;
+
+/** The recorder of the trace that is running, or null outside one. */
+export function currentRecorder(): Recorder | null {
+  return current;
+}
+
+/** Runs `body` with a recorder of its own, as the innermost trace. */
+export function withRecorder<T>(recorder: Recorder, body: () => T): T {
+  const outer = current;
+  current = recorder;
+  try {
+    return body();
+  } finally {
+    current = outer;
+  }
+}
+
+function recorder(): Recorder {
+  if (current === null) throw new TraceError('a symbolic tensor was used after its trace had ended');
+  return current;
+}
+
+/** A tfjs backend without arithmetic: its kernels append nodes to the current recorder. */
+class TraceBackend extends tf.KernelBackend {
+  override write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): object {
+    refuseRandom();
+    const dataId = {};
+    const meta = { dtype: tracedDType(dtype), shape };
+    if (values === undefined || values === null) {
+      throw new TraceError(`an uninitialised tensor of shape [${shape}]${at(userLocation())}`);
+    }
+    recorder().bind(dataId, recorder().constant(meta, toConstantData(values, meta.dtype)));
+    return dataId;
+  }
+
+  override readSync(dataId: object): tf.BackendValues {
+    const producer = recorder().producer(dataId);
+    if (producer?.op === 'constant') return producer.data;
+    const what = producer?.op === 'kernel' ? `the result of ${producer.kernel}` : 'an input';
+    throw new TraceError(
+      `the function reads ${what} while it is traced${at(userLocation())}: what it does may not depend on ` +
+        'values; use tensor ops (tf.where, masks, scan) instead of dataSync(), data() or array()',
+    );
+  }
+
+  override read(dataId: object): Promise<tf.BackendValues> {
+    return Promise.resolve(this.readSync(dataId));
+  }
+
+  override disposeData(): boolean {
+    return true;
+  }
+
+  override incRef(): void {}
+  override refCount(): number {
+    return 1;
+  }
+
+  override numDataIds(): number {
+    return 0;
+  }
+
+  override timerAvailable(): boolean {
+    return false;
+  }
+
+  override memory() {
+    return { unreliable: true };
+  }
+
+  override floatPrecision(): 16 | 32 {
+    return 32;
+  }
+
+  override epsilon(): number {
+    return 1e-7;
+  }
+
+  override dispose(): void {}
+}
+
+function refuseRandom(): void {
+  const { scopeStack } = tf.engine().state;
+  const op = scopeStack.map(({ name }) => name.replace(/__op$/, '')).find((name) => randomOps.has(name));
+  if (op === undefined) return;
+  throw new TraceError(
+    `tf.${op}${at(userLocation())} draws random numbers inside a traced function: they would be frozen into ` +
+      'the program; take the noise as an input instead',
+  );
+}
+
+function orderedInputs(kernel: KernelName, inputs: tf.NamedTensorInfoMap): tf.TensorInfo[] {
+  const names: readonly string[] | 'variadic' = kernelInputNames[kernel];
+  const given = inputs as Record<string, tf.TensorInfo>;
+  if (names === 'variadic') return Object.values(given);
+  return names.map((name) => given[name] ?? absentInput(kernel, name, given));
+}
+
+/** Batch normalisation's offset and scale may be left out, which means 0 and 1. */
+function absentInput(kernel: string, name: string, given: Record<string, tf.TensorInfo>): tf.TensorInfo {
+  if (kernel !== 'FusedBatchNorm' || (name !== 'offset' && name !== 'scale')) {
+    throw new TraceError(`kernel ${kernel}${at(userLocation())} was called without its input '${name}'`);
+  }
+  const { shape } = given.mean!;
+  const data = new Float32Array(tf.util.sizeFromShape(shape)).fill(name === 'scale' ? 1 : 0);
+  return recorder().tensorInfo(recorder().constant({ dtype: 'float32', shape }, data));
+}
+
+function recordKernel(kernel: KernelName): tf.KernelFunc {
+  const rule = shapeRules[kernel] as (inputs: TensorMeta[], attrs: object) => TensorMeta[];
+  return ({ inputs, attrs }) => {
+    const tensors = orderedInputs(kernel, inputs);
+    const metas = tensors.map(({ dtype, shape }) => ({ dtype: tracedDType(dtype), shape }));
+    const outputs = recorder().kernel(kernel, tensors, { ...attrs }, rule(metas, attrs as object));
+    return kernel === 'SplitV' || kernel === 'Unpack' || kernel === 'TopK' ? outputs : outputs[0]!;
+  };
+}
+
+function refuseKernel(kernelName: string): tf.KernelFunc {
+  return () => {
+    const random = kernelName === 'Multinomial' ? '; it draws random numbers: take the noise as an input' : '';
+    throw new TraceError(
+      `the tfjs kernel ${kernelName}${at(userLocation())} cannot be traced: no rule for it${random}`,
+    );
+  };
+}
+
+function registerBackend(): void {
+  if (tf.findBackendFactory(backendName) != null) return;
+  tf.registerBackend(backendName, () => new TraceBackend(), 0);
+  const register = (kernelName: string, kernelFunc: tf.KernelFunc) =>
+    tf.registerKernel({ kernelName, backendName, kernelFunc });
+  for (const kernel of Object.keys(kernelInputNames) as KernelName[]) register(kernel, recordKernel(kernel));
+  for (const [kernel, kernelFunc] of Object.entries(composites)) register(kernel, kernelFunc);
+  for (const { kernelName } of tf.getKernelsForBackend('cpu')) {
+    if (tf.getKernel(kernelName, backendName) == null) register(kernelName, refuseKernel(kernelName));
+  }
+}
+
+/**
+ * Runs `body` with the tracing backend active and the previous one restored afterwards, whatever happens.
+ * Assigning to a variable inside would change the caller's model, so it is refused.
+ */
+export function onTraceBackend<T>(body: () => T): T {
+  registerBackend();
+  const previous = tf.engine().backendName;
+  const assign = tf.Variable.prototype.assign;
+  tf.Variable.prototype.assign = function refuse() {
+    throw new TraceError(
+      `variable ${this.name} is assigned${at(userLocation())} inside a traced function: return the new value instead`,
+    );
+  };
+  // tfjs declares setBackend async, but a backend with a synchronous factory is active when the call returns.
+  void tf.setBackend(backendName);
+  try {
+    return body();
+  } finally {
+    tf.Variable.prototype.assign = assign;
+    if (previous != null) void tf.setBackend(previous);
+    else void tf.setBackend('cpu');
+  }
+}

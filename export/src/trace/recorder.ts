@@ -1,0 +1,145 @@
+import type { DType } from '@generatrix/runtime/core';
+import type { AnyKernelNode, ConstantData, Graph, Node, Port, Value } from '../graph/ir.ts';
+import type { TensorMeta } from '../kernels/shape-rules.ts';
+import { tf } from '../tf.ts';
+import { TraceError, userLocation } from './errors.ts';
+
+/** Anything tfjs passes as a tensor: what identifies it is its data id. */
+export type TensorLike = Pick<tf.TensorInfo, 'dataId' | 'dtype' | 'shape'>;
+
+/** Records the nodes of one graph; a scan's body has a recorder of its own whose parent it captures from. */
+export class Recorder {
+  readonly nodes: Node[] = [];
+  readonly inputs: Port[] = [];
+  /** Values of the parent that the body uses, with the body's stand-in for each. */
+  readonly captures: { outer: Value; inner: Value }[] = [];
+  readonly parent: Recorder | null;
+  readonly #values = new WeakMap<object, Value>();
+  readonly #producers = new Map<Value, Node>();
+  #nextId = 0;
+
+  constructor(parent: Recorder | null = null) {
+    this.parent = parent;
+  }
+
+  newValue(meta: TensorMeta): Value {
+    return { id: this.#nextId++, dtype: meta.dtype, shape: [...meta.shape] };
+  }
+
+  /** Declares a graph input and returns the symbolic tensor that stands for it. */
+  input(name: string, meta: TensorMeta): tf.Tensor {
+    const value = this.newValue(meta);
+    this.inputs.push({ name, value });
+    return this.tensor(value);
+  }
+
+  /** A tfjs tensor whose data is this value; reading it is an error. */
+  tensor(value: Value): tf.Tensor {
+    return tf.engine().makeTensorFromTensorInfo(this.tensorInfo(value));
+  }
+
+  tensorInfo(value: Value): tf.TensorInfo {
+    const dataId = {};
+    this.#values.set(dataId, value);
+    return { dataId, dtype: value.dtype, shape: value.shape as number[] };
+  }
+
+  kernel(
+    kernel: AnyKernelNode['kernel'],
+    inputs: TensorLike[],
+    attrs: object,
+    outputs: TensorMeta[],
+  ): tf.TensorInfo[] {
+    const node = {
+      op: 'kernel',
+      kernel,
+      attrs,
+      inputs: inputs.map((input) => this.resolve(input)),
+      outputs: outputs.map((meta) => this.newValue(meta)),
+      where: userLocation(),
+    } as AnyKernelNode;
+    this.push(node);
+    return node.outputs.map((value) => this.tensorInfo(value));
+  }
+
+  constant(meta: TensorMeta, data: ConstantData): Value {
+    const output = this.newValue(meta);
+    this.push({ op: 'constant', inputs: [], outputs: [output], data, where: userLocation() });
+    return output;
+  }
+
+  push(node: Node): void {
+    this.nodes.push(node);
+    for (const output of node.outputs) this.#producers.set(output, node);
+  }
+
+  /** Binds a data id that tfjs allocated to a recorded value. */
+  bind(dataId: object, value: Value): void {
+    this.#values.set(dataId, value);
+  }
+
+  /**
+   * The value of a tensor: one of this graph's, a capture from a surrounding graph, or, for a tensor that lives
+   * on another backend (a weight), a constant read from there without moving it.
+   */
+  resolve(tensor: TensorLike): Value {
+    const known = this.#values.get(tensor.dataId);
+    if (known !== undefined) return known;
+    const value = this.parent?.knows(tensor.dataId)
+      ? this.#capture(this.parent.resolve(tensor))
+      : this.#foreignConstant(tensor);
+    this.#values.set(tensor.dataId, value);
+    return value;
+  }
+
+  knows(dataId: object): boolean {
+    return this.#values.has(dataId) || (this.parent?.knows(dataId) ?? false);
+  }
+
+  /** The node that produced a tensor of this graph, if it is one. */
+  producer(dataId: object): Node | undefined {
+    const value = this.#values.get(dataId);
+    if (value === undefined) return this.parent?.producer(dataId);
+    return this.#producers.get(value);
+  }
+
+  finish(outputs: Port[]): Graph {
+    const captured = this.captures.map(({ inner }, i) => ({ name: `capture${i}`, value: inner }));
+    return { inputs: [...this.inputs, ...captured], outputs, nodes: this.nodes };
+  }
+
+  #capture(outer: Value): Value {
+    const existing = this.captures.find((capture) => capture.outer === outer);
+    if (existing) return existing.inner;
+    const inner = this.newValue({ dtype: outer.dtype, shape: outer.shape as number[] });
+    this.captures.push({ outer, inner });
+    return inner;
+  }
+
+  #foreignConstant(tensor: TensorLike): Value {
+    const record = tf.engine().state.tensorInfo.get(tensor.dataId);
+    if (record === undefined) {
+      throw new TraceError(`a tensor of shape [${tensor.shape}] used in the traced function was disposed before`);
+    }
+    const values = record.backend.readSync(tensor.dataId);
+    const meta = { dtype: tracedDType(tensor.dtype), shape: tensor.shape };
+    return this.constant(meta, toConstantData(values, meta.dtype));
+  }
+}
+
+/** @throws for element types that no program carries (string, complex64). */
+export function tracedDType(dtype: string): DType {
+  if (dtype === 'float32' || dtype === 'int32' || dtype === 'bool') return dtype;
+  throw new TraceError(`cannot trace a tensor of type ${dtype}: programs carry float32, int32 and bool`);
+}
+
+const converters = {
+  float32: (values: ArrayLike<number>) => Float32Array.from(values),
+  int32: (values: ArrayLike<number>) => Int32Array.from(values),
+  bool: (values: ArrayLike<number>) => Uint8Array.from(values, (value) => (value ? 1 : 0)),
+};
+
+/** A copy of a backend's values in the storage that constants use. */
+export function toConstantData(values: tf.BackendValues, dtype: DType): ConstantData {
+  return converters[dtype](values as ArrayLike<number>);
+}

@@ -1,0 +1,57 @@
+import type { DType } from '@generatrix/runtime/core';
+import type { Graph, Port } from '../graph/ir.ts';
+import { simplify } from '../passes/simplify.ts';
+import { tf } from '../tf.ts';
+import { onTraceBackend, withRecorder } from './backend.ts';
+import { TraceError } from './errors.ts';
+import { Recorder } from './recorder.ts';
+
+/** Named tensors: how traced functions take and return them. */
+export type NamedTensors = Record<string, tf.Tensor>;
+
+/** A pure function of tensors: the same inputs give the same outputs, and nothing else changes. */
+export type TensorFunction = (inputs: NamedTensors) => NamedTensors;
+
+/** Type and concrete shape of a traced function's input. */
+export interface TraceInput {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+}
+
+/**
+ * Runs a pure tfjs function once on symbolic tensors and records every kernel that tfjs would have run,
+ * gradients included. Tensors of the surroundings (weights) become constants and are left untouched.
+ * @returns the simplified graph, with inputs and outputs under the names given.
+ * @throws TraceError naming the op and the place when the function reads values, draws random numbers, assigns
+ *   variables, or uses a kernel that has no rule.
+ */
+export function trace(fn: TensorFunction, inputs: Record<string, TraceInput>): Graph {
+  return simplify(record(fn, inputs));
+}
+
+/** As `trace`, without simplification: one node per kernel call. */
+export function record(fn: TensorFunction, inputs: Record<string, TraceInput>): Graph {
+  const recorder = new Recorder();
+  return onTraceBackend(() =>
+    withRecorder(recorder, () => {
+      const ports: Port[] = [];
+      // The tidy disposes every symbolic tensor; what was recorded is in the recorder.
+      tf.tidy(() => {
+        const tensors = Object.fromEntries(
+          Object.entries(inputs).map(([name, input]) => [name, recorder.input(name, input)]),
+        );
+        const outputs: unknown = fn(tensors);
+        if (outputs instanceof Promise) {
+          throw new TraceError('the traced function is async: it must return its tensors at once');
+        }
+        for (const [name, output] of Object.entries(outputs as NamedTensors)) {
+          if (!(output instanceof tf.Tensor)) {
+            throw new TraceError(`output '${name}' of the traced function is not a tensor`);
+          }
+          ports.push({ name, value: recorder.resolve(output) });
+        }
+      });
+      return recorder.finish(ports);
+    }),
+  );
+}
