@@ -1,11 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
 /** Workspace packages resolve to their TypeScript sources, so tests never see a stale build. */
-const conditions = ['generatrix-source'];
+const conditions = ['generatrix-source', 'node'];
 
 export default defineConfig({
-  resolve: { conditions: [...conditions, 'node', 'import', 'module', 'default'] },
-  ssr: { resolve: { conditions: [...conditions, 'node', 'import', 'module', 'default'] } },
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
   test: {
     include: ['*/src/**/*.test.ts', 'test/**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**'],

@@ -42,7 +42,8 @@ function checkNode(node: Node, stage: string, fail: (message: string) => void): 
   if (node.op === 'scan') {
     checkGraph(node.body, stage);
     if (node.body.inputs.length !== node.inputs.length) fail('scan body takes other inputs than the scan');
-    if (node.body.outputs.length !== node.outputs.length) fail('scan body returns other outputs than the scan');
+    if (node.body.outputs.length !== node.outputs.length)
+      fail('scan body returns other outputs than the scan');
   }
 }
 

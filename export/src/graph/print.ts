@@ -13,7 +13,8 @@ function printLines(graph: Graph, outer: Map<Value, string>): string[] {
   const names = new Map(outer);
   for (const { name, value } of graph.inputs) names.set(value, name);
   let next = 0;
-  const typed = (value: Value) => `${names.get(value)}: ${value.dtype}[${value.shape.map(printDim).join(',')}]`;
+  const typed = (value: Value) =>
+    `${names.get(value)}: ${value.dtype}[${value.shape.map(printDim).join(',')}]`;
   const lines = [`graph(${graph.inputs.map(({ value }) => typed(value)).join(', ')}) {`];
   for (const node of graph.nodes) {
     for (const output of node.outputs) names.set(output, `%${next++}`);

@@ -73,7 +73,10 @@ function resized([images]: TensorMeta[], { size }: { size: [number, number] }): 
 }
 
 function sliced(x: TensorMeta, begin: number | number[], size: number | number[]): TensorMeta {
-  const [starts, sizes] = tf.slice_util.parseSliceParams(asTensorInfo(x), begin, size) as [number[], number[]];
+  const [starts, sizes] = tf.slice_util.parseSliceParams(asTensorInfo(x), begin, size) as [
+    number[],
+    number[],
+  ];
   tf.slice_util.assertParamsValid(asTensorInfo(x), starts, sizes);
   return { dtype: x.dtype, shape: sizes };
 }
@@ -238,9 +241,7 @@ export const shapeRules: { [K in KernelName]: ShapeRule<K> } = {
   Multiply: broadcast(),
   Neg: sameAs,
   NotEqual: broadcast('bool'),
-  OneHot: ([indices], { depth, dtype }) => [
-    { dtype: dtype ?? 'float32', shape: [...indices!.shape, depth] },
-  ],
+  OneHot: ([indices], { depth, dtype }) => [{ dtype: dtype ?? 'float32', shape: [...indices!.shape, depth] }],
   OnesLike: sameAs,
   Pack: (inputs, { axis }) => [
     { dtype: inputs[0]!.dtype, shape: inputs[0]!.shape.toSpliced(axis, 0, inputs.length) },

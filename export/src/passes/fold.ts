@@ -1,4 +1,11 @@
-import { type ConstantData, concreteShape, type Graph, isSymbolic, type Node, type Value } from '../graph/ir.ts';
+import {
+  type ConstantData,
+  concreteShape,
+  type Graph,
+  isSymbolic,
+  type Node,
+  type Value,
+} from '../graph/ir.ts';
 import { kernelInputNames } from '../kernels/names.ts';
 import { tf } from '../tf.ts';
 import { toConstantData } from '../trace/recorder.ts';
@@ -32,11 +39,13 @@ function evaluate(node: Node, constants: Map<Value, ConstantData>): Node {
     const names: readonly string[] | 'variadic' = kernelInputNames[node.kernel];
     const inputs =
       names === 'variadic' ? tensors : Object.fromEntries(names.map((name, i) => [name, tensors[i]!]));
-    const result = tf.engine().runKernel(
-      node.kernel,
-      inputs as tf.NamedTensorMap,
-      node.attrs as unknown as tf.NamedAttrMap,
-    ) as tf.Tensor;
+    const result = tf
+      .engine()
+      .runKernel(
+        node.kernel,
+        inputs as tf.NamedTensorMap,
+        node.attrs as unknown as tf.NamedAttrMap,
+      ) as tf.Tensor;
     return toConstantData(result.dataSync(), output.dtype);
   });
   return { op: 'constant', inputs: [], outputs: node.outputs, data, where: node.where };

@@ -1,14 +1,16 @@
 import { checkGraph } from '../graph/check.ts';
 import type { Graph } from '../graph/ir.ts';
-import { foldConstants } from './fold.ts';
-import { removeDeadNodes } from './dead.ts';
-import { removeNoOps } from './no-ops.ts';
 import { shareCommonNodes } from './common.ts';
+import { removeDeadNodes } from './dead.ts';
+import { foldConstants } from './fold.ts';
+import { removeIdentities } from './identities.ts';
+import { removeNoOps } from './no-ops.ts';
 import { deeply } from './rewrite.ts';
 
 const passes: Record<string, (graph: Graph) => Graph> = {
   'removal of no-ops': removeNoOps,
   'constant folding': foldConstants,
+  'removal of identities': removeIdentities,
   'sharing of common nodes': shareCommonNodes,
   'removal of dead nodes': removeDeadNodes,
 };

@@ -3,7 +3,7 @@ import { shapeRules, type TensorMeta } from '../kernels/shape-rules.ts';
 import { tf } from '../tf.ts';
 import { composites } from './composites.ts';
 import { at, TraceError, userLocation } from './errors.ts';
-import { Recorder, toConstantData, tracedDType } from './recorder.ts';
+import { type Recorder, toConstantData, tracedDType } from './recorder.ts';
 
 const backendName = 'generatrix-trace';
 
@@ -141,7 +141,8 @@ function recordKernel(kernel: KernelName): tf.KernelFunc {
 
 function refuseKernel(kernelName: string): tf.KernelFunc {
   return () => {
-    const random = kernelName === 'Multinomial' ? '; it draws random numbers: take the noise as an input' : '';
+    const random =
+      kernelName === 'Multinomial' ? '; it draws random numbers: take the noise as an input' : '';
     throw new TraceError(
       `the tfjs kernel ${kernelName}${at(userLocation())} cannot be traced: no rule for it${random}`,
     );

@@ -3,7 +3,7 @@ export class TraceError extends Error {
   override readonly name = 'TraceError';
 }
 
-const internalFrame = /node_modules|node:internal|\/export\/(src|dist)\/(trace|kernels|tf|program)/;
+const internalFrame = /node_modules|node:internal|\/export\/(src|dist)\/(?!.*\.test\.)/;
 
 /**
  * The file and line of the user's code that is running now: the innermost stack frame outside TensorFlow.js and

@@ -119,7 +119,9 @@ export class Recorder {
   #foreignConstant(tensor: TensorLike): Value {
     const record = tf.engine().state.tensorInfo.get(tensor.dataId);
     if (record === undefined) {
-      throw new TraceError(`a tensor of shape [${tensor.shape}] used in the traced function was disposed before`);
+      throw new TraceError(
+        `a tensor of shape [${tensor.shape}] used in the traced function was disposed before`,
+      );
     }
     const values = record.backend.readSync(tensor.dataId);
     const meta = { dtype: tracedDType(tensor.dtype), shape: tensor.shape };

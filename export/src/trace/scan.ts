@@ -42,7 +42,9 @@ function scanLength(sequences: NamedTensors): number {
   if (length === undefined) throw new TraceError('scan: expected at least one sequence of rank 1 or more');
   for (const [name, { shape }] of entries) {
     if (shape[0] !== length) {
-      throw new TraceError(`scan: sequence '${name}' has length ${shape[0]}, expected ${length} as the first`);
+      throw new TraceError(
+        `scan: sequence '${name}' has length ${shape[0]}, expected ${length} as the first`,
+      );
     }
   }
   return length;
@@ -68,7 +70,9 @@ function unrolled({ carries, sequences, body }: ScanOptions, length: number) {
     const step = body(current, slices);
     checkCarries(carries, step.carries);
     current = step.carries;
-    for (const [name, output] of Object.entries(step.outputs ?? {})) (stacks[name] ??= []).push(output);
+    for (const [name, output] of Object.entries(step.outputs ?? {})) {
+      stacks[name] = [...(stacks[name] ?? []), output];
+    }
   }
   const outputs = Object.fromEntries(Object.entries(stacks).map(([name, list]) => [name, tf.stack(list)]));
   return { carries: current, outputs };
@@ -79,7 +83,9 @@ function recorded({ carries, sequences, body }: ScanOptions, length: number, out
   const carryNames = Object.keys(carries);
   let outputNames: string[] = [];
   const graph = withRecorder(inner, () => {
-    const before = mapTensors(carries, (x, name) => inner.input(name, { dtype: x.dtype as 'float32', shape: x.shape }));
+    const before = mapTensors(carries, (x, name) =>
+      inner.input(name, { dtype: x.dtype as 'float32', shape: x.shape }),
+    );
     const slices = mapTensors(sequences, (x, name) =>
       inner.input(name, { dtype: x.dtype as 'float32', shape: x.shape.slice(1) }),
     );

@@ -56,16 +56,24 @@ function mergeGraphs(graphs: Graph[], outer: Map<Value, Value> = new Map()): Gra
   const values = new Map(outer);
   const mergeValue = (variants: Value[], what: string): Value => {
     const shape = variants[0]!.shape.map((_, axis) =>
-      mergeNumbers(variants.map((value) => value.shape[axis] as number), what),
+      mergeNumbers(
+        variants.map((value) => value.shape[axis] as number),
+        what,
+      ),
     );
     const value = { id: variants[0]!.id, dtype: variants[0]!.dtype, shape };
-    values.set(variants[0]!, value);
+    for (const variant of variants) values.set(variant, value);
     return value;
   };
-  const inputs = first.inputs.map(({ name }, i): Port => ({
-    name,
-    value: mergeValue(graphs.map((graph) => graph.inputs[i]!.value), `input '${name}'`),
-  }));
+  const inputs = first.inputs.map(
+    ({ name }, i): Port => ({
+      name,
+      value: mergeValue(
+        graphs.map((graph) => graph.inputs[i]!.value),
+        `input '${name}'`,
+      ),
+    }),
+  );
   if (graphs.some(({ nodes }) => nodes.length !== first.nodes.length)) {
     throw new TraceError(
       `the function runs ${graphs.map(({ nodes }) => nodes.length).join(', ')} ops at batch sizes ` +
@@ -89,10 +97,24 @@ function mergeNode(
   const what = `${nodeName(node)}${at(node.where)}`;
   if (variants.some((other) => nodeName(other) !== nodeName(node))) {
     const names = variants.map(nodeName).join(', ');
-    throw new TraceError(`the function runs ${names} in the same place at different batch sizes${at(node.where)}`);
+    throw new TraceError(
+      `the function runs ${names} in the same place at different batch sizes${at(node.where)}`,
+    );
   }
   const inputs = node.inputs.map(current);
-  const outputs = node.outputs.map((_, i) => mergeValue(variants.map(({ outputs }) => outputs[i]!), what));
+  const rewired = variants.some(
+    (other) =>
+      other.inputs.length !== inputs.length ||
+      other.outputs.length !== node.outputs.length ||
+      other.inputs.some((input, i) => current(input) !== inputs[i]),
+  );
+  if (rewired) throw new TraceError(`${what} is fed or used differently at different batch sizes`);
+  const outputs = node.outputs.map((_, i) =>
+    mergeValue(
+      variants.map(({ outputs }) => outputs[i]!),
+      what,
+    ),
+  );
   switch (node.op) {
     case 'constant':
       return mergeConstants(variants as (Node & { op: 'constant' })[], outputs);
@@ -137,7 +159,12 @@ function mergeAttributes(variants: object[], sizes: readonly string[], what: str
     if (texts.size === 1) return [key, value];
     if (!sizes.includes(key)) throw new TraceError(`${what}: its ${key} depends on the batch size`);
     const merged = Array.isArray(value)
-      ? value.map((_, i) => mergeNumbers(values.map((list) => (list as number[])[i]!), what))
+      ? value.map((_, i) =>
+          mergeNumbers(
+            values.map((list) => (list as number[])[i]!),
+            what,
+          ),
+        )
       : mergeNumbers(values as number[], what);
     return [key, merged];
   });

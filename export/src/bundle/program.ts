@@ -1,0 +1,35 @@
+import type { ProgramSignature } from '@generatrix/runtime/core';
+import type { Graph } from '../graph/ir.ts';
+import { TraceError } from '../trace/errors.ts';
+import { type BatchedInput, traceBatched } from '../trace/symbolic.ts';
+import type { NamedTensors } from '../trace/trace.ts';
+
+/** A program to export: its signature and a pure function that closes over the weights. */
+export interface ExportedProgram {
+  readonly signature: ProgramSignature;
+  readonly run: (inputs: NamedTensors) => NamedTensors;
+}
+
+/**
+ * Traces a program for any batch size and checks that what it returns is what its signature promises.
+ * @throws TraceError naming the output that differs.
+ */
+export function traceExported(name: string, { signature, run }: ExportedProgram): Graph {
+  const inputs: Record<string, BatchedInput> = {};
+  for (const [input, { dtype, shape, role }] of Object.entries(signature.inputs)) {
+    inputs[input] = { dtype, shape, batched: role !== 'scalar' };
+  }
+  const graph = traceBatched(run, inputs);
+  for (const [output, { dtype, shape }] of Object.entries(signature.outputs)) {
+    const value = graph.outputs.find((port) => port.name === output)?.value;
+    const [batch, ...rest] = value?.shape ?? [];
+    const batched = JSON.stringify(batch) === '{"scale":1,"offset":0}';
+    if (value?.dtype !== dtype || !batched || JSON.stringify(rest) !== JSON.stringify(shape)) {
+      const got = value === undefined ? 'nothing' : `${value.dtype} ${JSON.stringify(value.shape)}`;
+      throw new TraceError(
+        `program ${name}: output '${output}' must be ${dtype} [batch,${shape}], got ${got}`,
+      );
+    }
+  }
+  return graph;
+}

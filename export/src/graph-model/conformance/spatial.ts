@@ -1,0 +1,195 @@
+import { tf } from '../../tf.ts';
+import { type ConformanceCase, kernel, values } from './harness.ts';
+
+type Pad = 'same' | 'valid' | number | [[0, 0], [number, number], [number, number], [0, 0]];
+interface Plan {
+  readonly image: [number, number, number, number];
+  readonly filter: [number, number];
+  readonly strides: number | [number, number];
+  readonly pad: Pad;
+  readonly rounding?: 'floor' | 'ceil' | 'round';
+}
+
+const uneven: Pad = [
+  [0, 0],
+  [0, 2],
+  [1, 0],
+  [0, 0],
+];
+
+/** Windows that overlap, leave gaps, hang over the edge, or leave the end of the image untouched. */
+const plans: Plan[] = [
+  { image: [2, 5, 6, 3], filter: [3, 2], strides: 1, pad: 'same' },
+  { image: [1, 7, 5, 2], filter: [3, 3], strides: 2, pad: 'same' },
+  { image: [2, 6, 5, 1], filter: [2, 3], strides: [2, 1], pad: 'valid' },
+  { image: [1, 8, 7, 2], filter: [2, 2], strides: 3, pad: 'valid' },
+  { image: [2, 5, 5, 2], filter: [3, 3], strides: 2, pad: 1 },
+  { image: [1, 6, 6, 2], filter: [2, 2], strides: 3, pad: 1, rounding: 'floor' },
+  { image: [1, 6, 5, 2], filter: [3, 2], strides: 2, pad: 1, rounding: 'ceil' },
+  { image: [2, 5, 4, 2], filter: [3, 3], strides: 2, pad: uneven },
+  { image: [3, 1, 1, 2], filter: [1, 1], strides: 1, pad: 'valid' },
+  { image: [1, 4, 4, 1], filter: [1, 1], strides: 2, pad: 'same' },
+];
+
+const named = ({ image, filter, strides, pad, rounding }: Plan) =>
+  `${image.join('x')}, window ${filter}, stride ${strides}, pad ${JSON.stringify(pad)}${rounding ?? ''}`;
+
+/** Different order of summation over at most a few dozen terms of magnitude up to 4. */
+const resummed = 2e-6;
+
+function convolutionCases(plan: Plan): ConformanceCase[] {
+  const { image, filter, strides, pad, rounding } = plan;
+  const channels = image[3];
+  const conv = (x: tf.Tensor, w: tf.Tensor) =>
+    tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, strides, pad, 'NHWC', 1, rounding);
+  // A multiplier of 2 gives each channel two outputs.
+  const depthwise = (x: tf.Tensor, w: tf.Tensor) =>
+    tf.depthwiseConv2d(x as tf.Tensor4D, w as tf.Tensor4D, strides, pad, 'NHWC', 1, rounding);
+  const all = (op: (x: tf.Tensor, w: tf.Tensor) => tf.Tensor) => (inputs: Record<string, tf.Tensor>) => {
+    const y = op(inputs.x!, inputs.w!);
+    const loss = (x: tf.Tensor, w: tf.Tensor) => tf.sum(tf.square(op(x, w))) as tf.Scalar;
+    const [dx, dw] = tf.grads(loss)([inputs.x!, inputs.w!]);
+    return { y, dx: dx!, dw: dw! };
+  };
+  return [
+    {
+      name: `conv2d and its gradients: ${named(plan)}`,
+      fn: all(conv),
+      inputs: () => ({ x: values(...image), w: values(...filter, channels, 3) }),
+      tolerance: resummed,
+    },
+    ...[1, 2].map((multiplier) => ({
+      name: `depthwise convolution and its gradients, multiplier ${multiplier}: ${named(plan)}`,
+      fn: all(depthwise),
+      inputs: () => ({ x: values(...image), w: values(...filter, channels, multiplier) }),
+      tolerance: resummed,
+    })),
+  ];
+}
+
+function poolingCases(plan: Plan): ConformanceCase[] {
+  const { image, filter, strides, pad, rounding } = plan;
+  return (['maxPool', 'avgPool'] as const).map((op) => {
+    const pool = (x: tf.Tensor) => tf[op](x as tf.Tensor4D, filter, strides, pad, rounding);
+    return {
+      name: `${op} and its gradient: ${named(plan)}`,
+      fn: ({ x }) => ({ y: pool(x!), dx: tf.grad((v) => tf.sum(tf.square(pool(v))))(x!) }),
+      // Rounded values, so that windows hold ties.
+      inputs: () => ({ x: tf.round(values(...image)) }),
+      tolerance: resummed,
+    };
+  });
+}
+
+/** Applies an NHWC function to each example by itself and stacks the results. */
+function perExample(fn: (x: tf.Tensor, dy: tf.Tensor) => tf.Tensor) {
+  return (x: tf.Tensor, dy: tf.Tensor) =>
+    tf.concat(tf.split(x, x.shape[0]!).map((one, i) => fn(one, tf.slice(dy, i, 1))));
+}
+
+function resizeCases(): ConformanceCase[] {
+  const sizes: [number, number][] = [
+    [6, 8],
+    [2, 3],
+    [1, 1],
+    [5, 4],
+  ];
+  return sizes.flatMap((size) =>
+    [false, true].flatMap((alignCorners): ConformanceCase[] => [
+      {
+        name: `resize to ${size}, ${alignCorners ? 'aligned' : 'half pixels, and not'}`,
+        fn: ({ x }) => {
+          const images = x! as tf.Tensor4D;
+          return {
+            bilinear: tf.image.resizeBilinear(images, size, alignCorners, !alignCorners),
+            nearest: tf.image.resizeNearestNeighbor(images, size, alignCorners, !alignCorners),
+            plain: tf.image.resizeBilinear(images, size),
+          };
+        },
+        inputs: () => ({ x: values(2, 4, 5, 2) }),
+      },
+      ...(['ResizeBilinearGrad', 'ResizeNearestNeighborGrad'] as const).map((name): ConformanceCase => {
+        const attrs = { alignCorners, halfPixelCenters: false, size };
+        const gradient = (images: tf.Tensor, dy: tf.Tensor) => kernel(name, { images, dy }, attrs);
+        return {
+          name: `${name} from ${size}, ${alignCorners ? 'aligned' : 'not'}`,
+          fn: ({ x, dy }) => ({ dx: gradient(x!, dy!) }),
+          // tfjs's CPU kernels exchange height and width in the shape, and in the nearest one read the examples
+          // after the first at wrong places.
+          reference: ({ x, dy }) => ({ dx: perExample(gradient)(x!, dy!).reshape(x!.shape) }),
+          inputs: () => ({ x: values(2, 4, 5, 2), dy: values(2, ...size, 2) }),
+          tolerance: resummed,
+        };
+      }),
+    ]),
+  );
+}
+
+/** Cases of `lower-convolution.ts`, `lower-pooling.ts`, `lower-normalisation.ts` and `lower-resize.ts`. */
+export const spatialCases: ConformanceCase[] = [
+  ...plans.flatMap(convolutionCases),
+  ...plans.flatMap(poolingCases),
+  ...resizeCases(),
+  {
+    name: 'dilated convolutions',
+    fn: ({ x, w, d }) => ({
+      same: tf.conv2d(x! as tf.Tensor4D, w! as tf.Tensor4D, 1, 'same', 'NHWC', [2, 1]),
+      padded: tf.conv2d(x! as tf.Tensor4D, w! as tf.Tensor4D, 1, 3, 'NHWC', 2),
+      depthwise: tf.depthwiseConv2d(x! as tf.Tensor4D, d! as tf.Tensor4D, 1, 'valid', 'NHWC', [1, 2]),
+    }),
+    inputs: () => ({ x: values(2, 7, 6, 2), w: values(3, 2, 2, 3), d: values(2, 3, 2, 1) }),
+  },
+  {
+    name: 'transposed convolution, and causal convolution in one dimension',
+    fn: ({ x, w, s, v }) => ({
+      up: tf.conv2dTranspose(x! as tf.Tensor4D, w! as tf.Tensor4D, [2, 6, 6, 2], 2, 'same'),
+      causal: tf.conv1d(
+        tf.pad(s!, [
+          [0, 0],
+          [4, 0],
+          [0, 0],
+        ]) as tf.Tensor3D,
+        v! as tf.Tensor3D,
+        1,
+        'valid',
+        'NWC',
+        4,
+      ),
+    }),
+    inputs: () => ({ x: values(2, 3, 3, 3), w: values(4, 4, 2, 3), s: values(2, 9, 2), v: values(2, 2, 3) }),
+  },
+  {
+    name: 'maxPool gradient where a window holds NaN alone',
+    fn: ({ x }) => ({ dx: tf.grad((v) => tf.sum(tf.maxPool(v as tf.Tensor4D, 1, 1, 'valid')))(x!) }),
+    inputs: () => ({ x: tf.tensor4d([NaN, 1, -Infinity, 2], [1, 2, 2, 1]) }),
+  },
+  {
+    name: 'batch normalisation',
+    fn: ({ x, mean, variance, offset, scale }) => ({
+      y: kernel(
+        'FusedBatchNorm',
+        { x: x!, mean: mean!, variance: variance!, offset: offset!, scale: scale! },
+        { varianceEpsilon: 1e-3 },
+      ),
+    }),
+    inputs: () => ({
+      x: values(2, 3, 1, 4),
+      mean: values(4),
+      variance: tf.abs(values(4)),
+      offset: values(1, 4).reshape([4]),
+      scale: values(2, 2).reshape([4]),
+    }),
+  },
+  ...[0, 1, 5].map(
+    (radius): ConformanceCase => ({
+      name: `local response normalisation and its gradient, radius ${radius}`,
+      fn: ({ x }) => {
+        const normalise = (v: tf.Tensor) =>
+          tf.localResponseNormalization(v as tf.Tensor4D, radius, 1.5, 0.3, 0.75);
+        return { y: normalise(x!), dx: tf.grad((v) => tf.sum(tf.square(normalise(v))))(x!) };
+      },
+      inputs: () => ({ x: values(2, 3, 1, 5) }),
+      tolerance: resummed,
+    }),
+  ),
+];

@@ -1,0 +1,79 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Graph, Node } from '../graph/ir.ts';
+import { tf } from '../tf.ts';
+import { scan } from '../trace/scan.ts';
+import { record, trace } from '../trace/trace.ts';
+import { shareCommonNodes } from './common.ts';
+import { removeDeadNodes } from './dead.ts';
+import { foldConstants } from './fold.ts';
+import { removeIdentities } from './identities.ts';
+import { removeNoOps } from './no-ops.ts';
+
+const x = { x: { dtype: 'float32', shape: [2, 3] } } as const;
+const names = (graph: Graph) =>
+  graph.nodes.map((node: Node) => (node.op === 'kernel' ? node.kernel : node.op));
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+describe('passes', () => {
+  it('removeNoOps keeps what changes shape or type', () => {
+    const graph = record(
+      ({ x }) => ({ y: tf.reshape(tf.cast(tf.tile(tf.clone(x!), [1, 1]), 'float32'), [3, 2]) }),
+      x,
+    );
+    expect(names(removeNoOps(graph))).toEqual(['Reshape']);
+  });
+
+  it('removeIdentities drops factors of one, but not one that broadens its partner', () => {
+    const graph = record(({ x }) => ({ y: tf.mul(tf.mul(x!, tf.ones([2, 3])), tf.ones([4, 2, 3])) }), x);
+    expect(names(removeDeadNodes(removeIdentities(foldConstants(graph))))).toEqual(['splat', 'Multiply']);
+    const scaled = record(({ x }) => ({ y: tf.div(tf.mul(1, x!), tf.scalar(1)) }), x);
+    expect(names(removeDeadNodes(removeIdentities(scaled)))).toEqual([]);
+  });
+
+  it('foldConstants computes what tfjs would, and leaves large results to the runtime', () => {
+    const graph = foldConstants(
+      record(() => ({ y: tf.exp(tf.tensor1d([0, 1])), z: tf.tile(tf.tensor1d([1, 2]), [40_000]) }), {}),
+    );
+    const folded = graph.nodes.find(
+      (node) => node.op === 'constant' && node.outputs[0] === graph.outputs[0]!.value,
+    );
+    expect(folded?.op === 'constant' && [...folded.data]).toEqual([1, Math.fround(Math.E)]);
+    expect(names(graph)).toContain('Tile');
+  });
+
+  it('shareCommonNodes tells apart attributes, types and the sign of zero', () => {
+    const graph = record(
+      ({ x }) => ({
+        a: tf.add(tf.sum(x!, 0), tf.sum(x!, 0)),
+        b: tf.sum(x!, 1),
+        c: tf.div(x!, tf.scalar(0)),
+        d: tf.div(x!, tf.scalar(-0)),
+      }),
+      x,
+    );
+    const shared = names(shareCommonNodes(graph));
+    expect(shared.filter((name) => name === 'Sum')).toHaveLength(2);
+    expect(shared.filter((name) => name === 'RealDiv')).toHaveLength(2);
+  });
+
+  it('removeDeadNodes reaches into scans and drops captures in vain', () => {
+    const graph = trace(
+      ({ x, w }) =>
+        scan({
+          carries: { h: tf.zeros([3]) },
+          sequences: { x: x! },
+          body: ({ h }, { x: slice }) => {
+            tf.mul(slice!, w!); // unused, and the only use of w
+            return { carries: { h: tf.add(h!, slice!) } };
+          },
+        }).carries,
+      { ...x, w: { dtype: 'float32', shape: [] } },
+    );
+    const loop = graph.nodes.find((node) => node.op === 'scan');
+    expect(loop?.inputs).toHaveLength(2);
+    expect(loop?.op === 'scan' && names(loop.body)).toEqual(['Add']);
+  });
+});

@@ -1,0 +1,41 @@
+import type { HostTensor } from '@generatrix/runtime/core';
+import type { HostState, Model } from '../families/family.ts';
+
+/** Host tensors for one training step; noise is already filled. */
+export interface StepInputs {
+  readonly data: HostTensor; // [batch, ...shape]
+  readonly label: HostTensor; // [batch] int32
+  readonly weight: HostTensor; // [batch]
+  readonly noise: Readonly<Record<string, HostTensor>>;
+  readonly learningRate: number;
+  readonly epochEnd: boolean;
+}
+
+/** Runs a model's step and programs with a state that the trainer holds where the device wants it. */
+export interface Trainer {
+  /** What runs it, for reports: `onnx on cpu`, `tfjs on tensorflow`. */
+  readonly description: string;
+  setState(state: HostState): Promise<void>;
+  /** A copy of the state on the host. */
+  getState(): Promise<HostState>;
+  /** One step; the new state replaces the old. Returns the step's metrics. */
+  step(inputs: StepInputs): Promise<Record<string, number>>;
+  /** Runs one of the model's programs with the current state. */
+  run(program: string, inputs: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor>>;
+  release(): Promise<void>;
+}
+
+export type EngineName = 'onnx' | 'tfjs';
+
+/** Makes trainers. */
+export interface Engine {
+  readonly name: EngineName;
+  prepare(model: Model, shapes: { batchSize: number; dataShape: readonly number[] }): Promise<Trainer>;
+}
+
+/** Name of the step's inputs and outputs in a compiled program. */
+export const portNames = {
+  state: (name: string) => `state/${name}`,
+  noise: (name: string) => `noise/${name}`,
+  metric: (name: string) => `metric/${name}`,
+} as const;

@@ -1,0 +1,119 @@
+import { writeOnnx } from '@generatrix/export';
+import {
+  createExecutor,
+  type DeviceRequest,
+  type DeviceTensor,
+  type Executor,
+  type HostTensor,
+  hostTensor,
+  type LoadedProgram,
+} from '@generatrix/runtime';
+import type { HostState, Model } from '../families/family.ts';
+import { type Engine, portNames, type StepInputs, type Trainer } from './engine.ts';
+import { traceProgram, traceStep } from './step-program.ts';
+
+/**
+ * The engine that compiles the whole training step to one ONNX program. Where the device has memory of its own
+ * and the provider allows it, the state stays there between steps.
+ */
+export function onnxEngine(device: DeviceRequest = 'auto', options: { threads?: number } = {}): Engine {
+  return {
+    name: 'onnx',
+    prepare: async (model, { batchSize, dataShape }) => {
+      const executor = await createExecutor(device);
+      const onnx = writeOnnx(traceStep(model, batchSize, dataShape), { name: 'step' });
+      const keepOnDevice = Object.keys(model.state).map(portNames.state);
+      const step = await executor.load('step', onnx, { keepOnDevice, ...options });
+      return new OnnxTrainer(model, executor, step);
+    },
+  };
+}
+
+type StateTensors = Record<string, HostTensor | DeviceTensor>;
+
+class OnnxTrainer implements Trainer {
+  readonly description: string;
+  readonly #model: Model;
+  readonly #executor: Executor;
+  readonly #step: LoadedProgram;
+  readonly #programs = new Map<string, Promise<LoadedProgram>>();
+  #state: StateTensors = {};
+
+  constructor(model: Model, executor: Executor, step: LoadedProgram) {
+    this.description = `onnx on ${executor.device}`;
+    this.#model = model;
+    this.#executor = executor;
+    this.#step = step;
+  }
+
+  async setState(state: HostState): Promise<void> {
+    disposeAll(this.#state);
+    this.#state = Object.fromEntries(Object.entries(state).map(([name, x]) => [portNames.state(name), x]));
+  }
+
+  async getState(): Promise<HostState> {
+    const state: HostState = {};
+    for (const name of Object.keys(this.#model.state)) {
+      state[name] = await toHost(this.#state[portNames.state(name)]!);
+    }
+    return state;
+  }
+
+  async step(inputs: StepInputs): Promise<Record<string, number>> {
+    const { noise, learningRate, epochEnd, ...batch } = inputs;
+    const named = Object.entries(noise).map(([name, tensor]) => [portNames.noise(name), tensor]);
+    const outputs = await this.#step.run({
+      ...this.#state,
+      ...batch,
+      ...Object.fromEntries(named),
+      learningRate: hostTensor('float32', [], [learningRate]),
+      epochEnd: hostTensor('float32', [], [epochEnd ? 1 : 0]),
+    });
+    disposeAll(this.#state);
+    const metrics: Record<string, number> = {};
+    const state: StateTensors = {};
+    for (const [name, tensor] of Object.entries(outputs)) {
+      if (name.startsWith(portNames.state(''))) state[name] = tensor;
+      else metrics[name.slice(portNames.metric('').length)] = (await toHost(tensor)).data[0]!;
+    }
+    this.#state = state;
+    return metrics;
+  }
+
+  async run(name: string, inputs: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor>> {
+    const program = this.#model.programs[name];
+    if (program === undefined) throw new Error(`the model has no program '${name}'`);
+    const batched = Object.entries(program.signature.inputs).find(([, { role }]) => role !== 'scalar')!;
+    const batchSize = inputs[batched[0]]!.shape[0]!;
+    const key = `${name} ${batchSize}`;
+    if (!this.#programs.has(key)) {
+      const onnx = writeOnnx(traceProgram(this.#model, program, batchSize), { name });
+      this.#programs.set(key, this.#executor.load(name, onnx));
+    }
+    const loaded = await this.#programs.get(key)!;
+    const needed = loaded.inputs.map((input) => [input.name, inputs[input.name] ?? this.#state[input.name]!]);
+    const outputs = await loaded.run(Object.fromEntries(needed));
+    const host: Record<string, HostTensor> = {};
+    for (const [output, tensor] of Object.entries(outputs)) host[output] = await toHost(tensor);
+    return host;
+  }
+
+  async release(): Promise<void> {
+    disposeAll(this.#state);
+    this.#state = {};
+    await this.#step.release();
+    for (const program of this.#programs.values()) await (await program).release();
+  }
+}
+
+function isOnDevice(tensor: HostTensor | DeviceTensor): tensor is DeviceTensor {
+  return 'location' in tensor;
+}
+
+async function toHost(tensor: HostTensor | DeviceTensor): Promise<HostTensor> {
+  return isOnDevice(tensor) ? tensor.download() : tensor;
+}
+
+function disposeAll(tensors: StateTensors): void {
+  for (const tensor of Object.values(tensors)) if (isOnDevice(tensor)) tensor.dispose();
+}

@@ -1,0 +1,87 @@
+import { type Graph, type NamedTensors, type TraceInput, tf, trace } from '@generatrix/export';
+import type { Model, ModelProgram } from '../families/family.ts';
+import { portNames } from './engine.ts';
+
+const statePrefix = portNames.state('');
+const noisePrefix = portNames.noise('');
+
+/** Inputs of the compiled training step, by name: the state, the batch, the noise and two scalars. */
+function stepInputs(
+  model: Model,
+  batchSize: number,
+  dataShape: readonly number[],
+): Record<string, TraceInput> {
+  const inputs: Record<string, TraceInput> = {
+    data: { dtype: 'float32', shape: [batchSize, ...dataShape] },
+    label: { dtype: 'int32', shape: [batchSize] },
+    weight: { dtype: 'float32', shape: [batchSize] },
+    learningRate: { dtype: 'float32', shape: [] },
+    epochEnd: { dtype: 'float32', shape: [] },
+  };
+  for (const [name, { shape }] of Object.entries(model.step.noise)) {
+    inputs[portNames.noise(name)] = { dtype: 'float32', shape: [batchSize, ...shape] };
+  }
+  return { ...stateInputs(model), ...inputs };
+}
+
+function stateInputs(model: Model): Record<string, TraceInput> {
+  const entries = Object.entries(model.state);
+  return Object.fromEntries(
+    entries.map(([name, { dtype = 'float32', shape }]) => [portNames.state(name), { dtype, shape }]),
+  );
+}
+
+/** The entries whose names start with the prefix, under the rest of their names. */
+function under(prefix: string, tensors: NamedTensors): NamedTensors {
+  const entries = Object.entries(tensors).filter(([name]) => name.startsWith(prefix));
+  return Object.fromEntries(entries.map(([name, tensor]) => [name.slice(prefix.length), tensor]));
+}
+
+/**
+ * The training step on named tensors, state and batch alike, as engines run it: outputs are `state/NAME` for the
+ * new state and `metric/NAME` for what to report.
+ * @throws when the step returns a state of other names, types or shapes than the model declares.
+ */
+export function stepFunction(model: Model): (inputs: NamedTensors) => NamedTensors {
+  return (inputs) => {
+    const { state, metrics } = model.step.run({
+      state: under(statePrefix, inputs),
+      data: inputs.data!,
+      label: inputs.label as tf.Tensor1D,
+      weight: inputs.weight as tf.Tensor1D,
+      noise: under(noisePrefix, inputs),
+      learningRate: inputs.learningRate as tf.Scalar,
+      epochEnd: inputs.epochEnd as tf.Scalar,
+    });
+    const outputs: NamedTensors = {};
+    for (const [name, { shape, dtype = 'float32' }] of Object.entries(model.state)) {
+      const tensor = state[name];
+      if (tensor === undefined || tensor.dtype !== dtype || !tf.util.arraysEqual(tensor.shape, [...shape])) {
+        const got = tensor === undefined ? 'nothing' : `${tensor.dtype} [${tensor.shape}]`;
+        throw new Error(`step: state '${name}' must be ${dtype} [${shape}], the step returned ${got}`);
+      }
+      outputs[portNames.state(name)] = tensor;
+    }
+    for (const [name, tensor] of Object.entries(metrics)) outputs[portNames.metric(name)] = tensor;
+    return outputs;
+  };
+}
+
+/** Traces the whole training step at its batch size. */
+export function traceStep(model: Model, batchSize: number, dataShape: readonly number[]): Graph {
+  return trace(stepFunction(model), stepInputs(model, batchSize, dataShape));
+}
+
+/** A model's program on named tensors with the state among them, as `state/NAME`. */
+export function programFunction(program: ModelProgram): (inputs: NamedTensors) => NamedTensors {
+  return (inputs) => program.run(under(statePrefix, inputs), inputs);
+}
+
+/** Traces a program at one batch size with the state as inputs, for evaluation while training. */
+export function traceProgram(model: Model, program: ModelProgram, batchSize: number): Graph {
+  const own = Object.entries(program.signature.inputs).map(([name, { dtype, shape, role }]) => [
+    name,
+    { dtype, shape: role === 'scalar' ? [] : [batchSize, ...shape] },
+  ]);
+  return trace(programFunction(program), { ...stateInputs(model), ...Object.fromEntries(own) });
+}

@@ -1,0 +1,33 @@
+import { UserError } from '@generatrix/runtime/core';
+import { describeIssue } from '../run/settings.ts';
+import type { DataDescription, Family, Model } from './family.ts';
+import { gmm } from './gmm.ts';
+import { vae } from './vae.ts';
+
+/** Every family; the command line, the exporter, the tests and the pages find them here. */
+export const families: readonly Family[] = [vae, gmm];
+
+/** @throws UserError that lists the families when there is none of this name. */
+export function familyNamed(name: string): Family {
+  const family = families.find((candidate) => candidate.name === name);
+  if (family !== undefined) return family;
+  throw new UserError(
+    `unknown family '${name}'; there are ${families.map((known) => known.name).join(', ')}`,
+  );
+}
+
+/**
+ * Settles a family's options (defaults filled in) and builds the model for the data.
+ * @throws UserError for an option out of range or data that the family cannot model.
+ */
+export function buildModel(
+  family: Family,
+  options: Record<string, unknown>,
+  data: DataDescription,
+): { model: Model; options: Record<string, unknown> } {
+  const parsed = family.options.safeParse(options);
+  if (!parsed.success) throw new UserError(`${family.name}: ${describeIssue(parsed.error)}`);
+  const refusal = family.refuses(data, parsed.data);
+  if (refusal !== null) throw new UserError(`${family.name}: ${refusal}`);
+  return { model: family.build(parsed.data, data), options: parsed.data as Record<string, unknown> };
+}

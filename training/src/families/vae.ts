@@ -1,0 +1,202 @@
+import { type NamedTensors, tf } from '@generatrix/export';
+import type { InputSpec, ProgramSignature } from '@generatrix/runtime/core';
+import { sizeOf } from '@generatrix/runtime/core';
+import { z } from 'zod';
+import { adam, adamSpecs } from '../nn/adam.ts';
+import {
+  bernoulliLogProb,
+  binarise,
+  normalLogProb,
+  standardNormalDivergence,
+  standardNormalLogProb,
+  sumExamples,
+} from '../nn/distributions.ts';
+import { lossAndGradients } from '../nn/gradients.ts';
+import { type DataDescription, defineFamily, type Model, type NoiseSpec } from './family.ts';
+import { buildCoder, coderRefuses } from './vae-coder.ts';
+
+const options = z.strictObject({
+  latent: z.number().int().min(1).max(4096).default(20).describe('dimensions of the latent code'),
+  hidden: z
+    .array(z.number().int().min(1))
+    .min(1)
+    .default([400, 400])
+    .describe('widths of the hidden layers (mlp)'),
+  architecture: z
+    .enum(['mlp', 'conv'])
+    .default('mlp')
+    .describe('mlp, or conv for images (two strided layers)'),
+  channels: z
+    .array(z.number().int().min(1))
+    .length(2)
+    .default([32, 64])
+    .describe('channels of the two layers (conv)'),
+  likelihood: z
+    .enum(['bernoulli', 'gaussian'])
+    .optional()
+    .describe(
+      'of the data given the code; default bernoulli for images (binarised anew each step), else gaussian',
+    ),
+  outputStd: z
+    .number()
+    .positive()
+    .optional()
+    .describe('fixed standard deviation of the gaussian likelihood; learned per dimension when absent'),
+  beta: z.number().nonnegative().default(1).describe('weight of the KL term (beta-VAE); 1 is the ELBO'),
+});
+export type VaeOptions = z.infer<typeof options>;
+
+/**
+ * Variational autoencoder. With prior p(z) = N(0, I), encoder q(z|x) = N(mu(x), sigma(x)^2) and decoder p(x|z):
+ *
+ *   ELBO(x) = E_q[log p(x|z)] - KL(q(z|x) || p(z))             Kingma and Welling 2014, eq. 3 and 10
+ *   loss    = -mean over the batch of (E_q[log p(x|z)] - beta KL)       Higgins et al. 2017, eq. 4
+ *
+ * with one reparameterised draw z = mu + sigma * eps, eps ~ N(0, I). The KL term is exact.
+ */
+function build(vae: VaeOptions, data: DataDescription): Model {
+  const { latent, beta } = vae;
+  const likelihood = vae.likelihood ?? (data.spec.kind === 'image' ? 'bernoulli' : 'gaussian');
+  const shape = [...data.spec.shape];
+  const coder = buildCoder(vae, data.spec);
+  const learnedStd = likelihood === 'gaussian' && vae.outputStd === undefined;
+  const parameters = {
+    ...coder.specs,
+    ...(learnedStd ? { 'decoder/logStd': { shape: [sizeOf(shape)], initial: -1 } } : {}),
+  };
+  const binary = likelihood === 'bernoulli';
+  const binarisation: Record<string, NoiseSpec> = binary ? { uniform: { law: 'uniform', shape } } : {};
+
+  /** [batch, ...shape] to [batch, dimensions], binarised where the likelihood asks for it. */
+  const prepare = (x: tf.Tensor, uniform: tf.Tensor | undefined) =>
+    tf.reshape(binary ? binarise(x, uniform!) : x, [x.shape[0]!, -1]);
+
+  /** log p(x|z): [batch, dimensions] and [batch, latent] to [batch]. */
+  const logLikelihood = (state: NamedTensors, x: tf.Tensor, z: tf.Tensor): tf.Tensor => {
+    const output = coder.decode(state, z); // [batch, dimensions]
+    if (binary) return sumExamples(bernoulliLogProb(x, output));
+    const logStd = learnedStd ? state['decoder/logStd']! : tf.scalar(Math.log(vae.outputStd!));
+    return sumExamples(normalLogProb(x, output, logStd));
+  };
+
+  /** The decoder's mean, in the data's own shape and range. */
+  const decodeMean = (state: NamedTensors, z: tf.Tensor) => {
+    const output = coder.decode(state, z);
+    return tf.reshape(binary ? tf.sigmoid(output) : output, [z.shape[0]!, ...shape]);
+  };
+
+  const loss = (state: NamedTensors, x: tf.Tensor, eps: tf.Tensor) => {
+    const { mean, logStd } = coder.encode(state, x); // [batch, latent] each
+    const z = tf.add(mean, tf.mul(tf.exp(logStd), eps));
+    const reconstruction = tf.mean(logLikelihood(state, x, z));
+    const divergence = tf.mean(sumExamples(standardNormalDivergence(mean, logStd)));
+    const elbo = tf.sub(reconstruction, divergence);
+    return { loss: tf.sub(tf.mul(beta, divergence), reconstruction), elbo, divergence };
+  };
+
+  const dataInput: InputSpec = { dtype: 'float32', shape, role: 'data' };
+  const noiseInput = ({ law, shape }: NoiseSpec): InputSpec => ({
+    dtype: 'float32',
+    shape,
+    role: 'noise',
+    law,
+  });
+  const eps: NoiseSpec = { law: 'normal', shape: [latent] };
+  const scoreInputs: ProgramSignature['inputs'] = {
+    data: dataInput,
+    eps: noiseInput(eps),
+    ...(binary ? { uniform: noiseInput(binarisation.uniform!) } : {}),
+  };
+  const imageOutput = { data: { dtype: 'float32', shape, meaning: 'data' } } as const;
+  const codeOutput = { dtype: 'float32', shape: [latent], meaning: 'latent' } as const;
+
+  return {
+    state: { ...parameters, ...adamSpecs(parameters) },
+    batching: 'shuffled',
+    step: {
+      noise: { eps, ...binarisation },
+      run: ({ state, data: x, noise, learningRate }) => {
+        const flat = prepare(x, noise.uniform);
+        const { report, gradients } = lossAndGradients(state, parameters, (current) =>
+          loss(current, flat, noise.eps!),
+        );
+        return { state: { ...state, ...adam(state, gradients, learningRate) }, metrics: report };
+      },
+    },
+    programs: {
+      sample: {
+        signature: { inputs: { z: noiseInput(eps) }, outputs: imageOutput },
+        run: (state, { z }) => ({ data: decodeMean(state, z!) }),
+      },
+      logWeight: {
+        signature: {
+          inputs: scoreInputs,
+          outputs: { logWeight: { dtype: 'float32', shape: [], meaning: 'logWeight' } },
+        },
+        run: (state, { data: x, eps: noise, uniform }) => {
+          const flat = prepare(x!, uniform);
+          const { mean, logStd } = coder.encode(state, flat);
+          const z = tf.add(mean, tf.mul(tf.exp(logStd), noise!));
+          const joint = tf.add(logLikelihood(state, flat, z), sumExamples(standardNormalLogProb(z)));
+          // log q(z|x) in terms of eps, so that the deviation is not computed back from z.
+          const posterior = sumExamples(tf.sub(standardNormalLogProb(noise!), logStd));
+          return { logWeight: tf.sub(joint, posterior) };
+        },
+      },
+      encode: {
+        signature: {
+          inputs: { data: dataInput },
+          outputs: { latent: codeOutput, logStd: { ...codeOutput, meaning: 'other' } },
+        },
+        run: (state, { data: x }) => {
+          const { mean, logStd } = coder.encode(state, tf.reshape(x!, [x!.shape[0]!, -1]));
+          return { latent: mean, logStd };
+        },
+      },
+      decode: {
+        signature: {
+          inputs: { latent: { dtype: 'float32', shape: [latent], role: 'latent' } },
+          outputs: imageOutput,
+        },
+        run: (state, { latent: z }) => ({ data: decodeMean(state, z!) }),
+      },
+    },
+  };
+}
+
+export const vae = defineFamily<VaeOptions>({
+  name: 'vae',
+  title: 'Variational autoencoder',
+  taxonomy: ['explicit density', 'approximate', 'variational'],
+  sources: [
+    'Kingma and Welling 2014, arXiv:1312.6114',
+    'Higgins et al. 2017 (beta)',
+    'Burda et al. 2016, arXiv:1509.00519 (importance-weighted bound)',
+  ],
+  options,
+  defaults: { steps: 2000, batchSize: 100, learningRate: 1e-3 },
+  refuses: (data, vae) => coderRefuses(vae, data.spec) ?? bernoulliRefuses(data, vae),
+  build,
+  reproduce: {
+    mnist: {
+      summary: 'MLP VAE on dynamically binarized MNIST',
+      data: 'mnist',
+      options: { latent: 20, hidden: [400, 400] },
+      training: { steps: 60_000, batchSize: 100 },
+      published: 'ELBO of at least -86.77 nats, test split (pytorch-generative, README)',
+    },
+    'mnist-conv': {
+      summary: 'Convolutional VAE on dynamically binarized MNIST',
+      data: 'mnist',
+      options: { latent: 32, architecture: 'conv' },
+      training: { steps: 60_000, batchSize: 100 },
+      published: 'ELBO of -81.08 nats for a residual convolutional VAE, test split (Kingma et al. 2016)',
+    },
+  },
+});
+
+function bernoulliRefuses({ spec }: DataDescription, { likelihood }: VaeOptions): string | null {
+  if (likelihood !== 'bernoulli') return null;
+  const inRange = spec.kind === 'image' && spec.range[0] === 0 && spec.range[1] === 1;
+  return inRange ? null : 'likelihood bernoulli needs images with values in [0, 1]; use likelihood gaussian';
+}

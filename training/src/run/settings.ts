@@ -1,0 +1,36 @@
+import { UserError } from '@generatrix/runtime/core';
+import { z } from 'zod';
+
+/** Everything that decides what a run computes; kept in the run's folder, so that resuming repeats it exactly. */
+export const settingsSchema = z.strictObject({
+  family: z.string(),
+  options: z.record(z.string(), z.unknown()),
+  data: z.looseObject({ name: z.string() }),
+  seed: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
+  steps: z.number().int().min(1),
+  batchSize: z.number().int().min(1),
+  learningRate: z.number().nonnegative(),
+  engine: z.enum(['onnx', 'tfjs']),
+  device: z.enum(['auto', 'cpu', 'cuda', 'webgpu']),
+  /** Steps between two lines of metrics. */
+  reportEvery: z.number().int().min(1),
+  /** Steps between two evaluations on held-out data, with a sample grid. */
+  evaluateEvery: z.number().int().min(1),
+  /** Steps between two checkpoints. */
+  checkpointEvery: z.number().int().min(1),
+});
+export type RunSettings = z.infer<typeof settingsSchema>;
+
+/** Checks settings read from a file or put together from flags. @throws UserError naming the setting. */
+export function parseSettings(value: unknown, where: string): RunSettings {
+  const parsed = settingsSchema.safeParse(value);
+  if (!parsed.success) throw new UserError(`${where}: ${describeIssue(parsed.error)}`);
+  return parsed.data;
+}
+
+/** The first problem that zod found, as one line with the path of the setting. */
+export function describeIssue(error: z.ZodError): string {
+  const issue = error.issues[0]!;
+  const path = issue.path.join('.');
+  return path === '' ? issue.message : `${path}: ${issue.message}`;
+}

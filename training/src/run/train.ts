@@ -1,0 +1,191 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type HostTensor, UserError } from '@generatrix/runtime/core';
+import type { Dataset } from '../data/dataset.ts';
+import type { Trainer } from '../engine/engine.ts';
+import { onnxEngine } from '../engine/onnx-engine.ts';
+import { tfjsEngine } from '../engine/tfjs-engine.ts';
+import type { HostState, Model } from '../families/family.ts';
+import { batchPlan, stepInputs } from './batches.ts';
+import { loadLatestCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import { heldOutScore, sampleWhileTraining } from './evaluation.ts';
+import { firstNonFinite, initialState } from './initial-state.ts';
+import { type MetricsLog, openMetrics } from './metrics.ts';
+import { createProgress, type Progress } from './progress.ts';
+import { saveSamples } from './samples.ts';
+import type { RunSettings } from './settings.ts';
+
+/** Held-out examples that an evaluation while training looks at. */
+const heldOutExamples = 1000;
+const sampleCount = 64;
+
+export interface TrainRequest {
+  readonly folder: string;
+  readonly settings: RunSettings;
+  readonly model: Model;
+  readonly train: Dataset;
+  /** Held-out examples, or null when the data has none. */
+  readonly test: Dataset | null;
+  /** Stops after the step in progress, saving a checkpoint. */
+  readonly signal?: AbortSignal;
+  /** Called with each sample picture as it is written. */
+  readonly onSamples?: (step: number, path: string) => void;
+}
+
+export interface TrainResult {
+  readonly state: HostState;
+  /** Steps done in all. */
+  readonly step: number;
+  readonly finished: boolean;
+  /** What ran the steps. */
+  readonly engine: string;
+  readonly seconds: number;
+  readonly heldOut: number | null;
+}
+
+/**
+ * Trains until the settings' number of steps, from the run folder's latest checkpoint if it has one. Writes
+ * `metrics.jsonl`, `checkpoints/` and `samples/` into the folder as it goes.
+ * @throws UserError when the loss or the state stops being finite, with the step and the last good checkpoint.
+ */
+export async function train(request: TrainRequest): Promise<TrainResult> {
+  const { folder, settings, model } = request;
+  await mkdir(folder, { recursive: true });
+  const engine = settings.engine === 'onnx' ? onnxEngine(settings.device) : tfjsEngine();
+  const { batchSize } = settings;
+  const trainer = await engine.prepare(model, { batchSize, dataShape: request.train.spec.shape });
+  try {
+    const resumed = await loadLatestCheckpoint(checkpointFolder(folder));
+    const start = resumed?.meta.step ?? 0;
+    await trainer.setState(resumed?.state ?? startState(request));
+    const metrics = await openMetrics(join(folder, 'metrics.jsonl'), { resumeAfter: start });
+    const progress = createProgress({ label: settings.family, total: settings.steps, start });
+    try {
+      return await new Loop(request, trainer, metrics, progress, start).run();
+    } finally {
+      progress.stop();
+      await metrics.close();
+    }
+  } finally {
+    await trainer.release();
+  }
+}
+
+/** Where a run keeps its checkpoints. */
+export function checkpointFolder(folder: string): string {
+  return join(folder, 'checkpoints');
+}
+
+function startState({ model, train, settings }: TrainRequest): HostState {
+  const state = initialState(model, settings.seed);
+  return model.initialise?.(state, train, settings.seed) ?? state;
+}
+
+class Loop {
+  readonly #request: TrainRequest;
+  readonly #trainer: Trainer;
+  readonly #metrics: MetricsLog;
+  readonly #progress: Progress;
+  readonly #sums = new Map<string, { total: number; count: number }>();
+  readonly #started = performance.now();
+  #step: number;
+  #savedStep: number;
+  #heldOut: number | null = null;
+
+  constructor(
+    request: TrainRequest,
+    trainer: Trainer,
+    metrics: MetricsLog,
+    progress: Progress,
+    start: number,
+  ) {
+    this.#request = request;
+    this.#trainer = trainer;
+    this.#metrics = metrics;
+    this.#progress = progress;
+    this.#step = start;
+    this.#savedStep = start;
+  }
+
+  async run(): Promise<TrainResult> {
+    const { settings, model, train, signal } = this.#request;
+    const { seed, steps, learningRate } = settings;
+    const plan = batchPlan(model.batching, train.size, settings.batchSize, seed);
+    while (this.#step < steps && !signal?.aborted) {
+      const batch = plan(this.#step);
+      const inputs = stepInputs(model, train, batch, { seed, step: this.#step, learningRate });
+      const metrics = await this.#trainer.step(inputs);
+      this.#step++;
+      this.#accumulate(metrics);
+      this.#progress.update(this.#step, metrics);
+      const last = this.#step === steps;
+      if (last || this.#step % settings.reportEvery === 0) this.#report(batch.epoch);
+      if (last || this.#step % settings.evaluateEvery === 0) await this.#evaluate();
+      if (last || this.#step % settings.checkpointEvery === 0) await this.#save();
+      // The run blocks this thread; a turn of the event loop lets Ctrl-C and other handlers in.
+      await new Promise(setImmediate);
+    }
+    if (this.#savedStep < this.#step) await this.#save();
+    return {
+      state: await this.#trainer.getState(),
+      step: this.#step,
+      finished: this.#step >= steps,
+      engine: this.#trainer.description,
+      seconds: (performance.now() - this.#started) / 1000,
+      heldOut: this.#heldOut,
+    };
+  }
+
+  #accumulate(metrics: Record<string, number>): void {
+    if (!Number.isFinite(metrics.loss)) this.#diverged(`the loss is ${metrics.loss}`);
+    for (const [name, value] of Object.entries(metrics)) {
+      const sum = this.#sums.get(name) ?? { total: 0, count: 0 };
+      this.#sums.set(name, { total: sum.total + value, count: sum.count + 1 });
+    }
+  }
+
+  /** Writes the means since the last report. */
+  #report(epoch: number): void {
+    const means = [...this.#sums].map(([name, { total, count }]) => [name, total / count]);
+    this.#sums.clear();
+    this.#write({ epoch, ...Object.fromEntries(means) });
+  }
+
+  #write(metrics: Record<string, number>): void {
+    const seconds = (performance.now() - this.#started) / 1000;
+    this.#metrics.append({ step: this.#step, seconds, metrics });
+  }
+
+  async #evaluate(): Promise<void> {
+    const { model, test, folder, onSamples } = this.#request;
+    if (test !== null) {
+      this.#heldOut = await heldOutScore(this.#trainer, model, test, heldOutExamples);
+      if (this.#heldOut !== null) {
+        this.#write({ 'heldOut/logProb': this.#heldOut });
+        this.#progress.note(`step ${this.#step}: held-out log-likelihood ${this.#heldOut.toFixed(3)} nats`);
+      }
+    }
+    const samples: HostTensor | null = await sampleWhileTraining(this.#trainer, model, sampleCount);
+    if (samples === null) return;
+    const path = await saveSamples(join(folder, 'samples'), this.#step, samples, this.#request.train.spec);
+    if (path !== null) onSamples?.(this.#step, path);
+  }
+
+  async #save(): Promise<void> {
+    const state = await this.#trainer.getState();
+    const broken = firstNonFinite(state);
+    if (broken !== null) this.#diverged(`state '${broken}' holds a NaN or an infinity`);
+    const { seed } = this.#request.settings;
+    await saveCheckpoint(checkpointFolder(this.#request.folder), { state, meta: { step: this.#step, seed } });
+    this.#savedStep = this.#step;
+  }
+
+  #diverged(what: string): never {
+    const good =
+      this.#savedStep > 0 ? `the last good checkpoint is of step ${this.#savedStep}` : 'no checkpoint yet';
+    throw new UserError(
+      `training diverged at step ${this.#step}: ${what}; ${good} in ${checkpointFolder(this.#request.folder)}. ` +
+        'Try a smaller learning rate',
+    );
+  }
+}
