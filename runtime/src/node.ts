@@ -1,4 +1,8 @@
-/** The part of the runtime that knows no onnxruntime: types, noise, manifests. Safe to import anywhere. */
-export * from './executor.ts';
-export * from './program.ts';
-export * from './tensor.ts';
+import type { DeviceRequest, Executor } from './executor.ts';
+import { nodeExecutor } from './ort-node.ts';
+
+export * from './core.ts';
+
+export async function createExecutor(device: DeviceRequest): Promise<Executor> {
+  return nodeExecutor(device === 'auto' || device === 'wasm' ? 'cpu' : device);
+}

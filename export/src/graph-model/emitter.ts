@@ -3,7 +3,10 @@ import { type ConstantData, type Dim, isSymbolic, type Port, type Shape } from '
 import { type GraphModelEmitter, refuse } from './lowering.ts';
 import { type Attrs, attr, type NodeDef } from './node-def.ts';
 
-/** A model of more nodes than this is refused: tfjs schedules nodes one by one and in a page would stall on it. */
+/**
+ * A model of more nodes than this is refused. tfjs schedules nodes one by one: 15,000 of them, of a small recurrent
+ * layer, were 1.3 MB of JSON and ran in 0.2 s on its CPU backend.
+ */
 export const maximumNodes = 20_000;
 
 export interface Weight {
@@ -20,7 +23,8 @@ export class TooManyNodes extends Error {}
 export class Emitter implements GraphModelEmitter {
   readonly nodes: NodeDef[] = [];
   readonly weights: Weight[] = [];
-  readonly #names = new Set<string>();
+  /** Names taken. tfjs keeps nodes in plain objects, where those of Object's own members go wrong. */
+  readonly #names = new Set<string>(Object.getOwnPropertyNames(Object.prototype));
   readonly #emitted = new Map<string, string[]>();
   readonly #smallWeights = new Map<string, string>();
   readonly #weightsByData = new WeakMap<ArrayLike<number>, Map<string, string>>();

@@ -7,7 +7,7 @@ import { graphModelLowerings } from './table.ts';
 
 /**
  * Emits a whole graph: placeholders, nodes, one identity per output.
- * @returns why it cannot be written, one line per refused node and reason; empty when it was.
+ * @returns the names of the nodes at its ends, and why it cannot be written: one line per reason, none when it was.
  */
 export function lowerGraph(graph: Graph, emitter: Emitter): { ports: GraphModelPorts; problems: string[] } {
   const lowering = new GraphLowering(emitter);

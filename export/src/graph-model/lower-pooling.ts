@@ -3,7 +3,16 @@ import { transposedDepthwise } from './lower-convolution.ts';
 import { select } from './lower-elementwise.ts';
 import { type GraphModelEmitter, type GraphModelLowerings, refuse } from './lowering.ts';
 import { type Attrs, attr } from './node-def.ts';
-import { type Margin, padOrCrop, spatial, times, type Window, type WindowAxis, window } from './window.ts';
+import {
+  type Margin,
+  marginAfter,
+  padOrCrop,
+  spatial,
+  times,
+  type Window,
+  type WindowAxis,
+  window,
+} from './window.ts';
 
 type PoolNode = KernelNode<'AvgPool' | 'MaxPool' | 'AvgPoolGrad' | 'MaxPoolGrad'>;
 
@@ -15,8 +24,10 @@ function poolWindow({ attrs }: PoolNode, input: Shape, output: Shape): Window {
 /** The margins to add so that the windows tile the input without padding; null when the op pads by itself. */
 function margins({ rows, columns, pad }: Window): readonly [Margin, Margin] | null {
   if (pad === 'same' || pad === 'valid') return null;
-  const margin = ({ before, after }: WindowAxis) => [before, Math.max(0, after)] as const;
-  return [margin(rows), margin(columns)];
+  return [
+    [rows.before, marginAfter(rows)],
+    [columns.before, marginAfter(columns)],
+  ];
 }
 
 function poolAttrs({ rows, columns, pad }: Window): Attrs {

@@ -69,6 +69,14 @@ export function times(dim: Dim, factor: number): Dim {
   return isSymbolic(dim) ? { scale: dim.scale * factor, offset: dim.offset * factor } : dim * factor;
 }
 
+/**
+ * What to add past the end for the windows to come out as many as they are. Where they leave the end untouched that
+ * is nothing, as no further window fits, unless a whole stride is left: then the end must go.
+ */
+export function marginAfter({ after, stride }: WindowAxis): number {
+  return after > -stride ? Math.max(0, after) : after;
+}
+
 /** Refuses the layout that the ops of GraphModel do not take. */
 export function requireNhwc(dataFormat: string | undefined): void {
   if (dataFormat !== undefined && dataFormat !== 'NHWC') refuse(`data format ${dataFormat}: use NHWC`);
@@ -82,7 +90,7 @@ export function convolutionAttrs({ rows, columns, pad }: Window): Attrs {
     data_format: attr.string('NHWC'),
   };
   if (pad === 'same' || pad === 'valid') return { ...attrs, padding: attr.string(pad.toUpperCase()) };
-  const sides = [rows, columns].flatMap(({ before, after }) => [before, Math.max(0, after)]);
+  const sides = [rows, columns].flatMap((axis) => [axis.before, marginAfter(axis)]);
   return {
     ...attrs,
     padding: attr.string('EXPLICIT'),

@@ -130,6 +130,12 @@ function einsum(inputs: TensorMeta[], { equation }: tf.EinsumAttrs): TensorMeta[
   return [{ dtype: inputs[0]!.dtype, shape: [...right].map((letter) => sizes.get(letter)!) }];
 }
 
+/** tfjs counts down when the stop lies below the start and the step is left at 1. */
+function rangeLength(start: number, stop: number, step: number): number {
+  if (start === stop || (start < stop && step < 0) || (stop < start && step > 1)) return 0;
+  return Math.abs(Math.ceil((stop - start) / step));
+}
+
 /** The complete table of shape rules. */
 export const shapeRules: { [K in KernelName]: ShapeRule<K> } = {
   Abs: sameAs,
@@ -253,7 +259,7 @@ export const shapeRules: { [K in KernelName]: ShapeRule<K> } = {
   Prelu: broadcast(),
   Prod: reduction(atLeastInt),
   Range: (_, { start, stop, step = 1, dtype }) => [
-    { dtype: dtype ?? 'float32', shape: [Math.max(0, Math.ceil((stop - start) / step))] },
+    { dtype: dtype ?? 'float32', shape: [rangeLength(start, stop, step)] },
   ],
   RealDiv: broadcast(),
   Reciprocal: sameAs,

@@ -1,6 +1,14 @@
-import { type Dim, isSymbolic, type KernelNode, type Shape } from '../graph/ir.ts';
+import type { Dim, KernelNode, Shape } from '../graph/ir.ts';
+import { filterGradientByProducts, prefersProducts } from './filter-gradient.ts';
 import type { OnnxEmitter, OnnxLowerings } from './lowering.ts';
-import { describe, keepLeading, slidingWindows, type WindowAttrs, type Windows } from './window-geometry.ts';
+import {
+  describe,
+  keepLeading,
+  slidingWindows,
+  times,
+  type WindowAttrs,
+  type Windows,
+} from './window-geometry.ts';
 
 /**
  * Convolutions and their gradients. tfjs keeps images as NHWC and filters as HWIO; ONNX wants NCHW and OIHW, so
@@ -10,7 +18,8 @@ import { describe, keepLeading, slidingWindows, type WindowAttrs, type Windows }
  *   forward          Y[y] = sum_i X[y s + i - p] W[i]                      Conv
  *   input gradient   X'[h] = sum over (y, i) with y s + i - p = h          ConvTranspose
  *   filter gradient  W'[i] = sum_y X[y s + i - p] Y'[y]                    Conv with Y' as filter, dilation s
- * In the filter gradient the sum runs over the batch as well, so batch and channels trade places.
+ * In the filter gradient the sum runs over the batch as well, so batch and channels trade places; small filters
+ * have a faster form, see filter-gradient.ts.
  */
 export const convolutionLowerings = {
   Conv2D: (emit, node, [x, filter]) => {
@@ -33,6 +42,10 @@ export const convolutionLowerings = {
     const attrs = { ...node.attrs, dilations: 1 };
     const [filterHeight, filterWidth] = attrs.filterShape;
     const windows = slidingWindows(node.inputs[0]!.shape, [filterHeight, filterWidth], attrs);
+    if (attrs.dataFormat !== 'NCHW' && prefersProducts(windows, attrs.filterShape[2])) {
+      const [input, gradient] = node.inputs;
+      return [filterGradientByProducts(emit, [x!, input!.shape], [dy!, gradient!.shape], windows)];
+    }
     const dyBatchSecond = keepWindows(
       emit,
       batchSecond(emit, dy!, attrs),
@@ -61,7 +74,15 @@ export const convolutionLowerings = {
     const channels = channelCount(node.outputs[0]!.shape);
     const dyFirst = keepWindows(emit, channelsFirst(emit, dy!, attrs), node.inputs[0]!.shape, windows, attrs);
     const weights = depthwiseWeights(emit, filter!, node.inputs[1]!.shape);
-    return [channelsAsBefore(emit, convolveTransposed(emit, dyFirst, weights, windows, channels), attrs)];
+    // One group per output channel, then the sum: onnxruntime 1.30's WebGPU provider computes a ConvTranspose of
+    // several input channels per group wrongly (two of them, seen in the tests of this file).
+    const multiplier = node.inputs[1]!.shape[3] as number;
+    const dx = convolveTransposed(emit, dyFirst, weights, windows, channels * multiplier);
+    if (multiplier === 1) return [channelsAsBefore(emit, dx, attrs)];
+    const [batch, height, width] = node.outputs[0]!.shape as [Dim, number, number];
+    const split = emit.reshape(dx, [batch, channels, multiplier, height, width]);
+    const summed = emit.op('ReduceSum', [split, emit.ints([2])], { keepdims: 0 });
+    return [channelsAsBefore(emit, summed, attrs)];
   },
 
   DepthwiseConv2dNativeBackpropFilter: (emit, node, [x, dy]) => {
@@ -195,10 +216,6 @@ function filterSize(shape: Shape): [number, number] {
 
 function channelCount(shape: Shape): number {
   return shape[3] as number;
-}
-
-function times(dim: Dim, factor: number): Dim {
-  return isSymbolic(dim) ? { scale: dim.scale * factor, offset: dim.offset * factor } : dim * factor;
 }
 
 function requireChannelsLast(node: KernelNode, { dataFormat }: WindowAttrs): void {

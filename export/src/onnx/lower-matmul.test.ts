@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { tf } from '../tf.ts';
-import { expectSameInOnnx } from './scratch-double.ts';
+import { expectSameInOnnx } from './conformance.ts';
 
 const noise = (shape: number[], seed: number) => tf.randomNormal(shape, 0, 1, 'float32', seed);
 
@@ -36,15 +36,37 @@ describe.each(shapes)('BatchMatMul, %s', (_, a, b) => {
 });
 
 test.each([false, true])('int32 matrices, transposed %s', async (transpose) => {
-  const a = tf.tensor2d([[1, -2, 3], [2147483647, 5, -6], [7, 8, 9]], [3, 3], 'int32');
-  const b = tf.tensor2d([[3, 0, -1], [2, 4, 1], [1, -7, 2]], [3, 3], 'int32');
-  await expectSameInOnnx((t) => ({ y: tf.matMul(t.a!, t.b!, transpose, transpose) }), { a, b }, { tolerance: 0 });
+  const a = tf.tensor2d(
+    [
+      [1, -2, 3],
+      [2147483647, 5, -6],
+      [7, 8, 9],
+    ],
+    [3, 3],
+    'int32',
+  );
+  const b = tf.tensor2d(
+    [
+      [3, 0, -1],
+      [2, 4, 1],
+      [1, -7, 2],
+    ],
+    [3, 3],
+    'int32',
+  );
+  await expectSameInOnnx(
+    (t) => ({ y: tf.matMul(t.a!, t.b!, transpose, transpose) }),
+    { a, b },
+    { tolerance: 0 },
+  );
 });
 
 test('bool matrices are refused with the cure', async () => {
   const a = tf.tensor2d([[true, false]], [1, 2], 'bool');
   const b = tf.tensor2d([[true], [true]], [2, 1], 'bool');
-  await expect(expectSameInOnnx((t) => ({ y: tf.matMul(t.a!, t.b!) }), { a, b })).rejects.toThrow(/cast them first/);
+  await expect(expectSameInOnnx((t) => ({ y: tf.matMul(t.a!, t.b!) }), { a, b })).rejects.toThrow(
+    /cast them first/,
+  );
 });
 
 test.each([

@@ -1,6 +1,6 @@
 import { describe, test } from 'vitest';
 import { tf } from '../tf.ts';
-import { expectSameInOnnx } from './scratch-double.ts';
+import { expectSameInOnnx } from './conformance.ts';
 
 const noise = (shape: number[], seed: number) => tf.randomNormal(shape, 0, 1, 'float32', seed);
 const kernel = (name: string, inputs: Record<string, tf.Tensor>, attrs: object): tf.Tensor =>
@@ -39,7 +39,13 @@ describe('FusedBatchNorm', () => {
     const variance = tf.square(noise([3], 3));
     await expectSameInOnnx(
       (t) => ({
-        y: tf.batchNorm(t.x!, t.mean as tf.Tensor1D, t.variance as tf.Tensor1D, t.offset as tf.Tensor1D, t.scale as tf.Tensor1D),
+        y: tf.batchNorm(
+          t.x!,
+          t.mean as tf.Tensor1D,
+          t.variance as tf.Tensor1D,
+          t.offset as tf.Tensor1D,
+          t.scale as tf.Tensor1D,
+        ),
       }),
       { x, mean, variance, offset, scale },
       { tolerance },
@@ -61,6 +67,33 @@ describe.each([
   test('gradient', async () => {
     const y = kernel('LRN', { x }, attrs);
     const dy = noise([2, 3, 2, 7], 7);
-    await expectSameInOnnx((t) => ({ dx: kernel('LRNGrad', { x: t.x!, y: t.y!, dy: t.dy! }, attrs) }), { x, y, dy }, { tolerance });
+    await expectSameInOnnx(
+      (t) => ({ dx: kernel('LRNGrad', { x: t.x!, y: t.y!, dy: t.dy! }, attrs) }),
+      { x, y, dy },
+      { tolerance },
+    );
   });
+});
+
+test('any batch size', async () => {
+  const attrs = { depthRadius: 2, bias: 1, alpha: 0.5, beta: 0.75 };
+  const [mean, variance, offset, scale] = [
+    noise([7], 1),
+    tf.square(noise([7], 2)),
+    noise([7], 3),
+    noise([7], 4),
+  ] as const;
+  await expectSameInOnnx(
+    ({ x, dy }) => {
+      const y = kernel('LRN', { x: x! }, attrs);
+      const normalised = kernel(
+        'FusedBatchNorm',
+        { x: x!, mean, variance, offset, scale },
+        { varianceEpsilon: 0.01 },
+      );
+      return { y, normalised, dx: kernel('LRNGrad', { x: x!, y, dy: dy! }, attrs) };
+    },
+    { x: noise([3, 3, 2, 7], 6), dy: noise([3, 3, 2, 7], 7) },
+    { tolerance, batched: true },
+  );
 });

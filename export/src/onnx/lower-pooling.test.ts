@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { tf } from '../tf.ts';
-import { expectSameInOnnx } from './scratch-double.ts';
+import { expectSameInOnnx } from './conformance.ts';
 
 type Shape4 = [number, number, number, number];
 interface Case {
@@ -32,7 +32,14 @@ const cases: Case[] = [
   { name: '1 x 1', x: [2, 3, 3, 2], filterSize: [1, 1], strides: [1, 1], pad: 'same' },
   { name: 'numeric padding', x: [2, 5, 5, 2], filterSize: [3, 3], strides: [2, 2], pad: 1 },
   { name: 'explicit padding', x: [2, 5, 6, 2], filterSize: [2, 2], strides: [2, 2], pad: explicit },
-  { name: 'rounded up', x: [2, 6, 6, 2], filterSize: [3, 3], strides: [2, 2], pad: 0, dimRoundingMode: 'ceil' },
+  {
+    name: 'rounded up',
+    x: [2, 6, 6, 2],
+    filterSize: [3, 3],
+    strides: [2, 2],
+    pad: 0,
+    dimRoundingMode: 'ceil',
+  },
 ];
 
 const noise = (shape: number[], seed: number) => tf.randomNormal(shape, 0, 1, 'float32', seed);
@@ -54,16 +61,28 @@ describe.each(cases)('pooling, $name', ({ x: shape, name: _, ...attrs }) => {
   });
 
   test('maximum', async () => {
-    await expectSameInOnnx((t) => ({ y: kernel('MaxPool', { x: t.input! }, attrs) }), { input }, { tolerance: 0 });
+    await expectSameInOnnx(
+      (t) => ({ y: kernel('MaxPool', { x: t.input! }, attrs) }),
+      { input },
+      { tolerance: 0 },
+    );
   });
 
   test('maximum, int32', async () => {
     const integers = tf.cast(tf.mul(ties, 3), 'int32');
-    await expectSameInOnnx((t) => ({ y: kernel('MaxPool', { x: t.integers! }, attrs) }), { integers }, { tolerance: 0 });
+    await expectSameInOnnx(
+      (t) => ({ y: kernel('MaxPool', { x: t.integers! }, attrs) }),
+      { integers },
+      { tolerance: 0 },
+    );
   });
 
   test('average', async () => {
-    await expectSameInOnnx((t) => ({ y: kernel('AvgPool', { x: t.input! }, attrs) }), { input }, { tolerance });
+    await expectSameInOnnx(
+      (t) => ({ y: kernel('AvgPool', { x: t.input! }, attrs) }),
+      { input },
+      { tolerance },
+    );
   });
 
   test('gradient of the maximum', async () => {
@@ -75,7 +94,8 @@ describe.each(cases)('pooling, $name', ({ x: shape, name: _, ...attrs }) => {
   });
 
   test('gradient of the average', async () => {
-    const run = (t: Record<string, tf.Tensor>) => kernel('AvgPoolGrad', { dy: t.dy!, input: t.input! }, attrs);
+    const run = (t: Record<string, tf.Tensor>) =>
+      kernel('AvgPoolGrad', { dy: t.dy!, input: t.input! }, attrs);
     await expectSameInOnnx((t) => ({ dx: run(t) }), { dy, input }, { tolerance });
   });
 });
@@ -83,14 +103,34 @@ describe.each(cases)('pooling, $name', ({ x: shape, name: _, ...attrs }) => {
 test('through tf.grad, with an input that the gradient of the average does not read', async () => {
   const x = noise([2, 6, 6, 2], 4);
   const loss = (image: tf.Tensor) =>
-    tf.add(tf.sum(tf.square(tf.avgPool(image as tf.Tensor4D, 2, 2, 'same'))), tf.sum(tf.maxPool(image as tf.Tensor4D, 3, 2, 'same')));
+    tf.add(
+      tf.sum(tf.square(tf.avgPool(image as tf.Tensor4D, 2, 2, 'same'))),
+      tf.sum(tf.maxPool(image as tf.Tensor4D, 3, 2, 'same')),
+    );
   await expectSameInOnnx((t) => ({ dx: tf.grad(loss)(t.x!) }), { x }, { tolerance });
+});
+
+test('any batch size', async () => {
+  const attrs = { filterSize: [3, 2], strides: [2, 2], pad: 'same' };
+  await expectSameInOnnx(
+    ({ x, dy }) => {
+      const output = kernel('MaxPool', { x: x! }, attrs);
+      return {
+        output,
+        average: kernel('AvgPool', { x: x! }, attrs),
+        maxGradient: kernel('MaxPoolGrad', { dy: dy!, input: x!, output }, attrs),
+        averageGradient: kernel('AvgPoolGrad', { dy: dy!, input: x! }, attrs),
+      };
+    },
+    { x: noise([3, 5, 6, 2], 1), dy: noise([3, 3, 3, 2], 2) },
+    { tolerance, batched: true },
+  );
 });
 
 test('a window that lies in the padding is refused with its cause', async () => {
   const x = noise([1, 3, 3, 1], 5);
   const attrs = { filterSize: [2, 2], strides: [1, 1], pad: 2 };
-  await expect(expectSameInOnnx((t) => ({ y: kernel('MaxPool', { x: t.x! }, attrs) }), { x })).rejects.toThrow(
-    /windows without a single cell/,
-  );
+  await expect(
+    expectSameInOnnx((t) => ({ y: kernel('MaxPool', { x: t.x! }, attrs) }), { x }),
+  ).rejects.toThrow(/windows without a single cell/);
 });

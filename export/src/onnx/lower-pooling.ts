@@ -3,8 +3,10 @@ import type { OnnxEmitter, OnnxLowerings } from './lowering.ts';
 import { applyRowsAndColumns, type Matrix } from './separable-map.ts';
 import {
   type AxisWindow,
+  cellsUnder,
   describe,
   keepLeading,
+  padImages,
   slidingWindows,
   type WindowAttrs,
   type Windows,
@@ -24,7 +26,9 @@ export const poolingLowerings = {
   // Every window spreads dy / (filter area) over its cells, at the border too: tfjs counts the padding here,
   // although its AvgPool does not.
   AvgPoolGrad: (emit, node, [dy]) => {
-    const windows = poolWindows(node, node.inputs[1]!.shape, node.attrs);
+    const { filterSize, strides, pad } = node.attrs;
+    // tfjs forgets `dimRoundingMode` here, and reads only the windows that rounding down gives.
+    const windows = poolWindows(node, node.inputs[1]!.shape, { filterSize, strides, pad });
     const [batch, height, width, channels] = node.inputs[0]!.shape as Shape4;
     const [h, w] = windows;
     const kept = keepLeading(emit, dy!, [
@@ -91,20 +95,14 @@ function maxPoolGradient(
   y: string,
 ): string {
   const channels = shape[3] as number;
-  const padded = pad(emit, x, [h.before, w.before], [h.after, w.after], emit.scalar('float32', -Infinity));
+  const padded = padImages(emit, x, [h, w], emit.scalar('float32', -Infinity));
   const zero = emit.scalar('float32', 0);
   const turns = { rows: Math.ceil(h.filter / h.stride), columns: Math.ceil(w.filter / w.stride) };
   const phases: string[][] = [];
   let remaining = dy;
   for (let i = 0; i < h.filter; i++) {
     for (let j = 0; j < w.filter; j++) {
-      const cell = emit.op('Slice', [
-        padded,
-        emit.ints([i, j]),
-        emit.ints([i + (h.output - 1) * h.stride + 1, j + (w.output - 1) * w.stride + 1]),
-        emit.ints([1, 2]),
-        emit.ints([h.stride, w.stride]),
-      ]);
+      const cell = cellsUnder(emit, padded, [h, w], i, j);
       const isMaximum = emit.op('Equal', [cell, y]);
       const share = emit.op('Where', [isMaximum, remaining, zero]);
       const isLast = i === h.filter - 1 && j === w.filter - 1;

@@ -1,6 +1,9 @@
+import { createExecutor, type HostTensor, hostTensor } from '@generatrix/runtime';
 import { describe, expect, test } from 'vitest';
 import { tf } from '../tf.ts';
-import { expectSameInOnnx } from './scratch-double.ts';
+import { trace } from '../trace/trace.ts';
+import { expectSameInOnnx } from './conformance.ts';
+import { writeOnnx } from './write.ts';
 
 const noise = (shape: number[], seed: number) => tf.randomNormal(shape, 0, 1, 'float32', seed);
 const kernel = (name: string, inputs: Record<string, tf.Tensor>, attrs: object): tf.Tensor =>
@@ -38,26 +41,95 @@ describe.each(modes)('resizing, %o', (mode) => {
     );
   });
 
-  // tfjs's CPU kernels of these gradients are wrong in two ways: the bilinear one swaps height and width in the
-  // shape of its result, the nearest one steps through dy with the batch stride of the images. Both are right for
-  // one square image; the next test covers the rest.
-  test.each(sizes)('gradient of one square image, %s', async (_, [from], [to]) => {
-    const images = noise([1, from, from, 2], 2);
-    const dy = noise([1, to, to, 2], 3);
-    const attrs = { ...mode, size: [to, to] };
-    await expectSameInOnnx(
-      (t) => ({
-        linear: kernel('ResizeBilinearGrad', { dy: t.dy!, images: t.images! }, attrs),
-        nearest: kernel('ResizeNearestNeighborGrad', { dy: t.dy!, images: t.images! }, attrs),
-      }),
-      { images, dy },
-      { tolerance },
-    );
+  // tfjs's CPU kernels of these gradients are wrong in three ways: the bilinear one swaps height and width in the
+  // shape of its result; the nearest one steps through dy with the batch stride of the images, and never returns
+  // when corners are aligned and the image is one pixel. Both are right for one square image of more pixels; the
+  // adjoint below covers the rest.
+  test.each(sizes.filter(([, [from]]) => from > 1))(
+    'gradient of one square image, %s',
+    async (_, [from], [to]) => {
+      const images = noise([1, from, from, 2], 2);
+      const dy = noise([1, to, to, 2], 3);
+      const attrs = { ...mode, size: [to, to] };
+      await expectSameInOnnx(
+        (t) => ({
+          linear: kernel('ResizeBilinearGrad', { dy: t.dy!, images: t.images! }, attrs),
+          nearest: kernel('ResizeNearestNeighborGrad', { dy: t.dy!, images: t.images! }, attrs),
+        }),
+        { images, dy },
+        { tolerance },
+      );
+    },
+  );
+});
+
+// <dy, resize(x)> = <gradient(dy), x>, for any x: the definition of the gradient of a linear map. The left side is
+// computed by tfjs's forward kernel alone.
+describe.each([false, true])('the gradient is the adjoint of the resize, alignCorners %s', (alignCorners) => {
+  test.each(sizes)('%s', async (_, from, size) => {
+    const images = noise([3, ...from, 2], 2);
+    const dy = noise([3, ...size, 2], 3);
+    const attrs = { alignCorners, halfPixelCenters: false, size };
+    for (const name of ['ResizeBilinear', 'ResizeNearestNeighbor']) {
+      const product = tf.sum(tf.mul(dy, kernel(name, { images }, attrs)));
+      const dx = await gradientInOnnx(name, images, dy, attrs);
+      // Two sums of up to 384 products of order 1 in float32.
+      expect(tf.sum(tf.mul(dx, images)).dataSync()[0]).toBeCloseTo(product.dataSync()[0]!, 4);
+    }
   });
+});
+
+test('any batch size', async () => {
+  const attrs = { alignCorners: false, halfPixelCenters: false, size: [7, 4] };
+  await expectSameInOnnx(
+    ({ images }) => ({
+      linear: kernel('ResizeBilinear', { images: images! }, attrs),
+      nearest: kernel('ResizeNearestNeighbor', { images: images! }, attrs),
+    }),
+    { images: noise([3, 4, 5, 2], 1) },
+    { tolerance, batched: true },
+  );
+});
+
+test('the bilinear gradient at any batch size, square images', async () => {
+  const attrs = { alignCorners: true, halfPixelCenters: false, size: [7, 7] };
+  await expectSameInOnnx(
+    ({ images, dy }) => ({ dx: kernel('ResizeBilinearGrad', { dy: dy!, images: images! }, attrs) }),
+    { images: noise([3, 4, 4, 2], 1), dy: noise([3, 7, 7, 2], 2) },
+    { tolerance, batched: true },
+  );
 });
 
 test('integer images', async () => {
   const images = tf.cast(tf.mul(noise([2, 3, 4, 2], 4), 50), 'int32');
   const attrs = { alignCorners: false, halfPixelCenters: false, size: [5, 7] };
-  await expectSameInOnnx((t) => ({ y: kernel('ResizeBilinear', { images: t.images! }, attrs) }), { images }, { tolerance });
+  await expectSameInOnnx(
+    (t) => ({ y: kernel('ResizeBilinear', { images: t.images! }, attrs) }),
+    { images },
+    { tolerance },
+  );
 });
+
+/** The gradient kernel as onnxruntime computes it; a tensor of the images' shape, or the product below would fail. */
+async function gradientInOnnx(
+  name: string,
+  images: tf.Tensor,
+  dy: tf.Tensor,
+  attrs: object,
+): Promise<tf.Tensor> {
+  const graph = trace((t) => ({ dx: kernel(`${name}Grad`, { dy: t.dy!, images: t.images! }, attrs) }), {
+    dy: { dtype: 'float32', shape: dy.shape },
+    images: { dtype: 'float32', shape: images.shape },
+  });
+  const executor = await createExecutor('cpu');
+  const program = await executor.load('gradient', writeOnnx(graph, { name: 'gradient' }));
+  const feeds = Object.fromEntries(
+    graph.inputs.map(({ name: port, value }) => {
+      const tensor = port === 'dy' ? dy : images;
+      return [port, hostTensor(value.dtype, tensor.shape, tensor.dataSync())];
+    }),
+  );
+  const { dx } = await program.run(feeds);
+  await program.release();
+  return tf.tensor((dx as HostTensor).data as Float32Array, [...dx!.shape]);
+}

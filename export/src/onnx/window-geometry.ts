@@ -1,4 +1,4 @@
-import { isSymbolic, type KernelNode, type Shape } from '../graph/ir.ts';
+import { type Dim, isSymbolic, type KernelNode, type Shape } from '../graph/ir.ts';
 import { tf } from '../tf.ts';
 import type { OnnxEmitter } from './lowering.ts';
 
@@ -102,6 +102,37 @@ export function keepLeading(
     emit.ints(real.map(({ keep }) => keep)),
     emit.ints(real.map(({ axis }) => axis)),
   ]);
+}
+
+/** Emits a Pad of the rows and columns that the windows read beyond the image; `fill` defaults to zero. */
+export function padImages(emit: OnnxEmitter, x: string, [h, w]: Windows, fill?: string): string {
+  const [bottom, right] = [Math.max(0, h.after), Math.max(0, w.after)];
+  if (h.before + w.before + bottom + right === 0) return x;
+  const amounts = emit.ints([0, h.before, w.before, 0, 0, bottom, right, 0]);
+  return emit.op('Pad', fill === undefined ? [x, amounts] : [x, amounts, fill], { mode: 'constant' });
+}
+
+/** Emits the slice of padded NHWC images that lies under the filter's cell (row, column), at every window position. */
+export function cellsUnder(
+  emit: OnnxEmitter,
+  padded: string,
+  [h, w]: Windows,
+  row: number,
+  column: number,
+): string {
+  const [i, j] = [row * h.dilation, column * w.dilation];
+  return emit.op('Slice', [
+    padded,
+    emit.ints([i, j]),
+    emit.ints([i + (h.output - 1) * h.stride + 1, j + (w.output - 1) * w.stride + 1]),
+    emit.ints([1, 2]),
+    emit.ints([h.stride, w.stride]),
+  ]);
+}
+
+/** The dimension times a number. */
+export function times(dim: Dim, factor: number): Dim {
+  return isSymbolic(dim) ? { scale: dim.scale * factor, offset: dim.offset * factor } : dim * factor;
 }
 
 /** Where the user called the op, for error messages. */

@@ -33,9 +33,10 @@ export interface Engine {
   prepare(model: Model, shapes: { batchSize: number; dataShape: readonly number[] }): Promise<Trainer>;
 }
 
-/** Name of the step's inputs and outputs in a compiled program. */
+/** Names of the inputs and outputs of a compiled step; ONNX lets no output have an input's name. */
 export const portNames = {
   state: (name: string) => `state/${name}`,
+  next: (name: string) => `next/${name}`,
   noise: (name: string) => `noise/${name}`,
   metric: (name: string) => `metric/${name}`,
 } as const;

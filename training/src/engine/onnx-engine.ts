@@ -22,12 +22,14 @@ export function onnxEngine(device: DeviceRequest = 'auto', options: { threads?: 
     prepare: async (model, { batchSize, dataShape }) => {
       const executor = await createExecutor(device);
       const onnx = writeOnnx(traceStep(model, batchSize, dataShape), { name: 'step' });
-      const keepOnDevice = Object.keys(model.state).map(portNames.state);
+      const keepOnDevice = Object.keys(model.state).map(portNames.next);
       const step = await executor.load('step', onnx, { keepOnDevice, ...options });
       return new OnnxTrainer(model, executor, step);
     },
   };
 }
+
+const nextPrefix = portNames.next('');
 
 type StateTensors = Record<string, HostTensor | DeviceTensor>;
 
@@ -73,7 +75,7 @@ class OnnxTrainer implements Trainer {
     const metrics: Record<string, number> = {};
     const state: StateTensors = {};
     for (const [name, tensor] of Object.entries(outputs)) {
-      if (name.startsWith(portNames.state(''))) state[name] = tensor;
+      if (name.startsWith(nextPrefix)) state[portNames.state(name.slice(nextPrefix.length))] = tensor;
       else metrics[name.slice(portNames.metric('').length)] = (await toHost(tensor)).data[0]!;
     }
     this.#state = state;

@@ -38,7 +38,7 @@ function under(prefix: string, tensors: NamedTensors): NamedTensors {
 }
 
 /**
- * The training step on named tensors, state and batch alike, as engines run it: outputs are `state/NAME` for the
+ * The training step on named tensors, state and batch alike, as engines run it: outputs are `next/NAME` for the
  * new state and `metric/NAME` for what to report.
  * @throws when the step returns a state of other names, types or shapes than the model declares.
  */
@@ -60,7 +60,7 @@ export function stepFunction(model: Model): (inputs: NamedTensors) => NamedTenso
         const got = tensor === undefined ? 'nothing' : `${tensor.dtype} [${tensor.shape}]`;
         throw new Error(`step: state '${name}' must be ${dtype} [${shape}], the step returned ${got}`);
       }
-      outputs[portNames.state(name)] = tensor;
+      outputs[portNames.next(name)] = tensor;
     }
     for (const [name, tensor] of Object.entries(metrics)) outputs[portNames.metric(name)] = tensor;
     return outputs;

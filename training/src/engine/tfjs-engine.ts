@@ -46,6 +46,8 @@ export function tfjsEngine(warn: (line: string) => void = console.warn): Engine 
   };
 }
 
+const nextPrefix = portNames.next('');
+
 class TfjsTrainer implements Trainer {
   readonly description: string;
   readonly #model: Model;
@@ -85,8 +87,8 @@ class TfjsTrainer implements Trainer {
     this.#state = {};
     const metrics: Record<string, number> = {};
     for (const [name, tensor] of Object.entries(outputs)) {
-      if (name.startsWith(portNames.state(''))) {
-        this.#state[name] = tensor;
+      if (name.startsWith(nextPrefix)) {
+        this.#state[portNames.state(name.slice(nextPrefix.length))] = tensor;
         continue;
       }
       metrics[name.slice(portNames.metric('').length)] = (await tensor.data())[0]!;

@@ -109,6 +109,7 @@ export function integers(low: number, high: number, ...shape: number[]): tf.Tens
   return tf.cast(tf.floor(spread), 'int32');
 }
 
+/** True where `values` of the shape are positive. */
 export function bools(...shape: number[]): tf.Tensor {
   return tf.greater(values(...shape), 0);
 }

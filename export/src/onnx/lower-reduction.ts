@@ -1,0 +1,132 @@
+import { isSymbolic, type KernelNode, printDim } from '../graph/ir.ts';
+import type { OnnxEmitter, OnnxLowerings } from './lowering.ts';
+
+interface ReductionAttrs {
+  readonly axis: number | readonly number[] | null;
+  readonly keepDims?: boolean;
+}
+
+/** The axes as non-negative numbers, in order; all of them for null. */
+function axesOf(axis: ReductionAttrs['axis'], rank: number): number[] {
+  const list =
+    axis === null || axis === undefined ? Array.from({ length: rank }, (_, i) => i) : [axis].flat();
+  return list.map((value) => (value < 0 ? value + rank : value)).toSorted((a, b) => a - b);
+}
+
+function reduce(
+  type: string,
+  emit: OnnxEmitter,
+  x: string,
+  rank: number,
+  { axis, keepDims }: ReductionAttrs,
+): string {
+  const axes = axesOf(axis, rank);
+  // ONNX takes no axes to mean all of them; tfjs means none.
+  if (axes.length === 0) return x;
+  const keepdims = keepDims ? 1 : 0;
+  if (type === 'ReduceSum') return emit.op(type, [x, emit.ints(axes)], { keepdims });
+  return emit.op(type, [x], { axes, keepdims });
+}
+
+/** A reduction that onnxruntime has for numbers only: bools are counted as int32. */
+function numeric(type: string) {
+  return (emit: OnnxEmitter, node: KernelNode, [x]: readonly string[]): string[] => {
+    const { dtype, shape } = node.inputs[0]!;
+    const numbers = dtype === 'bool' ? emit.cast(x!, 'int32') : x!;
+    const result = reduce(type, emit, numbers, shape.length, node.attrs as unknown as ReductionAttrs);
+    const [output] = node.outputs;
+    return [dtype === 'bool' && output!.dtype === 'bool' ? emit.cast(result, 'bool') : result];
+  };
+}
+
+function argReduction(type: 'ArgMax' | 'ArgMin') {
+  return (emit: OnnxEmitter, node: KernelNode<'ArgMax'> | KernelNode<'ArgMin'>, [x]: readonly string[]) => {
+    const rank = node.inputs[0]!.shape.length;
+    const [axis] = axesOf(node.attrs.axis, rank) as [number];
+    return [emit.cast(emit.op(type, [x!], { axis, keepdims: 0 }), 'int32')];
+  };
+}
+
+function staticLength(node: KernelNode, axis: number): number {
+  const dim = node.inputs[0]!.shape[axis]!;
+  if (isSymbolic(dim)) throw new Error(`${node.kernel} along an axis of symbolic length ${printDim(dim)}`);
+  return dim;
+}
+
+/** x moved by `distance` along the axis, ones moving in; backwards moves towards the front. */
+function shift(
+  emit: OnnxEmitter,
+  x: string,
+  at: { rank: number; axis: number; length: number },
+  distance: number,
+  backwards: boolean,
+  fill: string,
+): string {
+  const pads = new Array<number>(2 * at.rank).fill(0);
+  pads[at.axis + (backwards ? at.rank : 0)] = distance;
+  const padded = emit.op('Pad', [x, emit.ints(pads), fill]);
+  const start = backwards ? distance : 0;
+  return emit.op('Slice', [padded, emit.ints([start]), emit.ints([start + at.length]), emit.ints([at.axis])]);
+}
+
+/** ONNX has no running product: doubling distances, each position gathers all before it in log2(n) products. */
+function cumprod(emit: OnnxEmitter, node: KernelNode<'Cumprod'>, x: string): string {
+  const rank = node.inputs[0]!.shape.length;
+  const [axis] = axesOf(node.attrs.axis, rank) as [number];
+  const at = { rank, axis, length: staticLength(node, axis) };
+  const one = emit.scalar(node.outputs[0]!.dtype, 1);
+  const { exclusive, reverse } = node.attrs;
+  let product = exclusive ? shift(emit, x, at, 1, reverse, one) : x;
+  for (let distance = 1; distance < at.length; distance *= 2) {
+    product = emit.op('Mul', [product, shift(emit, product, at, distance, reverse, one)]);
+  }
+  return product;
+}
+
+/** Sums, extremes and running totals along axes. */
+export const reductionLowerings = {
+  All: numeric('ReduceMin'),
+  Any: numeric('ReduceMax'),
+  ArgMax: argReduction('ArgMax'),
+  ArgMin: argReduction('ArgMin'),
+  Cumprod: (emit, node, [x]) => {
+    const numbers = node.inputs[0]!.dtype === 'bool' ? emit.cast(x!, 'int32') : x!;
+    return [cumprod(emit, node, numbers)];
+  },
+  Cumsum: (emit, node, [x]) => {
+    const { dtype, shape } = node.inputs[0]!;
+    const [axis] = axesOf(node.attrs.axis, shape.length) as [number];
+    const numbers = dtype === 'bool' ? emit.cast(x!, 'int32') : x!;
+    const { exclusive, reverse } = node.attrs;
+    const attrs = { exclusive: exclusive ? 1 : 0, reverse: reverse ? 1 : 0 };
+    return [emit.op('CumSum', [numbers, emit.scalar('int64', axis)], attrs)];
+  },
+  LogSoftmax: (emit, _, [logits]) => {
+    // Written out, since WebGPU lacks LogSoftmax.
+    const shifted = emit.op('Sub', [logits!, emit.op('ReduceMax', [logits!], { axes: [-1], keepdims: 1 })]);
+    const total = emit.op('ReduceSum', [emit.op('Exp', [shifted]), emit.ints([-1])], { keepdims: 1 });
+    return [emit.op('Sub', [shifted, emit.op('Log', [total])])];
+  },
+  Max: (emit, node, [x]) => {
+    const { reductionIndices, keepDims } = node.attrs;
+    return [
+      reduce('ReduceMax', emit, x!, node.inputs[0]!.shape.length, { axis: reductionIndices, keepDims }),
+    ];
+  },
+  Mean: (emit, node, [x]) => {
+    const { dtype, shape } = node.inputs[0]!;
+    const numbers = dtype === 'float32' ? x! : emit.cast(x!, 'float32');
+    return [reduce('ReduceMean', emit, numbers, shape.length, node.attrs)];
+  },
+  Min: numeric('ReduceMin'),
+  Prod: numeric('ReduceProd'),
+  Softmax: (emit, _, [logits]) => [emit.op('Softmax', [logits!], { axis: -1 })],
+  Sum: numeric('ReduceSum'),
+  TopK: (emit, node, [x]) => {
+    const [values, indices] = emit.ops('TopK', [x!, emit.ints([node.attrs.k])], { axis: -1 }, 2) as [
+      string,
+      string,
+    ];
+    return [values, emit.cast(indices, 'int32')];
+  },
+} satisfies Partial<OnnxLowerings>;

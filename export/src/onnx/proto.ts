@@ -1,0 +1,166 @@
+/**
+ * Encodes the messages of onnx.proto (as of ONNX 1.12: IR version 8, opset 17) that programs need. Field numbers are
+ * those of the published schema; only fields that are set are written.
+ */
+
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import type { DType } from '@generatrix/runtime/core';
+import { isSymbolic, printDim, type Shape } from '../graph/ir.ts';
+import { type OnnxAttr, type OnnxDType, onnxIrVersion, onnxOpset } from './lowering.ts';
+
+/** TensorProto.DataType */
+const dataTypes: Record<OnnxDType, number> = { float32: 1, int32: 6, int64: 7, bool: 9 };
+/** AttributeProto.AttributeType */
+const attributeTypes = { float: 1, int: 2, string: 3, graph: 5, ints: 7 };
+
+/** The number of a type in TensorProto.DataType, as Cast's `to` takes it. */
+export function onnxDataType(dtype: OnnxDType): number {
+  return dataTypes[dtype];
+}
+
+/** Writes an embedded message. */
+function message(writer: BinaryWriter, field: number, bytes: Uint8Array): void {
+  writer.tag(field, WireType.LengthDelimited).bytes(bytes);
+}
+
+function text(writer: BinaryWriter, field: number, value: string): void {
+  writer.tag(field, WireType.LengthDelimited).string(value);
+}
+
+function integer(writer: BinaryWriter, field: number, value: number): void {
+  writer.tag(field, WireType.Varint).int64(value);
+}
+
+function encodeAttribute(name: string, value: OnnxAttr): Uint8Array {
+  const writer = new BinaryWriter();
+  text(writer, 1, name);
+  const kind = (type: number) => integer(writer, 20, type);
+  if (typeof value === 'number') {
+    integer(writer, 3, value);
+    kind(attributeTypes.int);
+  } else if (typeof value === 'string') {
+    text(writer, 4, value);
+    kind(attributeTypes.string);
+  } else if ('float' in value) {
+    writer.tag(2, WireType.Bit32).float(value.float);
+    kind(attributeTypes.float);
+  } else if ('graph' in value) {
+    message(writer, 6, value.graph);
+    kind(attributeTypes.graph);
+  } else {
+    for (const entry of value) integer(writer, 8, entry);
+    kind(attributeTypes.ints);
+  }
+  return writer.finish();
+}
+
+/** NodeProto */
+export function encodeNode(node: {
+  type: string;
+  name: string;
+  inputs: readonly string[];
+  outputs: readonly string[];
+  attrs: Record<string, OnnxAttr>;
+}): Uint8Array {
+  const writer = new BinaryWriter();
+  for (const input of node.inputs) text(writer, 1, input);
+  for (const output of node.outputs) text(writer, 2, output);
+  text(writer, 3, node.name);
+  text(writer, 4, node.type);
+  for (const [name, value] of Object.entries(node.attrs)) message(writer, 5, encodeAttribute(name, value));
+  return writer.finish();
+}
+
+/** TensorProto with its values inside the file, little-endian. */
+export function encodeTensor(
+  name: string,
+  dtype: OnnxDType,
+  shape: readonly number[],
+  raw: Uint8Array,
+): Uint8Array {
+  const writer = new BinaryWriter();
+  for (const dim of shape) integer(writer, 1, dim);
+  integer(writer, 2, dataTypes[dtype]);
+  text(writer, 8, name);
+  message(writer, 9, raw);
+  return writer.finish();
+}
+
+/** The values in the storage that `encodeTensor` takes. */
+export function rawBytes(dtype: OnnxDType, data: ArrayLike<number>): Uint8Array {
+  const typed = toTyped(dtype, data);
+  return new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength);
+}
+
+function toTyped(dtype: OnnxDType, data: ArrayLike<number>) {
+  switch (dtype) {
+    case 'float32':
+      return data instanceof Float32Array ? data : Float32Array.from(data);
+    case 'int32':
+      return data instanceof Int32Array ? data : Int32Array.from(data);
+    case 'int64':
+      return BigInt64Array.from(Array.from(data, BigInt));
+    case 'bool':
+      return Uint8Array.from(data, (value) => (value ? 1 : 0));
+  }
+}
+
+/** ValueInfoProto: a graph's input or output. Symbolic dimensions get names, equal ones the same. */
+export function encodeValueInfo(name: string, dtype: DType, shape: Shape): Uint8Array {
+  const dims = new BinaryWriter();
+  for (const dim of shape) {
+    const entry = new BinaryWriter();
+    if (!isSymbolic(dim)) integer(entry, 1, dim);
+    else text(entry, 2, dim.scale === 1 && dim.offset === 0 ? 'batch' : printDim(dim));
+    message(dims, 1, entry.finish());
+  }
+  const tensor = new BinaryWriter();
+  integer(tensor, 1, dataTypes[dtype]);
+  message(tensor, 2, dims.finish());
+  const type = new BinaryWriter();
+  message(type, 1, tensor.finish());
+  const writer = new BinaryWriter();
+  text(writer, 1, name);
+  message(writer, 2, type.finish());
+  return writer.finish();
+}
+
+/** GraphProto from encoded parts. */
+export function encodeGraph(graph: {
+  name: string;
+  nodes: readonly Uint8Array[];
+  initializers: readonly Uint8Array[];
+  inputs: readonly Uint8Array[];
+  outputs: readonly Uint8Array[];
+}): Uint8Array {
+  const writer = new BinaryWriter();
+  for (const node of graph.nodes) message(writer, 1, node);
+  text(writer, 2, graph.name);
+  for (const initializer of graph.initializers) message(writer, 5, initializer);
+  for (const input of graph.inputs) message(writer, 11, input);
+  for (const output of graph.outputs) message(writer, 12, output);
+  return writer.finish();
+}
+
+/** ModelProto in the default operator domain. */
+export function encodeModel(
+  graph: Uint8Array,
+  { producerVersion = '', metadata = {} }: { producerVersion?: string; metadata?: Readonly<Record<string, string>> },
+): Uint8Array {
+  const writer = new BinaryWriter();
+  integer(writer, 1, onnxIrVersion);
+  text(writer, 2, 'generatrix');
+  if (producerVersion !== '') text(writer, 3, producerVersion);
+  message(writer, 7, graph);
+  const opset = new BinaryWriter();
+  text(opset, 1, '');
+  integer(opset, 2, onnxOpset);
+  message(writer, 8, opset.finish());
+  for (const [key, value] of Object.entries(metadata)) {
+    const entry = new BinaryWriter();
+    text(entry, 1, key);
+    text(entry, 2, value);
+    message(writer, 14, entry.finish());
+  }
+  return writer.finish();
+}

@@ -1,0 +1,131 @@
+import { checkGraph } from '../graph/check.ts';
+import { type Graph, isSymbolic, type KernelNode, type Node, type Value } from '../graph/ir.ts';
+import type { KernelName } from '../kernels/names.ts';
+import { TraceError } from '../trace/errors.ts';
+import { GraphEmitter, NameSource } from './emitter.ts';
+import { fillLike } from './fill.ts';
+import type { Lowering } from './lowering.ts';
+import { encodeGraph, encodeModel, encodeValueInfo } from './proto.ts';
+import { onnxLowerings } from './table.ts';
+
+export interface OnnxOptions {
+  /** Name of the graph, shown by viewers. */
+  readonly name: string;
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Writes a graph as an ONNX model: opset 17, IR version 8, default domain, weights inside the file. Inputs and
+ * outputs keep their names; the batch dimension, where symbolic, is called `batch`. The same graph gives the same
+ * bytes.
+ * @throws TraceError naming the kernel and the place when a call cannot be expressed.
+ */
+export function writeOnnx(graph: Graph, { name, metadata = {} }: OnnxOptions): Uint8Array {
+  checkGraph(graph, 'all passes');
+  const ports = [...graph.inputs, ...graph.outputs].map((port) => port.name);
+  const names = new NameSource(ports);
+  const values = new Map<Value, string>();
+  for (const port of graph.inputs) values.set(port.value, port.name);
+  const emitter: GraphEmitter = new GraphEmitter(
+    names,
+    once(() => batchSize(graph, emitter)),
+  );
+  for (const node of graph.nodes) emitNode(emitter, node, values);
+  for (const port of graph.outputs) emitter.node('Identity', [values.get(port.value)!], [port.name], {});
+  const encoded = encodeGraph({
+    name,
+    nodes: emitter.nodes,
+    initializers: emitter.initializers,
+    inputs: graph.inputs.map(({ name, value }) => encodeValueInfo(name, value.dtype, value.shape)),
+    outputs: graph.outputs.map(({ name, value }) => encodeValueInfo(name, value.dtype, value.shape)),
+  });
+  return encodeModel(encoded, { ...metadata });
+}
+
+function once(make: () => string): () => string {
+  let made: string | null = null;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
+/** The batch size as int64 [1], read off the first input that has it as a dimension. */
+function batchSize(graph: Graph, emitter: GraphEmitter): string {
+  for (const { name, value } of graph.inputs) {
+    const axis = value.shape.findIndex((dim) => isSymbolic(dim) && dim.scale === 1 && dim.offset === 0);
+    if (axis < 0) continue;
+    return emitter.op('Shape', [name], { start: axis, end: axis + 1 });
+  }
+  throw new TraceError('the program depends on the batch size but none of its inputs has a batch dimension');
+}
+
+function emitNode(emitter: GraphEmitter, node: Node, values: Map<Value, string>): void {
+  const inputs = node.inputs.map((input) => values.get(input)!);
+  const outputs = lower(emitter, node, inputs, values);
+  for (const [i, output] of node.outputs.entries()) values.set(output, outputs[i]!);
+}
+
+function lower(emitter: GraphEmitter, node: Node, inputs: string[], values: Map<Value, string>): string[] {
+  const [output] = node.outputs as [Value];
+  switch (node.op) {
+    case 'constant':
+      return [emitter.constant(output.dtype, output.shape as number[], node.data)];
+    case 'splat':
+      return [fillLike(emitter, output, node.value)];
+    case 'scan':
+      return lowerScan(emitter, node, inputs, values);
+    case 'kernel':
+      return lowerKernel(emitter, node, inputs);
+  }
+}
+
+function lowerKernel<K extends KernelName>(
+  emitter: GraphEmitter,
+  node: KernelNode<K>,
+  inputs: string[],
+): string[] {
+  const lowering: Lowering<K> = onnxLowerings[node.kernel];
+  return lowering(emitter, node, inputs);
+}
+
+/**
+ * An ONNX Scan. Captured values are used by name from the surrounding graph. The body's constants are written as
+ * initializers of the outermost graph; what depends on the batch size is computed there too, before the loop.
+ */
+function lowerScan(
+  emitter: GraphEmitter,
+  node: Node & { op: 'scan' },
+  inputs: string[],
+  outer: Map<Value, string>,
+): string[] {
+  const { body, carries, sequences } = node;
+  const own = carries + sequences;
+  const values = new Map(outer);
+  const inner = new GraphEmitter(emitter.names, () => emitter.dims([{ scale: 1, offset: 0 }]), emitter);
+  const parameters = body.inputs.slice(0, own).map(({ name, value }) => {
+    const parameter = emitter.names.fresh(name);
+    values.set(value, parameter);
+    return encodeValueInfo(parameter, value.dtype, value.shape);
+  });
+  for (const [i, { value }] of body.inputs.slice(own).entries()) values.set(value, inputs[own + i]!);
+  for (const child of body.nodes) emitNode(inner, child, values);
+  const results = body.outputs.map(({ name, value }) => {
+    const result = emitter.names.fresh(name);
+    inner.node('Identity', [values.get(value)!], [result], {});
+    return encodeValueInfo(result, value.dtype, value.shape);
+  });
+  const graph = encodeGraph({
+    name: emitter.names.fresh('body'),
+    nodes: inner.nodes,
+    initializers: [],
+    inputs: parameters,
+    outputs: results,
+  });
+  return emitter.ops(
+    'Scan',
+    inputs.slice(0, own),
+    { body: { graph }, num_scan_inputs: sequences },
+    node.outputs.length,
+  );
+}

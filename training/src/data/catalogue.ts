@@ -1,0 +1,182 @@
+import { UserError } from '../errors.ts';
+import { closestNames } from './closest-names.ts';
+import { csv } from './csv.ts';
+import type { Dataset, DatasetRequest } from './dataset.ts';
+import { digits8, glyphs } from './glyphs.ts';
+import { imageFolder } from './image-folder.ts';
+import { mnist } from './mnist.ts';
+import { npy } from './npy-dataset.ts';
+import { type PointLawName, pointLaws } from './point-laws.ts';
+import { points } from './points.ts';
+import { wavFolder } from './wav-folder.ts';
+
+/** A setting of a request besides its name, split and seed. */
+export type DatasetOption = Exclude<keyof DatasetRequest, 'name' | 'split' | 'seed'>;
+
+/** What `generatrix list` shows of a data set. */
+export interface DatasetEntry {
+  readonly name: string;
+  readonly aliases: readonly string[];
+  readonly summary: string;
+  readonly kind: 'image' | 'points' | 'audio' | 'points or image';
+  /** What `dir` must name. */
+  readonly needs: 'nothing' | 'folder' | 'file';
+  /** The settings that it reads; a request with another one is refused. */
+  readonly options: readonly DatasetOption[];
+}
+
+/** A request whose `dir` is present where the data set needs one. */
+type ReadyRequest = DatasetRequest & { readonly dir: string };
+
+interface LoadableEntry extends DatasetEntry {
+  load(request: ReadyRequest): Dataset | Promise<Dataset>;
+}
+
+/** The command-line flag that sets each option. */
+export const datasetFlags: Readonly<Record<DatasetOption, string>> = {
+  dir: '--data-dir',
+  size: '--data-size',
+  splitSeed: '--split-seed',
+  imageSize: '--image-size',
+  channels: '--channels',
+  sampleRate: '--sample-rate',
+  clipSeconds: '--clip-seconds',
+  labelColumn: '--label-column',
+};
+
+const drawn = { needs: 'nothing', options: ['size'] } as const;
+const fromDisk = ['dir', 'size', 'splitSeed'] as const;
+
+const entries: readonly LoadableEntry[] = [
+  {
+    ...drawn,
+    name: 'glyphs',
+    aliases: [],
+    summary: 'drawn digits, 28x28 grey, with known slant, thickness and scale',
+    kind: 'image',
+    load: glyphs,
+  },
+  { ...drawn, name: 'digits8', aliases: [], summary: 'the same digits at 8x8', kind: 'image', load: digits8 },
+  ...(Object.keys(pointLaws) as PointLawName[]).map(
+    (name): LoadableEntry => ({
+      ...drawn,
+      name,
+      aliases: name === 'ring8' ? ['rings'] : [],
+      summary: pointLaws[name].summary,
+      kind: 'points',
+      load: (request) => points(name, request),
+    }),
+  ),
+  {
+    name: 'mnist',
+    aliases: [],
+    summary: 'MNIST or another set in its IDX files',
+    kind: 'image',
+    needs: 'folder',
+    options: fromDisk,
+    load: mnist,
+  },
+  {
+    name: 'images',
+    aliases: [],
+    summary: 'a folder of PNG, JPEG, WebP, GIF, AVIF or TIFF images; sub-folders are classes',
+    kind: 'image',
+    needs: 'folder',
+    options: [...fromDisk, 'imageSize', 'channels'],
+    load: imageFolder,
+  },
+  {
+    name: 'wav',
+    aliases: [],
+    summary: 'a folder of WAV files, cut into clips',
+    kind: 'audio',
+    needs: 'folder',
+    options: [...fromDisk, 'sampleRate', 'clipSeconds'],
+    load: wavFolder,
+  },
+  {
+    name: 'csv',
+    aliases: [],
+    summary: 'a table of numbers, comma-separated',
+    kind: 'points',
+    needs: 'file',
+    options: [...fromDisk, 'labelColumn'],
+    load: csv,
+  },
+  {
+    name: 'npy',
+    aliases: [],
+    summary: 'a NumPy array of points or images',
+    kind: 'points or image',
+    needs: 'file',
+    options: fromDisk,
+    load: npy,
+  },
+];
+
+/** Every data set that `loadDataset` knows, in the order to list them. */
+export const datasetCatalogue: readonly DatasetEntry[] = entries;
+
+/**
+ * Loads one split of a data set.
+ * @throws UserError when the name is unknown, a setting is missing, unread or out of range, or the files
+ * cannot be used.
+ */
+export async function loadDataset(request: DatasetRequest): Promise<Dataset> {
+  const entry = entries.find(({ name, aliases }) => name === request.name || aliases.includes(request.name));
+  if (!entry) {
+    const known = closestNames(
+      request.name,
+      entries.flatMap(({ name, aliases }) => [name, ...aliases]),
+    );
+    throw new UserError(`unknown data set ${request.name}: expected one of ${known.join(', ')}`);
+  }
+  checkOptions(entry, request);
+  return entry.load({ ...request, dir: request.dir ?? '' });
+}
+
+function checkOptions(entry: DatasetEntry, request: DatasetRequest): void {
+  for (const option of Object.keys(datasetFlags) as DatasetOption[]) {
+    if (request[option] === undefined || entry.options.includes(option)) continue;
+    const read = entry.options.map((name) => datasetFlags[name]).join(', ');
+    throw new UserError(
+      `data set ${entry.name} does not read ${datasetFlags[option]}: it reads ${read}; leave it out`,
+    );
+  }
+  if (entry.needs !== 'nothing' && !request.dir) {
+    throw new UserError(`data set ${entry.name} needs a ${entry.needs}: name it with ${datasetFlags.dir}`);
+  }
+  for (const option of ['size', 'sampleRate'] as const)
+    refuseUnless(option, request, 'a whole number above 0', isCount);
+  for (const option of ['seed', 'splitSeed'] as const)
+    refuseUnless(option, request, 'a whole number from 0', isSeed);
+  refuseUnless('channels', request, '1 or 3', (value) => value === 1 || value === 3);
+  refuseUnless(
+    'clipSeconds',
+    request,
+    'a number above 0',
+    (value) => Number.isFinite(value) && Number(value) > 0,
+  );
+  refuseUnless(
+    'imageSize',
+    request,
+    'height and width above 0',
+    (value) => Array.isArray(value) && value.every(isCount),
+  );
+}
+
+const isSeed = (value: unknown): boolean => value === 0 || isCount(value);
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) > 0;
+
+function refuseUnless(
+  option: DatasetOption | 'seed',
+  request: DatasetRequest,
+  expected: string,
+  accepts: (value: unknown) => boolean,
+): void {
+  const value = request[option];
+  if (value === undefined || accepts(value)) return;
+  throw new UserError(
+    `${option === 'seed' ? '--seed' : datasetFlags[option]} ${String(value)}: expected ${expected}`,
+  );
+}

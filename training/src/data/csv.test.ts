@@ -1,0 +1,81 @@
+import { gzipSync } from 'node:zlib';
+import { expect, test } from 'vitest';
+import { csv } from './csv.ts';
+import { everyIndex, expectUserError, folderOf } from './test-support.ts';
+
+const header = 'x,y,kind\n';
+const body = (rows: number, from = 0): string =>
+  Array.from({ length: rows }, (_, i) => `${from + i},-${from + i}.5,${i % 2 ? 'odd' : 'even'}\n`).join('');
+
+test('reads a file with header and label column, split nine to one', async () => {
+  const dir = await folderOf({ 'points.csv': `\ufeff${header}${body(20)}` });
+  const rows = async (split: 'train' | 'test', path = dir): Promise<number[]> => {
+    const data = await csv({ dir: path, split, labelColumn: 'kind' });
+    expect(data.spec).toEqual({ kind: 'points', shape: [2] });
+    expect(data.classNames).toEqual(['even', 'odd']);
+    const values = data.gather(everyIndex(data)).data;
+    return Array.from(everyIndex(data), (n) => {
+      expect(values[2 * n + 1]).toBe(-values[2 * n]! - 0.5);
+      expect(data.labels![n]).toBe(values[2 * n]! % 2);
+      return values[2 * n]!;
+    });
+  };
+  const [train, held] = [await rows('train'), await rows('test', `${dir}/points.csv`)];
+  expect([train.length, held.length]).toEqual([18, 2]);
+  expect([...train, ...held].sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, i) => i));
+});
+
+test('reads train.csv and test.csv, whose classes are shared', async () => {
+  const dir = await folderOf({ 'train.csv': 'a,c\n1,x\n2,z\n', 'test.csv': 'a,c\n3,y\n' });
+  const held = await csv({ dir, split: 'test', labelColumn: 'c' });
+  expect(held.classNames).toEqual(['x', 'y', 'z']);
+  expect([...held.labels!]).toEqual([1]);
+  expect([...held.gather([0]).data]).toEqual([3]);
+});
+
+test('reads rows without header, exponents, blank lines, quotes, gzip; a label by position', async () => {
+  const dir = await folderOf({ 'a.csv': gzipSync('1e3, "-2" ,10\n\n.5,+4,9\r\n') });
+  const split = { dir, labelColumn: '2' };
+  const [train, held] = [await csv({ ...split, split: 'train' }), await csv({ ...split, split: 'test' })];
+  // Class names that are numbers are sorted by value.
+  expect(train.classNames).toEqual(['9', '10']);
+  const both = [train, held].map((data) => [...data.gather([0]).data]);
+  expect(both).toContainEqual([1000, -2]);
+  expect(both).toContainEqual([0.5, 4]);
+});
+
+test.each<[string, Record<string, string | Uint8Array>, string | undefined, (string | RegExp)[]]>([
+  ['an empty file', { 'a.csv': '' }, undefined, ['a.csv', 'empty file']],
+  ['blank lines only', { 'a.csv': '\n\n' }, undefined, ['a.csv', 'found none']],
+  ['a header alone', { 'a.csv': 'x,y\n' }, undefined, ['a.csv', 'only a header']],
+  [
+    'text in a column',
+    { 'a.csv': 'x,y\n1,2\n3,oops\n' },
+    undefined,
+    ['a.csv', 'line 3', 'column y', '"oops"', '--label-column'],
+  ],
+  ['an empty cell', { 'a.csv': 'x,y\n1,\n3,4\n' }, undefined, ['line 2', 'column y', '""']],
+  ['a number out of range', { 'a.csv': 'x\n1\n1e39\n' }, undefined, ['line 3', '1e39']],
+  ['NaN', { 'a.csv': 'x\n1\nNaN\n' }, undefined, ['line 3', 'NaN']],
+  ['rows of unequal length', { 'a.csv': 'x,y\n1,2\n3\n' }, undefined, ['a.csv', 'equal length', 'line 3']],
+  ['an open quote', { 'a.csv': 'x,y\n1,"2\n' }, undefined, ['a.csv', 'mend']],
+  [
+    'a label column that is not there',
+    { 'a.csv': 'x,y\n1,2\n3,4\n' },
+    'z',
+    ['column z', 'x, y', '--label-column'],
+  ],
+  ['only a label column', { 'a.csv': 'c\nx\ny\n' }, 'c', ['only the label']],
+  ['one row', { 'a.csv': 'x\n1\n' }, undefined, ['at least 2 rows']],
+  [
+    'differing columns',
+    { 'train.csv': 'x,y\n1,2\n', 'test.csv': 'x,z\n1,2\n' },
+    undefined,
+    ['test.csv', 'x, y', 'x, z'],
+  ],
+  ['no table', { 'a.txt': '1' }, undefined, ['train.csv', 'found none', '--data-dir']],
+  ['several tables', { 'a.csv': '1', 'b.csv': '1' }, undefined, ['a.csv, b.csv', '--data-dir']],
+])('refuses %s', async (_, files, labelColumn, texts) => {
+  const dir = await folderOf(files);
+  await expectUserError(csv({ dir, split: 'train', labelColumn }), dir, ...texts);
+});

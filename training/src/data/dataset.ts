@@ -1,0 +1,94 @@
+import type { DataSpec, HostTensor } from '@generatrix/runtime/core';
+
+export type Split = 'train' | 'test';
+
+/** Examples that a model is trained or judged on. */
+export interface Dataset {
+  readonly name: string;
+  readonly split: Split;
+  readonly spec: DataSpec;
+  /** Number of examples. */
+  readonly size: number;
+  /** Class index of each example, or null when the data has no labels. */
+  readonly labels: Int32Array | null;
+  /** Name of each class; empty when the data has no labels. Both splits of one data set agree on it. */
+  readonly classNames: readonly string[];
+  /**
+   * Copies out the examples at these indices as float32 `[n, ...spec.shape]`, in the data set's own range.
+   * @throws RangeError when an index is not an integer in `[0, size)`.
+   */
+  gather(indices: ArrayLike<number>): HostTensor;
+}
+
+/** Which data to load, and how. Options that the named data set does not read are refused, not ignored. */
+export interface DatasetRequest {
+  /** A name of `datasetCatalogue`, or one of its aliases. */
+  readonly name: string;
+  readonly split: Split;
+  /** Folder or file that holds the data, for the data sets that need one. */
+  readonly dir?: string;
+  /** Seed of the procedural data sets; 0 when absent. Data read from files does not depend on it. */
+  readonly seed?: number;
+  /** Number of examples: exactly that many drawn, or at most that many of those on disk (a seeded subset). */
+  readonly size?: number;
+  /**
+   * Seed of the 90/10 split of files that come without one, and of the subset that `size` takes; 0 when
+   * absent. It is not the run's seed, so that a model evaluated under another seed has never seen the test split.
+   */
+  readonly splitSeed?: number;
+  /** [height, width] in pixels that images are resized to. */
+  readonly imageSize?: readonly [number, number];
+  readonly channels?: 1 | 3;
+  /** Samples per second that audio is resampled to. */
+  readonly sampleRate?: number;
+  /** Length of an audio clip in seconds. */
+  readonly clipSeconds?: number;
+  /** Name (or, in a table without header, 0-based position) of the column that holds the class. */
+  readonly labelColumn?: string;
+}
+
+/** Everything in a data set but the values themselves. */
+export type DatasetFields = Omit<Dataset, 'gather'>;
+
+/** Data held as one byte per value, scaled to [0, 1] at gather: `values` is `[size, ...spec.shape]`. */
+export function byteDataset(fields: DatasetFields, values: Uint8Array): Dataset {
+  return gatherable(fields, values, 1 / 255);
+}
+
+/** Data held as floats, in its own range: `values` is `[size, ...spec.shape]`. */
+export function floatDataset(fields: DatasetFields, values: Float32Array): Dataset {
+  return gatherable(fields, values, 1);
+}
+
+function gatherable(fields: DatasetFields, values: Uint8Array | Float32Array, scale: number): Dataset {
+  const width = fields.spec.shape.reduce((product, dim) => product * dim, 1);
+  if (values.length !== fields.size * width) {
+    throw new Error(
+      `data set ${fields.name}: ${fields.size} examples of shape [${fields.spec.shape}] need ` +
+        `${fields.size * width} values, got ${values.length}`,
+    );
+  }
+  return {
+    ...fields,
+    gather(indices) {
+      checkIndices(fields.name, indices, fields.size);
+      const out = new Float32Array(indices.length * width);
+      for (let row = 0; row < indices.length; row++) {
+        const from = indices[row]! * width;
+        const to = row * width;
+        for (let k = 0; k < width; k++) out[to + k] = values[from + k]! * scale;
+      }
+      return { dtype: 'float32', shape: [indices.length, ...fields.spec.shape], data: out };
+    },
+  };
+}
+
+/** @throws RangeError naming the first index that is not an integer in `[0, size)`. */
+export function checkIndices(name: string, indices: ArrayLike<number>, size: number): void {
+  for (let row = 0; row < indices.length; row++) {
+    const index = indices[row]!;
+    if (!Number.isInteger(index) || index < 0 || index >= size) {
+      throw new RangeError(`data set ${name}: index ${index} is outside its ${size} examples`);
+    }
+  }
+}

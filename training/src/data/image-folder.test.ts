@@ -1,0 +1,205 @@
+import sharp from 'sharp';
+import { expect, test } from 'vitest';
+import { imageFolder } from './image-folder.ts';
+import { everyIndex, expectUserError, folderOf, testWithData } from './test-support.ts';
+
+type Colour = readonly [number, number, number];
+
+/** An image of one colour, encoded by what the name ends with. */
+function plain(
+  format: 'png' | 'jpeg' | 'webp',
+  [r, g, b]: Colour,
+  width = 8,
+  height = 6,
+): Promise<Uint8Array> {
+  return sharp({ create: { width, height, channels: 3, background: { r, g, b } } })
+    .toFormat(format)
+    .toBuffer();
+}
+
+/** A PNG of these values, losslessly. */
+function exact(
+  values: readonly number[],
+  width: number,
+  height: number,
+  channels: 1 | 3 | 4,
+): Promise<Uint8Array> {
+  return sharp(Uint8Array.from(values), { raw: { width, height, channels } }).png().toBuffer();
+}
+
+const red = await plain('png', [255, 0, 0]);
+const green = await plain('jpeg', [0, 255, 0]);
+const blue = await plain('webp', [0, 0, 255]);
+
+test('sub-folders train and test are the splits, their sub-folders the classes', async () => {
+  const dir = await folderOf({
+    'train/warm/a.png': red,
+    'train/cold/deep/b.webp': blue,
+    'test/cold/c.webp': blue,
+    'test/grass/d.JPG': green,
+    'train/.hidden/x.png': 'no image',
+    'train/warm/notes.txt': 'no image',
+  });
+  const train = await imageFolder({ dir, split: 'train', imageSize: [2, 2] });
+  expect(train.classNames).toEqual(['cold', 'grass', 'warm']);
+  expect([...train.labels!]).toEqual([0, 2]);
+  expect(train.spec).toEqual({ kind: 'image', shape: [2, 2, 3], range: [0, 1] });
+  const pixels = train.gather([1, 0]).data;
+  expect([...pixels.slice(0, 3)]).toEqual([1, 0, 0]);
+  // WebP is lossy: off by a few of 255 steps.
+  [...pixels.slice(12, 15)].forEach((value, c) => {
+    expect(Math.abs(value - [0, 0, 1][c]!)).toBeLessThan(4 / 255);
+  });
+  const held = await imageFolder({ dir, split: 'test', imageSize: [2, 2] });
+  expect([...held.labels!]).toEqual([0, 1]);
+});
+
+test('values pass unchanged at the images own size, grey or colour', async () => {
+  const values = Array.from({ length: 24 }, (_, i) => 10 * i);
+  const file = await exact(values, 4, 2, 3);
+  const grey = await exact(values.slice(0, 8), 4, 2, 1);
+  const dir = await folderOf({ 'a.png': file, 'b.png': file });
+  const colour = await imageFolder({ dir, split: 'train' });
+  expect(colour.spec.shape).toEqual([2, 4, 3]);
+  expect(colour.labels).toBeNull();
+  expect(colour.gather([0]).data).toEqual(Float32Array.from(values, (byte) => byte / 255));
+  const one = await imageFolder({
+    dir: await folderOf({ 'a.png': grey, 'b.png': grey }),
+    split: 'test',
+    channels: 1,
+  });
+  expect(one.gather([0]).data).toEqual(Float32Array.from(values.slice(0, 8), (byte) => byte / 255));
+  const tripled = await imageFolder({ dir: await folderOf({ 'a.png': grey, 'b.png': grey }), split: 'test' });
+  expect([...tripled.gather([0]).data.slice(3, 6)]).toEqual(Array(3).fill(Math.fround(10 / 255)));
+});
+
+test('a wide image covers the square: its middle is kept and not stretched', async () => {
+  // Four columns: black, white, white, black.
+  const file = await exact([0, 255, 255, 0, 0, 255, 255, 0], 4, 2, 1);
+  const dir = await folderOf({ 'a.png': file, 'b.png': file });
+  const data = await imageFolder({ dir, split: 'test', imageSize: [2, 2], channels: 1 });
+  expect([...data.gather([0]).data]).toEqual([1, 1, 1, 1]);
+});
+
+test('lays transparent images on white', async () => {
+  const file = await exact([0, 0, 0, 0, 0, 0, 0, 255], 2, 1, 4);
+  const dir = await folderOf({ 'a.png': file, 'b.png': file });
+  const data = await imageFolder({ dir, split: 'test' });
+  expect([...data.gather([0]).data]).toEqual([1, 1, 1, 0, 0, 0]);
+});
+
+test('turns a photograph upright', async () => {
+  const file = await sharp(Uint8Array.from([0, 255]), { raw: { width: 2, height: 1, channels: 1 } })
+    .withMetadata({ orientation: 6 })
+    .png()
+    .toBuffer();
+  const data = await imageFolder({
+    dir: await folderOf({ 'a.png': file, 'b.png': file }),
+    split: 'test',
+    channels: 1,
+  });
+  // Orientation 6: the left column of the file is the top row of the picture.
+  expect(data.spec.shape).toEqual([2, 1, 1]);
+  expect([...data.gather([0]).data]).toEqual([0, 1]);
+});
+
+test('without a split, nine in ten train and the rest test; size takes fewer', async () => {
+  const files = Object.fromEntries(
+    await Promise.all(
+      Array.from(
+        { length: 20 },
+        async (_, i) => [`c${i % 2}/${i}.png`, await plain('png', [i, 0, 0])] as const,
+      ),
+    ),
+  );
+  const dir = await folderOf(files);
+  const reds = async (split: 'train' | 'test', size?: number): Promise<number[]> => {
+    const data = await imageFolder({ dir, split, size, imageSize: [1, 1] });
+    const values = Array.from(everyIndex(data), (i) => Math.round(255 * Number(data.gather([i]).data[0])));
+    expect(values.map((value) => value % 2)).toEqual([...data.labels!]);
+    return values;
+  };
+  const [train, held] = [await reds('train'), await reds('test')];
+  expect([train.length, held.length]).toEqual([18, 2]);
+  expect([...train, ...held].sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, i) => i));
+  const few = await reds('train', 5);
+  expect(few.length).toBe(5);
+  expect(few.every((value) => train.includes(value))).toBe(true);
+});
+
+const jpeg = await sharp(
+  Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => (i * 7919) % 256),
+  {
+    raw: { width: 64, height: 64, channels: 3 },
+  },
+)
+  .jpeg()
+  .toBuffer();
+const large = await plain('png', [1, 2, 3], 300, 20);
+
+test.each<[string, Record<string, string | Uint8Array>, (string | RegExp)[]]>([
+  ['a folder without images', { 'a.txt': 'x' }, ['.png', 'found none', '--data-dir']],
+  [
+    'a file that is no image',
+    { 'a.png': 'not a picture', 'b.png': red },
+    ['a.png', 'expected an image', 'remove'],
+  ],
+  ['an empty image file', { 'a.png': '', 'b.png': red }, ['a.png', 'expected an image']],
+  ['a cut-off image', { 'a.png': red, 'b.jpg': jpeg.subarray(0, 1500) }, ['b.jpg', 'broken']],
+  ['a single image', { 'a.png': red }, ['at least 2 images', 'found 1']],
+  [
+    'images beside class folders',
+    { 'a.png': red, 'x/b.png': red, 'y/c.png': red },
+    ['found 1', 'a.png', 'move'],
+  ],
+  ['test without train', { 'test/a.png': red }, ['train beside test']],
+  ['train empty', { 'train/a.txt': 'x', 'test/b.png': red }, [/train: expected images/]],
+  [
+    'classes in train only',
+    { 'train/x/a.png': red, 'train/y/b.png': red, 'test/c.png': red },
+    ['found them in one'],
+  ],
+  ['large images without a size', { 'a.png': large, 'b.png': large }, ['a.png', '20x300', '--image-size']],
+])('refuses %s', async (_, files, texts) => {
+  const dir = await folderOf(files);
+  await expectUserError(
+    async () => {
+      await imageFolder({ dir, split: 'train' });
+      await imageFolder({ dir, split: 'test' });
+    },
+    dir,
+    ...texts,
+  );
+});
+
+test('refuses more pixels than fit, before decoding', async () => {
+  const dir = await folderOf({ 'a.png': red, 'b.png': red });
+  await expectUserError(
+    imageFolder({ dir, split: 'train', imageSize: [40_000, 40_000] }),
+    '4.5 GiB',
+    '--image-size',
+  );
+});
+
+testWithData('cifar10-jpeg', 'reads CIFAR-10 as JPEG files', async (dir) => {
+  const data = await imageFolder({ dir, split: 'test', size: 300 });
+  expect(data.spec.shape).toEqual([32, 32, 3]);
+  expect(data.classNames).toEqual([
+    'airplane',
+    'automobile',
+    'bird',
+    'cat',
+    'deer',
+    'dog',
+    'frog',
+    'horse',
+    'ship',
+    'truck',
+  ]);
+  expect(new Set(data.labels).size).toBe(10);
+  const values = data.gather(everyIndex(data)).data;
+  let sum = 0;
+  for (const value of values) sum += value;
+  // CIFAR-10's mean over channels is 0.4734; over 300 images its standard error is about 0.012.
+  expect(Math.abs(sum / values.length - 0.4734)).toBeLessThan(0.05);
+});

@@ -1,0 +1,13 @@
+/** Data sets: drawn, or read from files. */
+export {
+  type DatasetEntry,
+  type DatasetOption,
+  datasetCatalogue,
+  datasetFlags,
+  loadDataset,
+} from './catalogue.ts';
+export { closestNames } from './closest-names.ts';
+export { type Dataset, type DatasetRequest, floatDataset, type Split } from './dataset.ts';
+export type { GlyphFactors } from './glyph-render.ts';
+export { digits8, type GlyphDataset, type GlyphOptions, glyphs } from './glyphs.ts';
+export { type Modes, type PointLaw, type PointLawName, pointLaws } from './point-laws.ts';

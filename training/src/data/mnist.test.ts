@@ -1,0 +1,114 @@
+import { gzipSync } from 'node:zlib';
+import { expect, test } from 'vitest';
+import { mnist } from './mnist.ts';
+import { everyIndex, expectUserError, folderOf, testWithData } from './test-support.ts';
+
+/** An IDX file of unsigned bytes, written as the format's page lays it out. */
+function idx(shape: readonly number[], values: readonly number[]): Uint8Array {
+  const dims = shape.flatMap((dim) => [dim >>> 24, (dim >>> 16) & 255, (dim >>> 8) & 255, dim & 255]);
+  return Uint8Array.from([0, 0, 8, shape.length, ...dims, ...values]);
+}
+
+const pixels = Array.from({ length: 3 * 2 * 4 }, (_, i) => 10 * i);
+const images = idx([3, 2, 4], pixels);
+const labels = idx([3], [7, 0, 9]);
+const imagesName = 'train-images-idx3-ubyte';
+const labelsName = 'train-labels-idx1-ubyte';
+
+test.each([
+  ['plain', imagesName, images],
+  ['packed', `${imagesName}.gz`, gzipSync(images)],
+  ['with a dot', 'train-images.idx3-ubyte', images],
+  ['with a prefix', `emnist-digits-${imagesName}`, images],
+])('reads %s files', async (_, name, content) => {
+  const dir = await folderOf({ [name]: content, [labelsName]: labels });
+  const data = await mnist({ dir, split: 'train' });
+  expect(data.spec).toEqual({ kind: 'image', shape: [2, 4, 1], range: [0, 1] });
+  expect(data.labels).toEqual(Int32Array.from([7, 0, 9]));
+  expect(data.classNames).toEqual(['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
+  const { shape, data: values } = data.gather([2, 0]);
+  expect(shape).toEqual([2, 2, 4, 1]);
+  expect(values).toEqual(
+    Float32Array.from([...pixels.slice(16), ...pixels.slice(0, 8)], (byte) => byte / 255),
+  );
+});
+
+test('reads images alone as unlabelled, and t10k as the test split', async () => {
+  const dir = await folderOf({ 't10k-images-idx3-ubyte': images });
+  const data = await mnist({ dir, split: 'test' });
+  expect(data.labels).toBeNull();
+  expect(data.classNames).toEqual([]);
+  expect(data.size).toBe(3);
+});
+
+test('size takes a seeded subset with its own labels', async () => {
+  const dir = await folderOf({ [imagesName]: images, [labelsName]: labels });
+  const data = await mnist({ dir, split: 'train', size: 2 });
+  expect(data.size).toBe(2);
+  const firstPixel = { 7: 0, 0: 80, 9: 160 };
+  data.labels!.forEach((label, i) => {
+    expect(data.gather([i]).data[0]).toBe(Math.fround(firstPixel[label as 0 | 7 | 9] / 255));
+  });
+});
+
+test.each<[string, Record<string, Uint8Array | string>, (string | RegExp)[]]>([
+  ['no images', { 'readme.txt': 'x' }, ['train-images-idx3-ubyte', 'readme.txt', '--data-dir']],
+  ['an empty folder', { 'sub/x': 'x' }, ['no files']],
+  ['an empty file', { [imagesName]: '' }, [imagesName, 'empty file']],
+  ['a file of two bytes', { [imagesName]: 'ab' }, [imagesName, 'only 2 bytes']],
+  ['a header cut short', { [imagesName]: images.subarray(0, 9) }, [imagesName, 'header of 16 bytes', '9']],
+  ['another magic', { [imagesName]: labels }, [imagesName, '0x00000803', '0x00000801']],
+  ['values cut short', { [imagesName]: images.subarray(0, 30) }, [imagesName, '24 values', 'found 14']],
+  [
+    'values left over',
+    { [imagesName]: Uint8Array.from([...images, 1]) },
+    [imagesName, '24 values', 'found 25'],
+  ],
+  ['no values', { [imagesName]: idx([0, 2, 4], []) }, [imagesName, 'found none']],
+  [
+    'broken gzip',
+    { [`${imagesName}.gz`]: gzipSync(images).subarray(0, 20) },
+    [`${imagesName}.gz`, 'broken archive'],
+  ],
+  [
+    'too few labels',
+    { [imagesName]: images, [labelsName]: idx([2], [1, 2]) },
+    [labelsName, '3 labels', 'found 2'],
+  ],
+  [
+    'two sets',
+    { [imagesName]: images, [`kmnist-${imagesName}`]: images },
+    ['one file of train images', 'kmnist'],
+  ],
+])('refuses %s', async (_, files, texts) => {
+  const dir = await folderOf(files);
+  await expectUserError(mnist({ dir, split: 'train' }), dir, ...texts);
+});
+
+test('refuses a folder that is not there, and a file in its place', async () => {
+  const dir = await folderOf({ file: 'x' });
+  await expectUserError(
+    mnist({ dir: `${dir}/none`, split: 'train' }),
+    `${dir}/none`,
+    'nothing there',
+    '--data-dir',
+  );
+  await expectUserError(mnist({ dir: `${dir}/file`, split: 'train' }), `${dir}/file`, 'a file');
+});
+
+testWithData('mnist', 'reads MNIST itself', async (dir) => {
+  const started = performance.now();
+  const train = await mnist({ dir, split: 'train' });
+  console.log(`MNIST: 60,000 images loaded in ${(performance.now() - started).toFixed(0)} ms`);
+  const test10k = await mnist({ dir, split: 'test' });
+  expect([train.size, test10k.size]).toEqual([60_000, 10_000]);
+  // The class counts and the mean of MNIST as published with it (mean 0.1307, the usual normalisation).
+  const counts = new Array<number>(10).fill(0);
+  for (const label of train.labels!) counts[label]!++;
+  expect(counts).toEqual([5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]);
+  expect([...train.labels!.slice(0, 10)]).toEqual([5, 0, 4, 1, 9, 2, 1, 3, 1, 4]);
+  const values = train.gather(everyIndex({ size: 60_000 })).data;
+  let sum = 0;
+  for (const value of values) sum += value;
+  expect(sum / values.length).toBeCloseTo(0.1307, 4);
+});

@@ -1,0 +1,96 @@
+import { join } from 'node:path';
+import { UserError } from '../errors.ts';
+import { byteDataset, type Dataset, type Split } from './dataset.ts';
+import { listFolder } from './files.ts';
+import { readIdx } from './idx.ts';
+import { limitTo } from './split.ts';
+
+export interface MnistOptions {
+  /** Folder with the IDX files, packed with gzip or not. */
+  readonly dir: string;
+  readonly split: Split;
+  /** At most so many examples, a seeded subset. */
+  readonly size?: number;
+  readonly splitSeed?: number;
+}
+
+const prefixes: Record<Split, string> = { train: 'train', test: 't10k' };
+
+/**
+ * Images `[height, width, 1]` in [0, 1] from MNIST's files or others of their form (Fashion-MNIST, KMNIST):
+ * `train-images-idx3-ubyte`, `train-labels-idx1-ubyte` and the same with `t10k` (or `test`), each plain or
+ * `.gz`. Without a label file the data is unlabelled. Classes are named by their number: 0-9 when no label is
+ * above 9, else up to the highest.
+ * @throws UserError when a file is missing, broken, or images and labels do not match.
+ */
+export async function mnist({ dir, split, size, splitSeed = 0 }: MnistOptions): Promise<Dataset> {
+  const { files } = await listFolder(dir);
+  const imageFile = theFile(dir, files, split, 'images', 3);
+  if (imageFile === undefined) {
+    throw new UserError(
+      `${dir}: expected ${prefixes[split]}-images-idx3-ubyte or the same with .gz, found ` +
+        `${files.length === 0 ? 'no files' : `${files.slice(0, 4).join(', ')}${files.length > 4 ? ', ...' : ''}`}; ` +
+        'give the folder of the four MNIST files with --data-dir',
+    );
+  }
+  const labelFile = theFile(dir, files, split, 'labels', 1);
+  const [images, labels] = await Promise.all([
+    readIdx(imageFile, 3, 'MNIST-style images'),
+    labelFile === undefined ? undefined : readIdx(labelFile, 1, 'MNIST-style labels'),
+  ]);
+  const [total, height, width] = images.shape as [number, number, number];
+  if (labels && labelFile && labels.shape[0] !== total) {
+    throw new UserError(
+      `${labelFile}: expected ${total} labels, one per image of ${imageFile}, found ${labels.shape[0]}; ` +
+        'take both files from the same set',
+    );
+  }
+  const chosen = limitTo(
+    Int32Array.from({ length: total }, (_, i) => i),
+    size,
+    splitSeed,
+  );
+  const area = height * width;
+  let pixels = images.values;
+  if (chosen.length < total) {
+    pixels = new Uint8Array(chosen.length * area);
+    chosen.forEach((from, to) => {
+      pixels.set(images.values.subarray(from * area, (from + 1) * area), to * area);
+    });
+  }
+  const classes = labels
+    ? Math.max(10, 1 + labels.values.reduce((most, label) => Math.max(most, label), 0))
+    : 0;
+  return byteDataset(
+    {
+      name: 'mnist',
+      split,
+      spec: { kind: 'image', shape: [height, width, 1], range: [0, 1] },
+      size: chosen.length,
+      labels: labels ? chosen.map((index) => labels.values[index]!) : null,
+      classNames: Array.from({ length: classes }, (_, label) => String(label)),
+    },
+    pixels,
+  );
+}
+
+/** The one file of this split and part; a plain file is preferred to its packed twin. */
+function theFile(
+  dir: string,
+  files: readonly string[],
+  split: Split,
+  part: string,
+  rank: number,
+): string | undefined {
+  const start = split === 'train' ? 'train' : '(?:t10k|test)';
+  const pattern = new RegExp(`(?:^|[-_.])${start}[-_.]${part}[-_.]idx${rank}[-_.]ubyte(?:\\.gz)?$`);
+  const matches = files.filter((name) => pattern.test(name));
+  const distinct = new Set(matches.map((name) => name.replace(/\.gz$/, '')));
+  if (distinct.size > 1) {
+    throw new UserError(
+      `${dir}: expected one file of ${split} ${part}, found ${[...distinct].join(' and ')}; keep one set per folder`,
+    );
+  }
+  const name = matches.find((match) => !match.endsWith('.gz')) ?? matches[0];
+  return name === undefined ? undefined : join(dir, name);
+}

@@ -1,0 +1,125 @@
+import type { DataSpec } from '@generatrix/runtime/core';
+import { UserError } from '../errors.ts';
+import { byteDataset, type Dataset, floatDataset, type Split } from './dataset.ts';
+import { pathKind } from './files.ts';
+import { type NpyArray, readNpy } from './npy.ts';
+import { limitTo, seededSplit } from './split.ts';
+import { tableFiles } from './table-files.ts';
+
+export interface NpyOptions {
+  /** The file, or a folder that holds it (see `tableFiles`). */
+  readonly dir: string;
+  readonly split: Split;
+  /** At most so many examples, a seeded subset. */
+  readonly size?: number;
+  readonly splitSeed?: number;
+}
+
+const isLabelFile = (name: string): boolean => /[-_]labels\.npy$/.test(name);
+
+/**
+ * A NumPy array: `[n]` or `[n, d]` are points in their own units; `[n, h, w]` and `[n, h, w, c]` (c = 1 or 3)
+ * are images. Whole-number images must lie in 0..255 and become [0, 1]; float images must lie in [0, 1] or
+ * [-1, 1], which is then their range; booleans become 0 and 1. Class indices are read from
+ * `<name>-labels.npy` (or `_labels`) beside the file, if it is there.
+ * @throws UserError naming the file that cannot be used.
+ */
+export async function npy({ dir, split, size, splitSeed = 0 }: NpyOptions): Promise<Dataset> {
+  const files = await tableFiles(dir, 'npy', (name) => !isLabelFile(name));
+  const path = files.kind === 'whole' ? files.path : files[split];
+  const array = await readNpy(path);
+  const total = array.shape[0] ?? 0;
+  const spec = specOf(path, array);
+  const labels = await readLabels(path, total);
+  const other = files.kind === 'whole' ? null : await readLabels(files[split === 'train' ? 'test' : 'train']);
+  if (files.kind === 'whole' && total < 2) {
+    throw new UserError(
+      `${path}: expected at least 2 examples to split into train and test, found 1; add more`,
+    );
+  }
+  const side =
+    files.kind === 'whole'
+      ? seededSplit(total, split, splitSeed)
+      : Int32Array.from({ length: total }, (_, i) => i);
+  const chosen = limitTo(side, size, splitSeed);
+  const highest = [labels, other].reduce(
+    (top, some) => some?.reduce((a, b) => Math.max(a, b), top) ?? top,
+    -1,
+  );
+  const fields = {
+    name: 'npy',
+    split,
+    spec,
+    size: chosen.length,
+    labels: labels ? chosen.map((index) => labels[index]!) : null,
+    classNames: labels ? Array.from({ length: highest + 1 }, (_, label) => String(label)) : [],
+  };
+  const width = array.values.length / total;
+  const isBytes = spec.kind === 'image' && !array.dtype.startsWith('f');
+  const values = isBytes ? new Uint8Array(width * chosen.length) : new Float32Array(width * chosen.length);
+  const scale = spec.kind === 'image' && array.dtype === 'b1' ? 255 : 1;
+  chosen.forEach((from, to) => {
+    for (let k = 0; k < width; k++) values[to * width + k] = array.values[from * width + k]! * scale;
+  });
+  return values instanceof Uint8Array ? byteDataset(fields, values) : floatDataset(fields, values);
+}
+
+function specOf(path: string, { shape, dtype, values }: NpyArray): DataSpec {
+  const [low, high] = extremes(path, values);
+  if (shape.length === 1 || shape.length === 2) return { kind: 'points', shape: [shape[1] ?? 1] };
+  const [, height, width, channels = 1] = shape;
+  if (height === undefined || width === undefined || shape.length > 4 || (channels !== 1 && channels !== 3)) {
+    throw new UserError(
+      `${path}: expected shape [n, d], [n, h, w] or [n, h, w, 1 or 3], found [${shape}]; ` +
+        'transpose channels to the end, or reshape it',
+    );
+  }
+  const isFloat = dtype.startsWith('f');
+  const range = isFloat && low < 0 ? ([-1, 1] as const) : ([0, 1] as const);
+  const [least, most] = isFloat ? range : ([0, 255] as const);
+  if (low < least || high > most) {
+    throw new UserError(
+      `${path}: expected ${isFloat ? 'float pixels in [0, 1] or [-1, 1]' : 'whole-number pixels in 0..255'}, ` +
+        `found ${low} to ${high}; scale them`,
+    );
+  }
+  return { kind: 'image', shape: [height, width, channels], range };
+}
+
+function extremes(path: string, values: ArrayLike<number>): [number, number] {
+  let low = Infinity;
+  let high = -Infinity;
+  for (let n = 0; n < values.length; n++) {
+    const value = values[n]!;
+    if (!Number.isFinite(value)) {
+      throw new UserError(
+        `${path}: expected finite numbers, found ${value} at flat position ${n}; mend the array`,
+      );
+    }
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return [low, high];
+}
+
+/** Class indices from the file beside the data; null when there is none. */
+async function readLabels(dataPath: string, total?: number): Promise<Int32Array | null> {
+  for (const ending of ['-labels.npy', '_labels.npy']) {
+    const path = dataPath.replace(/\.npy$/, ending);
+    if (path === dataPath || (await pathKind(path)) === 'missing') continue;
+    const { shape, values } = await readNpy(path);
+    if (shape.length !== 1 || (total !== undefined && shape[0] !== total)) {
+      throw new UserError(
+        `${path}: expected ${total ?? 'a list of'} labels, one per example of ${dataPath}, found shape [${shape}]; ` +
+          'save both from the same set',
+      );
+    }
+    if (values.some((label) => !Number.isInteger(label) || label < 0 || label > 65_535)) {
+      throw new UserError(
+        `${path}: expected class indices 0 to 65535, found other values; number the classes from 0`,
+      );
+    }
+    return Int32Array.from(values);
+  }
+  return null;
+}

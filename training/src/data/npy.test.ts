@@ -1,0 +1,139 @@
+import { expect, test } from 'vitest';
+import { readNpy } from './npy.ts';
+import { npy } from './npy-dataset.ts';
+import { everyIndex, expectUserError, folderOf } from './test-support.ts';
+
+/** Files that NumPy 2.4.6 wrote (`numpy.lib.format.write_array`), base64. */
+const written = {
+  f4: 'k05VTVBZAQB2AHsnZGVzY3InOiAnPGY0JywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKDMsIDIpLCB9ICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAAMA/AAAAwAAAgD4AAEBAbxKDOgAA4EA=',
+  f8: 'k05VTVBZAQB2AHsnZGVzY3InOiAnPGY4JywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKDMsIDIpLCB9ICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAAAAAAAD4PwAAAAAAAADAAAAAAAAA0D8AAAAAAAAIQPyp8dJNYlA/AAAAAAAAHEA=',
+  i8: 'k05VTVBZAQB2AHsnZGVzY3InOiAnPGk4JywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKDIsIDIpLCB9ICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoBAAAAAAAAAP7/////////AwAAAAAAAAAAAAAAAAEAAA==',
+  i4: 'k05VTVBZAQB2AHsnZGVzY3InOiAnPGk0JywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKDMsKSwgfSAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoDAAAAAQAAAAIAAAA=',
+  u1: 'k05VTVBZAQB2AHsnZGVzY3InOiAnfHUxJywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKDIsIDMsIDQpLCB9ICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAChQeKDI8RlBaZG54goyWoKq0vsjS3OY=',
+  b1: 'k05VTVBZAQB2AHsnZGVzY3InOiAnfGIxJywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKDIsIDIsIDIpLCB9ICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoBAAABAQEAAA==',
+  v2: 'k05VTVBZAgB0AAAAeydkZXNjcic6ICc8ZjQnLCAnZm9ydHJhbl9vcmRlcic6IEZhbHNlLCAnc2hhcGUnOiAoMywgMiksIH0gICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAAMA/AAAAwAAAgD4AAEBAbxKDOgAA4EA=',
+  fortran:
+    'k05VTVBZAQB2AHsnZGVzY3InOiAnPGY0JywgJ2ZvcnRyYW5fb3JkZXInOiBUcnVlLCAnc2hhcGUnOiAoMywgMiksIH0gICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAAMA/AACAPm8SgzoAAADAAABAQAAA4EA=',
+  big: 'k05VTVBZAQB2AHsnZGVzY3InOiAnPmY0JywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwgJ3NoYXBlJzogKDMsIDIpLCB9ICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAo/wAAAwAAAAD6AAABAQAAAOoMSb0DgAAA=',
+  rec: 'k05VTVBZAQB2AHsnZGVzY3InOiBbKCdhJywgJzxmNCcpLCAoJ2InLCAnPGk0JyldLCAnZm9ydHJhbl9vcmRlcic6IEZhbHNlLCAnc2hhcGUnOiAoMiwpLCB9ICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAAAAAAAAAAAAAAAAAAAAA',
+};
+
+const file = (name: keyof typeof written): Buffer => Buffer.from(written[name], 'base64');
+
+/** A version 1 file with this header and data: the arrays that the fixtures do not hold. */
+function npyFile(descr: string, shape: readonly number[], data: Uint8Array): Buffer {
+  const dims = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
+  const header = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${dims}), }\n`;
+  const start = Buffer.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, header.length, 0]);
+  return Buffer.concat([start, Buffer.from(header, 'latin1'), data]);
+}
+const floats = (...values: number[]): Uint8Array => new Uint8Array(Float32Array.from(values).buffer);
+const wholes = (...values: number[]): Uint8Array => new Uint8Array(Int32Array.from(values).buffer);
+
+const points = [1.5, -2, 0.25, 3, 1e-3, 7];
+test.each<[keyof typeof written, number[], number[]]>([
+  ['f4', [3, 2], points.map(Math.fround)],
+  ['v2', [3, 2], points.map(Math.fround)],
+  ['f8', [3, 2], points],
+  ['i8', [2, 2], [1, -2, 3, 2 ** 40]],
+  ['i4', [3], [3, 1, 2]],
+  ['u1', [2, 3, 4], Array.from({ length: 24 }, (_, i) => 10 * i)],
+  ['b1', [2, 2, 2], [1, 0, 0, 1, 1, 1, 0, 0]],
+])('reads what NumPy wrote: %s', async (name, shape, values) => {
+  const dir = await folderOf({ 'a.npy': file(name) });
+  const array = await readNpy(`${dir}/a.npy`);
+  expect(array.shape).toEqual(shape);
+  expect([...array.values]).toEqual(values);
+});
+
+test('two dimensions are points, with labels from beside', async () => {
+  const dir = await folderOf({ 'a.npy': file('f8'), 'a-labels.npy': file('i4') });
+  const seen: [number, number][] = [];
+  for (const split of ['train', 'test'] as const) {
+    const data = await npy({ dir, split });
+    expect(data.spec).toEqual({ kind: 'points', shape: [2] });
+    expect(data.classNames).toEqual(['0', '1', '2', '3']);
+    for (const n of everyIndex(data)) seen.push([Number(data.gather([n]).data[0]), data.labels![n]!]);
+  }
+  expect(seen.sort((a, b) => b[0] - a[0])).toEqual([
+    [1.5, 3],
+    [0.25, 1],
+    [Math.fround(1e-3), 2],
+  ]);
+});
+
+test('one dimension is points on a line', async () => {
+  const data = await npy({ dir: await folderOf({ 'a.npy': file('i4') }), split: 'train' });
+  expect(data.spec).toEqual({ kind: 'points', shape: [1] });
+  expect(data.gather([0, 1]).shape).toEqual([2, 1]);
+});
+
+test('bytes of three dimensions are grey images in [0, 1]', async () => {
+  const dir = await folderOf({ 'train.npy': file('u1'), 'test.npy': file('u1') });
+  const data = await npy({ dir, split: 'test' });
+  expect(data.spec).toEqual({ kind: 'image', shape: [3, 4, 1], range: [0, 1] });
+  expect(data.gather([1]).data).toEqual(Float32Array.from({ length: 12 }, (_, i) => (120 + 10 * i) / 255));
+});
+
+test('booleans are images of 0 and 1; whole numbers of any width are bytes', async () => {
+  const dir = await folderOf({
+    'train.npy': file('b1'),
+    'test.npy': npyFile('<i4', [1, 1, 2], wholes(0, 255)),
+  });
+  expect([...(await npy({ dir, split: 'train' })).gather([0, 1]).data]).toEqual([1, 0, 0, 1, 1, 1, 0, 0]);
+  expect([...(await npy({ dir, split: 'test' })).gather([0]).data]).toEqual([0, 1]);
+});
+
+test('float images keep their own range, colour included', async () => {
+  const unit = npyFile('<f4', [1, 1, 1, 3], floats(0, 0.5, 1));
+  const signed = npyFile('<f4', [1, 1, 2], floats(-1, 0.25));
+  const read = async (content: Buffer) =>
+    npy({ dir: await folderOf({ 'train.npy': content, 'test.npy': content }), split: 'train' });
+  const colour = await read(unit);
+  expect(colour.spec).toEqual({ kind: 'image', shape: [1, 1, 3], range: [0, 1] });
+  expect([...colour.gather([0]).data]).toEqual([0, 0.5, 1]);
+  const grey = await read(signed);
+  expect(grey.spec).toEqual({ kind: 'image', shape: [1, 2, 1], range: [-1, 1] });
+  expect([...grey.gather([0]).data]).toEqual([-1, 0.25]);
+});
+
+const rows = npyFile('<f4', [2, 1], floats(1, 2));
+test.each<[string, Record<string, string | Uint8Array>, (string | RegExp)[]]>([
+  ['Fortran order', { 'a.npy': file('fortran') }, ['a.npy', 'Fortran order', 'ascontiguousarray']],
+  ['big-endian numbers', { 'a.npy': file('big') }, ['a.npy', '>f4', 'astype']],
+  ['a record array', { 'a.npy': file('rec') }, ['a.npy', "plain array's header"]],
+  ['another kind of file', { 'a.npy': 'PK zipped arrays' }, ['a.npy', 'numpy.save']],
+  ['an empty file', { 'a.npy': '' }, ['a.npy', 'empty file']],
+  [
+    'a header cut short',
+    { 'a.npy': file('f4').subarray(0, 50) },
+    ['a.npy', 'header of 128 bytes', 'found 50'],
+  ],
+  ['a version 2 header cut short', { 'a.npy': file('v2').subarray(0, 11) }, ['a.npy', 'header']],
+  ['values cut short', { 'a.npy': file('f4').subarray(0, 140) }, ['a.npy', '24 bytes', 'found 12']],
+  ['no examples', { 'a.npy': npyFile('<f4', [0, 2], floats()) }, ['a.npy', 'empty array of shape [0,2]']],
+  ['NaN', { 'a.npy': npyFile('<f4', [2, 1], floats(1, NaN)) }, ['a.npy', 'found NaN at flat position 1']],
+  ['one example', { 'a.npy': npyFile('<f4', [1, 1], floats(1)) }, ['at least 2 examples']],
+  ['channels first', { 'a.npy': npyFile('<f4', [1, 3, 1, 2], floats(0, 0, 0, 0, 0, 0)) }, ['transpose']],
+  ['five dimensions', { 'a.npy': npyFile('<f4', [1, 1, 1, 1, 1], floats(0)) }, ['reshape']],
+  ['float pixels to 255', { 'a.npy': npyFile('<f4', [2, 1, 1], floats(0, 255)) }, ['0 to 255', 'scale']],
+  [
+    'whole pixels beyond bytes',
+    { 'a.npy': npyFile('<i4', [2, 1, 1], wholes(-1, 256)) },
+    ['0..255', '-1 to 256'],
+  ],
+  [
+    'too many labels',
+    { 'a.npy': rows, 'a_labels.npy': file('i4') },
+    ['a_labels.npy', 'expected 2 labels', '3'],
+  ],
+  [
+    'labels that are no indices',
+    { 'a.npy': rows, 'a-labels.npy': npyFile('<i4', [2], wholes(-1, 1)) },
+    ['a-labels.npy', 'from 0'],
+  ],
+  ['no array', { 'a.txt': 'x' }, ['train.npy', 'found none']],
+])('refuses %s', async (_, files, texts) => {
+  const dir = await folderOf(files);
+  await expectUserError(npy({ dir, split: 'train' }), dir, ...texts);
+});

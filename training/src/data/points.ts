@@ -1,0 +1,36 @@
+import { randomStream } from '@generatrix/runtime/core';
+import { type Dataset, floatDataset, type Split } from './dataset.ts';
+import { drawnSize } from './glyphs.ts';
+import { type PointLaw, type PointLawName, pointLaws } from './point-laws.ts';
+
+export interface PointsOptions {
+  readonly split: Split;
+  /** 0 when absent. */
+  readonly seed?: number;
+  /** Number of points; 20,000 to train and 2,000 to test when absent. */
+  readonly size?: number;
+}
+
+/**
+ * Points `[2]` drawn from a law on the plane, labelled by the part of it they came from. The first points do
+ * not depend on how many are drawn.
+ */
+export function points(
+  name: PointLawName,
+  { split, seed = 0, size = drawnSize[split] }: PointsOptions,
+): Dataset {
+  const law: PointLaw = pointLaws[name];
+  const random = randomStream(seed, `${name}/${split}`);
+  const values = new Float32Array(2 * size);
+  const labels = new Int32Array(size);
+  for (let row = 0; row < size; row++) {
+    const [x, y, label] = law.draw(random);
+    values[2 * row] = x;
+    values[2 * row + 1] = y;
+    labels[row] = label;
+  }
+  return floatDataset(
+    { name, split, spec: { kind: 'points', shape: [2] }, size, labels, classNames: law.classNames },
+    values,
+  );
+}

@@ -1,0 +1,97 @@
+import { UserError } from '../errors.ts';
+import { labelledFiles } from './class-folders.ts';
+import { type Dataset, floatDataset, type Split } from './dataset.ts';
+import { resampler } from './resample.ts';
+import { limitTo } from './split.ts';
+import { readWav } from './wav.ts';
+
+export interface WavFolderOptions {
+  readonly dir: string;
+  readonly split: Split;
+  /** At most so many clips, a seeded subset. */
+  readonly size?: number;
+  readonly splitSeed?: number;
+  /** Samples per second; the first file's own rate when absent. */
+  readonly sampleRate?: number;
+  /** Length of a clip in seconds; 1 when absent. */
+  readonly clipSeconds?: number;
+}
+
+const extensions = new Set(['wav', 'wave']);
+
+/**
+ * A folder of WAV files as clips `[samples]` in [-1, 1], one channel, resampled to one rate. A file is cut
+ * into clips from its start; what is left over is padded with silence, and kept if it is the file's only clip
+ * or fills at least half of one. Clips of one file never fall on both sides of a split. Classes are
+ * sub-folders or, without them, what stands before the first `_` of the file name (`7_jackson_32.wav`), if
+ * that gives at least two classes of two files on average. Names of the Free Spoken Digit Dataset's form
+ * (`digit_speaker_take`) are split as it prescribes, takes 0-4 to test.
+ * @throws UserError naming the folder or the file that cannot be used.
+ */
+export async function wavFolder(options: WavFolderOptions): Promise<Dataset> {
+  const { dir, split, size, splitSeed = 0, clipSeconds = 1 } = options;
+  const files = await labelledFiles({
+    dir,
+    split,
+    size,
+    splitSeed,
+    what: 'WAV files',
+    extensions,
+    classesFromNames,
+    splitFromNames: spokenDigitSplit,
+  });
+  const sampleRate = options.sampleRate ?? (await readWav(files.first)).sampleRate;
+  const length = Math.round(clipSeconds * sampleRate);
+  if (length < 1) {
+    throw new UserError(
+      `--clip-seconds ${clipSeconds}: expected at least one sample at ${sampleRate} Hz; raise it`,
+    );
+  }
+  const clips: { values: Float32Array; file: number }[] = [];
+  const resamplers = new Map<number, (samples: Float32Array) => Float32Array>();
+  for (const [file, path] of files.paths.entries()) {
+    const sound = await readWav(path);
+    const resample = resamplers.get(sound.sampleRate) ?? resampler(sound.sampleRate, sampleRate);
+    resamplers.set(sound.sampleRate, resample);
+    clips.push(...cutClips(resample(sound.samples), length).map((values) => ({ values, file })));
+  }
+  const chosen = limitTo(Int32Array.from(clips.keys()), size, splitSeed);
+  const values = new Float32Array(chosen.length * length);
+  chosen.forEach((clip, row) => {
+    values.set(clips[clip]!.values, row * length);
+  });
+  return floatDataset(
+    {
+      name: 'wav',
+      split,
+      spec: { kind: 'audio', shape: [length], sampleRate, range: [-1, 1] },
+      size: chosen.length,
+      labels: files.labels ? chosen.map((clip) => files.labels![clips[clip]!.file]!) : null,
+      classNames: files.classNames,
+    },
+    values,
+  );
+}
+
+/** The clips of one sound, the last of them possibly shorter than `length`. */
+export function cutClips(samples: Float32Array, length: number): Float32Array[] {
+  const clips: Float32Array[] = [];
+  for (let start = 0; start < samples.length; start += length) {
+    const clip = samples.subarray(start, start + length);
+    if (start === 0 || clip.length >= length / 2) clips.push(clip);
+  }
+  return clips;
+}
+
+function classesFromNames(names: readonly string[]): string[] | null {
+  const prefixes = names.map((name) => name.slice(0, Math.max(0, name.indexOf('_'))));
+  const classes = new Set(prefixes);
+  return !classes.has('') && classes.size >= 2 && classes.size <= names.length / 2 ? prefixes : null;
+}
+
+function spokenDigitSplit(names: readonly string[]): Split[] | null {
+  const takes = names.map((name) => /^\d_[a-z]+_(\d+)\.wav$/.exec(name)?.[1]);
+  if (takes.some((take) => take === undefined)) return null;
+  const splits = takes.map((take): Split => (Number(take) < 5 ? 'test' : 'train'));
+  return splits.includes('train') && splits.includes('test') ? splits : null;
+}

@@ -1,0 +1,73 @@
+import wavefile from 'wavefile';
+import { UserError } from '../errors.ts';
+import { firstLine, readBytes } from './files.ts';
+
+/** One channel of sound. */
+export interface Sound {
+  readonly sampleRate: number;
+  /** In [-1, 1]. */
+  readonly samples: Float32Array;
+}
+
+/** The value of full scale for each whole-number depth that wavefile names. */
+const fullScale: Readonly<Record<string, number>> = {
+  '8': 2 ** 7,
+  '16': 2 ** 15,
+  '24': 2 ** 23,
+  '32': 2 ** 31,
+};
+
+/**
+ * Reads a WAV file (PCM of 8, 16, 24 or 32 bits, float of 32 or 64, A-law, mu-law, IMA ADPCM) as one channel,
+ * the mean of its channels, in [-1, 1].
+ * @throws UserError when it is missing, no WAV file, of an unknown coding, without samples, or cut short.
+ */
+export async function readWav(path: string): Promise<Sound> {
+  const bytes = await readBytes(path, 'a WAV file');
+  const wav = new wavefile.WaveFile();
+  try {
+    wav.fromBuffer(bytes);
+    checkWhole(path, wav);
+    if (wav.bitDepth === '4') wav.fromIMAADPCM();
+    if (wav.bitDepth === '8a') wav.fromALaw();
+    if (wav.bitDepth === '8m') wav.fromMuLaw();
+    return mono(path, wav);
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    throw new UserError(
+      `${path}: expected a WAV file, found something else (${firstLine(error)}); convert or remove it`,
+    );
+  }
+}
+
+function checkWhole(path: string, wav: wavefile.WaveFile): void {
+  const { chunkSize, samples } = wav.data as { chunkSize: number; samples: Uint8Array };
+  if (samples.length < chunkSize) {
+    throw new UserError(
+      `${path}: expected ${chunkSize} bytes of sound, found ${samples.length}; the file is cut short, fetch it again`,
+    );
+  }
+  if (samples.length === 0)
+    throw new UserError(`${path}: expected sound, found a WAV file of no samples; remove it`);
+}
+
+function mono(path: string, wav: wavefile.WaveFile): Sound {
+  const { sampleRate, numChannels } = wav.fmt as { sampleRate: number; numChannels: number };
+  const scale = wav.bitDepth === '32f' || wav.bitDepth === '64' ? 1 : fullScale[wav.bitDepth];
+  if (scale === undefined || sampleRate < 1 || numChannels < 1) {
+    throw new UserError(
+      `${path}: expected 8, 16, 24 or 32 bits a sample, found ${wav.bitDepth} at ${sampleRate} Hz, ` +
+        `${numChannels} channels; convert it to 16-bit PCM`,
+    );
+  }
+  const offset = wav.bitDepth === '8' ? -128 : 0;
+  const interleaved = wav.getSamples(true);
+  const samples = new Float32Array(Math.floor(interleaved.length / numChannels));
+  for (let n = 0; n < samples.length; n++) {
+    let sum = 0;
+    for (let channel = 0; channel < numChannels; channel++)
+      sum += interleaved[n * numChannels + channel]! + offset;
+    samples[n] = Math.min(1, Math.max(-1, sum / (numChannels * scale)));
+  }
+  return { sampleRate, samples };
+}
