@@ -29,7 +29,10 @@ export class GraphEmitter implements OnnxEmitter {
   readonly initializers: Uint8Array[];
   readonly names: NameSource;
   readonly #constants: Map<string, string>;
+  /** Shapes that depend on the batch size, already computed. */
+  readonly #shapes = new Map<string, string>();
   readonly #batch: () => string;
+  readonly #parent: GraphEmitter | null;
 
   /**
    * @param batch emits, once, the name of an int64 [1] tensor that holds the batch size.
@@ -91,11 +94,13 @@ export class GraphEmitter implements OnnxEmitter {
   dims(shape: Shape): string {
     const plain = shape.filter((dim) => !isSymbolic(dim)) as number[];
     if (plain.length === shape.length) return this.ints(plain);
-    if (this.#parent !== null) return this.root.dims(shape);
+    if (this.#parent !== null) return this.#parent.dims(shape);
     const key = shape.map(printDim).join();
     let name = this.#shapes.get(key);
     if (name === undefined) {
-      const pieces = joinPlain(shape).map((piece) => (Array.isArray(piece) ? this.ints(piece) : this.#affine(piece)));
+      const pieces = joinPlain(shape).map((piece) =>
+        Array.isArray(piece) ? this.ints(piece) : this.#affine(piece),
+      );
       name = pieces.length === 1 ? pieces[0]! : this.op('Concat', pieces, { axis: 0 });
       this.#shapes.set(key, name);
     }

@@ -37,7 +37,7 @@ export function filterGradientByProducts(
   ]);
   const gradient = emit.reshape(kept, [positions, outChannels]);
   const padded = padImages(emit, x, [h, w]);
-  const whole = [h, w].every(({ filter, stride, after }) => filter === 1 && stride === 1 && after >= 0);
+  const whole = [h, w].every(({ filter, stride }) => filter === 1 && stride === 1);
   const products: string[] = [];
   for (let i = 0; i < h.filter; i++) {
     for (let j = 0; j < w.filter; j++) {

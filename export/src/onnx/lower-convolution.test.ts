@@ -126,13 +126,16 @@ describe.each(cases)('convolution, $name', (c) => {
     );
   });
 
-  test.skipIf(c.dilations)('input gradient', async () => {
+  // tfjs has no gradient of a dilated convolution.
+  if (c.dilations) return;
+
+  test('input gradient', async () => {
     const run = (t: Record<string, tf.Tensor>) =>
       kernel('Conv2DBackpropInput', { dy: t.dy!, filter: t.filter! }, { ...attrs, inputShape: c.x });
     await expectSameInOnnx((t) => ({ dx: run(t) }), { dy, filter }, { tolerance });
   });
 
-  test.skipIf(c.dilations)('filter gradient', async () => {
+  test('filter gradient', async () => {
     const run = (t: Record<string, tf.Tensor>) =>
       kernel('Conv2DBackpropFilter', { x: t.x!, dy: t.dy! }, { ...attrs, filterShape: c.filter });
     await expectSameInOnnx((t) => ({ dw: run(t) }), { x, dy }, { tolerance });
@@ -190,14 +193,17 @@ describe.each(depthwiseCases)('depthwise convolution, $name', (c) => {
     await expectSameInOnnx((t) => ({ y: run(t) }), { x, filter }, { tolerance });
   });
 
-  test.skipIf(c.dilations)('input gradient', async () => {
+  // tfjs has no gradient of a dilated convolution.
+  if (c.dilations) return;
+
+  test('input gradient', async () => {
     const name = 'DepthwiseConv2dNativeBackpropInput';
     const run = (t: Record<string, tf.Tensor>) =>
       kernel(name, { dy: t.dy!, filter: t.filter! }, { ...attrs, inputShape: c.x });
     await expectSameInOnnx((t) => ({ dx: run(t) }), { dy, filter }, { tolerance });
   });
 
-  test.skipIf(c.dilations)('filter gradient', async () => {
+  test('filter gradient', async () => {
     const name = 'DepthwiseConv2dNativeBackpropFilter';
     const run = (t: Record<string, tf.Tensor>) =>
       kernel(name, { x: t.x!, dy: t.dy! }, { ...attrs, filterShape: c.filter });

@@ -31,6 +31,9 @@ const cases: Case[] = [
   { name: 'global', x: [3, 4, 5, 2], filterSize: [4, 5], strides: [1, 1], pad: 'valid' },
   { name: '1 x 1', x: [2, 3, 3, 2], filterSize: [1, 1], strides: [1, 1], pad: 'same' },
   { name: 'numeric padding', x: [2, 5, 5, 2], filterSize: [3, 3], strides: [2, 2], pad: 1 },
+  // tfjs sizes the output's width by the window's height when the padding is a number.
+  { name: 'numeric padding, tall window', x: [2, 6, 9, 2], filterSize: [4, 2], strides: [1, 1], pad: 0 },
+  { name: 'numeric padding, wide window', x: [2, 9, 6, 2], filterSize: [2, 4], strides: [1, 1], pad: 1 },
   { name: 'explicit padding', x: [2, 5, 6, 2], filterSize: [2, 2], strides: [2, 2], pad: explicit },
   {
     name: 'rounded up',

@@ -1,0 +1,171 @@
+import {
+  createExecutor,
+  encodeSafetensors,
+  fillInputs,
+  type HostTensor,
+  hostTensor,
+  type Manifest,
+  type OutputSpec,
+  sha256Hex,
+} from '@generatrix/runtime';
+import type { Graph } from '../graph/ir.ts';
+import { graphModelFiles, unsupportedInGraphModel } from '../graph-model/index.ts';
+import { onnxOpset } from '../onnx/lowering.ts';
+import { writeOnnx } from '../onnx/write.ts';
+import { tf } from '../tf.ts';
+import { type ExportedProgram, traceExported } from './program.ts';
+
+export type BundleFormat = 'onnx' | 'graph-model';
+
+export interface BundleRequest {
+  /** What the manifest says of the model, its origin and its data. */
+  readonly about: Pick<Manifest, 'name' | 'family' | 'options' | 'data' | 'provenance'>;
+  readonly programs: Readonly<Record<string, ExportedProgram>>;
+  /** ONNX programs are always written; a GraphModel of each besides when asked for. */
+  readonly formats: readonly BundleFormat[];
+  /** Examples for the reference run of programs that take data, [batch, ...shape]. */
+  readonly examples: HostTensor;
+  /** A picture or sound of samples. */
+  readonly sample?: { readonly file: string; readonly bytes: Uint8Array; readonly seed: number; readonly count: number };
+}
+
+/** A bundle's files by their paths inside it, ready to be written. */
+export type BundleFiles = Record<string, Uint8Array>;
+
+/** Seed of the reference run. */
+const referenceSeed = 42;
+/** Relative to the largest value of an output: a program further off than this is not written. */
+const largestError = 1e-4;
+
+/**
+ * Exports a model: traces each program for any batch size, writes it as ONNX (and GraphModel), runs it eagerly in
+ * tfjs and in onnxruntime on the same inputs, and records the difference in the manifest and the reference values
+ * in the bundle, so that every other runtime can be checked against them later.
+ * @throws when a program cannot be traced or written, or when onnxruntime does not agree with tfjs.
+ */
+export async function packBundle(request: BundleRequest): Promise<BundleFiles> {
+  const files: BundleFiles = {};
+  const programs: Manifest['programs'] = {};
+  const graphModels: NonNullable<Manifest['graphModels']> = {};
+  const parity: NonNullable<Manifest['parity']>['programs'] = {};
+  const reference: Record<string, HostTensor> = {};
+  const batch = request.examples.shape[0]!;
+  for (const [name, program] of Object.entries(request.programs)) {
+    const graph = traceExported(name, program);
+    const onnx = writeOnnx(graph, { name, metadata: { model: request.about.name } });
+    const file = `${name}.onnx`;
+    files[file] = onnx;
+    programs[name] = { file, ...digest(onnx), opset: onnxOpset, ...program.signature };
+    const inputs = referenceInputs(name, program, request.examples);
+    const expected = await runEagerly(program, inputs);
+    for (const [input, tensor] of Object.entries(inputs)) reference[`${name}/in/${input}`] = tensor;
+    for (const [output, tensor] of Object.entries(expected)) reference[`${name}/out/${output}`] = tensor;
+    parity[name] = { ...(await compare(name, onnx, inputs, expected)), batch };
+    if (request.formats.includes('graph-model')) graphModels[name] = packGraphModel(name, graph, files);
+  }
+  const tensors = encodeSafetensors(reference);
+  files['reference.safetensors'] = tensors;
+  if (request.sample !== undefined) files[request.sample.file] = request.sample.bytes;
+  const manifest: Manifest = {
+    format: 'generatrix-bundle',
+    version: 1,
+    ...request.about,
+    programs,
+    parity: { reference: 'tfjs-cpu', programs: parity },
+    reference: { file: 'reference.safetensors', ...digest(tensors) },
+    ...(request.sample === undefined ? {} : { sample: sampleEntry(request.sample) }),
+    ...(Object.keys(graphModels).length > 0 ? { graphModels } : {}),
+  };
+  files['model.json'] = new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`);
+  return files;
+}
+
+function digest(bytes: Uint8Array): { bytes: number; sha256: string } {
+  return { bytes: bytes.length, sha256: sha256Hex(bytes) };
+}
+
+function sampleEntry({ file, bytes, seed, count }: NonNullable<BundleRequest['sample']>) {
+  return { file, ...digest(bytes), seed, count };
+}
+
+function packGraphModel(name: string, graph: Graph, files: BundleFiles) {
+  const problems = unsupportedInGraphModel(graph);
+  if (problems.length > 0) throw new Error(`program ${name} cannot be written as a GraphModel: ${problems[0]}`);
+  const written: Record<string, { bytes: number; sha256: string }> = {};
+  for (const [file, bytes] of Object.entries(graphModelFiles(graph, { name }))) {
+    const path = `graph-model/${name}/${file}`;
+    files[path] = bytes;
+    written[path] = digest(bytes);
+  }
+  return { files: written };
+}
+
+function referenceInputs(name: string, { signature }: ExportedProgram, data: HostTensor): Record<string, HostTensor> {
+  const count = data.shape[0]!;
+  const latentShape = Object.values(signature.inputs).find(({ role }) => role === 'latent')?.shape;
+  const latent =
+    latentShape === undefined
+      ? undefined
+      : fillInputs(name, { latent: { dtype: 'float32', shape: latentShape, role: 'noise', law: 'normal' } }, {
+          seed: referenceSeed,
+          firstIndex: 0,
+          count,
+        }).latent!;
+  const sources = { seed: referenceSeed, firstIndex: 0, count, data, ...(latent === undefined ? {} : { latent }) };
+  return fillInputs(name, signature.inputs, sources);
+}
+
+async function runEagerly(
+  { run, signature }: ExportedProgram,
+  inputs: Record<string, HostTensor>,
+): Promise<Record<string, HostTensor>> {
+  const previous = tf.getBackend();
+  await tf.setBackend('cpu');
+  const outputs = tf.tidy(() => {
+    const tensors = Object.entries(inputs).map(([name, { data, shape, dtype }]) => [
+      name,
+      tf.tensor(data, [...shape], dtype),
+    ]);
+    return run(Object.fromEntries(tensors));
+  });
+  const host: Record<string, HostTensor> = {};
+  for (const [name, tensor] of Object.entries(outputs)) {
+    host[name] = hostTensor((signature.outputs[name] as OutputSpec).dtype, tensor.shape, tensor.dataSync());
+  }
+  tf.dispose(outputs);
+  if (previous !== undefined && previous !== 'cpu') await tf.setBackend(previous);
+  return host;
+}
+
+async function compare(
+  name: string,
+  onnx: Uint8Array,
+  inputs: Record<string, HostTensor>,
+  expected: Record<string, HostTensor>,
+): Promise<{ maxAbsoluteError: number; maxRelativeError: number }> {
+  const executor = await createExecutor('cpu');
+  const loaded = await executor.load(name, onnx);
+  const actual = (await loaded.run(inputs)) as Record<string, HostTensor>;
+  await loaded.release();
+  let maxAbsoluteError = 0;
+  let maxRelativeError = 0;
+  for (const [output, { data }] of Object.entries(expected)) {
+    let error = 0;
+    let scale = 0;
+    for (const [i, value] of data.entries()) {
+      const difference = Math.abs(value - actual[output]!.data[i]!);
+      // Written so that a NaN on either side counts as infinitely wrong.
+      if (!(difference <= error)) error = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : difference;
+      scale = Math.max(scale, Math.abs(value));
+    }
+    maxAbsoluteError = Math.max(maxAbsoluteError, error);
+    maxRelativeError = Math.max(maxRelativeError, error === 0 ? 0 : error / scale);
+  }
+  if (!(maxRelativeError <= largestError)) {
+    throw new Error(
+      `program ${name}: onnxruntime differs from tfjs by ${maxRelativeError} of the output's scale, more than ` +
+        `${largestError}: the export is not written`,
+    );
+  }
+  return { maxAbsoluteError, maxRelativeError };
+}

@@ -1,0 +1,103 @@
+import type { Shape } from '../graph/ir.ts';
+import type { OnnxEmitter } from './lowering.ts';
+import { keepLeading, type WindowAttrs, type Windows } from './window-geometry.ts';
+
+/** A Conv whose output is exactly the windows' output size; `x` NCHW, `weights` OIHW. */
+export function convolve(
+  emit: OnnxEmitter,
+  x: string,
+  weights: string,
+  windows: Windows,
+  group: number,
+): string {
+  const [h, w] = windows;
+  // Conv rounds down, so fewer unread cells than a stride do no harm; more would add windows.
+  const cuts = windows.map(({ input, after, stride }, i) => ({
+    axis: 2 + i,
+    has: input,
+    keep: -after >= stride ? input + after : input,
+  }));
+  return emit.op('Conv', [keepLeading(emit, x, cuts), weights], {
+    kernel_shape: [h.filter, w.filter],
+    strides: [h.stride, w.stride],
+    dilations: [h.dilation, w.dilation],
+    pads: [h.before, w.before, Math.max(0, h.after), Math.max(0, w.after)],
+    group,
+  });
+}
+
+/** The transpose of `convolve` as a linear map of its input: from the windows' output size to their input size. */
+export function convolveTransposed(
+  emit: OnnxEmitter,
+  dy: string,
+  weights: string,
+  windows: Windows,
+  group: number,
+): string {
+  const [h, w] = windows;
+  // output_padding must stay below the stride; cells that no window reads beyond that are zeros, padded below.
+  const unread = windows.map(({ after }) => Math.max(0, -after));
+  const inside = windows.map(({ stride }, i) => (unread[i]! < stride ? unread[i]! : 0));
+  const beyond = unread.map((cells, i) => cells - inside[i]!);
+  const dx = emit.op('ConvTranspose', [dy, weights], {
+    kernel_shape: [h.filter, w.filter],
+    strides: [h.stride, w.stride],
+    dilations: [h.dilation, w.dilation],
+    pads: [h.before, w.before, Math.max(0, h.after), Math.max(0, w.after)],
+    output_padding: inside,
+    group,
+  });
+  if (beyond.every((cells) => cells === 0)) return dx;
+  return emit.op('Pad', [dx, emit.ints([0, 0, 0, 0, 0, 0, ...beyond])], { mode: 'constant' });
+}
+
+/** The windows of the filter gradient: the output slides over the input in steps of the dilation. */
+export function rolesSwapped(windows: Windows): Windows {
+  const swap = (axis: Windows[number]) => ({
+    ...axis,
+    filter: axis.output,
+    output: axis.filter,
+    stride: axis.dilation,
+    dilation: axis.stride,
+  });
+  return [swap(windows[0]), swap(windows[1])];
+}
+
+/**
+ * Drops rows and columns of `dy` that the gradient's windows do not have: tfjs forgets `dimRoundingMode` when it
+ * calls the gradient of a Conv2D, and so reads only those that rounding down gives.
+ */
+export function keepWindows(
+  emit: OnnxEmitter,
+  dy: string,
+  shape: Shape,
+  windows: Windows,
+  attrs: WindowAttrs,
+): string {
+  const first = attrs.dataFormat === 'NCHW' ? 2 : 1;
+  return keepLeading(
+    emit,
+    dy,
+    windows.map(({ output }, i) => ({ axis: 2 + i, has: shape[first + i] as number, keep: output })),
+  );
+}
+
+/** The images as NCHW. */
+export function channelsFirst(emit: OnnxEmitter, x: string, { dataFormat }: WindowAttrs): string {
+  return dataFormat === 'NCHW' ? x : emit.transpose(x, [0, 3, 1, 2]);
+}
+
+/** NCHW images in the layout of the kernel: NHWC, unless `dataFormat` says otherwise. */
+export function channelsAsBefore(emit: OnnxEmitter, x: string, { dataFormat }: WindowAttrs): string {
+  return dataFormat === 'NCHW' ? x : emit.transpose(x, [0, 2, 3, 1]);
+}
+
+/** The images as [channels, batch, height, width]. */
+export function batchSecond(emit: OnnxEmitter, x: string, { dataFormat }: WindowAttrs): string {
+  return emit.transpose(x, dataFormat === 'NCHW' ? [1, 0, 2, 3] : [3, 0, 1, 2]);
+}
+
+/** Height and width of an HWIO filter. */
+export function filterSize(shape: Shape): [number, number] {
+  return [shape[0] as number, shape[1] as number];
+}

@@ -1,0 +1,110 @@
+import { UserError } from '@generatrix/runtime/core';
+import { type Command, Option } from 'commander';
+import { z } from 'zod';
+import { type DatasetOption, type DatasetRequest, datasetFlags, type Split } from '../data/index.ts';
+import type { Family } from '../families/family.ts';
+
+/** Parsers for flag values: each names the flag and what it expects when the text does not fit. */
+export function wholeNumber(flag: string, least = 0): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && Number.isSafeInteger(value) && value >= least) return value;
+    throw new UserError(`${flag}: expected a whole number of at least ${least}, got '${text}'`);
+  };
+}
+
+export function realNumber(flag: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && Number.isFinite(value)) return value;
+    throw new UserError(`${flag}: expected a number, got '${text}'`);
+  };
+}
+
+function imageSize(text: string): [number, number] {
+  const match = /^(\d+)(?:x(\d+))?$/.exec(text);
+  if (match === null) throw new UserError(`--image-size: expected HEIGHTxWIDTH such as 28x28, got '${text}'`);
+  return [Number(match[1]), Number(match[2] ?? match[1])];
+}
+
+const datasetParsers: Record<DatasetOption, { value: string; summary: string; parse(text: string): unknown }> = {
+  dir: { value: 'path', summary: 'folder or file that holds the data', parse: (text) => text },
+  size: { value: 'n', summary: 'number of examples', parse: wholeNumber('--data-size', 1) },
+  splitSeed: { value: 'n', summary: 'seed of the train/test split', parse: wholeNumber('--split-seed') },
+  imageSize: { value: 'HxW', summary: 'size that images are resized to', parse: imageSize },
+  channels: { value: '1|3', summary: 'grey or colour', parse: wholeNumber('--channels', 1) },
+  sampleRate: { value: 'hz', summary: 'rate that audio is resampled to', parse: wholeNumber('--sample-rate', 1) },
+  clipSeconds: { value: 's', summary: 'length of an audio clip', parse: realNumber('--clip-seconds') },
+  labelColumn: { value: 'name', summary: 'column that holds the class', parse: (text) => text },
+};
+
+/** Adds `--data` and the flags of every data set. */
+export function addDataFlags(command: Command, standard?: string): Command {
+  command.option('--data <name>', 'data set (see `generatrix list`)', standard);
+  for (const [option, flag] of Object.entries(datasetFlags) as [DatasetOption, string][]) {
+    const { value, summary } = datasetParsers[option];
+    command.option(`${flag} <${value}>`, summary);
+  }
+  return command;
+}
+
+/** Reads the data flags back: only those given, so that a data set can refuse what it does not use. */
+export function dataRequest(flags: Record<string, unknown>, split: Split, seed?: number): DatasetRequest {
+  const request: Record<string, unknown> = { name: flags.data, split, ...(seed === undefined ? {} : { seed }) };
+  for (const [option, flag] of Object.entries(datasetFlags) as [DatasetOption, string][]) {
+    const text = flags[camelCase(flag)];
+    if (typeof text === 'string') request[option] = datasetParsers[option].parse(text);
+  }
+  return request as unknown as DatasetRequest;
+}
+
+interface OptionSchema {
+  readonly type?: string;
+  readonly enum?: readonly string[];
+  readonly items?: unknown;
+  readonly default?: unknown;
+  readonly description?: string;
+}
+
+/** What a family's options look like as JSON schema: the one source of its flags. */
+function optionSchemas(family: Family): Record<string, OptionSchema> {
+  const schema = z.toJSONSchema(family.options, { io: 'input' });
+  return (schema.properties ?? {}) as Record<string, OptionSchema>;
+}
+
+/** Adds one flag for each of the family's options. */
+export function addFamilyFlags(command: Command, family: Family): Command {
+  for (const [name, schema] of Object.entries(optionSchemas(family))) {
+    const standard = schema.default === undefined ? '' : ` (default ${[schema.default].flat().join(',')})`;
+    const value = schema.type === 'boolean' ? '' : ` <${schema.type === 'array' ? 'list' : 'value'}>`;
+    const option = new Option(`--${kebabCase(name)}${value}`, `${schema.description ?? name}${standard}`);
+    command.addOption(schema.enum === undefined ? option : option.choices([...schema.enum]));
+  }
+  return command;
+}
+
+/** Reads the family's flags back as options; the family's schema checks their values. */
+export function familyOptions(family: Family, flags: Record<string, unknown>): Record<string, unknown> {
+  const options: Record<string, unknown> = {};
+  for (const [name, schema] of Object.entries(optionSchemas(family))) {
+    const given = flags[name];
+    if (given === undefined) continue;
+    options[name] = typeof given === 'string' ? parseOption(`--${kebabCase(name)}`, schema, given) : given;
+  }
+  return options;
+}
+
+function parseOption(flag: string, { type }: OptionSchema, text: string): unknown {
+  if (type === 'integer' || type === 'number') return realNumber(flag)(text);
+  if (type === 'array') return text.split(',').map(realNumber(flag));
+  return text;
+}
+
+function kebabCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** `--data-dir` to `dataDir`, as commander names it. */
+function camelCase(flag: string): string {
+  return flag.replace(/^--/, '').replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}

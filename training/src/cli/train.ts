@@ -1,0 +1,144 @@
+import { mkdir } from 'node:fs/promises';
+import { type DeviceRequest, UserError } from '@generatrix/runtime/core';
+import { type Command, Option } from 'commander';
+import { loadDataset } from '../data/index.ts';
+import type { Family } from '../families/family.ts';
+import { buildModel, families, familyNamed } from '../families/registry.ts';
+import { finishRun } from '../run/finish.ts';
+import { hasRun, readRun, runData, writeRun } from '../run/run-folder.ts';
+import type { RunSettings } from '../run/settings.ts';
+import { type TrainResult, train } from '../run/train.ts';
+import { addDataFlags, addFamilyFlags, dataRequest, familyOptions, realNumber, wholeNumber } from './flags.ts';
+
+interface TrainFlags {
+  readonly data: string;
+  readonly out?: string;
+  readonly seed: string;
+  readonly steps?: string;
+  readonly batchSize?: string;
+  readonly learningRate?: string;
+  readonly engine: 'onnx' | 'tfjs';
+  readonly device: Exclude<DeviceRequest, 'wasm'>;
+  readonly reportEvery?: string;
+  readonly evaluateEvery?: string;
+  readonly checkpointEvery?: string;
+}
+
+/** `generatrix train FAMILY`: one subcommand for each family, with its options as flags. */
+export function addTrain(program: Command): void {
+  const parent = program.command('train').description('train a model and export it as a bundle');
+  for (const family of families) {
+    const command = parent.command(family.name).description(family.title);
+    addDataFlags(command, 'glyphs');
+    const { steps, batchSize, learningRate } = family.defaults;
+    command
+      .option('--out <folder>', `where the run goes (default runs/${family.name})`)
+      .option('--seed <n>', 'seed of everything random', '1')
+      .option('--steps <n>', `training steps (default ${steps})`)
+      .option('--batch-size <n>', `examples a step (default ${batchSize})`)
+      .option('--learning-rate <x>', `step size of the optimizer (default ${learningRate})`)
+      .addOption(new Option('--engine <name>', 'what runs the step').choices(['onnx', 'tfjs']).default('onnx'))
+      .addOption(
+        new Option('--device <name>', 'device of the onnx engine').choices(['auto', 'cpu', 'cuda', 'webgpu']).default('auto'),
+      )
+      .option('--report-every <n>', 'steps between lines of metrics (default: 1/200 of the steps)')
+      .option('--evaluate-every <n>', 'steps between held-out evaluations and sample grids (default: 1/10)')
+      .option('--checkpoint-every <n>', 'steps between checkpoints (default: 1/10)');
+    addFamilyFlags(command, family);
+    command.action(async (flags: TrainFlags) => {
+      await startRun(family, flags as TrainFlags & Record<string, unknown>);
+    });
+  }
+}
+
+/** `generatrix resume RUN`: goes on from the latest checkpoint, bit for bit on the same device. */
+export function addResume(program: Command): void {
+  program
+    .command('resume')
+    .description('go on with a run that was stopped, or train it further with --steps')
+    .argument('<run>', 'folder of the run')
+    .option('--steps <n>', 'train to this step instead')
+    .action(async (folder: string, { steps }: { steps?: string }) => {
+      const record = await readRun(folder);
+      const more = steps === undefined ? {} : { steps: wholeNumber('--steps', 1)(steps) };
+      await runTraining(folder, { ...record.settings, ...more });
+    });
+}
+
+async function startRun(family: Family, flags: TrainFlags & Record<string, unknown>): Promise<void> {
+  const folder = flags.out ?? `runs/${family.name}`;
+  if (await hasRun(folder)) {
+    throw new UserError(
+      `${folder} already holds a run; go on with it by: generatrix resume ${folder}, or give another --out`,
+    );
+  }
+  const number = (value: string | undefined, flag: string, standard: number) =>
+    value === undefined ? standard : wholeNumber(flag, 1)(value);
+  const steps = number(flags.steps, '--steps', family.defaults.steps);
+  const seed = wholeNumber('--seed')(flags.seed);
+  const { split: _, seed: __, ...data } = dataRequest(flags, 'train');
+  await runTraining(folder, {
+    family: family.name,
+    options: familyOptions(family, flags),
+    data,
+    seed,
+    steps,
+    batchSize: number(flags.batchSize, '--batch-size', family.defaults.batchSize),
+    learningRate:
+      flags.learningRate === undefined
+        ? family.defaults.learningRate
+        : realNumber('--learning-rate')(flags.learningRate),
+    engine: flags.engine,
+    device: flags.device,
+    reportEvery: number(flags.reportEvery, '--report-every', Math.max(1, Math.round(steps / 200))),
+    evaluateEvery: number(flags.evaluateEvery, '--evaluate-every', Math.max(1, Math.round(steps / 10))),
+    checkpointEvery: number(flags.checkpointEvery, '--checkpoint-every', Math.max(1, Math.round(steps / 10))),
+  });
+}
+
+/**
+ * Trains in a folder, from its latest checkpoint if it has one, then writes the bundle and the report. Ctrl-C stops
+ * after the step in progress, saves, and says how to go on.
+ */
+export async function runTraining(
+  folder: string,
+  settings: RunSettings,
+  onSamples?: (step: number, path: string) => void,
+): Promise<TrainResult> {
+  const family = familyNamed(settings.family);
+  const dataset = await loadDataset(runData(settings, 'train'));
+  const heldOut = await loadDataset(runData(settings, 'test'));
+  const data = { spec: dataset.spec, classNames: dataset.classNames };
+  const { model, options } = buildModel(family, settings.options, data);
+  const settled = { ...settings, options };
+  await mkdir(folder, { recursive: true });
+  await writeRun(folder, { settings: settled, data });
+  const stop = new AbortController();
+  const interrupt = () => {
+    console.error('\nstopping after this step ...');
+    stop.abort();
+  };
+  process.once('SIGINT', interrupt);
+  process.once('SIGTERM', interrupt);
+  try {
+    const result = await train({
+      folder,
+      settings: settled,
+      model,
+      train: dataset,
+      test: heldOut,
+      signal: stop.signal,
+      ...(onSamples === undefined ? {} : { onSamples }),
+    });
+    if (!result.finished) {
+      console.error(`stopped at step ${result.step} of ${settled.steps}; go on with: generatrix resume ${folder}`);
+      process.exitCode = 130;
+      return result;
+    }
+    await finishRun(folder, result);
+    return result;
+  } finally {
+    process.off('SIGINT', interrupt);
+    process.off('SIGTERM', interrupt);
+  }
+}

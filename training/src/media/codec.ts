@@ -1,0 +1,44 @@
+import { messageOf, UserError } from '@generatrix/runtime/core';
+import sharp from 'sharp';
+
+/** A picture in memory: rows from the top, 8 bits a channel: grey, RGB or RGBA (alpha not premultiplied). */
+export interface Raster {
+  readonly width: number;
+  readonly height: number;
+  readonly channels: 1 | 3 | 4;
+  /** [height, width, channels] */
+  readonly data: Uint8Array;
+}
+
+/**
+ * Writes a picture as PNG, without loss.
+ * @throws when the size of the data is not height * width * channels.
+ */
+export async function encodePng({ width, height, channels, data }: Raster): Promise<Uint8Array> {
+  if (data.length !== width * height * channels) {
+    throw new Error(`PNG of ${width}x${height}x${channels}: expected that many bytes, got ${data.length}`);
+  }
+  const picture = sharp(data, { raw: { width, height, channels } });
+  const coded = channels === 1 ? picture.toColourspace('b-w') : picture;
+  return await coded.png({ compressionLevel: 9 }).toBuffer();
+}
+
+/**
+ * Reads a PNG. Grey stays grey; grey with alpha becomes RGBA, a palette RGB or RGBA, 16 bits 8.
+ * @param where what errors call the source, such as a path
+ * @throws UserError when it is no PNG, or a broken one.
+ */
+export async function decodePng(bytes: Uint8Array, where = 'PNG'): Promise<Raster> {
+  try {
+    const picture = sharp(bytes, { failOn: 'error' });
+    const { format, channels } = await picture.metadata();
+    if (format !== 'png') throw new Error(`it is ${format}`);
+    const { data, info } = await picture
+      .toColourspace(channels === 1 ? 'b-w' : 'srgb')
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    return { width: info.width, height: info.height, channels: info.channels as 1 | 3 | 4, data };
+  } catch (error) {
+    throw new UserError(`${where}: expected a PNG image, found something else (${messageOf(error)})`);
+  }
+}

@@ -1,0 +1,128 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type HostTensor, UserError } from '@generatrix/runtime/core';
+import { z } from 'zod';
+import { removeAbandoned, writeFileAtomic } from './atomic.ts';
+import { bytesOf, encodeSafetensors, readSafetensors } from './safetensors.ts';
+
+const metaSchema = z.object({
+  /** Steps done when the state was taken. */
+  step: z.number().int().min(0),
+  seed: z.number().int().min(0),
+  /** What the run was asked to do, as plain JSON. */
+  settings: z.json().optional(),
+  /** Lines of the metrics file that belong to the steps done. */
+  metricsLines: z.number().int().min(0).optional(),
+});
+export type CheckpointMeta = z.infer<typeof metaSchema>;
+
+export interface Checkpoint {
+  readonly state: Record<string, HostTensor>;
+  readonly meta: CheckpointMeta;
+}
+
+export interface LoadedCheckpoint extends Checkpoint {
+  readonly path: string;
+}
+
+const fileName = /^step-(\d{9,16})\.safetensors$/;
+
+/**
+ * Saves `step-000001000.safetensors` into the folder, created where missing, and deletes all but the newest
+ * `keep` checkpoints. A hash of names, shapes and values is kept in the file's metadata, as safetensors itself
+ * would not notice a changed byte.
+ * @returns the file's path
+ * @throws UserError when the file cannot be written; the older checkpoints then remain.
+ */
+export async function saveCheckpoint(
+  folder: string,
+  { state, meta }: { readonly state: Readonly<Record<string, HostTensor>>; readonly meta: CheckpointMeta },
+  options: { readonly keep?: number } = {},
+): Promise<string> {
+  const { keep = 2 } = options;
+  await mkdir(folder, { recursive: true });
+  const path = join(folder, `step-${String(meta.step).padStart(9, '0')}.safetensors`);
+  const metadata = { format: 'generatrix-checkpoint', meta: JSON.stringify(meta), sha256: hashOf(state) };
+  await writeFileAtomic(path, encodeSafetensors(state, metadata));
+  const files = await checkpointFiles(folder);
+  // Later steps than the one just saved are of a run that was started anew: they must not win on resume.
+  const kept = files.filter(({ step }) => step <= meta.step).slice(0, Math.max(1, keep));
+  for (const file of files) {
+    if (!kept.includes(file)) await rm(join(folder, file.name), { force: true });
+  }
+  await removeAbandoned(folder);
+  return path;
+}
+
+/**
+ * The newest checkpoint that is whole. One that is cut short or changed is passed over with a warning.
+ * @param options.warn takes a warning line; standard error when absent
+ * @returns null when the folder is missing or holds no checkpoint
+ * @throws UserError when there are checkpoints and none is whole.
+ */
+export async function loadLatestCheckpoint(
+  folder: string,
+  options: { readonly warn?: (line: string) => void } = {},
+): Promise<LoadedCheckpoint | null> {
+  const { warn = console.warn } = options;
+  const files = await checkpointFiles(folder);
+  for (const { name, step } of files) {
+    const path = join(folder, name);
+    try {
+      const { state, meta } = await readCheckpoint(path);
+      if (meta.step === step) return { state, meta, path };
+      throw new UserError(`${path}: expected the state of step ${step}, found that of ${meta.step}`);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      warn(`warning: checkpoint passed over: ${error.message}`);
+    }
+  }
+  if (files.length === 0) return null;
+  throw new UserError(
+    `${folder}: expected a whole checkpoint, found ${files.length} damaged; ` +
+      'delete the folder to start from step 0',
+  );
+}
+
+/** Reads one checkpoint. @throws UserError naming the file when it is no checkpoint, cut short or changed. */
+export async function readCheckpoint(path: string): Promise<Checkpoint> {
+  const { tensors, metadata } = await readSafetensors(path);
+  const meta = metaSchema.safeParse(jsonOrNull(metadata.meta));
+  if (!meta.success) {
+    throw new UserError(`${path}: expected a checkpoint of a training run, found no step and seed in it`);
+  }
+  if (hashOf(tensors) !== metadata.sha256) {
+    throw new UserError(`${path}: expected the values that were saved, found others; the file is damaged`);
+  }
+  return { state: tensors, meta: meta.data };
+}
+
+async function checkpointFiles(folder: string): Promise<{ name: string; step: number }[]> {
+  const names = await readdir(folder).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw error;
+  });
+  const files = names.flatMap((name) => {
+    const match = fileName.exec(name);
+    return match ? [{ name, step: Number(match[1]) }] : [];
+  });
+  return files.sort((a, b) => b.step - a.step);
+}
+
+function hashOf(state: Readonly<Record<string, HostTensor>>): string {
+  const hash = createHash('sha256');
+  for (const name of Object.keys(state).sort()) {
+    const tensor = state[name]!;
+    hash.update(JSON.stringify([name, tensor.dtype, tensor.shape])).update(bytesOf(tensor));
+  }
+  return hash.digest('hex');
+}
+
+function jsonOrNull(text: string | undefined): unknown {
+  try {
+    return JSON.parse(text ?? 'null');
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,128 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { type BundleFormat, type ExportedProgram, type NamedTensors, packBundle, tf } from '@generatrix/export';
+import { fillInputs, fillNoise, type HostTensor, hostTensor, UserError } from '@generatrix/runtime/core';
+import type { DataSpec } from '@generatrix/runtime/core';
+import { version } from '../cli/version.ts';
+import { toHost, toTensor } from '../engine/tfjs-engine.ts';
+import type { Model } from '../families/family.ts';
+import { buildModel, familyNamed } from '../families/registry.ts';
+import { replaceFolderAtomic } from './atomic.ts';
+import { loadLatestCheckpoint } from './checkpoint.ts';
+import { readMetrics } from './metrics.ts';
+import { readRun } from './run-folder.ts';
+import { canRender, renderSamples } from './samples.ts';
+import { checkpointFolder } from './train.ts';
+
+/** Examples in the reference run that a bundle carries. */
+const referenceBatch = 4;
+const sampleSeed = 42;
+const sampleCount = 64;
+
+/**
+ * Exports a run's latest checkpoint as a bundle. The folder appears whole or not at all.
+ * @returns the largest difference between onnxruntime and tfjs over all programs, relative to the outputs' scale.
+ * @throws UserError when the run has no checkpoint yet.
+ */
+export async function exportRun(
+  run: string,
+  out: string,
+  formats: readonly BundleFormat[],
+  engine: string,
+): Promise<{ maxRelativeError: number }> {
+  const { settings, data } = await readRun(run);
+  const checkpoint = await loadLatestCheckpoint(checkpointFolder(run));
+  if (checkpoint === null) throw new UserError(`${run}: no checkpoint to export yet; go on with: generatrix resume ${run}`);
+  const family = familyNamed(settings.family);
+  const { model, options } = buildModel(family, settings.options, data);
+  await tf.setBackend('cpu');
+  const state = Object.fromEntries(Object.entries(checkpoint.state).map(([name, x]) => [name, toTensor(x)]));
+  const metrics = await lastMetrics(join(run, 'metrics.jsonl'));
+  const sample = await drawSample(model, state, data.spec);
+  const files = await packBundle({
+    about: {
+      name: `${settings.family}-${settings.data.name}`,
+      family: settings.family,
+      options: jsonOnly(options),
+      data: { ...data.spec, name: settings.data.name, classNames: [...data.classNames] },
+      provenance: {
+        seed: settings.seed,
+        dataset: settings.data.name,
+        steps: checkpoint.meta.step,
+        engine,
+        metrics: { ...metrics, ...(model.freeParameters === undefined ? {} : { freeParameters: model.freeParameters }) },
+        generatrixVersion: version,
+      },
+    },
+    programs: bindState(model, state),
+    formats,
+    examples: referenceExamples(data.spec),
+    ...(sample === null ? {} : { sample }),
+  });
+  tf.dispose(state);
+  await mkdir(dirname(out), { recursive: true });
+  await replaceFolderAtomic(out, async (folder) => {
+    for (const [path, bytes] of Object.entries(files)) {
+      await mkdir(dirname(join(folder, path)), { recursive: true });
+      await writeFile(join(folder, path), bytes);
+    }
+  });
+  const manifest = JSON.parse(new TextDecoder().decode(files['model.json'])) as {
+    parity: { programs: Record<string, { maxRelativeError: number }> };
+  };
+  const errors = Object.values(manifest.parity.programs).map(({ maxRelativeError }) => maxRelativeError);
+  return { maxRelativeError: Math.max(...errors) };
+}
+
+/** The model's programs with the weights bound, as the exporter takes them. */
+export function bindState(model: Model, state: NamedTensors): Record<string, ExportedProgram> {
+  return Object.fromEntries(
+    Object.entries(model.programs).map(([name, { signature, run }]) => [
+      name,
+      { signature, run: (inputs: NamedTensors) => run(state, inputs) },
+    ]),
+  );
+}
+
+/** Values in the data's range that exercise the programs; no example of the data set leaves with a bundle. */
+function referenceExamples(spec: DataSpec): HostTensor {
+  const [low, high] = 'range' in spec ? spec.range : [-1, 1];
+  const shape = [...spec.shape];
+  const uniform = fillNoise({
+    law: 'uniform',
+    seed: sampleSeed,
+    stream: 'reference/data',
+    firstIndex: 0,
+    count: referenceBatch,
+    shape,
+  });
+  const values = uniform.map((u) => low + (high - low) * u);
+  return hostTensor('float32', [referenceBatch, ...shape], values);
+}
+
+async function drawSample(model: Model, state: NamedTensors, spec: DataSpec) {
+  const program = model.programs.sample;
+  if (program === undefined || !canRender(spec)) return null;
+  const count = spec.kind === 'points' ? 500 : spec.kind === 'audio' ? 4 : sampleCount;
+  const inputs = fillInputs('sample', program.signature.inputs, { seed: sampleSeed, firstIndex: 0, count });
+  const outputs = tf.tidy(() =>
+    program.run(state, Object.fromEntries(Object.entries(inputs).map(([name, x]) => [name, toTensor(x)]))),
+  );
+  const samples = await toHost(outputs.data!);
+  tf.dispose(outputs);
+  const { extension, bytes } = await renderSamples(samples, spec);
+  return { file: `sample.${extension}`, bytes, seed: sampleSeed, count };
+}
+
+/** The last value of each metric that was reported. */
+async function lastMetrics(path: string): Promise<Record<string, number>> {
+  const last: Record<string, number> = {};
+  for (const { metrics } of await readMetrics(path)) Object.assign(last, metrics);
+  return last;
+}
+
+/** Options as they survive JSON: what is absent is left out. */
+function jsonOnly(options: Record<string, unknown>): Record<string, never> {
+  return JSON.parse(JSON.stringify(options)) as Record<string, never>;
+}
+

@@ -1,0 +1,53 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UserError } from '@generatrix/runtime/core';
+import type { DatasetRequest } from '../data/index.ts';
+import type { DataDescription } from '../families/family.ts';
+import { writeFileAtomic } from './atomic.ts';
+import { parseSettings, type RunSettings } from './settings.ts';
+
+const fileName = 'run.json';
+
+/** What a run's folder says of it: enough to resume, export or report without the flags it was started with. */
+export interface RunRecord {
+  readonly settings: RunSettings;
+  /** Shape and classes of the data, so that the model can be built without loading it. */
+  readonly data: DataDescription;
+}
+
+/** Is there a run in this folder? */
+export async function hasRun(folder: string): Promise<boolean> {
+  return readFile(join(folder, fileName)).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Writes `run.json`. */
+export async function writeRun(folder: string, record: RunRecord): Promise<void> {
+  await writeFileAtomic(join(folder, fileName), `${JSON.stringify(record, null, 2)}\n`);
+}
+
+/** Reads `run.json`. @throws UserError when there is none or it is broken. */
+export async function readRun(folder: string): Promise<RunRecord> {
+  const path = join(folder, fileName);
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch {
+    throw new UserError(`${folder}: no training run here (expected ${fileName}); start one with: generatrix train`);
+  }
+  let record: { settings?: unknown; data?: DataDescription };
+  try {
+    record = JSON.parse(text) as typeof record;
+  } catch {
+    throw new UserError(`${path}: not valid JSON; the run cannot be continued`);
+  }
+  if (record.data === undefined) throw new UserError(`${path}: 'data' is missing`);
+  return { settings: parseSettings(record.settings, path), data: record.data };
+}
+
+/** The request that loads a split of the data that a run was trained on. */
+export function runData({ data, seed }: RunSettings, split: 'train' | 'test'): DatasetRequest {
+  return { seed, ...data, split } as DatasetRequest;
+}
