@@ -9,3 +9,5 @@ export { TraceError } from './trace/errors.ts';
 export { type ScanOptions, type ScanStep, scan } from './trace/scan.ts';
 export { type BatchedInput, traceBatched } from './trace/symbolic.ts';
 export { type NamedTensors, type TensorFunction, type TraceInput, trace } from './trace/trace.ts';
+export { type BundleFiles, type BundleFormat, type BundleRequest, packBundle } from './bundle/pack.ts';
+export { type ExportedProgram, traceExported } from './bundle/program.ts';

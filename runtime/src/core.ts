@@ -5,4 +5,5 @@ export { fillNoise, hashName, type NoiseRequest, type Seed } from './noise.ts';
 export { philox4x32 } from './philox.ts';
 export * from './program.ts';
 export { permutation, type RandomStream, randomStream } from './random-stream.ts';
+export { decodeSafetensors, encodeSafetensors, type Safetensors } from './safetensors.ts';
 export * from './tensor.ts';

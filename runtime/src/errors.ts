@@ -3,8 +3,11 @@ export class UserError extends Error {
   override readonly name = 'UserError';
 }
 
-/** The message of anything thrown, on one line. */
+/** The message of anything thrown, on one line, without the place in onnxruntime's C++ source that it came from. */
 export function messageOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  return message.replace(/\s+/g, ' ').trim();
+  return message
+    .replace(/\s+/g, ' ')
+    .replace(/\S*\/onnxruntime_src\/.* was false\. /, '')
+    .trim();
 }

@@ -1,8 +1,4 @@
-import type { DeviceRequest, Executor } from './executor.ts';
-import { nodeExecutor } from './ort-node.ts';
-
+/** Entry point for Node: everything in `core`, and executors over onnxruntime-node. */
 export * from './core.ts';
-
-export async function createExecutor(device: DeviceRequest): Promise<Executor> {
-  return nodeExecutor(device === 'auto' || device === 'wasm' ? 'cpu' : device);
-}
+export type { ExecutorOptions } from './devices.ts';
+export { createExecutor, reportDevices } from './ort-node.ts';

@@ -1,158 +1,132 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
-import type { Device, Executor, LoadedProgram, LoadOptions, ProgramOutputs, ProgramPort } from './executor.ts';
-import type { DeviceTensor, DType, HostTensor } from './tensor.ts';
+import { type ExecutorOptions, type OpenedDevice, openOn, type Platform } from './devices.ts';
+import { messageOf } from './errors.ts';
+import type { Device, DeviceReport, DeviceRequest, Executor } from './executor.ts';
+import { hostValue, type OrtBackend, ortExecutor } from './ort-executor.ts';
+import { probe } from './probe.ts';
+import { probeInChild } from './probe-child.ts';
+import type { DType } from './tensor.ts';
+import { encodeTinyOnnx } from './tiny-onnx.ts';
 
-/** Devices that onnxruntime-node can run on. */
-export type NodeDevice = Exclude<Device, 'wasm'>;
+const enginePath = createRequire(import.meta.url).resolve('onnxruntime-node');
 
-/** The only module that imports onnxruntime-node. */
-export function nodeExecutor(device: NodeDevice): Executor {
-  return { device, load: (name, onnx, options) => load(device, name, onnx, options ?? {}) };
+/**
+ * Node's devices. `auto` tries CUDA, then the CPU. It leaves WebGPU out because onnxruntime does not tell a GPU from
+ * a software adapter, which is far slower than the CPU: ask for `webgpu` by name.
+ */
+const platform: Platform = {
+  devices: ['cpu', 'cuda', 'webgpu'],
+  automatic: ['cuda', 'cpu'],
+  open: async (device, options) => {
+    if (device === 'webgpu') return openWebgpu();
+    if (device === 'cuda') requireCudaLibrary();
+    return opened(backend(device, options));
+  },
+};
+
+/**
+ * Opens a device in Node. A run blocks the thread: a server runs programs in worker threads. At most one thread of a
+ * process may use `webgpu`: onnxruntime's WebGPU crashes the process when a second one opens it.
+ * @throws UserError with the reason when the device does not work here.
+ */
+export async function createExecutor(
+  device: DeviceRequest = 'auto',
+  options?: ExecutorOptions,
+): Promise<Executor> {
+  return (await openDevice(device, options)).executor;
 }
 
-async function load(device: NodeDevice, name: string, onnx: Uint8Array, options: LoadOptions): Promise<LoadedProgram> {
-  const kept = device === 'webgpu' ? new Set(options.keepOnDevice) : new Set<string>();
-  const session = await create(device, name, onnx, options, kept);
-  return new NodeProgram(`${name} on ${device}`, session, kept);
+/** As `createExecutor`, with a report on each device that was considered. */
+export async function openDevice(device: DeviceRequest, options?: ExecutorOptions): Promise<OpenedDevice> {
+  return openOn(platform, device, options);
 }
 
-async function create(
-  device: NodeDevice,
-  name: string,
-  onnx: Uint8Array,
-  { threads }: LoadOptions,
-  kept: ReadonlySet<string>,
-): Promise<ort.InferenceSession> {
-  const location: Record<string, 'gpu-buffer' | 'cpu'> = {};
-  for (const output of kept) location[output] = 'gpu-buffer';
-  try {
-    return await ort.InferenceSession.create(onnx, {
+/**
+ * Tries every device of this machine. CUDA and WebGPU are tried in a process of their own, so that a driver that
+ * crashes, hangs or holds memory does not harm this one; that takes about a second for each.
+ */
+export async function reportDevices(): Promise<DeviceReport[]> {
+  return Promise.all(
+    platform.devices.map(async (device) => {
+      const reason =
+        device === 'cpu' ? await failureOf(createExecutor('cpu')) : await failureOf(tryElsewhere(device));
+      return { device, available: reason === '', reason };
+    }),
+  );
+}
+
+async function tryElsewhere(device: Device): Promise<void> {
+  if (device === 'cuda') requireCudaLibrary();
+  await probeInChild(device, enginePath);
+}
+
+async function failureOf(attempt: Promise<unknown>): Promise<string> {
+  return attempt.then(() => '', messageOf);
+}
+
+async function opened(made: OrtBackend): Promise<Executor> {
+  const executor = ortExecutor(made);
+  await probe(executor);
+  return executor;
+}
+
+function backend(device: Device, options: ExecutorOptions): OrtBackend {
+  return {
+    device,
+    ort,
+    exclusive: (task) => task(), // a run holds the thread until it is done, so none overlap
+    sessionOptions: ({ threads = options.threads }) => ({
       executionProviders: [device],
-      // Warnings of the optimizer about shapes it does not fold are no concern of the user's.
-      logSeverityLevel: 3,
       ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
-      ...(kept.size > 0 ? { preferredOutputLocation: location } : {}),
-    });
-  } catch (error) {
-    throw new Error(`program ${name} does not load on ${device}: ${firstLine(error)}`);
-  }
+    }),
+  };
 }
 
-function firstLine(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split('\n')[0]!;
-}
+let webgpu: Promise<Executor> | null = null;
 
-class NodeProgram implements LoadedProgram {
-  readonly inputs: readonly ProgramPort[];
-  readonly outputs: readonly ProgramPort[];
-  readonly #what: string;
-  readonly #kept: ReadonlySet<string>;
-  #session: ort.InferenceSession | null;
-
-  constructor(what: string, session: ort.InferenceSession, kept: ReadonlySet<string>) {
-    this.#what = what;
-    this.#session = session;
-    this.#kept = kept;
-    this.inputs = ports(session.inputMetadata);
-    this.outputs = ports(session.outputMetadata);
-  }
-
-  async run(inputs: Readonly<Record<string, HostTensor | DeviceTensor>>): Promise<ProgramOutputs> {
-    if (this.#session === null) throw new Error(`program ${this.#what} was released`);
-    const feeds: Record<string, ort.Tensor> = {};
-    for (const { name, dtype } of this.inputs) {
-      const tensor = inputs[name];
-      if (tensor === undefined) throw new Error(`program ${this.#what}: input '${name}' is missing`);
-      if (tensor.dtype !== dtype) {
-        throw new Error(`program ${this.#what}: input '${name}' must be ${dtype}, got ${tensor.dtype}`);
-      }
-      feeds[name] = toOrt(tensor);
-    }
-    // WebGPU downloads only what is asked to stay on the CPU; kept outputs are wrapped, the others read.
-    const results = await this.#session.run(feeds);
-    const outputs: ProgramOutputs = {};
-    for (const { name, dtype } of this.outputs) {
-      const result = results[name]!;
-      outputs[name] = this.#kept.has(name) ? new NodeDeviceTensor(result, dtype) : fromOrt(result, dtype);
-    }
-    return outputs;
-  }
-
-  async release(): Promise<void> {
-    const session = this.#session;
-    this.#session = null;
-    await session?.release();
-  }
-}
-
-/**
- * An output left in WebGPU memory. onnxruntime-node aborts the process when such a tensor is read directly, so a
- * download passes it through a program that copies it to the CPU.
- */
-class NodeDeviceTensor implements DeviceTensor {
-  readonly location = 'device';
-  readonly dtype: DType;
-  readonly shape: readonly number[];
-  readonly tensor: ort.Tensor;
-
-  constructor(tensor: ort.Tensor, dtype: DType) {
-    this.tensor = tensor;
-    this.dtype = dtype;
-    this.shape = tensor.dims;
-  }
-
-  async download(): Promise<HostTensor> {
-    const session = await ort.InferenceSession.create(copyProgram(this.dtype, this.shape.length), {
-      executionProviders: ['webgpu'],
-      logSeverityLevel: 3,
-    });
-    try {
-      const { y } = await session.run({ x: this.tensor });
-      return fromOrt(y!, this.dtype);
-    } finally {
-      await session.release();
-    }
-  }
-
-  dispose(): void {
-    this.tensor.dispose();
-  }
-}
-
-const elementTypes: Record<DType, number> = { float32: 1, int32: 6, bool: 9 };
-
-/**
- * `y = Identity(x)` as ONNX bytes, any shape of the rank: small enough to be put together by hand, since the
- * runtime does not depend on the exporter. Every message here is shorter than 128 bytes, so lengths take one byte.
- */
-export function copyProgram(dtype: DType, rank: number): Uint8Array {
-  const field = (number: number, bytes: readonly number[]) => [number * 8 + 2, bytes.length, ...bytes];
-  const text = (number: number, value: string) => field(number, [...new TextEncoder().encode(value)]);
-  const integer = (number: number, value: number) => [number * 8, value];
-  const dims = Array.from({ length: rank }, (_, i) => field(1, text(2, `d${i}`))).flat();
-  const type = field(1, [...integer(1, elementTypes[dtype]), ...field(2, dims)]);
-  const value = (name: string) => [...text(1, name), ...field(2, type)];
-  const node = [...text(1, 'x'), ...text(2, 'y'), ...text(4, 'Identity')];
-  const graph = [...field(1, node), ...text(2, 'copy'), ...field(11, value('x')), ...field(12, value('y'))];
-  const opset = field(8, [...text(1, ''), ...integer(2, 17)]);
-  const length = graph.length;
-  const graphField = length < 128 ? [58, length, ...graph] : [58, (length & 127) | 128, length >> 7, ...graph];
-  return Uint8Array.from([...integer(1, 8), ...graphField, ...opset]);
-}
-
-function ports(metadata: readonly ort.InferenceSession.ValueMetadata[]): ProgramPort[] {
-  return metadata.map((value) => {
-    if (!value.isTensor) throw new Error(`program port '${value.name}' is not a tensor`);
-    return { name: value.name, dtype: value.type as DType };
+/** All callers of a thread share one executor: tensors kept on the GPU can then go from one program to another. */
+function openWebgpu(): Promise<Executor> {
+  webgpu ??= opened({ ...backend('webgpu', {}), download: downloadByCopying }).catch((error: unknown) => {
+    webgpu = null;
+    throw error;
   });
+  return webgpu;
 }
 
-function toOrt(tensor: HostTensor | DeviceTensor): ort.Tensor {
-  if (tensor instanceof NodeDeviceTensor) return tensor.tensor;
-  if ('location' in tensor) throw new Error('a device tensor of another executor was passed as input');
-  return new ort.Tensor(tensor.dtype, tensor.data, [...tensor.shape]);
+const copies = new Map<DType, Promise<ort.InferenceSession>>();
+
+/** Reads a tensor through a program that copies it: asking onnxruntime-node for its data aborts the process. */
+async function downloadByCopying(value: ort.Tensor) {
+  const dtype = value.type as DType;
+  if (!copies.has(dtype)) {
+    const program = encodeTinyOnnx({
+      nodes: [['Identity', ['x'], ['y']]],
+      inputs: { x: [dtype, null] },
+      outputs: { y: [dtype, null] },
+    });
+    copies.set(
+      dtype,
+      ort.InferenceSession.create(program, { executionProviders: ['webgpu'], logSeverityLevel: 3 }),
+    );
+  }
+  const session = await copies.get(dtype)!;
+  return hostValue((await session.run({ x: value })).y!);
 }
 
-function fromOrt(tensor: ort.Tensor, dtype: DType): HostTensor {
-  return { dtype, shape: [...tensor.dims], data: tensor.data } as HostTensor;
+/** Looks for the library first, because onnxruntime complains on the terminal when it is asked for one that is missing. */
+function requireCudaLibrary(): void {
+  const { platform: system, arch } = process;
+  if (system !== 'linux' || arch !== 'x64') {
+    throw new Error(`onnxruntime-node has CUDA on Linux x64 only, this is ${system} ${arch}`);
+  }
+  const library = join(enginePath, '../../bin/napi-v6/linux/x64/libonnxruntime_providers_cuda.so');
+  if (!existsSync(library)) {
+    throw new Error(
+      "onnxruntime-node's CUDA library is not installed: run " +
+        '`node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-install=cuda12`',
+    );
+  }
 }

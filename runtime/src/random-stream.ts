@@ -17,11 +17,12 @@ export interface RandomStream {
 const hostDraw = 0xffffffff;
 
 /**
- * A stream of random numbers that depends on the seed and the name alone. Philox, with the block number in the
- * first and third counter words.
+ * A stream of random numbers that depends on the seed, the name and the index alone. Philox, with the block number
+ * in the first counter word and the index in the third; a stream holds 2^34 words.
+ * @param index keys streams of the same name, such as one for each example
  * @throws UserError when the seed is out of range.
  */
-export function randomStream(seed: Seed, stream: string): RandomStream {
+export function randomStream(seed: Seed, stream: string, index = 0): RandomStream {
   const [key0, key1] = seedWords(seed);
   const name = hashName(stream);
   const words = new Uint32Array(4);
@@ -32,8 +33,7 @@ export function randomStream(seed: Seed, stream: string): RandomStream {
   const nextWord = (): number => {
     const lane = position % 4;
     if (lane === 0) {
-      const block = position / 4;
-      philox4x32(words, block % 2 ** 32, name, Math.floor(block / 2 ** 32), hostDraw, key0, key1);
+      philox4x32(words, position / 4, name, index, hostDraw, key0, key1);
     }
     position += 1;
     return words[lane]!;

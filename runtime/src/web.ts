@@ -1,4 +1,4 @@
-/** The part of the runtime that knows no onnxruntime: types, noise, manifests. Safe to import anywhere. */
-export * from './executor.ts';
-export * from './program.ts';
-export * from './tensor.ts';
+/** Entry point for browsers: everything in `core`, and executors over onnxruntime-web. */
+export * from './core.ts';
+export type { ExecutorOptions } from './devices.ts';
+export { configureWeb, createExecutor, reportDevices, type WebConfiguration } from './ort-web.ts';

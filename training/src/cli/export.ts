@@ -9,7 +9,8 @@ const formats: readonly BundleFormat[] = ['onnx', 'graph-model'];
 function parseFormats(text: string): BundleFormat[] {
   return text.split(',').map((name) => {
     const format = formats.find((known) => known === name);
-    if (format === undefined) throw new UserError(`--format: there are ${formats.join(' and ')}, got '${name}'`);
+    if (format === undefined)
+      throw new UserError(`--format: there are ${formats.join(' and ')}, got '${name}'`);
     return format;
   });
 }
@@ -26,6 +27,8 @@ export function addExport(program: Command): void {
       const chosen = parseFormats(flags.format);
       const { settings } = await readRun(run);
       const { maxRelativeError } = await exportRun(run, flags.out, chosen, settings.engine);
-      console.log(`wrote ${flags.out}: onnxruntime agrees with tfjs to ${maxRelativeError.toExponential(1)} of the outputs' scale`);
+      console.log(
+        `wrote ${flags.out}: onnxruntime agrees with tfjs to ${maxRelativeError.toExponential(1)} of the outputs' scale`,
+      );
     });
 }

@@ -27,13 +27,20 @@ function imageSize(text: string): [number, number] {
   return [Number(match[1]), Number(match[2] ?? match[1])];
 }
 
-const datasetParsers: Record<DatasetOption, { value: string; summary: string; parse(text: string): unknown }> = {
+const datasetParsers: Record<
+  DatasetOption,
+  { value: string; summary: string; parse(text: string): unknown }
+> = {
   dir: { value: 'path', summary: 'folder or file that holds the data', parse: (text) => text },
   size: { value: 'n', summary: 'number of examples', parse: wholeNumber('--data-size', 1) },
   splitSeed: { value: 'n', summary: 'seed of the train/test split', parse: wholeNumber('--split-seed') },
   imageSize: { value: 'HxW', summary: 'size that images are resized to', parse: imageSize },
   channels: { value: '1|3', summary: 'grey or colour', parse: wholeNumber('--channels', 1) },
-  sampleRate: { value: 'hz', summary: 'rate that audio is resampled to', parse: wholeNumber('--sample-rate', 1) },
+  sampleRate: {
+    value: 'hz',
+    summary: 'rate that audio is resampled to',
+    parse: wholeNumber('--sample-rate', 1),
+  },
   clipSeconds: { value: 's', summary: 'length of an audio clip', parse: realNumber('--clip-seconds') },
   labelColumn: { value: 'name', summary: 'column that holds the class', parse: (text) => text },
 };
@@ -50,7 +57,11 @@ export function addDataFlags(command: Command, standard?: string): Command {
 
 /** Reads the data flags back: only those given, so that a data set can refuse what it does not use. */
 export function dataRequest(flags: Record<string, unknown>, split: Split, seed?: number): DatasetRequest {
-  const request: Record<string, unknown> = { name: flags.data, split, ...(seed === undefined ? {} : { seed }) };
+  const request: Record<string, unknown> = {
+    name: flags.data,
+    split,
+    ...(seed === undefined ? {} : { seed }),
+  };
   for (const [option, flag] of Object.entries(datasetFlags) as [DatasetOption, string][]) {
     const text = flags[camelCase(flag)];
     if (typeof text === 'string') request[option] = datasetParsers[option].parse(text);

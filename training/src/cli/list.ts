@@ -10,14 +10,26 @@ export function addList(program: Command): void {
     .command('list')
     .description('families, data sets and devices: what is available here, and why not')
     .action(async () => {
-      print('Families', ['name', 'what it is', 'place in the taxonomy'], families.map(({ name, title, taxonomy }) => [name, title, taxonomy.join(' > ')]));
-      print('Data sets', ['name', 'what it is', 'needs'], datasetCatalogue.map(({ name, aliases, summary, needs }) => [
-        [name, ...aliases].join(', '),
-        summary,
-        needs === 'nothing' ? '' : `--data-dir ${needs.toUpperCase()}`,
-      ]));
+      print(
+        'Families',
+        ['name', 'what it is', 'place in the taxonomy'],
+        families.map(({ name, title, taxonomy }) => [name, title, taxonomy.join(' > ')]),
+      );
+      print(
+        'Data sets',
+        ['name', 'what it is', 'needs'],
+        datasetCatalogue.map(({ name, aliases, summary, needs }) => [
+          [name, ...aliases].join(', '),
+          summary,
+          needs === 'nothing' ? '' : `--data-dir ${needs.toUpperCase()}`,
+        ]),
+      );
       const devices = await reportDevices();
-      print('Devices here', ['name', 'available', 'why not'], devices.map(({ device, available, reason }) => [device, available ? 'yes' : 'no', reason]));
+      print(
+        'Devices here',
+        ['name', 'available', 'why not'],
+        devices.map(({ device, available, reason }) => [device, available ? 'yes' : 'no', reason]),
+      );
     });
 }
 

@@ -16,7 +16,8 @@ export function createProgram(): Command {
     .version(version)
     .showHelpAfterError('(add --help for what can be given)')
     .configureHelp({ sortSubcommands: false });
-  for (const add of [addStart, addTrain, addResume, addSample, addScore, addExport, addParity, addList]) add(program);
+  for (const add of [addStart, addTrain, addResume, addSample, addScore, addExport, addParity, addList])
+    add(program);
   return program;
 }
 

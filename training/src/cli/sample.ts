@@ -1,10 +1,10 @@
-import { writeFileAtomic } from '../run/atomic.ts';
-import { type DeviceRequest, UserError } from '@generatrix/runtime/core';
 import { loadSampler } from '@generatrix/runtime';
+import { type DeviceRequest, UserError } from '@generatrix/runtime/core';
 import { type Command, Option } from 'commander';
+import { npyBytes } from '../data/npy-write.ts';
+import { writeFileAtomic } from '../run/atomic.ts';
 import { canRender, renderSamples } from '../run/samples.ts';
 import { wholeNumber } from './flags.ts';
-import { npyBytes } from '../data/npy-write.ts';
 
 interface SampleFlags {
   readonly count: string;
@@ -30,7 +30,11 @@ export function addSample(program: Command): void {
     .option('--out <file>', '.png (grid or scatter), .wav for audio, or .npy', 'samples.png')
     .option('--scale <n>', 'pixels a side for each pixel of an image', '1')
     .option('--columns <n>', 'images in a row of the grid')
-    .addOption(new Option('--device <name>', 'where to run').choices(['auto', 'cpu', 'cuda', 'webgpu']).default('auto'))
+    .addOption(
+      new Option('--device <name>', 'where to run')
+        .choices(['auto', 'cpu', 'cuda', 'webgpu'])
+        .default('auto'),
+    )
     .action(async (model: string, flags: SampleFlags) => {
       const count = wholeNumber('--count', 1)(flags.count);
       const sampler = await loadSampler(model, { device: flags.device });
@@ -56,7 +60,9 @@ type Spec = Parameters<typeof renderSamples>[1];
 async function encode(flags: SampleFlags, samples: Samples, spec: Spec): Promise<Uint8Array> {
   if (flags.out.endsWith('.npy')) return npyBytes(samples);
   if (!canRender(spec)) {
-    throw new UserError(`--out ${flags.out}: points of ${spec.shape[0]} dimensions cannot be drawn; write a .npy file`);
+    throw new UserError(
+      `--out ${flags.out}: points of ${spec.shape[0]} dimensions cannot be drawn; write a .npy file`,
+    );
   }
   const { extension, bytes } = await renderSamples(samples, spec, {
     scale: wholeNumber('--scale', 1)(flags.scale),

@@ -1,5 +1,5 @@
-import { type DeviceRequest, sizeOf, UserError } from '@generatrix/runtime/core';
 import { loadSampler, type Sampler } from '@generatrix/runtime';
+import { type DeviceRequest, sizeOf, UserError } from '@generatrix/runtime/core';
 import { type Command, Option } from 'commander';
 import { type Dataset, loadDataset, type Split } from '../data/index.ts';
 import { addDataFlags, dataRequest, wholeNumber } from './flags.ts';
@@ -44,7 +44,9 @@ export async function scoreDataset(
       seed: options.seed,
       samples: options.samples,
       firstIndex: first,
-      ...(dataset.labels === null ? {} : { label: Int32Array.from(indices, (index) => dataset.labels![index]!) }),
+      ...(dataset.labels === null
+        ? {}
+        : { label: Int32Array.from(indices, (index) => dataset.labels![index]!) }),
     });
     kind = scored.kind;
     for (const value of scored.values) {
@@ -74,7 +76,11 @@ export function addScore(program: Command): void {
     .option('--limit <n>', 'score at most this many examples')
     .option('--seed <n>', 'seed of the noise that a bound needs', '42')
     .option('--data-seed <n>', 'seed of a drawn data set (default: that of the training run)')
-    .addOption(new Option('--device <name>', 'where to run').choices(['auto', 'cpu', 'cuda', 'webgpu']).default('auto'))
+    .addOption(
+      new Option('--device <name>', 'where to run')
+        .choices(['auto', 'cpu', 'cuda', 'webgpu'])
+        .default('auto'),
+    )
     .action(async (model: string, flags: ScoreFlags) => {
       const sampler = await loadSampler(model, { device: flags.device });
       try {
@@ -97,7 +103,11 @@ async function printScore(sampler: Sampler, flags: ScoreFlags): Promise<void> {
   }
   const samples = wholeNumber('--samples', 1)(flags.samples);
   const limit = flags.limit === undefined ? Number.POSITIVE_INFINITY : wholeNumber('--limit', 1)(flags.limit);
-  const score = await scoreDataset(sampler, dataset, { samples, limit, seed: wholeNumber('--seed')(flags.seed) });
+  const score = await scoreDataset(sampler, dataset, {
+    samples,
+    limit,
+    seed: wholeNumber('--seed')(flags.seed),
+  });
   const what =
     score.kind === 'exact'
       ? 'log-likelihood'
@@ -114,5 +124,7 @@ async function printScore(sampler: Sampler, flags: ScoreFlags): Promise<void> {
 function printCriteria(freeParameters: number | undefined, { kind, count, mean }: Score): void {
   if (freeParameters === undefined || kind !== 'exact') return;
   const total = 2 * count * mean;
-  console.log(`BIC: ${(freeParameters * Math.log(count) - total).toFixed(1)}, AIC: ${(2 * freeParameters - total).toFixed(1)} (${freeParameters} free parameters)`);
+  console.log(
+    `BIC: ${(freeParameters * Math.log(count) - total).toFixed(1)}, AIC: ${(2 * freeParameters - total).toFixed(1)} (${freeParameters} free parameters)`,
+  );
 }

@@ -8,7 +8,14 @@ import { finishRun } from '../run/finish.ts';
 import { hasRun, readRun, runData, writeRun } from '../run/run-folder.ts';
 import type { RunSettings } from '../run/settings.ts';
 import { type TrainResult, train } from '../run/train.ts';
-import { addDataFlags, addFamilyFlags, dataRequest, familyOptions, realNumber, wholeNumber } from './flags.ts';
+import {
+  addDataFlags,
+  addFamilyFlags,
+  dataRequest,
+  familyOptions,
+  realNumber,
+  wholeNumber,
+} from './flags.ts';
 
 interface TrainFlags {
   readonly data: string;
@@ -37,9 +44,13 @@ export function addTrain(program: Command): void {
       .option('--steps <n>', `training steps (default ${steps})`)
       .option('--batch-size <n>', `examples a step (default ${batchSize})`)
       .option('--learning-rate <x>', `step size of the optimizer (default ${learningRate})`)
-      .addOption(new Option('--engine <name>', 'what runs the step').choices(['onnx', 'tfjs']).default('onnx'))
       .addOption(
-        new Option('--device <name>', 'device of the onnx engine').choices(['auto', 'cpu', 'cuda', 'webgpu']).default('auto'),
+        new Option('--engine <name>', 'what runs the step').choices(['onnx', 'tfjs']).default('onnx'),
+      )
+      .addOption(
+        new Option('--device <name>', 'device of the onnx engine')
+          .choices(['auto', 'cpu', 'cuda', 'webgpu'])
+          .default('auto'),
       )
       .option('--report-every <n>', 'steps between lines of metrics (default: 1/200 of the steps)')
       .option('--evaluate-every <n>', 'steps between held-out evaluations and sample grids (default: 1/10)')
@@ -131,7 +142,9 @@ export async function runTraining(
       ...(onSamples === undefined ? {} : { onSamples }),
     });
     if (!result.finished) {
-      console.error(`stopped at step ${result.step} of ${settled.steps}; go on with: generatrix resume ${folder}`);
+      console.error(
+        `stopped at step ${result.step} of ${settled.steps}; go on with: generatrix resume ${folder}`,
+      );
       process.exitCode = 130;
       return result;
     }

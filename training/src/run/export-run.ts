@@ -1,8 +1,14 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type BundleFormat, type ExportedProgram, type NamedTensors, packBundle, tf } from '@generatrix/export';
-import { fillInputs, fillNoise, type HostTensor, hostTensor, UserError } from '@generatrix/runtime/core';
+import {
+  type BundleFormat,
+  type ExportedProgram,
+  type NamedTensors,
+  packBundle,
+  tf,
+} from '@generatrix/export';
 import type { DataSpec } from '@generatrix/runtime/core';
+import { fillInputs, fillNoise, type HostTensor, hostTensor, UserError } from '@generatrix/runtime/core';
 import { version } from '../cli/version.ts';
 import { toHost, toTensor } from '../engine/tfjs-engine.ts';
 import type { Model } from '../families/family.ts';
@@ -32,7 +38,8 @@ export async function exportRun(
 ): Promise<{ maxRelativeError: number }> {
   const { settings, data } = await readRun(run);
   const checkpoint = await loadLatestCheckpoint(checkpointFolder(run));
-  if (checkpoint === null) throw new UserError(`${run}: no checkpoint to export yet; go on with: generatrix resume ${run}`);
+  if (checkpoint === null)
+    throw new UserError(`${run}: no checkpoint to export yet; go on with: generatrix resume ${run}`);
   const family = familyNamed(settings.family);
   const { model, options } = buildModel(family, settings.options, data);
   await tf.setBackend('cpu');
@@ -50,7 +57,10 @@ export async function exportRun(
         dataset: settings.data.name,
         steps: checkpoint.meta.step,
         engine,
-        metrics: { ...metrics, ...(model.freeParameters === undefined ? {} : { freeParameters: model.freeParameters }) },
+        metrics: {
+          ...metrics,
+          ...(model.freeParameters === undefined ? {} : { freeParameters: model.freeParameters }),
+        },
         generatrixVersion: version,
       },
     },
@@ -125,4 +135,3 @@ async function lastMetrics(path: string): Promise<Record<string, number>> {
 function jsonOnly(options: Record<string, unknown>): Record<string, never> {
   return JSON.parse(JSON.stringify(options)) as Record<string, never>;
 }
-

@@ -27,7 +27,11 @@ export async function finishRun(folder: string, result: TrainResult): Promise<vo
         : [`Held-out log-likelihood (or its bound) after the last step: ${result.heldOut.toFixed(3)} nats.`]),
       `Exported programs agree with tfjs to ${exported.maxRelativeError.toExponential(1)} of their output's scale.`,
     ],
-    environment: { node: process.version, platform: `${platform()} ${arch()}`, cpu: cpus()[0]?.model ?? 'unknown' },
+    environment: {
+      node: process.version,
+      platform: `${platform()} ${arch()}`,
+      cpu: cpus()[0]?.model ?? 'unknown',
+    },
   });
   console.log(`wrote ${bundleFolder(folder)} (the exported model) and ${path} (curves and samples)`);
 }

@@ -1,167 +1,163 @@
 import cliProgress from 'cli-progress';
 
-/** Least time between two lines where there is no terminal to redraw, in seconds. */
-const lineInterval = 5;
-
-/** How far back the pace looks, in seconds: long enough to be steady, short enough to notice a change. */
-const paceWindow = 10;
-
-/** Where progress is shown; `process.stderr` is one. */
-export interface ProgressStream {
-  readonly isTTY?: boolean;
-  readonly columns?: number;
-  write(text: string): unknown;
-}
-
-export interface ProgressOptions {
-  readonly label: string;
-  /** Steps when all is done. */
-  readonly total: number;
-  /** Steps done already. */
-  readonly start: number;
-  /** `process.stderr` when absent. */
-  readonly stream?: ProgressStream;
-  /** Milliseconds, rising; `performance.now` when absent. */
-  readonly clock?: () => number;
-}
-
 /** Shows how far a run is. */
 export interface Progress {
-  /** After each step: steps done, and its metrics, of which the loss is shown. */
+  /** Steps done, with the last step's metrics; of these, `loss` is shown. */
   update(step: number, metrics: Readonly<Record<string, number>>): void;
-  /** A line that stays, above the bar if there is one. */
+  /** Writes a line of its own, which stays. */
   note(line: string): void;
-  /** Shows the last state and ends the display. Calling it twice is harmless. */
+  /** Shows the last state and lets go of the terminal. Later calls do nothing. */
   stop(): void;
 }
 
+export interface ProgressOptions {
+  /** Steps of the whole run. */
+  readonly total: number;
+  /** Steps done before, by the run that this one goes on from. */
+  readonly start?: number;
+  readonly label: string;
+  /** Standard error when absent. */
+  readonly stream?: NodeJS.WritableStream;
+  /** Milliseconds, from any origin; the process clock when absent. */
+  readonly now?: () => number;
+}
+
+/** Milliseconds between two lines where there is no terminal. */
+const lineInterval = 5000;
+
+/** Milliseconds that the speed is measured over. */
+const speedWindow = 30_000;
+
 /**
- * A bar where the stream is a terminal; elsewhere, as in a log file, one line at most every five seconds, the
- * notes, and a last line. Both show steps, loss, steps per second and the time left.
+ * Progress of a run: loss, steps per second (over the last half minute) and time left. A bar that is redrawn in
+ * place on a terminal; elsewhere (a log file, CI) a plain line at most every 5 seconds.
  */
 export function createProgress(options: ProgressOptions): Progress {
-  const { label, total, start, stream = process.stderr, clock = () => performance.now() } = options;
-  const pace = new Pace(start, clock());
-  let step = start;
-  let loss: number | undefined;
-  const describe = () => {
-    const parts = [`${step}/${total}`];
-    if (loss !== undefined) parts.push(`loss ${formatNumber(loss)}`);
-    const rate = pace.perSecond();
-    if (rate !== null) {
-      parts.push(`${formatNumber(rate)} steps/s`);
-      if (step < total) parts.push(`${formatDuration((total - step) / rate)} left`);
-    }
-    return parts.join(', ');
-  };
-  const display = stream.isTTY
-    ? barDisplay(label, total, start, stream)
-    : lineDisplay(label, total, stream, clock);
+  const { stream = process.stderr } = options;
+  return 'isTTY' in stream && stream.isTTY === true
+    ? barProgress(options, stream)
+    : lineProgress(options, stream);
+}
+
+function lineProgress(options: ProgressOptions, stream: NodeJS.WritableStream): Progress {
+  const { total, start = 0, label, now = () => performance.now() } = options;
+  const speed = speedometer(start, now());
+  let lastShown = now();
+  let current: { step: number; loss: number | undefined; shown: boolean } | null = null;
   let stopped = false;
+  const show = (): void => {
+    if (current === null || current.shown) return;
+    current.shown = true;
+    lastShown = now();
+    const { step, loss } = current;
+    const rate = speed.rate();
+    const parts = [`step ${step}/${total}`, lossText(loss), rateText(rate), leftText(total - step, rate)];
+    stream.write(`${label}: ${parts.filter((part) => part !== '').join(', ')}\n`);
+  };
   return {
-    update(now, metrics) {
-      step = now;
-      loss = metrics.loss ?? loss;
-      pace.record(step, clock());
-      display.update(step, describe);
+    update: (step, { loss }) => {
+      if (stopped) return;
+      speed.record(step, now());
+      current = { step, loss, shown: false };
+      if (now() - lastShown >= lineInterval) show();
     },
-    note: (line) => display.note(line),
-    stop() {
-      if (!stopped) display.stop(step, describe);
+    note: (line) => {
+      stream.write(`${line}\n`);
+    },
+    stop: () => {
+      if (stopped) return;
+      show();
       stopped = true;
     },
   };
 }
 
-interface Display {
-  update(step: number, describe: () => string): void;
-  note(line: string): void;
-  stop(step: number, describe: () => string): void;
-}
-
-function barDisplay(label: string, total: number, start: number, stream: ProgressStream): Display {
-  // A MultiBar moves the cursor relatively; a SingleBar jumps to a saved place, which scrolling makes wrong.
-  const bars = new cliProgress.MultiBar({
-    stream: stream as NodeJS.WritableStream,
-    format: `${label} [{bar}] {text}`,
-    barsize: 16,
-    // The bar's line is redrawn by a timer: the loop gives timers a turn after each step.
-    fps: 4,
-  });
-  const bar = bars.create(total, start, { text: `${start}/${total}` });
-  const show = (step: number, describe: () => string) => bar.update(step, { text: describe() });
-  return {
-    update: show,
-    note(line) {
-      // With a bar on screen the terminal does not wrap lines by itself.
-      const parts = line.match(new RegExp(`.{1,${stream.columns ?? 80}}`, 'g')) ?? [''];
-      bars.log(`${parts.join('\n')}\n`);
+function barProgress(options: ProgressOptions, stream: NodeJS.WritableStream): Progress {
+  const { total, start = 0, label, now = () => performance.now() } = options;
+  const speed = speedometer(start, now());
+  // A MultiBar of one, since only that kind can write lines above the bar. The cursor and line wrapping stay as
+  // they are: a killed run would leave the terminal without.
+  const bars = new cliProgress.MultiBar(
+    {
+      stream,
+      format: `${label.replaceAll(/[{}]/g, '')} [{bar}] {percentage}% {value}/{total}  {details}`,
+      barsize: 24,
+      hideCursor: false,
+      linewrap: true,
+      gracefulExit: false,
     },
-    stop(step, describe) {
-      show(step, describe);
-      // Notes wait for the next redraw, which stop() does not do.
+    cliProgress.Presets.legacy,
+  );
+  const bar = bars.create(total, start, { details: '' });
+  let stopped = false;
+  return {
+    update: (step, { loss }) => {
+      if (stopped) return;
+      speed.record(step, now());
+      const rate = speed.rate();
+      const parts = [lossText(loss), rateText(rate), leftText(total - step, rate)];
+      bar.update(step, { details: parts.filter((part) => part !== '').join(', ') });
+    },
+    note: (line) => {
+      if (stopped) {
+        stream.write(`${line}\n`);
+        return;
+      }
+      bars.log(`${line}\n`);
       bars.update();
+    },
+    stop: () => {
+      if (stopped) return;
+      stopped = true;
       bars.stop();
     },
   };
 }
 
-function lineDisplay(label: string, total: number, stream: ProgressStream, clock: () => number): Display {
-  let lastTime = clock();
-  let lastStep: number | null = null;
-  const show = (step: number, describe: () => string) => {
-    lastTime = clock();
-    lastStep = step;
-    stream.write(`${label} ${Math.floor((100 * step) / Math.max(1, total))} %: ${describe()}\n`);
-  };
+/** Steps per second over a sliding window, at a second's grain. */
+function speedometer(start: number, startTime: number) {
+  let marks = [{ step: start, time: startTime }];
+  let latest = marks[0]!;
   return {
-    update(step, describe) {
-      if (clock() - lastTime >= 1000 * lineInterval) show(step, describe);
+    record: (step: number, time: number): void => {
+      latest = { step, time };
+      if (time - marks.at(-1)!.time < 1000) return;
+      marks.push(latest);
+      // The youngest mark that is a whole window old is kept: the window is never shorter than asked.
+      const firstInside = marks.findIndex((mark) => time - mark.time < speedWindow);
+      if (firstInside > 1) marks = marks.slice(firstInside - 1);
     },
-    note: (line) => void stream.write(`${line}\n`),
-    stop(step, describe) {
-      if (step !== lastStep) show(step, describe);
+    rate: (): number => {
+      const { step, time } = marks[0]!;
+      return latest.time > time ? ((latest.step - step) * 1000) / (latest.time - time) : 0;
     },
   };
 }
 
-/** Steps per second over the last seconds. */
-class Pace {
-  #marks: { step: number; time: number }[];
-
-  constructor(step: number, time: number) {
-    this.#marks = [{ step, time }];
-  }
-
-  record(step: number, time: number): void {
-    const last = this.#marks.at(-1)!;
-    // Marks a tenth of a second apart are enough, and bound the list; the newest one always moves along.
-    if (this.#marks.length > 1 && last.time - this.#marks.at(-2)!.time < 100) this.#marks.pop();
-    this.#marks.push({ step, time });
-    while (this.#marks.length > 2 && this.#marks[1]!.time <= time - 1000 * paceWindow) this.#marks.shift();
-  }
-
-  perSecond(): number | null {
-    const first = this.#marks[0]!;
-    const last = this.#marks.at(-1)!;
-    const seconds = (last.time - first.time) / 1000;
-    return last.step > first.step && seconds > 0 ? (last.step - first.step) / seconds : null;
-  }
+function lossText(loss: number | undefined): string {
+  return loss === undefined ? '' : `loss ${Number(loss.toPrecision(5))}`;
 }
 
-/** Four significant digits, without an exponent where a reader can do without. */
-export function formatNumber(value: number): string {
-  if (!Number.isFinite(value) || value === 0) return String(value);
-  const size = Math.abs(value);
-  if (size >= 1e6 || size < 1e-3) return value.toExponential(2);
-  return size >= 1000 ? value.toFixed(0) : String(Number(value.toPrecision(4)));
+function rateText(rate: number): string {
+  if (rate <= 0) return '';
+  // Slow steps read better as seconds each.
+  return rate >= 1
+    ? `${rate.toPrecision(rate < 100 ? 3 : 4)} steps/s`
+    : `${(1 / rate).toPrecision(3)} s/step`;
 }
 
-/** A length of time as a person says it: `8 s`, `3 min 20 s`, `2 h 5 min`. */
-export function formatDuration(seconds: number): string {
-  const whole = Math.max(0, Math.round(seconds));
+function leftText(steps: number, rate: number): string {
+  return rate <= 0 || steps <= 0 ? '' : `${durationText(steps / rate)} left`;
+}
+
+/** A duration in its two largest units: `45 s`, `3 min 20 s`, `2 h 05 min`, `1 d 04 h`. */
+export function durationText(seconds: number): string {
+  const whole = Math.round(seconds);
+  const pad = (value: number): string => String(value).padStart(2, '0');
   if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-  const minutes = Math.round(whole / 60);
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${pad(whole % 60)} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 1440) return `${Math.floor(minutes / 60)} h ${pad(minutes % 60)} min`;
+  const hours = Math.floor(minutes / 60);
+  return `${Math.floor(hours / 24)} d ${pad(hours % 24)} h`;
 }

@@ -35,7 +35,9 @@ export async function readRun(folder: string): Promise<RunRecord> {
   try {
     text = await readFile(path, 'utf8');
   } catch {
-    throw new UserError(`${folder}: no training run here (expected ${fileName}); start one with: generatrix train`);
+    throw new UserError(
+      `${folder}: no training run here (expected ${fileName}); start one with: generatrix train`,
+    );
   }
   let record: { settings?: unknown; data?: DataDescription };
   try {

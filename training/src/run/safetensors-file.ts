@@ -24,7 +24,9 @@ export async function writeSafetensors(
  */
 export async function readSafetensors(path: string): Promise<Safetensors> {
   const bytes = await readFile(path).catch((error: unknown) => {
-    throw new UserError(`${path}: expected a safetensors file, found none that can be read: ${messageOf(error)}`);
+    throw new UserError(
+      `${path}: expected a safetensors file, found none that can be read: ${messageOf(error)}`,
+    );
   });
   return decodeSafetensors(bytes, path);
 }

@@ -1,5 +1,12 @@
 import { open } from 'node:fs/promises';
-import { type DType, type HostTensor, hostTensor, messageOf, sizeOf, UserError } from '@generatrix/runtime/core';
+import {
+  type DType,
+  type HostTensor,
+  hostTensor,
+  messageOf,
+  sizeOf,
+  UserError,
+} from '@generatrix/runtime/core';
 import { checkHeader, maximumHeaderBytes, type TensorEntry } from './safetensors-header.ts';
 
 /** Named tensors with the strings that safetensors calls `__metadata__`. */

@@ -1,0 +1,194 @@
+import * as z from 'zod/mini';
+import { UserError } from './errors.ts';
+
+/** `format` and `version` of every bundle that this release reads and writes. */
+export const bundleFormat = 'generatrix-bundle';
+export const bundleVersion = 1;
+
+const whole = z.int().check(z.nonnegative());
+const shape = z.array(z.int().check(z.positive()));
+const range = z.tuple([z.number(), z.number()]);
+const dtype = z.enum(['float32', 'int32', 'bool']);
+/** A name that is safe as a file stem, a URL segment and an object key. */
+const name = z.string().check(z.regex(/^[A-Za-z][\w.-]*$/));
+const sha256 = z.string().check(z.regex(/^[0-9a-f]{64}$/));
+const path = z.string().check(z.refine(isPlainPath, 'expected a plain relative path inside the bundle'));
+const fileFields = { file: path, bytes: whole, sha256 };
+
+const inputSpec = z.discriminatedUnion('role', [
+  z.object({
+    role: z.literal('noise'),
+    dtype: z.literal('float32'),
+    shape,
+    law: z.enum(['normal', 'uniform']),
+  }),
+  z.object({ role: z.literal('data'), dtype, shape }),
+  z.object({ role: z.literal('latent'), dtype, shape }),
+  z.object({
+    role: z.literal('label'),
+    dtype: z.literal('int32'),
+    shape: shape.check(z.length(0)),
+    classes: z.int().check(z.positive()),
+  }),
+  z.object({
+    role: z.literal('scalar'),
+    dtype,
+    shape: shape.check(z.length(0)),
+    default: z.number(),
+    min: z.optional(z.number()),
+    max: z.optional(z.number()),
+  }),
+]);
+
+const outputSpec = z.object({
+  dtype,
+  shape,
+  meaning: z.enum(['data', 'latent', 'logProb', 'logWeight', 'label', 'other']),
+});
+
+const dataset = { name: z.string(), classNames: z._default(z.array(z.string()), []) };
+const side = z.int().check(z.positive());
+const dataSpec = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('image'), shape: z.tuple([side, side, side]), range, ...dataset }),
+  z.object({ kind: z.literal('points'), shape: z.tuple([side]), ...dataset }),
+  z.object({
+    kind: z.literal('audio'),
+    shape: z.tuple([side]),
+    sampleRate: z.number().check(z.positive()),
+    range,
+    ...dataset,
+  }),
+]);
+
+const programEntry = z.object({
+  ...fileFields,
+  opset: whole,
+  inputs: z.record(z.string(), inputSpec),
+  outputs: z.record(z.string(), outputSpec),
+});
+
+const parity = z.object({
+  /** What computed the reference, such as `tfjs 4.22.0 cpu`. */
+  reference: z.string(),
+  programs: z.record(
+    name,
+    z.object({ maxAbsoluteError: z.number(), maxRelativeError: z.number(), batch: whole }),
+  ),
+});
+
+const manifestSchema = z.object({
+  format: z.literal(bundleFormat),
+  version: z.literal(bundleVersion),
+  name: z.string(),
+  family: z.string(),
+  options: z.record(z.string(), z.json()),
+  data: dataSpec,
+  programs: z.record(name, programEntry),
+  provenance: z.object({
+    seed: whole,
+    dataset: z.string(),
+    steps: whole,
+    engine: z.string(),
+    metrics: z.record(z.string(), z.number()),
+    generatrixVersion: z.string(),
+  }),
+  parity: z.optional(parity),
+  /** Reference inputs and outputs, a safetensors file with keys `PROGRAM/in/NAME` and `PROGRAM/out/NAME`. */
+  reference: z.optional(z.object(fileFields)),
+  sample: z.optional(z.object({ ...fileFields, seed: whole, count: whole })),
+  graphModels: z.optional(
+    z.record(name, z.object({ files: z.record(path, z.object({ bytes: whole, sha256 })) })),
+  ),
+});
+
+/** The bundle's `model.json`. */
+export type Manifest = z.infer<typeof manifestSchema>;
+/** A program's file and signature, as the manifest has them. */
+export type ProgramEntry = z.infer<typeof programEntry>;
+/** A file of the bundle, with what proves it whole. `bytes` is its size, `sha256` 64 lower-case hex digits. */
+export interface FileEntry {
+  readonly file: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/**
+ * Checks the contents of a `model.json`. Fields that this version does not know are left out.
+ * @param where what errors call the file, such as `runs/vae/bundle/model.json`
+ * @throws UserError with the place within the file, what was expected and what was found.
+ */
+export function parseManifest(json: unknown, where: string): Manifest {
+  checkHeader(json, where);
+  const result = z.safeParse(manifestSchema, json, { error: (issue) => expectation(issue as Issue) });
+  if (result.success) return result.data;
+  const issue = result.error.issues[0] as Issue;
+  const place = issue.path.map(String).join('.');
+  const found = issue.path.reduce<unknown>(member, json);
+  throw new UserError(`${where}: ${place || 'the file'}: ${issue.message}, found ${show(found)}`);
+}
+
+/** A wrong format or version makes everything after it meaningless, so it is reported by itself. */
+function checkHeader(json: unknown, where: string): void {
+  const format = member(json, 'format');
+  if (format !== bundleFormat) {
+    throw new UserError(
+      `${where}: not a Generatrix bundle (expected "format": "${bundleFormat}", found ${show(format)})`,
+    );
+  }
+  const version = member(json, 'version');
+  if (version !== bundleVersion) {
+    throw new UserError(
+      `${where}: bundle format version ${show(version)} is not one this release reads (${bundleVersion}); export the model again or update Generatrix`,
+    );
+  }
+}
+
+/** The fields of a zod issue that a message needs. */
+interface Issue {
+  readonly code: string;
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+  readonly expected?: string;
+  readonly values?: readonly unknown[];
+  readonly format?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+}
+
+function expectation(issue: Issue): string | undefined {
+  switch (issue.code) {
+    case 'invalid_type':
+      return `expected ${issue.expected === 'int' ? 'a whole number' : issue.expected}`;
+    case 'invalid_value':
+      return `expected ${issue.values?.map((value) => JSON.stringify(value)).join(' or ')}`;
+    case 'too_small':
+      return `expected at least ${issue.minimum}`;
+    case 'too_big':
+      return `expected at most ${issue.maximum}`;
+    case 'invalid_union':
+      return 'expected one of the known kinds';
+    case 'invalid_key':
+      return 'expected names of letters, digits, dots, dashes and underscores';
+    case 'invalid_format':
+      return 'expected another form';
+    default:
+      return undefined;
+  }
+}
+
+/** A file's path within the bundle: no way out of it on any system, and no surprise in a URL. */
+export function isPlainPath(value: string): boolean {
+  const plain = /^[^\\:%?#\p{Cc}]+$/u.test(value);
+  return plain && value.split('/').every((segment) => segment !== '' && segment !== '.' && segment !== '..');
+}
+
+function member(value: unknown, key: PropertyKey): unknown {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
+  return (value as Record<PropertyKey, unknown>)[key];
+}
+
+function show(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}

@@ -1,0 +1,58 @@
+import { readFile, realpath, stat } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
+import type { BundleSource } from './bundle.ts';
+import { messageOf, UserError } from './errors.ts';
+import { isPlainPath } from './manifest.ts';
+
+/**
+ * A bundle in a folder: the bundle itself, or a training run's folder, which has its bundle in `bundle/`.
+ * Links that lead out of the folder are refused.
+ * @throws UserError when the folder is missing or holds no bundle.
+ */
+export async function folderSource(folder: string): Promise<BundleSource> {
+  const root = await bundleFolder(folder);
+  return {
+    describe: () => folder,
+    read: async (path, options = {}) => {
+      options.signal?.throwIfAborted();
+      if (!isPlainPath(path))
+        throw new UserError(`bundle ${folder}: '${path}' is not a path inside the bundle`);
+      const file = await realpath(join(root, path)).catch((error: unknown) => {
+        throw new UserError(`bundle ${folder}: ${path} cannot be read: ${reason(error)}`);
+      });
+      if (relative(root, file).split(sep)[0] === '..') {
+        throw new UserError(`bundle ${folder}: ${path} is a link that leads out of the bundle`);
+      }
+      const bytes = await readFile(file, { signal: options.signal }).catch((error: unknown) => {
+        options.signal?.throwIfAborted();
+        throw new UserError(`bundle ${folder}: ${path} cannot be read: ${reason(error)}`);
+      });
+      options.onProgress?.({ received: bytes.byteLength, total: bytes.byteLength });
+      return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    },
+  };
+}
+
+async function bundleFolder(folder: string): Promise<string> {
+  const stats = await stat(folder).catch(() => undefined);
+  if (stats === undefined) throw new UserError(`bundle ${folder}: there is no such folder`);
+  if (!stats.isDirectory()) throw new UserError(`bundle ${folder}: expected a folder, this is a file`);
+  for (const candidate of [folder, join(folder, 'bundle')]) {
+    if ((await stat(join(candidate, 'model.json')).catch(() => undefined))?.isFile())
+      return realpath(candidate);
+  }
+  throw new UserError(
+    `bundle ${folder}: the folder has neither model.json (a bundle) nor bundle/model.json (a run that was exported)`,
+  );
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'the file is missing',
+  EACCES: 'permission denied',
+  EISDIR: 'it is a folder',
+  ELOOP: 'its links go in a circle',
+};
+
+function reason(error: unknown): string {
+  return reasons[(error as NodeJS.ErrnoException).code ?? ''] ?? messageOf(error);
+}

@@ -1,0 +1,91 @@
+import { checkParity, createExecutor, openFolder, type ParityRow, reportDevices } from '@generatrix/runtime';
+import { UserError } from '@generatrix/runtime/core';
+import Table from 'cli-table3';
+import type { Command } from 'commander';
+import { browserParity } from '../browser/site-parity.ts';
+import { graphModelParity } from '../evaluate/graph-model-parity.ts';
+
+/** Every runtime that `--devices all` goes through. */
+export const parityDevices = ['tfjs', 'cpu', 'cuda', 'webgpu', 'browser-wasm', 'browser-webgpu'] as const;
+export type ParityDevice = (typeof parityDevices)[number];
+
+const titles: Record<ParityDevice, string> = {
+  tfjs: 'GraphModel in tfjs',
+  cpu: 'onnxruntime-node cpu',
+  cuda: 'onnxruntime-node cuda',
+  webgpu: 'onnxruntime-node webgpu',
+  'browser-wasm': 'onnxruntime-web wasm',
+  'browser-webgpu': 'onnxruntime-web webgpu',
+};
+
+/** `generatrix parity BUNDLE`: every program on every runtime against the eager tfjs reference in the bundle. */
+export function addParity(program: Command): void {
+  program
+    .command('parity')
+    .description('check that every program gives the same numbers on every runtime')
+    .argument('<bundle>', 'folder of a bundle or of a run')
+    .option('--devices <list>', `all, or some of ${parityDevices.join(', ')}`, 'all')
+    .action(async (bundle: string, { devices }: { devices: string }) => {
+      const passed = await printParity(bundle, parseDevices(devices));
+      if (!passed)
+        throw new UserError(`${bundle}: a program differs by more than the tolerance; see FAILED above`);
+    });
+}
+
+function parseDevices(text: string): ParityDevice[] {
+  if (text === 'all') return [...parityDevices];
+  return text.split(',').map((name) => {
+    const device = parityDevices.find((known) => known === name);
+    if (device === undefined)
+      throw new UserError(`--devices: there are ${parityDevices.join(', ')}, got '${name}'`);
+    return device;
+  });
+}
+
+/** Prints the table of runtime by program; true when every row that could run passed. */
+export async function printParity(folder: string, devices: readonly ParityDevice[]): Promise<boolean> {
+  const table = new Table({
+    head: ['runtime', 'program', 'output', 'max abs error', 'relative to scale', ''],
+    style: { head: [], border: [] },
+  });
+  let passed = true;
+  for (const device of devices) {
+    const outcome = await runDevice(folder, device);
+    if (typeof outcome === 'string') {
+      table.push([titles[device], { colSpan: 5, content: `not run: ${outcome}` }]);
+      continue;
+    }
+    for (const row of outcome) {
+      passed &&= row.passed;
+      table.push([
+        titles[device],
+        row.program,
+        row.output,
+        row.maxAbsoluteError.toExponential(1),
+        row.maxRelativeError.toExponential(1),
+        row.passed ? 'ok' : 'FAILED',
+      ]);
+    }
+  }
+  console.log(table.toString());
+  return passed;
+}
+
+/** The rows of one runtime, or one line that says why it was not run. */
+async function runDevice(folder: string, device: ParityDevice): Promise<ParityRow[] | string> {
+  switch (device) {
+    case 'tfjs':
+      return graphModelParity(await openFolder(folder));
+    case 'cpu':
+    case 'cuda':
+    case 'webgpu': {
+      const report = (await reportDevices()).find((candidate) => candidate.device === device);
+      if (report?.available === false) return report.reason;
+      return checkParity(await openFolder(folder), await createExecutor(device));
+    }
+    case 'browser-wasm':
+      return browserParity(folder, 'wasm');
+    case 'browser-webgpu':
+      return browserParity(folder, 'webgpu');
+  }
+}

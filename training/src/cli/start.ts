@@ -1,0 +1,104 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { loadSampler } from '@generatrix/runtime';
+import type { Command } from 'commander';
+import { writeFileAtomic } from '../run/atomic.ts';
+import { exportRun } from '../run/export-run.ts';
+import { renderSamples } from '../run/samples.ts';
+import type { RunSettings } from '../run/settings.ts';
+import { buildSite, serveSite } from '../serve/site.ts';
+import { wholeNumber } from './flags.ts';
+import { printParity } from './parity.ts';
+import { runTraining } from './train.ts';
+
+interface StartFlags {
+  readonly serve: boolean;
+  readonly port: string;
+  readonly steps: string;
+  readonly out: string;
+}
+
+/** The models of the tour: one trained by gradients, one by EM. */
+const tour = (steps: number): Record<string, Partial<RunSettings>> => ({
+  vae: {
+    family: 'vae',
+    options: { latent: 16, hidden: [400, 200] },
+    data: { name: 'glyphs' },
+    steps,
+    batchSize: 100,
+    learningRate: 1e-3,
+  },
+  gmm: {
+    family: 'gmm',
+    options: { components: 8, covariance: 'full' },
+    data: { name: 'ring8' },
+    steps: Math.min(steps, 200),
+    batchSize: 1000,
+    learningRate: 0,
+  },
+});
+
+/** `generatrix start`: the whole tour on built-in data, on this CPU, in a minute or so. */
+export function addStart(program: Command): void {
+  program
+    .command('start')
+    .description(
+      'the tour: train a VAE and a mixture on built-in data, export, check parity, sample, serve the page',
+    )
+    .option('--no-serve', 'stop after writing the samples')
+    .option('--port <n>', 'first port to try for the page', '8080')
+    .option('--steps <n>', 'training steps of the VAE', '2000')
+    .option('--out <folder>', 'where runs and models go; what an earlier tour left there is replaced', '.')
+    .action(async (flags: StartFlags) => {
+      const models = join(flags.out, 'models');
+      for (const [name, settings] of Object.entries(tour(wholeNumber('--steps', 1)(flags.steps)))) {
+        await tourModel(name, settings, flags.out, models);
+        if (process.exitCode !== undefined) return;
+      }
+      if (!flags.serve) return;
+      console.log('\nBuilding the page ...');
+      const server = await serveSite(await buildSite(), models, wholeNumber('--port')(flags.port));
+      console.log(`The models run in your browser at ${server.url} (Ctrl-C stops the server)`);
+      await new Promise<void>((resolve) => process.once('SIGINT', resolve));
+      await server.close();
+    });
+}
+
+async function tourModel(
+  name: string,
+  settings: Partial<RunSettings>,
+  out: string,
+  models: string,
+): Promise<void> {
+  const run = join(out, 'runs', 'start', name);
+  await rm(run, { recursive: true, force: true });
+  const steps = settings.steps!;
+  const often = (parts: number) => Math.max(1, Math.round(steps / parts));
+  console.log(`\nTraining ${settings.family} on ${settings.data!.name}: ${steps} steps in ${run}`);
+  const result = await runTraining(
+    run,
+    {
+      seed: 1,
+      engine: 'onnx',
+      device: 'cpu',
+      reportEvery: often(100),
+      evaluateEvery: often(5),
+      checkpointEvery: often(2),
+      ...settings,
+    } as RunSettings,
+    (step, path) => console.log(`samples after step ${step}: ${path}`),
+  );
+  if (!result.finished) return;
+  const bundle = join(models, name);
+  await mkdir(models, { recursive: true });
+  await exportRun(run, bundle, ['onnx', 'graph-model'], result.engine);
+  console.log(`exported ${bundle}; the same numbers in every runtime here:`);
+  await printParity(bundle, ['tfjs', 'cpu']);
+  const sampler = await loadSampler(bundle, { device: 'cpu' });
+  const { data } = await sampler.sample({ count: settings.family === 'gmm' ? 1000 : 64, seed: 42 });
+  const { bytes } = await renderSamples(data, sampler.manifest.data, { scale: 2 });
+  await sampler.release();
+  const picture = join(run, 'samples.png');
+  await writeFileAtomic(picture, bytes);
+  console.log(`samples with seed 42: ${picture}`);
+}

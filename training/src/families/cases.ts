@@ -1,0 +1,92 @@
+import { fillNoise, type HostTensor, hostTensor } from '@generatrix/runtime/core';
+import type { Dataset } from '../data/dataset.ts';
+import { floatDataset } from '../data/dataset.ts';
+import type { DataDescription } from './family.ts';
+
+/** Small images in [0, 1] of blobs, enough to exercise a family in a test. */
+export function tinyImages(size: number, shape: readonly [number, number, number] = [6, 5, 1]): Dataset {
+  const values = fillNoise({
+    law: 'uniform',
+    seed: 3,
+    stream: 'tiny images',
+    firstIndex: 0,
+    count: size,
+    shape,
+  });
+  const spec = { kind: 'image', shape, range: [0, 1] } as const;
+  return floatDataset({ name: 'tiny', split: 'train', spec, size, labels: null, classNames: [] }, values);
+}
+
+/** Two clusters in the plane. */
+export function tinyPoints(size: number): Dataset {
+  const noise = fillNoise({
+    law: 'normal',
+    seed: 4,
+    stream: 'tiny points',
+    firstIndex: 0,
+    count: size,
+    shape: [2],
+  });
+  const values = noise.map((value, i) => 0.3 * value + (Math.floor(i / 2) % 2 === 0 ? 1 : -1));
+  const spec = { kind: 'points', shape: [2] } as const;
+  return floatDataset({ name: 'tiny', split: 'train', spec, size, labels: null, classNames: [] }, values);
+}
+
+/** A family with options small enough for the eager CPU engine, and data for it. */
+export interface FamilyCase {
+  readonly name: string;
+  readonly family: string;
+  readonly options: Record<string, unknown>;
+  readonly dataset: Dataset;
+  readonly batchSize: number;
+}
+
+/** At least one case for every family; the conformance suite runs over all of them. */
+export const familyCases: readonly FamilyCase[] = [
+  {
+    name: 'vae, mlp',
+    family: 'vae',
+    options: { latent: 3, hidden: [16, 8] },
+    dataset: tinyImages(40),
+    batchSize: 8,
+  },
+  {
+    name: 'vae, conv, odd size',
+    family: 'vae',
+    options: { latent: 2, architecture: 'conv', channels: [4, 6] },
+    dataset: tinyImages(16, [7, 5, 2]),
+    batchSize: 4,
+  },
+  {
+    name: 'vae, gaussian, learned std, beta 2',
+    family: 'vae',
+    options: { latent: 2, hidden: [8], beta: 2 },
+    dataset: tinyPoints(40),
+    batchSize: 8,
+  },
+  {
+    name: 'vae, gaussian, fixed std',
+    family: 'vae',
+    options: { latent: 2, hidden: [8], likelihood: 'gaussian', outputStd: 0.5 },
+    dataset: tinyImages(24),
+    batchSize: 8,
+  },
+  ...(['full', 'diagonal', 'spherical', 'tied'] as const).map((covariance) => ({
+    name: `gmm, ${covariance}`,
+    family: 'gmm',
+    options: { components: 3, covariance },
+    dataset: tinyPoints(44),
+    batchSize: 16,
+  })),
+];
+
+/** What a family is told of the case's data. */
+export function describeData({ spec, classNames }: Dataset): DataDescription {
+  return { spec, classNames };
+}
+
+/** The first examples of a data set. */
+export function firstExamples(dataset: Dataset, count: number): HostTensor {
+  const { data, shape } = dataset.gather(Int32Array.from({ length: count }, (_, i) => i));
+  return hostTensor('float32', shape, data);
+}

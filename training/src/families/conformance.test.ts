@@ -1,0 +1,137 @@
+import { tf } from '@generatrix/export';
+import type { HostTensor } from '@generatrix/runtime/core';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Trainer } from '../engine/engine.ts';
+import { onnxEngine } from '../engine/onnx-engine.ts';
+import { tfjsEngine } from '../engine/tfjs-engine.ts';
+import { batchPlan, stepInputs } from '../run/batches.ts';
+import { programInputs } from '../run/evaluation.ts';
+import { initialState } from '../run/initial-state.ts';
+import { describeData, type FamilyCase, familyCases, firstExamples } from './cases.ts';
+import type { HostState, Model } from './family.ts';
+import { buildModel, families, familyNamed } from './registry.ts';
+
+const seed = 7;
+/** Every training step is a chain of float32 sums in another order; the losses stay this close for 20 steps. */
+const lossTolerance = 1e-3;
+
+function modelOf({ family, options, dataset }: FamilyCase): Model {
+  return buildModel(familyNamed(family), options, describeData(dataset)).model;
+}
+
+function startOf(model: Model, { dataset }: FamilyCase): HostState {
+  const state = initialState(model, seed);
+  return model.initialise?.(state, dataset, seed) ?? state;
+}
+
+async function trainers(model: Model, { batchSize, dataset }: FamilyCase): Promise<Trainer[]> {
+  const shapes = { batchSize, dataShape: dataset.spec.shape };
+  const engines = [onnxEngine('cpu'), tfjsEngine(() => {})];
+  return Promise.all(engines.map((engine) => engine.prepare(model, shapes)));
+}
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+it('has a case for every family', () => {
+  const covered = new Set(familyCases.map(({ family }) => family));
+  expect(families.map(({ name }) => name).filter((name) => !covered.has(name))).toEqual([]);
+});
+
+describe.each(familyCases)('$name', (familyCase) => {
+  const { dataset, batchSize } = familyCase;
+  const model = modelOf(familyCase);
+  const plan = batchPlan(model.batching, dataset.size, batchSize, seed);
+  const inputsAt = (step: number) =>
+    stepInputs(model, dataset, plan(step), { seed, step, learningRate: 3e-3 });
+
+  it('compiled and eager steps report the same numbers for 20 steps and end in the same state', async () => {
+    const [compiled, eager] = (await trainers(model, familyCase)) as [Trainer, Trainer];
+    for (const trainer of [compiled, eager]) await trainer.setState(startOf(model, familyCase));
+    for (let step = 0; step < 20; step++) {
+      const inputs = inputsAt(step);
+      const [fast, slow] = [await compiled.step(inputs), await eager.step(inputs)];
+      for (const [name, value] of Object.entries(slow)) {
+        const off = Math.abs(fast[name]! - value) / Math.max(1, Math.abs(value));
+        expect(off, `${name} at step ${step}`).toBeLessThan(lossTolerance);
+      }
+    }
+    expectSameState(await compiled.getState(), await eager.getState());
+    await compiled.release();
+    await eager.release();
+  });
+
+  it('training moves every parameter and lowers the loss', async () => {
+    const [trainer, eager] = (await trainers(model, familyCase)) as [Trainer, Trainer];
+    await eager.release();
+    const before = startOf(model, familyCase);
+    await trainer.setState(before);
+    const losses: number[] = [];
+    for (let step = 0; step < 60; step++) losses.push((await trainer.step(inputsAt(step))).loss!);
+    const after = await trainer.getState();
+    await trainer.release();
+    const still = Object.keys(before).filter((name) => {
+      const moved = after[name]!.data.some((value, i) => value !== before[name]!.data[i]);
+      // Sums of a sweep are empty again when an epoch has just ended.
+      return !moved && !name.startsWith('total/');
+    });
+    expect(still).toEqual([]);
+    const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length;
+    expect(mean(losses.slice(-10))).toBeLessThan(mean(losses.slice(0, 10)));
+  });
+
+  it.each(Object.keys(model.programs))(
+    'program %s is the same compiled and eager, at batches of 1 and 5',
+    async (name) => {
+      const [compiled, eager] = (await trainers(model, familyCase)) as [Trainer, Trainer];
+      const state = startOf(model, familyCase);
+      await compiled.setState(state);
+      await eager.setState(state);
+      for (const count of [1, 5]) {
+        const { inputs: specs, outputs } = model.programs[name]!.signature;
+        const latentShape = Object.values(specs).find(({ role }) => role === 'latent')?.shape;
+        const inputs = programInputs(name, specs, {
+          seed,
+          firstIndex: 0,
+          count,
+          data: firstExamples(dataset, count),
+          ...(latentShape === undefined ? {} : { latent: latents(count, latentShape) }),
+        });
+        const [fast, slow] = [await compiled.run(name, inputs), await eager.run(name, inputs)];
+        for (const [output, { dtype, shape }] of Object.entries(outputs)) {
+          expect(slow[output]!.shape).toEqual([count, ...shape]);
+          expect(slow[output]!.dtype).toBe(dtype);
+          expectClose(fast[output]!, slow[output]!, `${name}/${output}`);
+        }
+      }
+      await compiled.release();
+      await eager.release();
+    },
+  );
+});
+
+function latents(count: number, shape: readonly number[]): HostTensor {
+  const spec = { dtype: 'float32', shape, role: 'noise', law: 'normal' } as const;
+  return programInputs('test', { latent: spec }, { seed, firstIndex: 0, count }).latent!;
+}
+
+function expectSameState(actual: HostState, expected: HostState): void {
+  expect(Object.keys(actual).toSorted()).toEqual(Object.keys(expected).toSorted());
+  // Twenty steps of Adam amplify rounding where a gradient is nearly zero: its sign decides a step of full size.
+  for (const [name, tensor] of Object.entries(expected)) expectClose(actual[name]!, tensor, name, 2e-2);
+}
+
+/** Equal up to float32 sums in another order, relative to the tensor's largest value. */
+function expectClose(actual: HostTensor, expected: HostTensor, what: string, tolerance = 1e-4): void {
+  expect(actual.shape, what).toEqual(expected.shape);
+  const scale = Array.from(expected.data).reduce(
+    (largest, value) => Math.max(largest, Math.abs(value)),
+    1e-3,
+  );
+  const error = Array.from(expected.data).reduce(
+    (worst, value, i) => Math.max(worst, Math.abs(value - actual.data[i]!)),
+    0,
+  );
+  expect(error / scale, what).toBeLessThan(tolerance);
+}

@@ -1,0 +1,93 @@
+import type { MetricsLine } from './metrics.ts';
+
+/** A curve: one value per step of its chart, null where it has none. */
+export interface ChartSeries {
+  readonly source: 'train' | 'held-out';
+  readonly values: readonly (number | null)[];
+}
+
+/** One plot: a metric in training, on held-out data, or both. */
+export interface Chart {
+  readonly title: string;
+  readonly steps: readonly number[];
+  readonly series: readonly ChartSeries[];
+  /** Values that span this much are better seen on a logarithmic scale. */
+  readonly logarithmic: boolean;
+}
+
+const heldOutPrefix = 'heldOut/';
+
+/** Metrics that say where in the data a line was written, not how training goes. */
+const positions = new Set(['epoch']);
+
+/** Ratio of the largest to the smallest value, all positive, from which a scale is logarithmic. */
+const logarithmicFrom = 100;
+
+/**
+ * One chart per metric, in order of appearance, `heldOut/NAME` laid over `NAME`. Values that are not finite are
+ * left out; of two at one step the later holds.
+ */
+export function chartsOf(lines: readonly MetricsLine[]): Chart[] {
+  const groups = new Map<string, Map<ChartSeries['source'], Map<number, number>>>();
+  for (const { step, metrics } of lines) {
+    for (const [name, value] of Object.entries(metrics)) {
+      if (positions.has(name) || !Number.isFinite(value)) continue;
+      const heldOut = name.startsWith(heldOutPrefix);
+      const group = entryOf(groups, heldOut ? name.slice(heldOutPrefix.length) : name, () => new Map());
+      entryOf(group, heldOut ? 'held-out' : 'train', () => new Map<number, number>()).set(step, value);
+    }
+  }
+  return [...groups].map(([title, group]) => chart(title, group));
+}
+
+function chart(title: string, group: ReadonlyMap<ChartSeries['source'], ReadonlyMap<number, number>>): Chart {
+  const steps = [...new Set([...group.values()].flatMap((points) => [...points.keys()]))].sort(
+    (a, b) => a - b,
+  );
+  const series = [...group].map(([source, points]) => ({
+    source,
+    values: steps.map((step) => points.get(step) ?? null),
+  }));
+  const { low, high } = boundsOf(series.flatMap(({ values }) => values));
+  return { title, steps, series, logarithmic: low > 0 && high / low >= logarithmicFrom };
+}
+
+function boundsOf(values: readonly (number | null)[]): { low: number; high: number } {
+  let [low, high] = [Infinity, -Infinity];
+  for (const value of values) {
+    if (value === null) continue;
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  return { low, high };
+}
+
+/** A series in five numbers, for those who read instead of look. */
+export interface SeriesSummary {
+  readonly first: number;
+  readonly last: number;
+  readonly lowest: { readonly value: number; readonly step: number };
+  readonly highest: { readonly value: number; readonly step: number };
+}
+
+/** The first, last, lowest and highest value of a series, which has at least one. */
+export function summarise(steps: readonly number[], values: ChartSeries['values']): SeriesSummary {
+  const points = steps.flatMap((step, i) => {
+    const value = values[i];
+    return value === null || value === undefined ? [] : [{ step, value }];
+  });
+  const best = (better: (a: number, b: number) => boolean) =>
+    points.reduce((kept, point) => (better(point.value, kept.value) ? point : kept));
+  return {
+    first: points[0]!.value,
+    last: points.at(-1)!.value,
+    lowest: best((a, b) => a < b),
+    highest: best((a, b) => a > b),
+  };
+}
+
+function entryOf<Key, Value>(map: Map<Key, Value>, key: Key, create: () => Value): Value {
+  const value = map.get(key) ?? create();
+  map.set(key, value);
+  return value;
+}

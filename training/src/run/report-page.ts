@@ -1,0 +1,142 @@
+import { createHash } from 'node:crypto';
+import { formatNumber } from './progress.ts';
+import type { Report } from './report.ts';
+import { type Chart, summarise } from './report-charts.ts';
+import { reportScript } from './report-script.ts';
+import { reportStyle } from './report-style.ts';
+
+/** The code of uPlot, which goes into the page. */
+export interface PlottingCode {
+  readonly script: string;
+  readonly style: string;
+}
+
+/** Samples narrower than this, in pixels, are shown enlarged by a whole number. */
+const imageWidth = 320;
+
+/**
+ * The report's HTML. Its content security policy allows the page's own scripts and styles by their hashes, data
+ * URIs as images, and nothing else: no request leaves it, and text that slipped through as markup could not run.
+ */
+export function renderPage(report: Report, charts: readonly Chart[], plotting: PlottingCode): string {
+  // Browsers hash what they parsed, in which line ends are plain line feeds.
+  const scripts = [plotting.script, reportScript].map((code) => code.replaceAll('\r\n', '\n'));
+  const styles = [plotting.style, reportStyle].map((code) => code.replaceAll('\r\n', '\n'));
+  const policy =
+    `default-src 'none'; script-src ${scripts.map(hashSource).join(' ')}; ` +
+    `style-src ${styles.map(hashSource).join(' ')}; img-src data:; base-uri 'none'; form-action 'none'`;
+  const hasCharts = charts.length > 0;
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escapeHtml(report.title)}</title>
+${styles.map((style) => `<style>${style}</style>`).join('\n')}
+</head>
+<body>
+<main>
+<h1>${escapeHtml(report.title)}</h1>
+${report.notes.length > 0 ? `<ul>${report.notes.map((note) => `<li>${escapeHtml(note)}</li>`).join('')}</ul>` : ''}
+<h2>Curves</h2>
+${hasCharts ? chartSection(charts) : '<p>No metrics were recorded.</p>'}
+${report.images.length > 0 ? `<h2>Samples</h2>\n<div class="samples">${report.images.map(imageFigure).join('\n')}</div>` : ''}
+<h2>Settings</h2>
+${pairTable('Setting', flatten(report.settings))}
+<h2>Environment</h2>
+${pairTable('Part', Object.entries(report.environment))}
+</main>
+<script type="application/json" id="charts">${JSON.stringify(charts).replaceAll('<', '\\u003c')}</script>
+${hasCharts ? scripts.map((script) => `<script>${script}</script>`).join('\n') : ''}
+</body>
+</html>
+`;
+}
+
+function chartSection(charts: readonly Chart[]): string {
+  const figures = charts.map(({ title, series, logarithmic }, index) => {
+    const sources = series.map(({ source }) => source).join(' and ');
+    const scale = logarithmic ? ', logarithmic scale' : '';
+    const label = escapeHtml(`${title}, ${sources}, over the steps; the table below has its main values`);
+    return (
+      `<figure><figcaption>${escapeHtml(title)} <small>${sources}${scale}</small></figcaption>` +
+      `<div class="plot" id="plot-${index}" role="img" aria-label="${label}"></div></figure>`
+    );
+  });
+  const rows = charts.flatMap(({ title, steps, series }) =>
+    series.map(({ source, values }) => {
+      const { first, last, lowest, highest } = summarise(steps, values);
+      const at = (point: { value: number; step: number }) =>
+        `${formatNumber(point.value)} <small>at step ${point.step}</small>`;
+      return (
+        `<tr><th scope="row">${escapeHtml(title)}</th><td>${source}</td><td>${formatNumber(first)}</td>` +
+        `<td>${formatNumber(last)}</td><td>${at(lowest)}</td><td>${at(highest)}</td></tr>`
+      );
+    }),
+  );
+  const heads = ['Metric', 'Data', 'First', 'Last', 'Lowest', 'Highest'].map(
+    (head) => `<th scope="col">${head}</th>`,
+  );
+  return (
+    `<div class="charts">${figures.join('\n')}</div>\n<noscript><p>Curves need JavaScript; the table does not.</p></noscript>\n` +
+    '<h2>Values</h2>\n' +
+    `<div class="table" tabindex="0" role="region" aria-label="Values of the metrics"><table class="values numbers">` +
+    `<thead><tr>${heads.join('')}</tr></thead><tbody>${rows.join('\n')}</tbody></table></div>`
+  );
+}
+
+function imageFigure({ caption, png }: Report['images'][number]): string {
+  const { width, height } = pngSize(png);
+  const factor = Math.max(1, Math.floor(imageWidth / width));
+  const source = `data:image/png;base64,${Buffer.from(png).toString('base64')}`;
+  return (
+    `<figure><figcaption>${escapeHtml(caption)}</figcaption>` +
+    `<img src="${source}" alt="${escapeHtml(caption)}" width="${width * factor}" height="${height * factor}"></figure>`
+  );
+}
+
+/** Width and height stand in the first chunk, IHDR, at fixed places (PNG specification, 11.2.1). */
+function pngSize(png: Uint8Array): { width: number; height: number } {
+  const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
+  if (png.byteLength < 24 || view.getUint32(0) !== 0x89504e47) throw new Error('report: an image is no PNG');
+  return { width: view.getUint32(16), height: view.getUint32(20) };
+}
+
+function pairTable(head: string, pairs: readonly (readonly [string, string])[]): string {
+  if (pairs.length === 0) return '<p>None.</p>';
+  const rows = pairs.map(
+    ([name, value]) => `<tr><th scope="row">${escapeHtml(name)}</th><td>${escapeHtml(value)}</td></tr>`,
+  );
+  return (
+    `<table class="values pairs"><thead><tr><th scope="col">${head}</th><th scope="col">Value</th></tr></thead>` +
+    `<tbody>${rows.join('\n')}</tbody></table>`
+  );
+}
+
+/** Nested objects as rows named by their path; lists and plain values as one row. */
+export function flatten(value: Readonly<Record<string, unknown>>, prefix = ''): [string, string][] {
+  return Object.entries(value).flatMap(([key, inner]): [string, string][] => {
+    const path = `${prefix}${key}`;
+    if (typeof inner === 'object' && inner !== null && !Array.isArray(inner)) {
+      return flatten(inner as Record<string, unknown>, `${path}.`);
+    }
+    return [[path, typeof inner === 'string' ? inner : (JSON.stringify(inner) ?? 'none')]];
+  });
+}
+
+/** Text as HTML text or as the value of a quoted attribute. */
+export function escapeHtml(text: string): string {
+  const entities: Readonly<Record<string, string>> = {
+    '&': '&amp;',
+    '<': '&lt;',
+    '>': '&gt;',
+    '"': '&quot;',
+    "'": '&#39;',
+  };
+  return text.replace(/[&<>"']/g, (character) => entities[character]!);
+}
+
+function hashSource(code: string): string {
+  return `'sha256-${createHash('sha256').update(code).digest('base64')}'`;
+}

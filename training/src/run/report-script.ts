@@ -1,0 +1,47 @@
+/**
+ * Draws the charts in the page, redrawing for the colour scheme and the width. It is text, not a module: it
+ * travels inside the report, where uPlot is a global.
+ */
+export const reportScript = `'use strict';
+const charts = JSON.parse(document.getElementById('charts').textContent);
+const drawn = [];
+
+function draw() {
+  const css = getComputedStyle(document.documentElement);
+  const colour = (name) => css.getPropertyValue('--' + name).trim();
+  for (const plot of drawn.splice(0)) plot.destroy();
+  for (const [index, chart] of charts.entries()) {
+    const host = document.getElementById('plot-' + index);
+    const axis = {
+      stroke: colour('muted'),
+      grid: { stroke: colour('line'), width: 1 },
+      ticks: { stroke: colour('line'), width: 1 },
+    };
+    // Room for the longest label, at about seven pixels a letter.
+    const labelWidth = (_, labels) => 22 + 7 * Math.max(2, ...(labels || []).map((label) => String(label ?? '').length));
+    const series = chart.series.map(({ source, values }) => ({
+      label: source,
+      stroke: colour(source === 'train' ? 'train' : 'held-out'),
+      dash: source === 'train' ? undefined : [7, 4],
+      width: 2,
+      spanGaps: true,
+      points: { show: values.filter((value) => value !== null).length <= 40, size: 6 },
+      value: (_, value) => (value == null ? '-' : String(Number(value.toPrecision(5)))),
+    }));
+    const options = {
+      width: host.clientWidth,
+      height: 260,
+      scales: { x: { time: false }, y: { distr: chart.logarithmic ? 3 : 1 } },
+      axes: [{ ...axis, label: 'step', labelSize: 20, size: 34 }, { ...axis, size: labelWidth }],
+      series: [{ label: 'step' }, ...series],
+    };
+    drawn.push(new uPlot(options, [chart.steps, ...chart.series.map(({ values }) => values)], host));
+  }
+}
+
+draw();
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
+new ResizeObserver(() => {
+  for (const plot of drawn) plot.setSize({ width: plot.root.parentElement.clientWidth, height: 260 });
+}).observe(document.querySelector('main'));
+`;

@@ -1,0 +1,130 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import type { Server } from 'node:http';
+import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
+import { dirname, join } from 'node:path';
+import { UserError } from '@generatrix/runtime/core';
+import express from 'express';
+
+/**
+ * onnxruntime's WASM needs `wasm-unsafe-eval`; nothing else is let in. The isolation headers let WASM use threads.
+ */
+const headers: Record<string, string> = {
+  'Content-Security-Policy': "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; object-src 'none'",
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+  'X-Content-Type-Options': 'nosniff',
+  'Cache-Control': 'no-cache',
+};
+
+/** How many ports after the wanted one are tried when it is taken. */
+const portsTried = 20;
+
+export interface SiteServer {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** Folder of the web page's package, found from where it is installed. */
+function siteFolder(): string {
+  const require = createRequire(import.meta.url);
+  try {
+    return dirname(require.resolve('@generatrix/web-demo/package.json'));
+  } catch {
+    throw new UserError('the package @generatrix/web-demo is not installed: the page cannot be served');
+  }
+}
+
+/** Builds the page with Vite, if this is a checkout, and returns the folder of its static files. */
+export async function buildSite(): Promise<string> {
+  const folder = siteFolder();
+  const built = join(folder, 'dist-site');
+  if (existsSync(join(folder, 'vite.config.ts'))) {
+    const vite = createRequire(join(folder, 'package.json')).resolve('vite/package.json');
+    await run(process.execPath, [join(dirname(vite), 'bin/vite.js'), 'build', '--logLevel', 'warn'], folder);
+  }
+  if (!existsSync(join(built, 'index.html'))) throw new UserError(`${built}: the page is not built`);
+  return built;
+}
+
+function run(command: string, args: string[], cwd: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd, stdio: ['ignore', 'ignore', 'inherit'] });
+    child.once('error', reject);
+    child.once('exit', (code) =>
+      code === 0 ? resolve() : reject(new Error(`${args[0]} ended with status ${code}`)),
+    );
+  });
+}
+
+/**
+ * Serves the page and the bundles of a folder on the loopback interface. `models/index.json` lists the bundles
+ * found, so that the page knows what to offer.
+ * @param port the first port to try; the next free one is taken. 0 lets the system choose.
+ */
+export async function serveSite(site: string, models: string, port: number): Promise<SiteServer> {
+  const app = express();
+  app.disable('x-powered-by');
+  app.use((_, response, next) => {
+    response.set(headers);
+    next();
+  });
+  app.get('/models/index.json', async (_, response) => {
+    response.json(await listBundles(models));
+  });
+  app.get('/favicon.ico', (_, response) => {
+    response.status(204).end();
+  });
+  app.use('/models', express.static(models, { fallthrough: false, dotfiles: 'deny' }));
+  app.use(express.static(site));
+  const server = await listen(app, port);
+  return {
+    url: `http://localhost:${(server.address() as AddressInfo).port}/`,
+    close: () =>
+      new Promise((resolve, reject) => {
+        server.close((error) => (error ? reject(error) : resolve()));
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function listBundles(models: string): Promise<{ name: string; path: string; title: string }[]> {
+  const entries = await readdir(models, { withFileTypes: true });
+  const bundles = await Promise.all(
+    entries
+      .filter((entry) => entry.isDirectory())
+      .map(async ({ name }) => {
+        try {
+          const manifest = JSON.parse(await readFile(join(models, name, 'model.json'), 'utf8')) as {
+            name?: string;
+          };
+          return { name, path: `models/${name}`, title: manifest.name ?? name };
+        } catch {
+          // A folder without a readable manifest is no bundle, and no business of the page's.
+          return null;
+        }
+      }),
+  );
+  return bundles.filter((bundle) => bundle !== null);
+}
+
+async function listen(app: express.Express, port: number): Promise<Server> {
+  const last = port === 0 ? 0 : port + portsTried;
+  for (let candidate = port; ; candidate++) {
+    const server = await tryListen(app, candidate);
+    if (server !== null) return server;
+    if (candidate >= last) throw new UserError(`--port: ports ${port} to ${last} are all taken`);
+  }
+}
+
+function tryListen(app: express.Express, port: number): Promise<Server | null> {
+  return new Promise((resolve, reject) => {
+    const server = app.listen(port, '127.0.0.1');
+    server.once('listening', () => resolve(server));
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'EADDRINUSE' ? resolve(null) : reject(error),
+    );
+  });
+}
