@@ -1,9 +1,48 @@
-/** The part of the runtime that knows no onnxruntime: types, noise, manifests. Safe to import anywhere. */
+/**
+ * The part of the runtime that knows no onnxruntime: types, noise, bundles, and samplers over any executor. Safe to
+ * import anywhere.
+ */
+export {
+  type Bundle,
+  type BundleSource,
+  openBundle,
+  type Progress,
+  type ReadOptions,
+} from './bundle.ts';
 export { messageOf, UserError } from './errors.ts';
 export * from './executor.ts';
+export { fillInputs, type InputSources } from './inputs.ts';
+export {
+  bundleFormat,
+  bundleVersion,
+  type FileEntry,
+  type Manifest,
+  type ProgramEntry,
+  parseManifest,
+} from './manifest.ts';
 export { fillNoise, hashName, type NoiseRequest, type Seed } from './noise.ts';
+export {
+  checkParity,
+  compareWithReference,
+  type ParityRow,
+  parityTolerance,
+  type Reference,
+  readReference,
+} from './parity.ts';
 export { philox4x32 } from './philox.ts';
 export * from './program.ts';
 export { permutation, type RandomStream, randomStream } from './random-stream.ts';
 export { decodeSafetensors, encodeSafetensors, type Safetensors } from './safetensors.ts';
+export {
+  type BatchOptions,
+  type ConditionOptions,
+  createSampler,
+  type LogProbRequest,
+  type LogProbs,
+  type SampleRequest,
+  type Sampler,
+  type Samples,
+} from './sampler.ts';
+export { sha256Hex } from './sha256.ts';
+export { webSource } from './source-web.ts';
 export * from './tensor.ts';

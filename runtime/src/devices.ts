@@ -35,9 +35,8 @@ export async function openOn(
 ): Promise<OpenedDevice> {
   const automatic = request === 'auto';
   if (!automatic && !platform.devices.includes(request)) {
-    throw new UserError(
-      `device '${request}': expected one of auto, ${platform.devices.join(', ')} on this platform`,
-    );
+    const known = platform.devices.join(', ');
+    throw new UserError(`device '${request}': expected one of auto, ${known} on this platform`);
   }
   const { threads } = options;
   if (threads !== undefined && (!Number.isSafeInteger(threads) || threads < 1)) {
@@ -53,6 +52,14 @@ export async function openOn(
       reports.push({ device, available: false, reason: messageOf(error) });
     }
   }
-  const reasons = reports.map(({ device, reason }) => `${device}: ${reason}`).join('; ');
-  throw new UserError(`no device works here: ${reasons}`);
+  if (!automatic) throw new UserError(`device '${request}' does not work here: ${reports[0]!.reason}`);
+  throw new UserError(
+    `no device works here: ${reports.map(({ device, reason }) => `${device}: ${reason}`).join('; ')}`,
+  );
+}
+
+/** Turns an attempt to use a device into a report on it. */
+export async function reportOn(device: Device, attempt: Promise<unknown>): Promise<DeviceReport> {
+  const reason = await attempt.then(() => '', messageOf);
+  return { device, available: reason === '', reason };
 }

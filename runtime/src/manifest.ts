@@ -6,8 +6,9 @@ export const bundleFormat = 'generatrix-bundle';
 export const bundleVersion = 1;
 
 const whole = z.int().check(z.nonnegative());
-const shape = z.array(z.int().check(z.positive()));
-const range = z.tuple([z.number(), z.number()]);
+const shape = z.readonly(z.array(z.int().check(z.positive())));
+const noShape = z.readonly(z.array(z.int()).check(z.length(0)));
+const range = z.readonly(z.tuple([z.number(), z.number()]));
 const dtype = z.enum(['float32', 'int32', 'bool']);
 /** A name that is safe as a file stem, a URL segment and an object key. */
 const name = z.string().check(z.regex(/^[A-Za-z][\w.-]*$/));
@@ -27,13 +28,13 @@ const inputSpec = z.discriminatedUnion('role', [
   z.object({
     role: z.literal('label'),
     dtype: z.literal('int32'),
-    shape: shape.check(z.length(0)),
+    shape: noShape,
     classes: z.int().check(z.positive()),
   }),
   z.object({
     role: z.literal('scalar'),
     dtype,
-    shape: shape.check(z.length(0)),
+    shape: noShape,
     default: z.number(),
     min: z.optional(z.number()),
     max: z.optional(z.number()),
@@ -49,11 +50,11 @@ const outputSpec = z.object({
 const dataset = { name: z.string(), classNames: z._default(z.array(z.string()), []) };
 const side = z.int().check(z.positive());
 const dataSpec = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('image'), shape: z.tuple([side, side, side]), range, ...dataset }),
-  z.object({ kind: z.literal('points'), shape: z.tuple([side]), ...dataset }),
+  z.object({ kind: z.literal('image'), shape: z.readonly(z.tuple([side, side, side])), range, ...dataset }),
+  z.object({ kind: z.literal('points'), shape: z.readonly(z.tuple([side])), ...dataset }),
   z.object({
     kind: z.literal('audio'),
-    shape: z.tuple([side]),
+    shape: z.readonly(z.tuple([side])),
     sampleRate: z.number().check(z.positive()),
     range,
     ...dataset,

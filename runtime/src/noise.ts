@@ -76,7 +76,7 @@ export function seedWords(seed: Seed): [number, number] {
   return [seed % wordLimit, Math.floor(seed / wordLimit)];
 }
 
-/** 32-bit FNV-1a hash of a name's UTF-8 bytes (Fowler, Noll and Vo; RFC 9923). */
+/** 32-bit FNV-1a hash of a name's UTF-8 bytes (Fowler, Noll and Vo). */
 export function hashName(name: string): number {
   let hash = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(name)) hash = Math.imul(hash ^ byte, 0x01000193);

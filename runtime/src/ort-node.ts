@@ -2,8 +2,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
-import { type ExecutorOptions, type OpenedDevice, openOn, type Platform } from './devices.ts';
-import { messageOf } from './errors.ts';
+import { type ExecutorOptions, type OpenedDevice, openOn, type Platform, reportOn } from './devices.ts';
 import type { Device, DeviceReport, DeviceRequest, Executor } from './executor.ts';
 import { hostValue, type OrtBackend, ortExecutor } from './ort-executor.ts';
 import { probe } from './probe.ts';
@@ -50,21 +49,15 @@ export async function openDevice(device: DeviceRequest, options?: ExecutorOption
  */
 export async function reportDevices(): Promise<DeviceReport[]> {
   return Promise.all(
-    platform.devices.map(async (device) => {
-      const reason =
-        device === 'cpu' ? await failureOf(createExecutor('cpu')) : await failureOf(tryElsewhere(device));
-      return { device, available: reason === '', reason };
-    }),
+    platform.devices.map((device) =>
+      reportOn(device, device === 'cpu' ? createExecutor('cpu') : tryElsewhere(device)),
+    ),
   );
 }
 
 async function tryElsewhere(device: Device): Promise<void> {
   if (device === 'cuda') requireCudaLibrary();
   await probeInChild(device, enginePath);
-}
-
-async function failureOf(attempt: Promise<unknown>): Promise<string> {
-  return attempt.then(() => '', messageOf);
 }
 
 async function opened(made: OrtBackend): Promise<Executor> {

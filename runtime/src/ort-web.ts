@@ -1,6 +1,5 @@
 import type { Env, InferenceSessionFactory, TensorConstructor } from 'onnxruntime-common';
-import { type ExecutorOptions, type OpenedDevice, openOn, type Platform } from './devices.ts';
-import { messageOf } from './errors.ts';
+import { type ExecutorOptions, type OpenedDevice, openOn, type Platform, reportOn } from './devices.ts';
 import type { Device, DeviceReport, DeviceRequest, Executor } from './executor.ts';
 import { type OrtBackend, ortExecutor } from './ort-executor.ts';
 import { probe } from './probe.ts';
@@ -63,8 +62,7 @@ export async function openDevice(device: DeviceRequest, options?: ExecutorOption
 export async function reportDevices(): Promise<DeviceReport[]> {
   const reports: DeviceReport[] = [];
   for (const device of platform.devices) {
-    const reason = await createExecutor(device).then(() => '', messageOf);
-    reports.push({ device, available: reason === '', reason });
+    reports.push(await reportOn(device, platform.open(device, { automatic: false })));
   }
   return reports;
 }

@@ -3,7 +3,7 @@ import type { Device } from './executor.ts';
 import { probeAnswer, probeInput, probeProgram } from './probe.ts';
 
 /** A GPU that is there answers in a second or two; drivers that compile shaders for the first time take longer. */
-const timeoutMs = 60_000;
+const patienceMs = 60_000;
 
 /** What the other process runs: plain CommonJS, since it must start without a build or a loader. */
 const script = `
@@ -23,9 +23,14 @@ const ort = require(enginePath);
 /**
  * Tries a device in a process of its own, which may crash or hang without harm.
  * @param enginePath where onnxruntime-node is
+ * @param timeoutMs how long to wait for an answer, milliseconds
  * @throws with the reason when the device does not work.
  */
-export async function probeInChild(device: Device, enginePath: string): Promise<void> {
+export async function probeInChild(
+  device: Device,
+  enginePath: string,
+  timeoutMs = patienceMs,
+): Promise<void> {
   const program = Buffer.from(probeProgram).toString('base64');
   const args = ['-e', script, enginePath, device, program, JSON.stringify(probeInput)];
   const output = await new Promise<string>((resolve, reject) => {

@@ -4,25 +4,37 @@ import type { DType } from './tensor.ts';
 export type NoiseLaw = 'normal' | 'uniform';
 
 /**
- * What an input means, which decides who fills it:
+ * A program's input. `shape` leaves out the leading batch dimension, which every input but a scalar has. What it
+ * means decides who fills it:
  * - `noise`: the runtime, from Philox, keyed by seed and sample index;
  * - `data`: an example in the data set's own range (image NHWC, points, audio);
  * - `latent`: a code, as `encode` returns it;
- * - `label`: a class index (int32);
+ * - `label`: a class index;
  * - `scalar`: one number for the whole batch, such as a temperature, with a default.
  */
-export type InputRole =
-  | { readonly role: 'noise'; readonly law: NoiseLaw }
-  | { readonly role: 'data' }
-  | { readonly role: 'latent' }
-  | { readonly role: 'label'; readonly classes: number }
-  | { readonly role: 'scalar'; readonly default: number; readonly min?: number; readonly max?: number };
-
-/**
- * A program's input. `shape` leaves out the leading batch dimension, which every input but a scalar has;
- * a scalar's shape is `[]`.
- */
-export type InputSpec = { readonly dtype: DType; readonly shape: readonly number[] } & InputRole;
+export type InputSpec =
+  | {
+      readonly role: 'noise';
+      readonly dtype: 'float32';
+      readonly shape: readonly number[];
+      readonly law: NoiseLaw;
+    }
+  | { readonly role: 'data'; readonly dtype: DType; readonly shape: readonly number[] }
+  | { readonly role: 'latent'; readonly dtype: DType; readonly shape: readonly number[] }
+  | {
+      readonly role: 'label';
+      readonly dtype: 'int32';
+      readonly shape: readonly number[];
+      readonly classes: number;
+    }
+  | {
+      readonly role: 'scalar';
+      readonly dtype: DType;
+      readonly shape: readonly number[];
+      readonly default: number;
+      readonly min?: number;
+      readonly max?: number;
+    };
 
 /**
  * What an output means:

@@ -38,8 +38,8 @@ export function encodeSafetensors(
   tensors: Readonly<Record<string, HostTensor>>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array<ArrayBuffer> {
-  const header: [string, unknown][] = [];
-  if (Object.keys(metadata).length > 0) header.push(['__metadata__', metadata]);
+  const header: string[] = [];
+  if (Object.keys(metadata).length > 0) header.push(`"__metadata__":${JSON.stringify(metadata)}`);
   const ordered = Object.entries(tensors).sort(([leftName, left], [rightName, right]) => {
     const byType = writeOrder.indexOf(left.dtype) - writeOrder.indexOf(right.dtype);
     return byType || (leftName < rightName ? -1 : 1);
@@ -52,10 +52,12 @@ export function encodeSafetensors(
         `safetensors: tensor ${JSON.stringify(name)} of shape [${shape}] needs ${sizeOf(shape)} values, got ${data.length}`,
       );
     }
-    header.push([name, { dtype: codes[dtype], shape, data_offsets: [size, size + data.byteLength] }]);
+    const entry = { dtype: codes[dtype], shape, data_offsets: [size, size + data.byteLength] };
+    // Not through an object, which would move names such as '0' to the front.
+    header.push(`${JSON.stringify(name)}:${JSON.stringify(entry)}`);
     size += data.byteLength;
   }
-  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
+  const json = new TextEncoder().encode(`{${header.join(',')}}`);
   const headerSize = Math.ceil(json.length / 8) * 8;
   const bytes = new Uint8Array(8 + headerSize + size);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(headerSize), true);
@@ -99,13 +101,14 @@ function readHeader(
       `${where}: expected a safetensors file, found ${bytes.length} bytes; it is cut short, or something else`,
     );
   }
-  const headerSize = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
-  if (headerSize > headerLimit) {
+  const declared = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
+  if (declared > BigInt(headerLimit)) {
     throw new UserError(
-      `${where}: expected a safetensors header of at most ${headerLimit} bytes, found ${headerSize}; ` +
+      `${where}: expected a safetensors header of at most ${headerLimit} bytes, found ${declared}; ` +
         'it is another kind of file, or broken',
     );
   }
+  const headerSize = Number(declared);
   if (8 + headerSize > bytes.length) {
     throw new UserError(
       `${where}: expected a header of ${headerSize} bytes, found ${bytes.length - 8}; the file is cut short`,
@@ -129,7 +132,9 @@ function parseJson(bytes: Uint8Array): unknown {
 function readEntry(name: string, entry: unknown, where: string): Entry {
   const fail = (expected: string, found: unknown): never => {
     const shown = JSON.stringify(found) ?? 'nothing';
-    throw new UserError(`${where}: tensor ${JSON.stringify(name)}: expected ${expected}, found ${shown}`);
+    throw new UserError(
+      `${where}: tensor ${JSON.stringify(name)}: expected ${expected}, found ${shown}; convert or restore the file`,
+    );
   };
   if (!isRecord(entry)) return fail('dtype, shape and data_offsets', entry);
   const { dtype: code, shape, data_offsets: offsets } = entry;

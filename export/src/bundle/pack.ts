@@ -26,7 +26,12 @@ export interface BundleRequest {
   /** Examples for the reference run of programs that take data, [batch, ...shape]. */
   readonly examples: HostTensor;
   /** A picture or sound of samples. */
-  readonly sample?: { readonly file: string; readonly bytes: Uint8Array; readonly seed: number; readonly count: number };
+  readonly sample?: {
+    readonly file: string;
+    readonly bytes: Uint8Array;
+    readonly seed: number;
+    readonly count: number;
+  };
 }
 
 /** A bundle's files by their paths inside it, ready to be written. */
@@ -90,7 +95,8 @@ function sampleEntry({ file, bytes, seed, count }: NonNullable<BundleRequest['sa
 
 function packGraphModel(name: string, graph: Graph, files: BundleFiles) {
   const problems = unsupportedInGraphModel(graph);
-  if (problems.length > 0) throw new Error(`program ${name} cannot be written as a GraphModel: ${problems[0]}`);
+  if (problems.length > 0)
+    throw new Error(`program ${name} cannot be written as a GraphModel: ${problems[0]}`);
   const written: Record<string, { bytes: number; sha256: string }> = {};
   for (const [file, bytes] of Object.entries(graphModelFiles(graph, { name }))) {
     const path = `graph-model/${name}/${file}`;
@@ -100,18 +106,32 @@ function packGraphModel(name: string, graph: Graph, files: BundleFiles) {
   return { files: written };
 }
 
-function referenceInputs(name: string, { signature }: ExportedProgram, data: HostTensor): Record<string, HostTensor> {
+function referenceInputs(
+  name: string,
+  { signature }: ExportedProgram,
+  data: HostTensor,
+): Record<string, HostTensor> {
   const count = data.shape[0]!;
   const latentShape = Object.values(signature.inputs).find(({ role }) => role === 'latent')?.shape;
   const latent =
     latentShape === undefined
       ? undefined
-      : fillInputs(name, { latent: { dtype: 'float32', shape: latentShape, role: 'noise', law: 'normal' } }, {
-          seed: referenceSeed,
-          firstIndex: 0,
-          count,
-        }).latent!;
-  const sources = { seed: referenceSeed, firstIndex: 0, count, data, ...(latent === undefined ? {} : { latent }) };
+      : fillInputs(
+          name,
+          { latent: { dtype: 'float32', shape: latentShape, role: 'noise', law: 'normal' } },
+          {
+            seed: referenceSeed,
+            firstIndex: 0,
+            count,
+          },
+        ).latent!;
+  const sources = {
+    seed: referenceSeed,
+    firstIndex: 0,
+    count,
+    data,
+    ...(latent === undefined ? {} : { latent }),
+  };
   return fillInputs(name, signature.inputs, sources);
 }
 

@@ -1,7 +1,7 @@
-import type { DType } from '@generatrix/runtime/core';
 import type { KernelNode } from '../graph/ir.ts';
 import type { KernelName } from '../kernels/names.ts';
 import { fillLike } from './fill.ts';
+import { flooredQuotient, flooredRemainder, truncatedQuotient } from './integer-division.ts';
 import type { OnnxDType, OnnxEmitter, OnnxLowerings } from './lowering.ts';
 
 type Lower = (emit: OnnxEmitter, node: KernelNode, inputs: readonly string[]) => string[];
@@ -11,17 +11,34 @@ function direct(type: string): Lower {
   return (emit, _, inputs) => [emit.op(type, inputs)];
 }
 
+/** Arithmetic on float32 or int32. ONNX does not calculate with bools: they are counted as int32, as in tfjs. */
+function arithmetic(
+  compute: (emit: OnnxEmitter, inputs: readonly string[], dtype: 'float32' | 'int32') => string,
+): Lower {
+  return (emit, node, inputs) => {
+    const { dtype } = node.inputs[0]!;
+    const numbers = inputs.map((x, i) => (node.inputs[i]!.dtype === 'bool' ? emit.cast(x, 'int32') : x));
+    const computed = dtype === 'float32' ? 'float32' : 'int32';
+    const result = compute(emit, numbers, computed);
+    return [node.outputs[0]!.dtype === 'bool' ? emit.cast(result, 'bool') : result];
+  };
+}
+
+function numberOp(type: string): Lower {
+  return arithmetic((emit, inputs) => emit.op(type, inputs));
+}
+
 /** An operator that exists for floats only: other types go through float32 and are truncated back, as tfjs does. */
 function floating(compute: (emit: OnnxEmitter, x: string) => string): Lower {
-  return (emit, node, [x]) => [viaFloat(emit, node.inputs[0]!.dtype, x!, (value) => compute(emit, value))];
+  return (emit, node, [x]) => {
+    const [from, to] = [node.inputs[0]!.dtype, node.outputs[0]!.dtype];
+    const result = compute(emit, from === 'float32' ? x! : emit.cast(x!, 'float32'));
+    return [to === 'float32' ? result : emit.cast(result, to)];
+  };
 }
 
 function floatOp(type: string): Lower {
   return floating((emit, x) => emit.op(type, [x]));
-}
-
-function viaFloat(emit: OnnxEmitter, dtype: DType, x: string, compute: (x: string) => string): string {
-  return dtype === 'float32' ? compute(x) : emit.cast(compute(emit.cast(x, 'float32')), dtype);
 }
 
 /** A test of floats; integers are cast first. */
@@ -90,33 +107,27 @@ function sign(emit: OnnxEmitter, x: string): string {
   return emit.op('Sub', [above, emit.cast(emit.op('Less', [x, zero(emit)]), 'float32')]);
 }
 
-/** floor(a / b) as int32; for integers by division and remainder, which is exact beyond 2^24. */
-function floorDiv(emit: OnnxEmitter, dtype: DType, a: string, b: string): string {
-  if (dtype === 'float32') return emit.cast(emit.op('Floor', [emit.op('Div', [a, b])]), 'int32');
-  const quotient = emit.op('Div', [a, b]);
-  const remainder = emit.op('Sub', [a, emit.op('Mul', [quotient, b])]);
-  const negative = (x: string) => emit.op('Less', [x, zero(emit, 'int32')]);
-  const inexact = emit.op('Not', [emit.op('Equal', [remainder, zero(emit, 'int32')])]);
-  const opposed = emit.op('Xor', [negative(remainder), negative(b)]);
-  return emit.op('Sub', [quotient, emit.cast(emit.op('And', [inexact, opposed]), 'int32')]);
-}
-
 /** Remainder with the sign of the divisor. */
-function floorMod(emit: OnnxEmitter, dtype: DType, a: string, b: string): string {
-  if (dtype !== 'float32') return emit.op('Mod', [a, b]);
+function floorMod(emit: OnnxEmitter, a: string, b: string): string {
   const remainder = emit.op('Mod', [a, b], { fmod: 1 });
   const negative = (x: string) => emit.op('Less', [x, zero(emit)]);
   const shifted = emit.op('Mod', [emit.op('Add', [remainder, b]), b], { fmod: 1 });
   return emit.op('Where', [emit.op('Xor', [negative(a), negative(b)]), shifted, remainder]);
 }
 
+/** The bound as the type can hold it: an open end of an int32 range is the largest or smallest int32. */
+function bound(emit: OnnxEmitter, dtype: 'float32' | 'int32', value: number): string {
+  return emit.scalar(dtype, dtype === 'float32' ? value : Math.min(Math.max(value, -(2 ** 31)), 2 ** 31 - 1));
+}
+
 /** Arithmetic and comparison, element by element with broadcasting. */
 export const elementwiseLowerings = {
-  Abs: direct('Abs'),
+  Abs: numberOp('Abs'),
   Acos: floatOp('Acos'),
   Acosh: floatOp('Acosh'),
-  Add: direct('Add'),
-  AddN: (emit, _, [first, ...rest]) => [rest.reduce((sum, x) => emit.op('Add', [sum, x]), first!)],
+  Add: numberOp('Add'),
+  // A chain, since ONNX's Sum of several inputs falls to the CPU on WebGPU.
+  AddN: arithmetic((emit, [first, ...rest]) => rest.reduce((sum, x) => emit.op('Add', [sum, x]), first!)),
   Asin: floatOp('Asin'),
   Asinh: floatOp('Asinh'),
   Atan: floatOp('Atan'),
@@ -124,10 +135,12 @@ export const elementwiseLowerings = {
   Atanh: floatOp('Atanh'),
   Cast: (emit, node, [x]) => [emit.cast(x!, node.attrs.dtype)],
   Ceil: floatOp('Ceil'),
-  ClipByValue: (emit, node, [x]) => {
+  ClipByValue: (emit, node, inputs) => {
     const { clipValueMin, clipValueMax } = node.attrs;
-    const { dtype } = node.inputs[0]!;
-    return [emit.op('Clip', [x!, emit.scalar(dtype, clipValueMin), emit.scalar(dtype, clipValueMax)])];
+    const clip = arithmetic((_, [x], dtype) =>
+      emit.op('Clip', [x!, bound(emit, dtype, clipValueMin), bound(emit, dtype, clipValueMax)]),
+    );
+    return clip(emit, node, inputs);
   },
   Cos: floatOp('Cos'),
   Cosh: floatOp('Cosh'),
@@ -142,7 +155,11 @@ export const elementwiseLowerings = {
   Exp: floatOp('Exp'),
   Expm1: floating(expm1),
   Floor: floatOp('Floor'),
-  FloorDiv: (emit, node, [a, b]) => [floorDiv(emit, node.inputs[0]!.dtype, a!, b!)],
+  FloorDiv: arithmetic((emit, [a, b], dtype) =>
+    dtype === 'int32'
+      ? flooredQuotient(emit, a!, b!)
+      : emit.cast(emit.op('Floor', [emit.op('Div', [a!, b!])]), 'int32'),
+  ),
   Greater: comparison('Greater'),
   GreaterEqual: comparison('GreaterOrEqual'),
   Identity: direct('Identity'),
@@ -161,19 +178,23 @@ export const elementwiseLowerings = {
   LogicalAnd: direct('And'),
   LogicalNot: direct('Not'),
   LogicalOr: direct('Or'),
-  Maximum: direct('Max'),
-  Minimum: direct('Min'),
-  Mod: (emit, node, [a, b]) => [floorMod(emit, node.inputs[0]!.dtype, a!, b!)],
-  Multiply: direct('Mul'),
-  Neg: direct('Neg'),
+  Maximum: numberOp('Max'),
+  Minimum: numberOp('Min'),
+  Mod: arithmetic((emit, [a, b], dtype) =>
+    dtype === 'int32' ? flooredRemainder(emit, a!, b!) : floorMod(emit, a!, b!),
+  ),
+  Multiply: numberOp('Mul'),
+  Neg: numberOp('Neg'),
   NotEqual: comparison('Equal', true),
   OnesLike: (emit, node) => [fillLike(emit, node.outputs[0]!, 1)],
-  Pow: direct('Pow'),
+  Pow: numberOp('Pow'),
   Prelu: (emit, _, [x, alpha]) => {
     const negative = emit.op('Less', [x!, zero(emit)]);
     return [emit.op('Where', [negative, emit.op('Mul', [alpha!, x!]), x!])];
   },
-  RealDiv: direct('Div'),
+  RealDiv: arithmetic((emit, [a, b], dtype) =>
+    dtype === 'int32' ? truncatedQuotient(emit, a!, b!) : emit.op('Div', [a!, b!]),
+  ),
   Reciprocal: floatOp('Reciprocal'),
   Relu: floatOp('Relu'),
   Relu6: floating((emit, x) => emit.op('Clip', [x, zero(emit), emit.scalar('float32', 6)])),
@@ -197,11 +218,13 @@ export const elementwiseLowerings = {
   Sinh: floatOp('Sinh'),
   Softplus: floatOp('Softplus'),
   Sqrt: floatOp('Sqrt'),
-  Square: (emit, _, [x]) => [emit.op('Mul', [x!, x!])],
-  SquaredDifference: (emit, _, [a, b]) => {
-    const difference = emit.op('Sub', [a!, b!]);
-    return [emit.op('Mul', [difference, difference])];
-  },
+  Square: arithmetic((emit, [x]) => emit.op('Mul', [x!, x!])),
+  SquaredDifference: arithmetic((emit, inputs) => {
+    const difference = emit.op('Sub', inputs);
+    return emit.op('Mul', [difference, difference]);
+  }),
+  // NaN gives `alpha` here and NaN in tfjs: telling it apart would double the time of the gradient of relu, where the
+  // factor beside it is NaN already.
   Step: (emit, node, [x]) => {
     const { dtype } = node.inputs[0]!;
     const positive = emit.op('Greater', [x!, zero(emit, dtype)]);
@@ -209,7 +232,7 @@ export const elementwiseLowerings = {
     if (alpha === 0) return [emit.cast(positive, dtype)];
     return [emit.op('Where', [positive, emit.scalar(dtype, 1), emit.scalar(dtype, alpha)])];
   },
-  Sub: direct('Sub'),
+  Sub: numberOp('Sub'),
   Tan: floatOp('Tan'),
   Tanh: floatOp('Tanh'),
   ZerosLike: (emit, node) => [fillLike(emit, node.outputs[0]!, 0)],

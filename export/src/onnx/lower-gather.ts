@@ -58,9 +58,11 @@ function segmentSum(
     Array.from({ length: numSegments }, (_, i) => i),
   );
   const row = emit.reshape(emit.cast(ids, 'int32'), [1, segments.shape[0]!]);
-  const member = emit.cast(emit.op('Equal', [classes, row]), values.dtype);
-  const matrix = emit.reshape(x, [values.shape[0]!, features]);
-  return emit.reshape(emit.op('MatMul', [member, matrix]), node.outputs[0]!.shape);
+  const [{ dtype, shape }] = node.outputs as [Value];
+  const member = emit.cast(emit.op('Equal', [classes, row]), dtype);
+  const summands = values.dtype === dtype ? x : emit.cast(x, dtype);
+  const matrix = emit.reshape(summands, [values.shape[0]!, features]);
+  return emit.reshape(emit.op('MatMul', [member, matrix]), shape);
 }
 
 /** Reading and writing by index. */

@@ -3,7 +3,7 @@ import type { OnnxEmitter, OnnxLowerings } from './lowering.ts';
 
 interface ReductionAttrs {
   readonly axis: number | readonly number[] | null;
-  readonly keepDims?: boolean;
+  readonly keepDims?: boolean | undefined;
 }
 
 /** The axes as non-negative numbers, in order; all of them for null. */
@@ -33,7 +33,9 @@ function numeric(type: string) {
   return (emit: OnnxEmitter, node: KernelNode, [x]: readonly string[]): string[] => {
     const { dtype, shape } = node.inputs[0]!;
     const numbers = dtype === 'bool' ? emit.cast(x!, 'int32') : x!;
-    const result = reduce(type, emit, numbers, shape.length, node.attrs as unknown as ReductionAttrs);
+    const attrs = node.attrs as unknown as ReductionAttrs & { reductionIndices?: ReductionAttrs['axis'] };
+    const axis = attrs.axis ?? attrs.reductionIndices ?? null;
+    const result = reduce(type, emit, numbers, shape.length, { axis, keepDims: attrs.keepDims });
     const [output] = node.outputs;
     return [dtype === 'bool' && output!.dtype === 'bool' ? emit.cast(result, 'bool') : result];
   };
@@ -43,7 +45,8 @@ function argReduction(type: 'ArgMax' | 'ArgMin') {
   return (emit: OnnxEmitter, node: KernelNode<'ArgMax'> | KernelNode<'ArgMin'>, [x]: readonly string[]) => {
     const rank = node.inputs[0]!.shape.length;
     const [axis] = axesOf(node.attrs.axis, rank) as [number];
-    return [emit.cast(emit.op(type, [x!], { axis, keepdims: 0 }), 'int32')];
+    const numbers = node.inputs[0]!.dtype === 'bool' ? emit.cast(x!, 'int32') : x!;
+    return [emit.cast(emit.op(type, [numbers], { axis, keepdims: 0 }), 'int32')];
   };
 }
 
@@ -107,12 +110,8 @@ export const reductionLowerings = {
     const total = emit.op('ReduceSum', [emit.op('Exp', [shifted]), emit.ints([-1])], { keepdims: 1 });
     return [emit.op('Sub', [shifted, emit.op('Log', [total])])];
   },
-  Max: (emit, node, [x]) => {
-    const { reductionIndices, keepDims } = node.attrs;
-    return [
-      reduce('ReduceMax', emit, x!, node.inputs[0]!.shape.length, { axis: reductionIndices, keepDims }),
-    ];
-  },
+  // Extremes pass over NaN in onnxruntime, and are NaN in tfjs.
+  Max: numeric('ReduceMax'),
   Mean: (emit, node, [x]) => {
     const { dtype, shape } = node.inputs[0]!;
     const numbers = dtype === 'float32' ? x! : emit.cast(x!, 'float32');

@@ -143,10 +143,15 @@ export function encodeGraph(graph: {
 }
 
 /** ModelProto in the default operator domain. */
-export function encodeModel(graph: Uint8Array, metadata: Record<string, string> = {}): Uint8Array {
+export function encodeModel(
+  graph: Uint8Array,
+  metadata: Readonly<Record<string, string>> = {},
+  producerVersion = '',
+): Uint8Array {
   const writer = new BinaryWriter();
   integer(writer, 1, onnxIrVersion);
   text(writer, 2, 'generatrix');
+  if (producerVersion !== '') text(writer, 3, producerVersion);
   message(writer, 7, graph);
   const opset = new BinaryWriter();
   text(opset, 1, '');

@@ -7,6 +7,7 @@ import { poolingLowerings } from './lower-pooling.ts';
 import { reductionLowerings } from './lower-reduction.ts';
 import { resizeLowerings } from './lower-resize.ts';
 import { shapeLowerings } from './lower-shape.ts';
+import { sliceLowerings } from './lower-slice.ts';
 import type { OnnxLowerings } from './lowering.ts';
 
 /** How each tfjs kernel is written in ONNX. A kernel without an entry does not compile. */
@@ -20,4 +21,5 @@ export const onnxLowerings: OnnxLowerings = {
   ...reductionLowerings,
   ...resizeLowerings,
   ...shapeLowerings,
+  ...sliceLowerings,
 };

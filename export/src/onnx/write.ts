@@ -11,17 +11,25 @@ import { onnxLowerings } from './table.ts';
 export interface OnnxOptions {
   /** Name of the graph, shown by viewers. */
   readonly name: string;
+  /** Facts about the program kept in the file; they do not change what it computes. */
   readonly metadata?: Readonly<Record<string, string>>;
+  /** Version of the package that writes, kept in the file. */
+  readonly producerVersion?: string;
 }
 
 /**
  * Writes a graph as an ONNX model: opset 17, IR version 8, default domain, weights inside the file. Inputs and
  * outputs keep their names; the batch dimension, where symbolic, is called `batch`. The same graph gives the same
  * bytes.
- * @throws TraceError naming the kernel and the place when a call cannot be expressed.
+ * @throws TraceError naming the kernel and the place when a call cannot be expressed, or the output that has the name
+ *   of an input.
  */
-export function writeOnnx(graph: Graph, { name, metadata = {} }: OnnxOptions): Uint8Array {
+export function writeOnnx(
+  graph: Graph,
+  { name, metadata = {}, producerVersion = '' }: OnnxOptions,
+): Uint8Array {
   checkGraph(graph, 'all passes');
+  refuseSharedNames(graph);
   const ports = [...graph.inputs, ...graph.outputs].map((port) => port.name);
   const names = new NameSource(ports);
   const values = new Map<Value, string>();
@@ -39,7 +47,17 @@ export function writeOnnx(graph: Graph, { name, metadata = {} }: OnnxOptions): U
     inputs: graph.inputs.map(({ name, value }) => encodeValueInfo(name, value.dtype, value.shape)),
     outputs: graph.outputs.map(({ name, value }) => encodeValueInfo(name, value.dtype, value.shape)),
   });
-  return encodeModel(encoded, { ...metadata });
+  return encodeModel(encoded, metadata, producerVersion);
+}
+
+/** In ONNX, inputs and outputs are names in one space. */
+function refuseSharedNames({ inputs, outputs }: Graph): void {
+  const names = new Set(inputs.map(({ name }) => name));
+  const shared = outputs.find(({ name }) => names.has(name));
+  if (shared === undefined) return;
+  throw new TraceError(
+    `output '${shared.name}' has the name of an input: ONNX needs them to differ; rename one`,
+  );
 }
 
 function once(make: () => string): () => string {
@@ -86,7 +104,11 @@ function lowerKernel<K extends KernelName>(
   inputs: string[],
 ): string[] {
   const lowering: Lowering<K> = onnxLowerings[node.kernel];
-  return lowering(emitter, node, inputs);
+  try {
+    return lowering(emitter, node, inputs);
+  } catch (error) {
+    throw error instanceof Error ? new TraceError(error.message, { cause: error }) : error;
+  }
 }
 
 /**

@@ -53,7 +53,7 @@ export const familyCases: readonly FamilyCase[] = [
   {
     name: 'vae, conv, odd size',
     family: 'vae',
-    options: { latent: 2, architecture: 'conv', channels: [4, 6] },
+    options: { latent: 2, architecture: 'conv', filters: [4, 6] },
     dataset: tinyImages(16, [7, 5, 2]),
     batchSize: 4,
   },

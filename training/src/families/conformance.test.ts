@@ -1,11 +1,10 @@
 import { tf } from '@generatrix/export';
-import type { HostTensor } from '@generatrix/runtime/core';
+import { fillInputs, type HostTensor } from '@generatrix/runtime/core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Trainer } from '../engine/engine.ts';
 import { onnxEngine } from '../engine/onnx-engine.ts';
 import { tfjsEngine } from '../engine/tfjs-engine.ts';
 import { batchPlan, stepInputs } from '../run/batches.ts';
-import { programInputs } from '../run/evaluation.ts';
 import { initialState } from '../run/initial-state.ts';
 import { describeData, type FamilyCase, familyCases, firstExamples } from './cases.ts';
 import type { HostState, Model } from './family.ts';
@@ -91,7 +90,7 @@ describe.each(familyCases)('$name', (familyCase) => {
       for (const count of [1, 5]) {
         const { inputs: specs, outputs } = model.programs[name]!.signature;
         const latentShape = Object.values(specs).find(({ role }) => role === 'latent')?.shape;
-        const inputs = programInputs(name, specs, {
+        const inputs = fillInputs(name, specs, {
           seed,
           firstIndex: 0,
           count,
@@ -113,7 +112,7 @@ describe.each(familyCases)('$name', (familyCase) => {
 
 function latents(count: number, shape: readonly number[]): HostTensor {
   const spec = { dtype: 'float32', shape, role: 'noise', law: 'normal' } as const;
-  return programInputs('test', { latent: spec }, { seed, firstIndex: 0, count }).latent!;
+  return fillInputs('test', { latent: spec }, { seed, firstIndex: 0, count }).latent!;
 }
 
 function expectSameState(actual: HostState, expected: HostState): void {

@@ -17,7 +17,7 @@ export interface CoderOptions {
   readonly architecture: 'mlp' | 'conv';
   readonly latent: number;
   readonly hidden: readonly number[];
-  readonly channels: readonly number[];
+  readonly filters: readonly number[];
 }
 
 /** Why this architecture does not fit the data, or null. */
@@ -51,11 +51,11 @@ function denseCoder({ hidden, latent }: CoderOptions, dimensions: number): Coder
 
 /** Two strided convolutions down to a quarter of the size, a dense code, and their mirror image. */
 function convolutionalCoder(
-  { channels, latent }: CoderOptions,
+  { filters, latent }: CoderOptions,
   shape: readonly [number, number, number],
 ): Coder {
   const [height, width, depth] = shape;
-  const [first, second] = channels as [number, number];
+  const [first, second] = filters as [number, number];
   const half = [Math.ceil(height / 2), Math.ceil(width / 2)] as const;
   const quarter = [Math.ceil(half[0] / 2), Math.ceil(half[1] / 2)] as const;
   const features = quarter[0] * quarter[1] * second;

@@ -26,11 +26,11 @@ const options = z.strictObject({
     .enum(['mlp', 'conv'])
     .default('mlp')
     .describe('mlp, or conv for images (two strided layers)'),
-  channels: z
+  filters: z
     .array(z.number().int().min(1))
     .length(2)
     .default([32, 64])
-    .describe('channels of the two layers (conv)'),
+    .describe('filters of the two layers (conv)'),
   likelihood: z
     .enum(['bernoulli', 'gaussian'])
     .optional()

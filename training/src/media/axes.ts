@@ -75,7 +75,8 @@ export function ticks(low: number, high: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)) + 0);
 }
 
-function tickLabel(value: number): string {
+/** At most six letters where that loses nothing, else four digits and an exponent. */
+export function tickLabel(value: number): string {
   const plain = String(value);
-  return plain.length <= 6 ? plain : value.toExponential(0).replace('e+', 'e');
+  return plain.length <= 6 ? plain : Number(value.toPrecision(4)).toExponential().replace('e+', 'e');
 }

@@ -16,7 +16,7 @@ const viridisStops: readonly Colour[] = [
   [253, 231, 37],
 ];
 
-/** Colours of classes that stay apart for those who see fewer colours (Okabe and Ito, 2008), yellow left out. */
+/** Colours of classes that stay apart for those who see fewer colours (Okabe and Ito, 2008), grey in place of yellow. */
 const classColours: readonly Colour[] = [
   [0, 114, 178],
   [230, 159, 0],
@@ -25,6 +25,7 @@ const classColours: readonly Colour[] = [
   [86, 180, 233],
   [213, 94, 0],
   [0, 0, 0],
+  [135, 135, 135],
 ];
 
 /** Viridis: 0 is dark violet, 1 yellow; values outside are clamped, NaN is white. */
@@ -37,7 +38,7 @@ export function viridis(value: number): Colour {
   return [mix(0), mix(1), mix(2)];
 }
 
-/** The colour of a class; they repeat after seven. */
+/** The colour of a class; they repeat after eight. */
 export function classColour(label: number): Colour {
   return classColours[((label % classColours.length) + classColours.length) % classColours.length]!;
 }

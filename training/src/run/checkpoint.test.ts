@@ -9,7 +9,7 @@ const stateOf = (value: number): Record<string, HostTensor> => ({
   w: hostTensor('float32', [2], [value, -value]),
   t: hostTensor('int32', [], [value]),
 });
-const nameOf = (step: number): string => `step-${String(step).padStart(9, '0')}.safetensors`;
+const nameOf = (step: number): string => `step-${String(step).padStart(7, '0')}.safetensors`;
 
 async function save(folder: string, ...steps: number[]): Promise<void> {
   for (const step of steps) await saveCheckpoint(folder, { state: stateOf(step), meta: { step, seed: 7 } });
@@ -19,7 +19,7 @@ test('state and meta come back; no folder or an empty one gives null', async () 
   const folder = await folderOf({});
   expect(await loadLatestCheckpoint(folder)).toBeNull();
   expect(await loadLatestCheckpoint(join(folder, 'none'))).toBeNull();
-  const meta = { step: 30, seed: 2 ** 53 - 1, settings: { family: 'vae', hidden: [8, 4] }, metricsLines: 4 };
+  const meta = { step: 30, seed: 2 ** 53 - 1 };
   const path = await saveCheckpoint(join(folder, 'new'), { state: stateOf(1.5), meta });
   expect(await loadLatestCheckpoint(join(folder, 'new'))).toEqual({ state: stateOf(1.5), meta, path });
 });
@@ -27,7 +27,7 @@ test('state and meta come back; no folder or an empty one gives null', async () 
 test('the newest two are kept, by step and not by name or time', async () => {
   const folder = await folderOf({
     'notes.txt': 'mine',
-    '.step-000000001.safetensors.partial-0123456789ab': '',
+    '.step-0000001.safetensors.partial-0123456789ab': '',
   });
   await save(folder, 8, 9, 10, 1_000_000_000);
   expect((await readdir(folder)).sort()).toEqual(['notes.txt', nameOf(10), nameOf(1_000_000_000)].sort());
@@ -43,8 +43,8 @@ test('a run started anew wins over later steps of the run before it', async () =
 const damages: [string, (path: string) => Promise<void>][] = [
   ['cut short', async (path) => truncate(path, (await readFile(path)).length - 3)],
   ['empty', (path) => truncate(path, 0)],
-  ['one bit of a value flipped', (path) => alter(path, (bytes) => bytes[bytes.length - 1]! ^ 1)],
-  ['zeroed values', (path) => alter(path, () => 0)],
+  ['one bit of a value flipped', (path) => alter(path, (values) => values.fill(values[0]! ^ 1, 0, 1))],
+  ['zeroed values', (path) => alter(path, (values) => values.fill(0))],
   ['another kind of file', (path) => writeFile(path, 'hello, this is no checkpoint')],
 ];
 
@@ -70,9 +70,9 @@ test('a file renamed to another step is not taken for it', async () => {
   expect(loaded?.meta.step).toBe(20);
 });
 
-/** Changes the last byte of the file, which belongs to a value. */
-async function alter(path: string, change: (bytes: Uint8Array) => number): Promise<void> {
+/** Changes the last four bytes of the file, which are one value. */
+async function alter(path: string, change: (values: Uint8Array) => void): Promise<void> {
   const bytes = await readFile(path);
-  bytes[bytes.length - 1] = change(bytes);
+  change(bytes.subarray(-4));
   await writeFile(path, bytes);
 }

@@ -1,24 +1,21 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type HostTensor, UserError } from '@generatrix/runtime/core';
+import { encodeSafetensors, UserError } from '@generatrix/runtime/core';
 import { z } from 'zod';
+import type { HostState } from '../families/family.ts';
 import { removeAbandoned, writeFileAtomic } from './atomic.ts';
-import { bytesOf, encodeSafetensors, readSafetensors } from './safetensors.ts';
+import { readSafetensors } from './safetensors-file.ts';
 
 const metaSchema = z.object({
   /** Steps done when the state was taken. */
   step: z.number().int().min(0),
   seed: z.number().int().min(0),
-  /** What the run was asked to do, as plain JSON. */
-  settings: z.json().optional(),
-  /** Lines of the metrics file that belong to the steps done. */
-  metricsLines: z.number().int().min(0).optional(),
 });
 export type CheckpointMeta = z.infer<typeof metaSchema>;
 
 export interface Checkpoint {
-  readonly state: Record<string, HostTensor>;
+  readonly state: HostState;
   readonly meta: CheckpointMeta;
 }
 
@@ -26,10 +23,10 @@ export interface LoadedCheckpoint extends Checkpoint {
   readonly path: string;
 }
 
-const fileName = /^step-(\d{9,16})\.safetensors$/;
+const fileName = /^step-(\d{7,16})\.safetensors$/;
 
 /**
- * Saves `step-000001000.safetensors` into the folder, created where missing, and deletes all but the newest
+ * Saves `step-0001000.safetensors` into the folder, created where missing, and deletes all but the newest
  * `keep` checkpoints. A hash of names, shapes and values is kept in the file's metadata, as safetensors itself
  * would not notice a changed byte.
  * @returns the file's path
@@ -37,12 +34,12 @@ const fileName = /^step-(\d{9,16})\.safetensors$/;
  */
 export async function saveCheckpoint(
   folder: string,
-  { state, meta }: { readonly state: Readonly<Record<string, HostTensor>>; readonly meta: CheckpointMeta },
+  { state, meta }: { readonly state: Readonly<HostState>; readonly meta: CheckpointMeta },
   options: { readonly keep?: number } = {},
 ): Promise<string> {
   const { keep = 2 } = options;
   await mkdir(folder, { recursive: true });
-  const path = join(folder, `step-${String(meta.step).padStart(9, '0')}.safetensors`);
+  const path = join(folder, `step-${String(meta.step).padStart(7, '0')}.safetensors`);
   const metadata = { format: 'generatrix-checkpoint', meta: JSON.stringify(meta), sha256: hashOf(state) };
   await writeFileAtomic(path, encodeSafetensors(state, metadata));
   const files = await checkpointFiles(folder);
@@ -110,11 +107,11 @@ async function checkpointFiles(folder: string): Promise<{ name: string; step: nu
   return files.sort((a, b) => b.step - a.step);
 }
 
-function hashOf(state: Readonly<Record<string, HostTensor>>): string {
+function hashOf(state: Readonly<HostState>): string {
   const hash = createHash('sha256');
   for (const name of Object.keys(state).sort()) {
-    const tensor = state[name]!;
-    hash.update(JSON.stringify([name, tensor.dtype, tensor.shape])).update(bytesOf(tensor));
+    const { dtype, shape, data } = state[name]!;
+    hash.update(JSON.stringify([name, dtype, shape])).update(data);
   }
   return hash.digest('hex');
 }

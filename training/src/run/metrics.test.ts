@@ -24,7 +24,7 @@ test('one line per report, readable at once, before the file is closed', async (
       '{"step":20,"seconds":2,"metrics":{"loss":null,"heldOut/logProb":-3}}\n',
   );
   expect((await readMetrics(path))[1]?.metrics).toEqual({ loss: Number.NaN, 'heldOut/logProb': -3 });
-  expect([log.lines, log.seconds]).toEqual([2, 2.00049]);
+  expect(log.seconds).toBe(2.00049);
   await log.close();
 });
 
@@ -32,7 +32,7 @@ test('resuming drops the steps that will be done again, and goes on', async () =
   const path = await written(10, 20, 20, 30, 40);
   await appendFile(path, '{"step":50,"sec');
   const log = await openMetrics(path, { resumeAfter: 20 });
-  expect([log.lines, log.seconds]).toEqual([3, 2]);
+  expect(log.seconds).toBe(2);
   log.append(row(30));
   await log.close();
   expect((await readMetrics(path)).map(({ step }) => step)).toEqual([10, 20, 20, 30]);

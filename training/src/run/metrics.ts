@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { writeFileAtomic } from './atomic.ts';
 
 /** One report of a run. */
-export interface MetricsRow {
+export interface MetricsLine {
   /** Steps done. */
   readonly step: number;
   /** Seconds of training so far. */
@@ -17,9 +17,7 @@ export interface MetricsRow {
 /** The open metrics file of a run. */
 export interface MetricsLog {
   /** Adds a line, handed to the system before this returns. */
-  append(row: MetricsRow): void;
-  /** Lines in the file. */
-  readonly lines: number;
+  append(line: MetricsLine): void;
   /** The last line's seconds, 0 without one: where a resumed run's clock goes on. */
   readonly seconds: number;
   close(): Promise<void>;
@@ -51,7 +49,7 @@ export async function openMetrics(
   const rows = await readMetrics(path);
   const kept = options.resumeAfter === 0 ? [] : rows.filter(({ step }) => step <= options.resumeAfter);
   await writeFileAtomic(path, kept.map(lineOf).join(''));
-  return new AppendingLog(path, kept.length, kept.at(-1)?.seconds ?? 0);
+  return new AppendingLog(path, kept.at(-1)?.seconds ?? 0);
 }
 
 /**
@@ -59,7 +57,7 @@ export async function openMetrics(
  * passed over.
  * @throws UserError naming the file and line when another line is broken.
  */
-export async function readMetrics(path: string): Promise<MetricsRow[]> {
+export async function readMetrics(path: string): Promise<MetricsLine[]> {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
     if (code === 'ENOENT') return '';
@@ -68,7 +66,7 @@ export async function readMetrics(path: string): Promise<MetricsRow[]> {
   const lines = text.split('\n');
   // Every whole line ends in a newline, so what follows the last one is nothing or torn.
   lines.pop();
-  const rows: MetricsRow[] = [];
+  const rows: MetricsLine[] = [];
   for (const [index, line] of lines.entries()) {
     const row = parseRow(line);
     if (row !== null) rows.push(row);
@@ -85,27 +83,20 @@ export async function readMetrics(path: string): Promise<MetricsRow[]> {
 class AppendingLog implements MetricsLog {
   readonly #file: number;
   #open = true;
-  #lines: number;
   #seconds: number;
 
-  constructor(path: string, lines: number, seconds: number) {
+  constructor(path: string, seconds: number) {
     this.#file = openSync(path, 'a');
-    this.#lines = lines;
     this.#seconds = seconds;
-  }
-
-  get lines(): number {
-    return this.#lines;
   }
 
   get seconds(): number {
     return this.#seconds;
   }
 
-  append(row: MetricsRow): void {
-    writeSync(this.#file, lineOf(row));
-    this.#lines++;
-    this.#seconds = row.seconds;
+  append(line: MetricsLine): void {
+    writeSync(this.#file, lineOf(line));
+    this.#seconds = line.seconds;
   }
 
   async close(): Promise<void> {
@@ -114,12 +105,12 @@ class AppendingLog implements MetricsLog {
   }
 }
 
-function lineOf({ step, seconds, metrics }: MetricsRow): string {
+function lineOf({ step, seconds, metrics }: MetricsLine): string {
   // A thousandth of a second is finer than any step that is worth a line.
   return `${JSON.stringify({ step, seconds: Math.round(seconds * 1000) / 1000, metrics })}\n`;
 }
 
-function parseRow(line: string): MetricsRow | null {
+function parseRow(line: string): MetricsLine | null {
   try {
     const parsed = rowSchema.safeParse(JSON.parse(line));
     return parsed.success ? parsed.data : null;

@@ -86,6 +86,13 @@ export function summarise(steps: readonly number[], values: ChartSeries['values'
   };
 }
 
+/** Four significant digits, with an exponent only for very large or small values. */
+export function formatNumber(value: number): string {
+  const size = Math.abs(value);
+  if (size >= 1e7 || (size < 1e-3 && size > 0)) return value.toExponential(2);
+  return size >= 1000 ? value.toFixed(0) : String(Number(value.toPrecision(4)));
+}
+
 function entryOf<Key, Value>(map: Map<Key, Value>, key: Key, create: () => Value): Value {
   const value = map.get(key) ?? create();
   map.set(key, value);

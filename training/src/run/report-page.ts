@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { formatNumber } from './progress.ts';
 import type { Report } from './report.ts';
-import { type Chart, summarise } from './report-charts.ts';
+import { type Chart, formatNumber, summarise } from './report-charts.ts';
 import { reportScript } from './report-script.ts';
 import { reportStyle } from './report-style.ts';
 
@@ -114,11 +113,12 @@ function pairTable(head: string, pairs: readonly (readonly [string, string])[]):
   );
 }
 
-/** Nested objects as rows named by their path; lists and plain values as one row. */
+/** Nested objects as rows named by their path; lists, empty objects and plain values as one row. */
 export function flatten(value: Readonly<Record<string, unknown>>, prefix = ''): [string, string][] {
   return Object.entries(value).flatMap(([key, inner]): [string, string][] => {
     const path = `${prefix}${key}`;
-    if (typeof inner === 'object' && inner !== null && !Array.isArray(inner)) {
+    const nested = typeof inner === 'object' && inner !== null && !Array.isArray(inner);
+    if (nested && Object.keys(inner).length > 0) {
       return flatten(inner as Record<string, unknown>, `${path}.`);
     }
     return [[path, typeof inner === 'string' ? inner : (JSON.stringify(inner) ?? 'none')]];

@@ -25,7 +25,7 @@ function draw() {
       dash: source === 'train' ? undefined : [7, 4],
       width: 2,
       spanGaps: true,
-      points: { show: values.filter((value) => value !== null).length <= 40, size: 6 },
+      points: { show: values.filter((value) => value !== null).length <= 40, size: 6, fill: colour('panel') },
       value: (_, value) => (value == null ? '-' : String(Number(value.toPrecision(5)))),
     }));
     const options = {

@@ -1,0 +1,84 @@
+import { describe, expect, test } from 'vitest';
+import { UserError } from './errors.ts';
+import { fillInputs } from './inputs.ts';
+import { fillNoise } from './noise.ts';
+import type { InputSpec } from './program.ts';
+import { hostTensor } from './tensor.ts';
+
+const inputs: Record<string, InputSpec> = {
+  z: { dtype: 'float32', shape: [5], role: 'noise', law: 'normal' },
+  u: { dtype: 'float32', shape: [2, 2], role: 'noise', law: 'uniform' },
+  label: { dtype: 'int32', shape: [], role: 'label', classes: 3 },
+  temperature: { dtype: 'float32', shape: [], role: 'scalar', default: 0.5, min: 0, max: 1 },
+  steps: { dtype: 'int32', shape: [], role: 'scalar', default: 4 },
+};
+const coder: Record<string, InputSpec> = {
+  x: { dtype: 'float32', shape: [2], role: 'data' },
+  code: { dtype: 'float32', shape: [3], role: 'latent' },
+};
+const key = { seed: 7, firstIndex: 2, count: 4 };
+
+describe('fillInputs', () => {
+  test('fills every role; noise is that of the stream PROGRAM/INPUT', () => {
+    const filled = fillInputs('sample', inputs, key);
+    const z = fillNoise({ law: 'normal', stream: 'sample/z', shape: [5], ...key });
+    const u = fillNoise({ law: 'uniform', stream: 'sample/u', shape: [2, 2], ...key });
+    expect(filled).toEqual({
+      z: hostTensor('float32', [4, 5], z),
+      u: hostTensor('float32', [4, 2, 2], u),
+      label: hostTensor('int32', [4], [2, 0, 1, 2]),
+      temperature: hostTensor('float32', [], [0.5]),
+      steps: hostTensor('int32', [], [4]),
+    });
+  });
+
+  test('what is given is used', () => {
+    const data = hostTensor('float32', [4, 2], [1, 2, 3, 4, 5, 6, 7, 8]);
+    const latent = hostTensor('float32', [4, 3], new Float32Array(12));
+    expect(fillInputs('code', coder, { ...key, data, latent })).toEqual({ x: data, code: latent });
+    const labels = Int32Array.of(2, 2, 0, 1);
+    const { label, temperature } = fillInputs('sample', inputs, {
+      ...key,
+      labels,
+      scalars: { temperature: 1 },
+    });
+    expect(label!.data).toEqual(labels);
+    expect([...temperature!.data]).toEqual([1]);
+  });
+
+  test('a draw, a program and an input each have noise of their own', () => {
+    const noise = (program: string, input: string, draw: number) =>
+      String(fillInputs(program, { [input]: inputs.z! }, { ...key, draw })[input]!.data);
+    const all = [noise('a', 'z', 0), noise('a', 'z', 1), noise('b', 'z', 0), noise('a', 'y', 0)];
+    expect(new Set(all).size).toBe(4);
+    expect(noise('a', 'z', 0)).toBe(String(fillInputs('a', { z: inputs.z! }, key).z!.data));
+  });
+
+  const data = hostTensor('float32', [4, 2], new Float32Array(8));
+  test.each([
+    [inputs, { labels: Int32Array.of(0, 1, 2, 3) }, /label 3 is out of range: the classes are 0 to 2/],
+    [inputs, { labels: Int32Array.of(0, -1, 2, 2) }, /label -1/],
+    [inputs, { labels: Int32Array.of(0) }, /needs 4 labels, .* got 1/],
+    [inputs, { scalars: { temperature: 1.5 } }, /'temperature': expected a number from 0 to 1, got 1\.5/],
+    [inputs, { scalars: { temperature: Number.NaN } }, /got NaN/],
+    [inputs, { scalars: { steps: 1.5 } }, /'steps': expected a whole number, got 1\.5/],
+    [inputs, { scalars: { temprature: 1 } }, /no scalar 'temprature' \(it has: temperature, steps\)/],
+    [inputs, { seed: -1 }, /seed/],
+    [coder, { data }, /input 'code': latent is missing/],
+    [
+      coder,
+      { data: hostTensor('float32', [4, 3], new Float32Array(12)) },
+      /expected data float32 \[4,2\], got float32 \[4,3\]/,
+    ],
+    [coder, { data: hostTensor('int32', [4, 2], new Int32Array(8)) }, /got int32/],
+    [
+      coder,
+      { data: { ...data, shape: [4, 2], data: new Float32Array(7) } as typeof data },
+      /needs 8 values, got 7/,
+    ],
+  ])('case %#: refused with a line that says what is wrong', (specs, sources, message) => {
+    const fill = () => fillInputs('program', specs, { ...key, ...sources });
+    expect(fill).toThrow(UserError);
+    expect(fill).toThrow(message);
+  });
+});

@@ -1,0 +1,115 @@
+import { UserError } from './errors.ts';
+import { fillNoise, type Seed } from './noise.ts';
+import type { InputSpec } from './program.ts';
+import { type HostTensor, hostTensor, sizeOf } from './tensor.ts';
+
+/** What a program's inputs are filled from. */
+export interface InputSources {
+  readonly seed: Seed;
+  /** Index of the first sample, which keys its noise and, where none is given, its label. */
+  readonly firstIndex: number;
+  readonly count: number;
+  /** Which of several draws for the same sample this is; 0 when absent. */
+  readonly draw?: number;
+  /** Examples, [count, ...shape]. */
+  readonly data?: HostTensor;
+  /** Codes, [count, ...shape]. */
+  readonly latent?: HostTensor;
+  /** Class of each sample; sample i gets class i modulo the number of classes when absent. */
+  readonly labels?: Int32Array;
+  /** Scalars by the names of the inputs; those absent keep their defaults. */
+  readonly scalars?: Readonly<Record<string, number>>;
+}
+
+type Inputs = Readonly<Record<string, InputSpec>>;
+
+/**
+ * Fills a program's inputs by their roles: noise from the stream `PROGRAM/INPUT` (see `fillNoise`), the others from
+ * the sources. What sample i gets does not depend on the batch that it is in. Sources that no input asks for are
+ * left out, but a scalar that the program does not have is an error.
+ * @throws UserError when a source is missing, has another type or shape than its input, or is out of range.
+ */
+export function fillInputs(
+  program: string,
+  inputs: Inputs,
+  sources: InputSources,
+): Record<string, HostTensor> {
+  checkSources(program, inputs, sources);
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, spec]) => [name, fill(program, name, spec, sources)]),
+  );
+}
+
+/** Everything that `fillInputs` checks, without filling anything. @throws UserError likewise. */
+export function checkSources(program: string, inputs: Inputs, sources: InputSources): void {
+  const scalars = Object.keys(inputs).filter((name) => inputs[name]!.role === 'scalar');
+  for (const name of Object.keys(sources.scalars ?? {})) {
+    if (!scalars.includes(name)) {
+      throw new UserError(
+        `program ${program} has no scalar '${name}' (it has: ${scalars.join(', ') || 'none'})`,
+      );
+    }
+  }
+  for (const [name, spec] of Object.entries(inputs)) {
+    const where = `program ${program}: input '${name}'`;
+    if (spec.role === 'label') checkLabels(where, spec.classes, sources);
+    else if (spec.role === 'scalar') checkScalar(where, spec, sources.scalars?.[name]);
+    else if (spec.role !== 'noise') checkTensor(where, spec, sources[spec.role], sources.count);
+  }
+}
+
+function fill(program: string, name: string, spec: InputSpec, sources: InputSources): HostTensor {
+  const { seed, firstIndex, count, draw = 0 } = sources;
+  switch (spec.role) {
+    case 'noise': {
+      const { law, shape } = spec;
+      const noise = fillNoise({ law, seed, stream: `${program}/${name}`, firstIndex, count, draw, shape });
+      return hostTensor('float32', [count, ...shape], noise);
+    }
+    case 'label': {
+      const inTurn = () => Int32Array.from({ length: count }, (_, i) => (firstIndex + i) % spec.classes);
+      return hostTensor('int32', [count], sources.labels ?? inTurn());
+    }
+    case 'scalar':
+      return hostTensor(spec.dtype, [], [sources.scalars?.[name] ?? spec.default]);
+    case 'data':
+    case 'latent':
+      return sources[spec.role]!;
+  }
+}
+
+function checkLabels(where: string, classes: number, { labels, count }: InputSources): void {
+  if (labels === undefined) return;
+  if (labels.length !== count) {
+    throw new UserError(`${where} needs ${count} labels, one for each sample, got ${labels.length}`);
+  }
+  const wrong = labels.find((label) => label < 0 || label >= classes);
+  if (wrong !== undefined) {
+    throw new UserError(`${where}: label ${wrong} is out of range: the classes are 0 to ${classes - 1}`);
+  }
+}
+
+function checkScalar(where: string, spec: InputSpec & { role: 'scalar' }, given: number | undefined): void {
+  const { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY } = spec;
+  const value = given ?? spec.default;
+  const whole = spec.dtype === 'float32' || Number.isSafeInteger(value);
+  if (Number.isFinite(value) && value >= min && value <= max && whole) return;
+  const kind = spec.dtype === 'float32' ? 'a number' : 'a whole number';
+  const bounded = spec.min !== undefined || spec.max !== undefined;
+  throw new UserError(
+    `${where}: expected ${kind}${bounded ? ` from ${min} to ${max}` : ''}, got ${String(value)}`,
+  );
+}
+
+function checkTensor(where: string, spec: InputSpec, given: HostTensor | undefined, count: number): void {
+  if (given === undefined) throw new UserError(`${where}: ${spec.role} is missing`);
+  const shape = [count, ...spec.shape];
+  if (given.dtype !== spec.dtype || String(given.shape) !== String(shape)) {
+    throw new UserError(
+      `${where}: expected ${spec.role} ${spec.dtype} [${shape}], got ${given.dtype} [${given.shape}]`,
+    );
+  }
+  if (given.data.length !== sizeOf(shape)) {
+    throw new UserError(`${where}: shape [${shape}] needs ${sizeOf(shape)} values, got ${given.data.length}`);
+  }
+}

@@ -1,0 +1,14 @@
+import { type LoadSamplerOptions, loadSamplerFrom } from './load-sampler.ts';
+import { openDevice } from './ort-web.ts';
+import type { Sampler } from './sampler.ts';
+import { webSource } from './source-web.ts';
+
+/**
+ * Loads a model in a page or a worker.
+ * @param source address of the bundle's folder, absolute or relative to the page
+ * @throws UserError when there is no bundle, one of its files is wrong, or the device does not work here.
+ */
+export async function loadSampler(source: string | URL, options: LoadSamplerOptions = {}): Promise<Sampler> {
+  const page = globalThis.document?.baseURI ?? globalThis.location?.href;
+  return loadSamplerFrom(webSource(new URL(source, page)), openDevice, options);
+}

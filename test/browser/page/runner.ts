@@ -1,0 +1,39 @@
+import type { Device, Executor, HostTensor } from '@generatrix/runtime/web';
+import { configureWeb, createExecutor } from '@generatrix/runtime/web';
+import { pack, unpack } from '../tensor-pack.ts';
+
+declare global {
+  interface Window {
+    /** Makes the executor; called once. Returns an empty string, or why this device does not work here. */
+    openExecutor(device: Device): Promise<string>;
+    /** Runs the packet at `/job/<id>` and posts the outputs back to the same address. */
+    runJob(id: number): Promise<void>;
+  }
+}
+
+let executor: Executor | undefined;
+
+window.openExecutor = async (device) => {
+  configureWeb({ wasmPaths: new URL('ort/', document.baseURI).href });
+  try {
+    executor = await createExecutor(device);
+    return '';
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+};
+
+window.runJob = async (id) => {
+  const url = `job/${id}`;
+  const job = unpack(new Uint8Array(await (await fetch(url)).arrayBuffer()));
+  const program = await executor!.load(job.text, job.program);
+  try {
+    const tensors: Record<string, HostTensor> = {};
+    for (const [name, output] of Object.entries(await program.run(job.tensors))) {
+      tensors[name] = 'location' in output ? await output.download() : output;
+    }
+    await fetch(url, { method: 'POST', body: pack({ text: job.text, program: new Uint8Array(), tensors }) });
+  } finally {
+    await program.release();
+  }
+};

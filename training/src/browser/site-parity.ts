@@ -1,0 +1,41 @@
+import { basename, dirname, resolve } from 'node:path';
+import type { ParityRow } from '@generatrix/runtime';
+import { openFolder } from '@generatrix/runtime';
+import { buildSite, serveSite } from '../serve/site.ts';
+import { ensureChromium } from './ensure-chromium.ts';
+import { launchChromium } from './launch.ts';
+
+/** Longest that a page may take; WebGPU in software is slow. */
+const pageTimeout = 300_000;
+
+/**
+ * Checks a bundle in headless Chromium through the site's parity page, on WASM or on a software WebGPU adapter.
+ * @returns a row for each output, or one line that says why it was not run.
+ */
+export async function browserParity(
+  folder: string,
+  device: 'wasm' | 'webgpu',
+): Promise<ParityRow[] | string> {
+  const found = await ensureChromium();
+  if ('reason' in found) return found.reason;
+  // A run's folder stands for the bundle inside it.
+  const bundle = resolve((await openFolder(folder)).source.describe());
+  const server = await serveSite(await buildSite(), dirname(bundle), 0);
+  try {
+    const browser = await launchChromium({ webgpu: device === 'webgpu' });
+    try {
+      const page = await browser.newPage();
+      const model = encodeURIComponent(`models/${basename(bundle)}`);
+      await page.goto(`${server.url}parity.html?model=${model}&device=${device}`);
+      const main = page.locator('#main:not([data-state="running"])');
+      await main.waitFor({ timeout: pageTimeout });
+      const rows = await main.getAttribute('data-rows');
+      if (rows !== null) return JSON.parse(rows) as ParityRow[];
+      return (await page.locator('#status').textContent()) ?? 'the parity page said nothing';
+    } finally {
+      await browser.close();
+    }
+  } finally {
+    await server.close();
+  }
+}

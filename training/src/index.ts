@@ -1,0 +1,15 @@
+/** Model families, data sets, engines and the training loop. */
+export { type Dataset, type DatasetRequest, datasetCatalogue, loadDataset } from './data/index.ts';
+export { runTraining } from './cli/train.ts';
+export type { Engine, StepInputs, Trainer } from './engine/engine.ts';
+export { onnxEngine } from './engine/onnx-engine.ts';
+export { tfjsEngine, toTensor } from './engine/tfjs-engine.ts';
+export type { Family, HostState, Model } from './families/family.ts';
+export { defineFamily } from './families/family.ts';
+export { buildModel, families, familyNamed } from './families/registry.ts';
+export { batchPlan, stepInputs } from './run/batches.ts';
+export { bindState, exportRun } from './run/export-run.ts';
+export { initialState } from './run/initial-state.ts';
+export { type RunSettings, settingsSchema } from './run/settings.ts';
+export { type TrainRequest, type TrainResult, train } from './run/train.ts';
+export { buildSite, serveSite } from './serve/site.ts';

@@ -1,0 +1,41 @@
+import {
+  checkParity,
+  configureWeb,
+  createExecutor,
+  type DeviceRequest,
+  openBundle,
+  type ParityRow,
+  webSource,
+} from '@generatrix/runtime/web';
+import { toEntry } from './model-list.ts';
+
+/** Shows the rows as a table and leaves them as JSON in `data-rows`, for scripts that drive the page. */
+function show(device: string, rows: readonly ParityRow[]): void {
+  const table = document.querySelector<HTMLTableElement>('#rows')!;
+  for (const { program, output, maxAbsoluteError, maxRelativeError, passed } of rows) {
+    const cells = [program, output, maxAbsoluteError.toExponential(1), maxRelativeError.toExponential(1)];
+    const line = table.tBodies[0]!.insertRow();
+    for (const text of [...cells, passed ? 'yes' : 'NO']) line.insertCell().textContent = text;
+  }
+  table.hidden = false;
+  const main = document.getElementById('main')!;
+  main.dataset.rows = JSON.stringify(rows);
+  finish(`Checked on ${device}`, 'ready');
+}
+
+function finish(message: string, state: 'ready' | 'failed'): void {
+  document.getElementById('status')!.textContent = message;
+  document.getElementById('main')!.dataset.state = state;
+}
+
+async function run(): Promise<void> {
+  const query = new URLSearchParams(location.search);
+  const model = query.get('model');
+  if (model === null) throw new Error('the address must say which model to check, as ?model=models/NAME');
+  configureWeb({ wasmPaths: new URL('ort/', document.baseURI).href });
+  const executor = await createExecutor((query.get('device') ?? 'auto') as DeviceRequest);
+  const { url } = toEntry(model, model, document.baseURI);
+  show(executor.device, await checkParity(await openBundle(webSource(url)), executor));
+}
+
+run().catch((error: unknown) => finish(error instanceof Error ? error.message : String(error), 'failed'));

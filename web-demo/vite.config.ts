@@ -1,0 +1,57 @@
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { defaultClientConditions, defineConfig, type Plugin } from 'vite';
+
+/**
+ * onnxruntime's builds that the site offers, each a `.mjs` loader and a `.wasm`: plain WASM, and WebGPU with and
+ * without the browser's JSPI. The JSEP build is left out on purpose: it computes some graphs wrongly.
+ */
+const builds = [
+  'ort-wasm-simd-threaded',
+  'ort-wasm-simd-threaded.jspi',
+  'ort-wasm-simd-threaded.asyncify',
+] as const;
+const ortFiles = builds.flatMap((build) => [`${build}.mjs`, `${build}.wasm`]);
+
+/** Serves onnxruntime's files under `ort/`: copied unchanged, so that a page fetches only the build it runs. */
+function onnxruntimeFiles(): Plugin {
+  const fromRuntime = createRequire(new URL('../runtime/package.json', import.meta.url));
+  const locate = (file: string) => fromRuntime.resolve(`onnxruntime-web/${file}`);
+  return {
+    name: 'onnxruntime-files',
+    configureServer(server) {
+      server.middlewares.use((request, response, next) => {
+        const path = new URL(request.url ?? '/', 'http://localhost').pathname;
+        const file = ortFiles.find((name) => path === `/ort/${name}`);
+        if (!file) return next();
+        const type = file.endsWith('.wasm') ? 'application/wasm' : 'text/javascript';
+        readFile(locate(file)).then(
+          (content) => response.writeHead(200, { 'Content-Type': type }).end(content),
+          (error: Error) => next(error),
+        );
+      });
+    },
+    async generateBundle() {
+      for (const file of ortFiles) {
+        this.emitFile({ type: 'asset', fileName: `ort/${file}`, source: await readFile(locate(file)) });
+      }
+    },
+  };
+}
+
+export default defineConfig({
+  base: './', // relative: the site may lie in any folder of any server
+  resolve: {
+    // The first reads workspace packages from their sources; the second keeps onnxruntime's files out of the
+    // bundle, where they would be emitted a second time.
+    conditions: ['generatrix-source', 'onnxruntime-web-use-extern-wasm', ...defaultClientConditions],
+  },
+  build: {
+    outDir: 'dist-site',
+    target: 'es2022',
+    modulePreload: { polyfill: false },
+    assetsInlineLimit: 0, // inlined assets would be data: URLs, which a strict policy refuses
+  },
+  worker: { format: 'es' },
+  plugins: [onnxruntimeFiles()],
+});
