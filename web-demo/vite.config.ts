@@ -1,5 +1,7 @@
+import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { resolve } from 'node:path';
 import { defaultClientConditions, defineConfig, type Plugin } from 'vite';
 
 /**
@@ -39,6 +41,17 @@ function onnxruntimeFiles(): Plugin {
   };
 }
 
+/** Makes every `.html` file of the root folder a page of the site. */
+function everyPage(): Plugin {
+  return {
+    name: 'every-page',
+    config({ root = process.cwd() }) {
+      const pages = readdirSync(root).filter((file) => file.endsWith('.html'));
+      return { build: { rolldownOptions: { input: pages.map((file) => resolve(root, file)) } } };
+    },
+  };
+}
+
 export default defineConfig({
   base: './', // relative: the site may lie in any folder of any server
   resolve: {
@@ -53,5 +66,5 @@ export default defineConfig({
     assetsInlineLimit: 0, // inlined assets would be data: URLs, which a strict policy refuses
   },
   worker: { format: 'es' },
-  plugins: [onnxruntimeFiles()],
+  plugins: [everyPage(), onnxruntimeFiles()],
 });

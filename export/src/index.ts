@@ -3,6 +3,7 @@ export * from './graph/ir.ts';
 export * from './graph-model/index.ts';
 export { printGraph } from './graph/print.ts';
 export { type OnnxOptions, writeOnnx } from './onnx/write.ts';
+export { traceLayersModel } from './layers-model.ts';
 export { simplify } from './passes/simplify.ts';
 export { tf } from './tf.ts';
 export { TraceError } from './trace/errors.ts';

@@ -194,6 +194,14 @@ describe('a web server', () => {
     );
   });
 
+  test('what is no address', () => {
+    expect(() => webSource('models/vae')).toThrow(UserError);
+    expect(() => webSource('http://')).toThrow("'http://': expected the address");
+    expect(webSource('models/vae', 'https://a.b/page/index.html?x').describe()).toBe(
+      'https://a.b/page/models/vae/',
+    );
+  });
+
   test('abort, before and during a download', async () => {
     await expect(read('plain', { signal: AbortSignal.abort('before') })).rejects.toBe('before');
     const abort = new AbortController();

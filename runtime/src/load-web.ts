@@ -10,5 +10,5 @@ import { webSource } from './source-web.ts';
  */
 export async function loadSampler(source: string | URL, options: LoadSamplerOptions = {}): Promise<Sampler> {
   const page = globalThis.document?.baseURI ?? globalThis.location?.href;
-  return loadSamplerFrom(webSource(new URL(source, page)), openDevice, options);
+  return loadSamplerFrom(webSource(source, page), openDevice, options);
 }

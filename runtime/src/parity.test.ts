@@ -43,9 +43,9 @@ describe('checkParity', () => {
       'encode/out/y': row([2, -4 - 2 ** -10, 1]),
     });
     expect(close).toMatchObject({ maxAbsoluteError: 2 ** -10, passed: true });
-    expect(close!.maxRelativeError).toBeCloseTo(2 ** -10 / 31.5, 8);
+    expect(close!.maxRelativeError).toBeCloseTo(2 ** -10 / (31.5 + 2 ** -10), 12);
     expect(far).toMatchObject({ maxAbsoluteError: 2 ** -10, passed: false });
-    expect(far!.maxRelativeError).toBeCloseTo(2 ** -10 / 4, 8);
+    expect(far!.maxRelativeError).toBeCloseTo(2 ** -10 / (4 + 2 ** -10), 12);
   });
 
   test('whole numbers must be equal', async () => {

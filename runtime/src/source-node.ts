@@ -1,5 +1,5 @@
 import { readFile, realpath, stat } from 'node:fs/promises';
-import { join, relative, sep } from 'node:path';
+import { isAbsolute, join, relative, sep } from 'node:path';
 import type { BundleSource } from './bundle.ts';
 import { messageOf, UserError } from './errors.ts';
 import { isPlainPath } from './manifest.ts';
@@ -20,7 +20,8 @@ export async function folderSource(folder: string): Promise<BundleSource> {
       const file = await realpath(join(root, path)).catch((error: unknown) => {
         throw new UserError(`bundle ${folder}: ${path} cannot be read: ${reason(error)}`);
       });
-      if (relative(root, file).split(sep)[0] === '..') {
+      const inside = relative(root, file);
+      if (inside.split(sep)[0] === '..' || isAbsolute(inside)) {
         throw new UserError(`bundle ${folder}: ${path} is a link that leads out of the bundle`);
       }
       const bytes = await readFile(file, { signal: options.signal }).catch((error: unknown) => {

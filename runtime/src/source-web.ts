@@ -4,9 +4,11 @@ import { messageOf, UserError } from './errors.ts';
 /**
  * A bundle on a web server: the address of its folder, with or without a final slash.
  * Progress counts bytes after decompression.
+ * @param relativeTo what a relative address is relative to
+ * @throws UserError when this is no address.
  */
-export function webSource(address: string | URL): BundleSource {
-  const base = new URL(address);
+export function webSource(address: string | URL, relativeTo?: string): BundleSource {
+  const base = parseAddress(address, relativeTo);
   base.search = '';
   base.hash = '';
   if (!base.pathname.endsWith('/')) base.pathname += '/';
@@ -33,6 +35,14 @@ export function webSource(address: string | URL): BundleSource {
       }
     },
   };
+}
+
+function parseAddress(address: string | URL, relativeTo: string | undefined): URL {
+  try {
+    return new URL(address, relativeTo);
+  } catch {
+    throw new UserError(`bundle '${String(address)}': expected the address of a folder on a web server`);
+  }
 }
 
 async function readBody(response: Response, path: string, options: ReadOptions): Promise<Uint8Array> {

@@ -2,6 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import {
+  ensureChromium,
+  launchChromium,
+  openWatchedPage,
+  type PageTroubles,
+} from '@generatrix/training/browser';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -12,9 +18,7 @@ import {
   sampleOnPage,
   waitUntilIdle,
 } from './demo-page.ts';
-import { ensureChromium } from './ensure-chromium.ts';
 import { writeFixtureBundles } from './fixture-bundles.ts';
-import { launchChromium, openWatchedPage, type PageTroubles } from './launch.ts';
 import { buildPage } from './run-program.ts';
 import { type StaticServer, serveFolder } from './serve.ts';
 

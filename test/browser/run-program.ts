@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { HostTensor } from '@generatrix/runtime/core';
+import { launchChromium, openWatchedPage } from '@generatrix/training/browser';
 import { build } from 'vite';
-import { launchChromium, openWatchedPage } from './launch.ts';
 import { type Handler, serveFolder } from './serve.ts';
 import { pack, unpack } from './tensor-pack.ts';
 

@@ -1,9 +1,12 @@
 /** Model families, data sets, engines and the training loop. */
-export { type Dataset, type DatasetRequest, datasetCatalogue, loadDataset } from './data/index.ts';
+
 export { runTraining } from './cli/train.ts';
+export { type Dataset, type DatasetRequest, datasetCatalogue, loadDataset } from './data/index.ts';
 export type { Engine, StepInputs, Trainer } from './engine/engine.ts';
 export { onnxEngine } from './engine/onnx-engine.ts';
 export { tfjsEngine, toTensor } from './engine/tfjs-engine.ts';
+export { graphModelParity } from './evaluate/graph-model-parity.ts';
+export { describeData, type FamilyCase, familyCases, firstExamples } from './families/cases.ts';
 export type { Family, HostState, Model } from './families/family.ts';
 export { defineFamily } from './families/family.ts';
 export { buildModel, families, familyNamed } from './families/registry.ts';

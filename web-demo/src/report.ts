@@ -51,11 +51,12 @@ export function showProgress(received: number, total: number): void {
 /** The facts below the picture: the device, those passed over and why, and times. */
 export function showFacts(model: LoadedModel, downloadBytes: number, sampleMs: number): void {
   const passedOver = model.deviceReports.filter(({ available }) => !available);
+  const threads = crossOriginIsolated ? 'available (cross-origin isolated page)' : 'one (page not isolated)';
   const facts: [string, string][] = [
     ['Model', `${model.family}, trained on ${model.data.name}`],
     ['Device', deviceName(model.device)],
     ...passedOver.map(({ device, reason }): [string, string] => [`Not ${deviceName(device)}`, reason]),
-    ['Threads', crossOriginIsolated ? 'available (cross-origin isolated page)' : 'one (page not isolated)'],
+    ...(model.device === 'wasm' ? [['Threads', threads] as [string, string]] : []),
     ['Download', formatBytes(downloadBytes)],
     ['Time to load', formatTime(model.loadMs)],
     ['Time to sample', formatTime(sampleMs)],

@@ -1,10 +1,11 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { kernel, values } from '../conformance/case.ts';
 import type { Graph, Node, Value } from '../graph/ir.ts';
 import { tf } from '../tf.ts';
 import { scan } from '../trace/scan.ts';
 import { traceBatched } from '../trace/symbolic.ts';
 import { trace } from '../trace/trace.ts';
-import { expectClose, kernel, loadWritten, runNamed, values } from './conformance/harness.ts';
+import { expectClose, loadWritten, runNamed } from './conformance/harness.ts';
 import {
   GraphModelError,
   graphModelFiles,

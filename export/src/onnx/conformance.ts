@@ -1,16 +1,12 @@
 import { createExecutor, type HostTensor, hostTensor } from '@generatrix/runtime';
-import { expect } from 'vitest';
-import { nodeName } from '../graph/check.ts';
+import { describe, expect, it } from 'vitest';
+import { type ConformanceCase, kernelsOf } from '../conformance/case.ts';
 import type { Graph } from '../graph/ir.ts';
+import type { KernelName } from '../kernels/names.ts';
 import { tf } from '../tf.ts';
 import { traceBatched } from '../trace/symbolic.ts';
 import { type NamedTensors, record, type TensorFunction } from '../trace/trace.ts';
 import { writeOnnx } from './write.ts';
-
-/** Names of the kernels that a graph calls, its loops included. */
-export function kernelsOf(graph: Graph): string[] {
-  return graph.nodes.flatMap((node) => (node.op === 'scan' ? kernelsOf(node.body) : [nodeName(node)]));
-}
 
 export interface ConformanceOptions {
   /**
@@ -18,28 +14,63 @@ export interface ConformanceOptions {
    * last place of float32, for sums that run in another order.
    */
   readonly tolerance?: number;
+  /** Measure the error of each element against its own magnitude or 1, not against the largest of the output. */
+  readonly elementwise?: boolean;
   /** Trace for any batch size, the first dimension of every input. */
   readonly batched?: boolean;
+  /** What to compare with where tfjs's CPU backend has no such kernel or a faulty one. */
+  readonly reference?: TensorFunction;
+}
+
+/** A case for this writer, with its own way of comparing. */
+export interface OnnxCase extends ConformanceCase, ConformanceOptions {}
+
+/** Runs the cases, and checks that between them they exercise every kernel of a table of lowerings. */
+export function describeConformance(title: string, lowerings: object, cases: readonly OnnxCase[]): void {
+  describe(title, () => {
+    it.each(cases.map((test) => [test.name, test] as const))('%s', async (_, { fn, inputs, ...options }) => {
+      await expectSameInOnnx(fn, inputs(), options);
+    });
+
+    it('exercises every kernel of the table', () => {
+      const graphs = cases.map(({ fn, inputs, batched }) => recordFor(fn, inputs(), batched ?? false));
+      const exercised = new Set(graphs.flatMap(({ nodes }) => kernelsOf(nodes)));
+      expect(Object.keys(lowerings).filter((kernel) => !exercised.has(kernel as KernelName))).toEqual([]);
+    });
+  });
 }
 
 /** Runs a function eagerly on tfjs's CPU backend and, traced without simplification and written, in onnxruntime. */
 export async function expectSameInOnnx(
   fn: TensorFunction,
   inputs: NamedTensors,
-  { tolerance = 1e-5, batched = false }: ConformanceOptions = {},
+  { tolerance = 1e-5, elementwise = false, batched = false, reference = fn }: ConformanceOptions = {},
 ): Promise<void> {
-  const expected = tf.tidy(() => fn(inputs));
+  // First, since tfjs's CPU kernel of TensorScatterUpdate writes into its input.
   const actual = await runInOnnx(fn, inputs, batched);
-  for (const [name, tensor] of Object.entries(expected)) expectClose(name, actual[name], tensor, tolerance);
+  const expected = tf.tidy(() => reference(inputs));
+  expect(Object.keys(actual).toSorted()).toEqual(Object.keys(expected).toSorted());
+  for (const [name, tensor] of Object.entries(expected)) {
+    expectClose(name, actual[name], tensor, tolerance, elementwise);
+  }
   tf.dispose(expected);
 }
 
-async function runInOnnx(fn: TensorFunction, inputs: NamedTensors, batched: boolean) {
+/** The graph of a function, one node per kernel call, or simplified where it is traced for any batch size. */
+export function recordFor(fn: TensorFunction, inputs: NamedTensors, batched: boolean): Graph {
   const specs = Object.entries(inputs).map(([name, { dtype, shape }]) => [
     name,
     { dtype: dtype as HostTensor['dtype'], shape: batched ? shape.slice(1) : shape, batched },
   ]);
-  const graph = batched ? traceBatched(fn, Object.fromEntries(specs)) : record(fn, Object.fromEntries(specs));
+  return batched ? traceBatched(fn, Object.fromEntries(specs)) : record(fn, Object.fromEntries(specs));
+}
+
+async function runInOnnx(fn: TensorFunction, inputs: NamedTensors, batched: boolean) {
+  return runGraph(recordFor(fn, inputs, batched), inputs);
+}
+
+/** Writes a graph and runs it in onnxruntime on the CPU. */
+export async function runGraph(graph: Graph, inputs: NamedTensors): Promise<Record<string, HostTensor>> {
   const executor = await createExecutor('cpu');
   const program = await executor.load('conformance', writeOnnx(graph, { name: 'conformance' }));
   const feeds = Object.entries(inputs).map(([name, tensor]) => [
@@ -51,15 +82,23 @@ async function runInOnnx(fn: TensorFunction, inputs: NamedTensors, batched: bool
   return outputs as Record<string, HostTensor>;
 }
 
-function expectClose(name: string, actual: HostTensor | undefined, expected: tf.Tensor, tolerance: number): void {
+function expectClose(
+  name: string,
+  actual: HostTensor | undefined,
+  expected: tf.Tensor,
+  tolerance: number,
+  elementwise: boolean,
+): void {
   expect(actual?.shape, `shape of ${name}`).toEqual(expected.shape);
   expect(actual?.dtype, `type of ${name}`).toBe(expected.dtype);
   const reference = expected.dataSync();
   const finite = Array.from(reference).filter(Number.isFinite);
-  const scale = finite.reduce((largest, value) => Math.max(largest, Math.abs(value)), 1);
+  const largest = finite.reduce((scale, value) => Math.max(scale, Math.abs(value)), 1);
   for (const [i, value] of reference.entries()) {
     const got = actual!.data[i]!;
+    const scale = elementwise ? Math.max(1, Math.abs(value)) : largest;
     const close = Number.isFinite(value) ? Math.abs(got - value) <= tolerance * scale : Object.is(got, value);
-    if (!close) expect.fail(`${name}[${i}]: onnxruntime gives ${got}, tfjs ${value} (tolerance ${tolerance})`);
+    if (!close)
+      expect.fail(`${name}[${i}]: onnxruntime gives ${got}, tfjs ${value} (tolerance ${tolerance})`);
   }
 }

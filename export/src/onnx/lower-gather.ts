@@ -2,6 +2,7 @@ import { concreteShape, type KernelNode, type Value } from '../graph/ir.ts';
 import { fillLike } from './fill.ts';
 import { where } from './lower-elementwise.ts';
 import type { OnnxEmitter, OnnxLowerings } from './lowering.ts';
+import { describe } from './window-geometry.ts';
 
 /** With batch dimensions, the axis is moved right behind them, gathered there, and what stood between moved back. */
 function gather(emit: OnnxEmitter, node: KernelNode<'GatherV2'>, x: string, indices: string): string {
@@ -48,10 +49,10 @@ function segmentSum(
 ): string {
   const [values, segments] = node.inputs as [Value, Value];
   if (segments.shape.length !== 1) {
-    throw new Error(`UnsortedSegmentSum: expected segment ids of rank 1, got rank ${segments.shape.length}`);
+    throw new Error(`${describe(node)}: expected segment ids of rank 1, got rank ${segments.shape.length}`);
   }
   const { numSegments } = node.attrs;
-  const features = concreteShape(values.shape.slice(1), 'UnsortedSegmentSum').reduce((a, b) => a * b, 1);
+  const features = concreteShape(values.shape.slice(1), describe(node)).reduce((a, b) => a * b, 1);
   const classes = emit.constant(
     'int32',
     [numSegments, 1],

@@ -1,5 +1,6 @@
 import { isSymbolic, type KernelNode, printDim } from '../graph/ir.ts';
 import type { OnnxEmitter, OnnxLowerings } from './lowering.ts';
+import { describe } from './window-geometry.ts';
 
 interface ReductionAttrs {
   readonly axis: number | readonly number[] | null;
@@ -52,7 +53,11 @@ function argReduction(type: 'ArgMax' | 'ArgMin') {
 
 function staticLength(node: KernelNode, axis: number): number {
   const dim = node.inputs[0]!.shape[axis]!;
-  if (isSymbolic(dim)) throw new Error(`${node.kernel} along an axis of symbolic length ${printDim(dim)}`);
+  if (isSymbolic(dim)) {
+    throw new Error(
+      `${describe(node)}: along an axis of ${printDim(dim)} entries, where b is the batch size; only fixed lengths work`,
+    );
+  }
   return dim;
 }
 

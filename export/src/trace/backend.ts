@@ -134,9 +134,15 @@ function recordKernel(kernel: KernelName): tf.KernelFunc {
   return ({ inputs, attrs }) => {
     const tensors = orderedInputs(kernel, inputs);
     const metas = tensors.map(({ dtype, shape }) => ({ dtype: tracedDType(dtype), shape }));
-    const outputs = recorder().kernel(kernel, tensors, { ...attrs }, rule(metas, attrs as object));
+    const complete = completeAttrs(attrs);
+    const outputs = recorder().kernel(kernel, tensors, complete, rule(metas, complete));
     return kernel === 'SplitV' || kernel === 'Unpack' || kernel === 'TopK' ? outputs : outputs[0]!;
   };
+}
+
+/** Layers leave dilations null where the kernels take that for 1. */
+function completeAttrs(attrs: tf.NamedAttrMap | undefined): object {
+  return attrs?.dilations === null ? { ...attrs, dilations: [1, 1] } : { ...attrs };
 }
 
 function refuseKernel(kernelName: string): tf.KernelFunc {

@@ -23,12 +23,22 @@ export function addParity(program: Command): void {
   program
     .command('parity')
     .description('check that every program gives the same numbers on every runtime')
-    .argument('<bundle>', 'folder of a bundle or of a run')
+    .argument('<bundles...>', 'folders of bundles or of runs')
     .option('--devices <list>', `all, or some of ${parityDevices.join(', ')}`, 'all')
-    .action(async (bundle: string, { devices }: { devices: string }) => {
-      const passed = await printParity(bundle, parseDevices(devices));
-      if (!passed)
-        throw new UserError(`${bundle}: a program differs by more than the tolerance; see FAILED above`);
+    .option('--json', 'print one line of JSON for each bundle and runtime instead of the table')
+    .action(async (bundles: string[], { devices, json }: { devices: string; json?: boolean }) => {
+      const chosen = parseDevices(devices);
+      const failed: string[] = [];
+      for (const bundle of bundles) {
+        if (bundles.length > 1 && !json) console.log(bundle);
+        const passed = await (json ? printParityJson : printParity)(bundle, chosen);
+        if (!passed) failed.push(bundle);
+      }
+      if (failed.length > 0) {
+        throw new UserError(
+          `${failed.join(', ')}: an output differs by more than the tolerance (FAILED in the table)`,
+        );
+      }
     });
 }
 
@@ -40,6 +50,18 @@ function parseDevices(text: string): ParityDevice[] {
       throw new UserError(`--devices: there are ${parityDevices.join(', ')}, got '${name}'`);
     return device;
   });
+}
+
+/** Prints `{bundle, device, rows}` or `{bundle, device, notRun}` for each runtime, a line each. */
+async function printParityJson(bundle: string, devices: readonly ParityDevice[]): Promise<boolean> {
+  let passed = true;
+  for (const device of devices) {
+    const outcome = await runDevice(bundle, device);
+    const notRun = typeof outcome === 'string';
+    console.log(JSON.stringify({ bundle, device, ...(notRun ? { notRun: outcome } : { rows: outcome }) }));
+    passed &&= notRun || outcome.every((row) => row.passed);
+  }
+  return passed;
 }
 
 /** Prints the table of runtime by program; true when every row that could run passed. */

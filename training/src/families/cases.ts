@@ -27,7 +27,7 @@ export function tinyPoints(size: number): Dataset {
     count: size,
     shape: [2],
   });
-  const values = noise.map((value, i) => 0.3 * value + (Math.floor(i / 2) % 2 === 0 ? 1 : -1));
+  const values = noise.map((value, i) => 0.8 * value + (Math.floor(i / 2) % 2 === 0 ? 1 : -1));
   const spec = { kind: 'points', shape: [2] } as const;
   return floatDataset({ name: 'tiny', split: 'train', spec, size, labels: null, classNames: [] }, values);
 }

@@ -1,5 +1,5 @@
-import { tf } from '../../tf.ts';
-import { type ConformanceCase, kernel, values } from './harness.ts';
+import { tf } from '../tf.ts';
+import { type ConformanceCase, kernel, values } from './case.ts';
 
 type Pad = 'same' | 'valid' | number | [[0, 0], [number, number], [number, number], [0, 0]];
 interface Plan {

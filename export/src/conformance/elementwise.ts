@@ -1,5 +1,5 @@
-import { tf } from '../../tf.ts';
-import { bools, type ConformanceCase, integers, kernel, values } from './harness.ts';
+import { tf } from '../tf.ts';
+import { bools, type ConformanceCase, integers, kernel, values } from './case.ts';
 
 type Unary = (x: tf.Tensor) => tf.Tensor;
 type Binary = (a: tf.Tensor, b: tf.Tensor) => tf.Tensor;

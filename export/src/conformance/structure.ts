@@ -1,5 +1,5 @@
-import { tf } from '../../tf.ts';
-import { bools, type ConformanceCase, integers, kernel, values } from './harness.ts';
+import { tf } from '../tf.ts';
+import { bools, type ConformanceCase, integers, kernel, values } from './case.ts';
 
 /** Cases of `lower-reduction.ts`, `lower-shape.ts`, `lower-indexing.ts` and `lower-matmul.ts`. */
 export const structureCases: ConformanceCase[] = [

@@ -1,0 +1,212 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { tf } from '../tf.ts';
+import { scan } from '../trace/scan.ts';
+import type { NamedTensors, TensorFunction } from '../trace/trace.ts';
+import { expectSameInOnnx, recordFor } from './conformance.ts';
+import { messages, readWire, texts, type WireMessage } from './wire.ts';
+import { writeOnnx } from './write.ts';
+
+await tf.setBackend('cpu');
+
+const noise = (shape: number[], seed: number) => tf.randomUniform(shape, -2, 2, 'float32', seed);
+const exact = { tolerance: 0, elementwise: true };
+const written = (fn: TensorFunction, inputs: NamedTensors, batched = false) =>
+  writeOnnx(recordFor(fn, inputs, batched), { name: 'test' });
+const graphOf = (model: Uint8Array) => messages(readWire(model), 7)[0]!;
+const subgraphs = (node: WireMessage) => messages(node, 5).flatMap((attribute) => messages(attribute, 6));
+
+/** Every carry type, captures of an input and a weight, carries and slices returned as they are. */
+const loop: TensorFunction = ({ x, keep, w }) => {
+  const weight = tf.tensor1d([0.5, 1, 2]);
+  const { carries, outputs } = scan({
+    carries: {
+      h: tf.zeros([3]),
+      count: tf.scalar(0, 'int32'),
+      seen: tf.tensor1d([0, 0, 0], 'bool'),
+      same: w!,
+    },
+    sequences: { x: x!, keep: keep! },
+    body: ({ h, count, seen, same }, { x: slice, keep: k }) => ({
+      carries: {
+        h: tf.add(tf.mul(h!, w!), tf.mul(slice!, weight)),
+        count: tf.add(count!, tf.cast(k!, 'int32')),
+        seen: tf.logicalOr(seen!, tf.greater(slice!, 1)),
+        same: same!,
+      },
+      outputs: { before: h!, slice: slice!, flags: tf.logicalNot(k!), doubled: tf.mul(slice!, 2) },
+    }),
+  });
+  return { ...carries, ...outputs };
+};
+const loopInputs = (): NamedTensors => ({
+  x: noise([4, 3], 1),
+  keep: tf.tensor1d([1, 0, 1, 1], 'bool'),
+  w: tf.tensor1d([0.5, -1, 0.25]),
+});
+
+/** The inner loop uses an input, a slice and a carry of its surroundings, and a value computed there. */
+const nested: TensorFunction = ({ x, y, w }) => {
+  const { carries, outputs } = scan({
+    carries: { total: tf.zeros([2]) },
+    sequences: { x: x! },
+    body: ({ total }, { x: row }) => {
+      const scaled = tf.mul(row!, w!);
+      const inner = scan({
+        carries: { s: total! },
+        sequences: { y: y! },
+        body: ({ s }, { y: entry }) => {
+          const next = tf.add(tf.mul(s!, tf.mul(w!, 0.5)), tf.add(tf.mul(scaled, entry!), total!));
+          return { carries: { s: next }, outputs: { next } };
+        },
+      });
+      return { carries: { total: inner.carries.s! }, outputs: { trail: inner.outputs.next! } };
+    },
+  });
+  return { total: carries.total!, trail: outputs.trail! };
+};
+const nestedInputs = (): NamedTensors => ({ x: noise([3, 2], 2), y: noise([4], 3), w: noise([2], 4) });
+
+/** A loop over time in sequences of any number; its body makes and reshapes tensors of the batch's size. */
+const batchedLoop: TensorFunction = ({ x }) => {
+  const [batch, steps] = x!.shape as [number, number];
+  const { carries, outputs } = scan({
+    carries: { h: tf.zeros([batch, 2]) },
+    sequences: { x: tf.transpose(x!, [1, 0, 2]) },
+    body: ({ h }, { x: slice }) => {
+      const half = tf.fill([batch, 1], 0.5);
+      const flat = tf.reshape(tf.add(tf.mul(h!, 0.5), slice!), [batch * 2]);
+      const next = tf.mul(tf.reshape(flat, [batch, 2]), half);
+      return { carries: { h: next }, outputs: { sum: tf.sum(next, 1) } };
+    },
+  });
+  return { h: carries.h!, sums: tf.reshape(tf.transpose(outputs.sum!), [batch, steps]) };
+};
+const batchedInputs = (): NamedTensors => ({ x: noise([3, 5, 2], 5) });
+
+describe('Scan', () => {
+  // Up to five steps of a sum and a product, where onnxruntime may fuse nothing: the same roundings as in tfjs.
+  const close = { tolerance: 5e-7, elementwise: true };
+
+  it('carries every type, walks several sequences, uses its surroundings', async () => {
+    await expectSameInOnnx(loop, loopInputs(), close);
+  });
+
+  it('runs in a Scan, with values of both surroundings', async () => {
+    await expectSameInOnnx(nested, nestedInputs(), close);
+  });
+
+  it('runs one step', async () => {
+    const { x, keep, w } = loopInputs();
+    await expectSameInOnnx(loop, { x: tf.slice(x!, 0, 1), keep: tf.slice(keep!, 0, 1), w: w! }, close);
+  });
+
+  it('takes any batch size, and leaves what depends on it outside the loop', async () => {
+    await expectSameInOnnx(batchedLoop, batchedInputs(), { ...close, batched: true });
+    const graph = graphOf(written(batchedLoop, batchedInputs(), true));
+    const body = messages(graph, 1).flatMap(subgraphs)[0]!;
+    const types = messages(body, 1).flatMap((node) => texts(node, 4));
+    expect(types).not.toContain('Shape');
+    expect(types).not.toContain('Concat');
+    expect(messages(graph, 1).flatMap((node) => texts(node, 4))).toContain('Shape');
+  });
+});
+
+describe('names', () => {
+  it('keeps those of inputs and outputs, and gives inner tensors others', async () => {
+    const fn: TensorFunction = (t) => {
+      const sum = tf.add(tf.add(t['state/w']!, t.Add_0!), tf.mul(t.const_1!, 3));
+      return { 'next/w': sum, Add_1: tf.neg(sum), Mul_2: tf.relu(sum) };
+    };
+    const inputs = { 'state/w': noise([3], 1), Add_0: noise([3], 2), const_1: noise([3], 3) };
+    await expectSameInOnnx(fn, inputs, { tolerance: 2e-7, elementwise: true });
+    const graph = graphOf(written(fn, inputs));
+    expect(messages(graph, 11).flatMap((port) => texts(port, 1))).toEqual(Object.keys(inputs));
+    expect(messages(graph, 12).flatMap((port) => texts(port, 1))).toEqual(['next/w', 'Add_1', 'Mul_2']);
+  });
+
+  it('allows outputs that are an input, a constant, or one value twice', async () => {
+    const fn: TensorFunction = ({ x }) => {
+      const y = tf.neg(x!);
+      return { copy: x!, again: x!, first: y, second: y, weight: tf.tensor1d([1, 2]), fill: tf.zeros([100]) };
+    };
+    await expectSameInOnnx(fn, { x: noise([3], 1) }, exact);
+  });
+
+  it('refuses an output with the name of an input', () => {
+    expect(() => written(({ x }) => ({ x: tf.neg(x!) }), { x: noise([3], 1) })).toThrow(
+      /output 'x' has the name of an input/,
+    );
+  });
+});
+
+describe('a written program', () => {
+  const programs: [string, () => Uint8Array][] = [
+    ['a loop', () => written(loop, loopInputs())],
+    ['a loop in a loop', () => written(nested, nestedInputs())],
+    ['a loop for any batch size', () => written(batchedLoop, batchedInputs(), true)],
+  ];
+
+  it.each(programs)('defines every tensor once and before its use: %s', (_, write) => {
+    const seen = new Set<string>();
+    const define = (names: string[]) => {
+      for (const name of names) expect(seen.has(name), `${name} is defined twice`).toBe(false);
+      for (const name of names) seen.add(name);
+    };
+    const walk = (graph: WireMessage) => {
+      define(messages(graph, 5).flatMap((tensor) => texts(tensor, 8)));
+      define(messages(graph, 11).flatMap((port) => texts(port, 1)));
+      for (const node of messages(graph, 1)) {
+        for (const input of texts(node, 1))
+          expect(input === '' || seen.has(input), `${input} is undefined`).toBe(true);
+        for (const body of subgraphs(node)) walk(body);
+        define(texts(node, 2));
+      }
+      for (const output of messages(graph, 12).flatMap((port) => texts(port, 1)))
+        expect(seen).toContain(output);
+    };
+    const graph = graphOf(write());
+    expect(messages(graph, 1).length).toBeGreaterThan(0);
+    walk(graph);
+  });
+
+  it.each(programs)('has the same bytes each time: %s', (_, write) => {
+    expect(Buffer.compare(write(), write())).toBe(0);
+  });
+
+  it('holds a constant that is used twice once', () => {
+    const weight = noise([200], 1);
+    const small = () => tf.tensor1d([3, 4]);
+    const model = written(
+      ({ x }) => ({ y: tf.add(tf.mul(x!, weight), weight), z: tf.add(small(), tf.neg(small())) }),
+      { x: noise([200], 2) },
+    );
+    expect(messages(graphOf(model), 5).map((tensor) => tensor.get(1))).toEqual([[200], [2]]);
+  });
+
+  it('computes the batch size once', () => {
+    const fn: TensorFunction = ({ x }) => ({
+      a: tf.add(tf.ones([x!.shape[0]!, 2]), 1),
+      b: tf.add(tf.zeros([2 * x!.shape[0]!, 3]), tf.fill([2 * x!.shape[0]!, 3], 2)),
+    });
+    const model = written(fn, { x: noise([3, 2], 1) }, true);
+    const types = messages(graphOf(model), 1).flatMap((node) => texts(node, 4));
+    expect(types.filter((type) => type === 'Shape')).toHaveLength(1);
+    expect(types.filter((type) => type === 'Concat').length).toBeLessThanOrEqual(2);
+  });
+
+  const hasChecker = spawnSync('python3', ['-c', 'import onnx']).status === 0;
+  if (!hasChecker) console.log('skipped: the onnx checker, since python3 has no module onnx');
+  it.skipIf(!hasChecker).each(programs)('satisfies the onnx checker: %s', (_, write) => {
+    const folder = mkdtempSync(join(tmpdir(), 'onnx-check-'));
+    const file = join(folder, 'program.onnx');
+    writeFileSync(file, write());
+    const check = 'import onnx, sys; onnx.checker.check_model(onnx.load(sys.argv[1]), full_check=True)';
+    const { status, stderr } = spawnSync('python3', ['-c', check, file], { encoding: 'utf8' });
+    rmSync(folder, { recursive: true });
+    expect(status, stderr).toBe(0);
+  });
+});

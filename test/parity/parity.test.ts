@@ -1,0 +1,132 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, realpathSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { checkParity, createExecutor, type Executor, openFolder, type ParityRow } from '@generatrix/runtime';
+import { familyCases, graphModelParity } from '@generatrix/training';
+import { ensureChromium } from '@generatrix/training/browser';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type BrowserExecutor, openBrowserExecutor } from '../browser/run-program.ts';
+import { writeModelBundle } from './model-bundles.ts';
+
+/**
+ * Every program of every family, on every runtime there is here, against the eager tfjs run that its bundle
+ * carries. The tolerance is `parityTolerance` of the runtime, 1e-4 of an output's scale; integers must be equal.
+ */
+const table: { runtime: string; model: string; row: ParityRow }[] = [];
+const notRun: string[] = [];
+
+let folder: string;
+const bundleOf = (index: number) => join(folder, String(index));
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'generatrix-parity-'));
+  for (const [i, familyCase] of familyCases.entries()) await writeModelBundle(bundleOf(i), familyCase);
+});
+
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+  const lines = table.map(({ runtime, model, row }) =>
+    [
+      runtime.padEnd(24),
+      model.padEnd(34),
+      `${row.program}/${row.output}`.padEnd(28),
+      row.maxAbsoluteError.toExponential(1).padStart(8),
+      row.maxRelativeError.toExponential(1).padStart(8),
+    ].join(' '),
+  );
+  console.log(['runtime, model, output, largest error, relative to scale', ...lines, ...notRun].join('\n'));
+});
+
+function record(runtime: string, model: string, rows: readonly ParityRow[]): void {
+  for (const row of rows) table.push({ runtime, model, row });
+  expect(rows.length).toBeGreaterThan(0);
+  expect(rows.filter((row) => !row.passed)).toEqual([]);
+}
+
+function skip(runtime: string, reason: string): void {
+  notRun.push(`${runtime}: not run: ${reason}`);
+}
+
+const cases = familyCases.map(({ name }, index) => ({ name, index }));
+
+describe.each(cases)('$name', ({ name, index }) => {
+  it('as a GraphModel in tfjs', async () => {
+    const rows = await graphModelParity(await openFolder(bundleOf(index)));
+    record('GraphModel in tfjs', name, rows as ParityRow[]);
+  });
+
+  it('on onnxruntime-node, CPU', async () => {
+    record(
+      'onnxruntime-node cpu',
+      name,
+      await checkParity(await openFolder(bundleOf(index)), await createExecutor('cpu')),
+    );
+  });
+});
+
+const chromium = await ensureChromium();
+const missing = 'reason' in chromium ? chromium.reason : '';
+
+/** Chromium brings a software Vulkan driver, which is all that onnxruntime-node's WebGPU provider needs. */
+function softwareVulkan(): Record<string, string> | null {
+  if ('reason' in chromium) return null;
+  const candidates = [dirname(realpathSync(chromium.path)), '/usr/lib/chromium'];
+  const home = candidates.find((place) => existsSync(join(place, 'vk_swiftshader_icd.json')));
+  if (home === undefined) return null;
+  const driver = join(home, 'vk_swiftshader_icd.json');
+  return { VK_ICD_FILENAMES: driver, VK_DRIVER_FILES: driver, LD_LIBRARY_PATH: home };
+}
+
+describe('in a process of its own', () => {
+  const command = fileURLToPath(new URL('../../training/bin/generatrix.mjs', import.meta.url));
+
+  it.each(['webgpu', 'cuda'] as const)('on onnxruntime-node, %s', (device) => {
+    const software = device === 'webgpu' ? softwareVulkan() : {};
+    const bundles = cases.map(({ index }) => bundleOf(index));
+    const { stdout, stderr } = spawnSync(
+      process.execPath,
+      [command, 'parity', ...bundles, '--devices', device, '--json'],
+      { encoding: 'utf8', env: { ...process.env, ...software }, maxBuffer: 1 << 26 },
+    );
+    const lines = stdout.split('\n').filter((line) => line.startsWith('{'));
+    expect(lines.length, stderr).toBe(bundles.length);
+    for (const [i, line] of lines.entries()) {
+      const { rows, notRun: reason } = JSON.parse(line) as { rows?: ParityRow[]; notRun?: string };
+      if (rows !== undefined) record(`onnxruntime-node ${device}`, cases[i]!.name, rows);
+      else if (i === 0) skip(`onnxruntime-node ${device}`, reason!);
+    }
+  });
+});
+
+describe.each(['wasm', 'webgpu'] as const)('in Chromium, %s', (device) => {
+  if (missing !== '') skip(`onnxruntime-web ${device}`, missing);
+  let browser: BrowserExecutor;
+  beforeAll(async () => {
+    if (missing === '') browser = await openBrowserExecutor(device);
+  });
+  afterAll(() => browser?.close());
+
+  it.skipIf(missing !== '').each(cases)('$name', async ({ name, index }) => {
+    record(
+      `onnxruntime-web ${device}`,
+      name,
+      await checkParity(await openFolder(bundleOf(index)), asExecutor(browser, device)),
+    );
+  });
+});
+
+/** The page's executor behind the interface that parity checks take. */
+function asExecutor(browser: BrowserExecutor, device: 'wasm' | 'webgpu'): Executor {
+  return {
+    device,
+    load: async (name, onnx) => ({
+      inputs: [],
+      outputs: [],
+      run: (inputs) => browser.run(name, onnx, inputs as Parameters<BrowserExecutor['run']>[2]),
+      release: async () => {},
+    }),
+  };
+}
