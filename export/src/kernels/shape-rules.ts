@@ -196,7 +196,7 @@ export const shapeRules: { [K in KernelName]: ShapeRule<K> } = {
   EluGrad: ([, y]) => [y!],
   Equal: broadcast('bool'),
   Erf: sameAs,
-  Exp: sameAs,
+  Exp: ([x]) => [{ dtype: 'float32', shape: x!.shape }],
   ExpandDims: ([input], { dim }) => {
     const at = dim < 0 ? input!.shape.length + 1 + dim : dim;
     return [{ dtype: input!.dtype, shape: input!.shape.toSpliced(at, 0, 1) }];
@@ -249,9 +249,10 @@ export const shapeRules: { [K in KernelName]: ShapeRule<K> } = {
   NotEqual: broadcast('bool'),
   OneHot: ([indices], { depth, dtype }) => [{ dtype: dtype ?? 'float32', shape: [...indices!.shape, depth] }],
   OnesLike: sameAs,
-  Pack: (inputs, { axis }) => [
-    { dtype: inputs[0]!.dtype, shape: inputs[0]!.shape.toSpliced(axis, 0, inputs.length) },
-  ],
+  Pack: (inputs, { axis }) => {
+    const at = axis < 0 ? axis + inputs[0]!.shape.length + 1 : axis;
+    return [{ dtype: inputs[0]!.dtype, shape: inputs[0]!.shape.toSpliced(at, 0, inputs.length) }];
+  },
   PadV2: ([x], { paddings }) => [
     { dtype: x!.dtype, shape: x!.shape.map((dim, i) => dim + paddings[i]![0] + paddings[i]![1]) },
   ],
@@ -333,7 +334,7 @@ export const shapeRules: { [K in KernelName]: ShapeRule<K> } = {
     return Array.from({ length: value!.shape[at]! }, () => part);
   },
   UnsortedSegmentSum: ([x], { numSegments }) => [
-    { dtype: x!.dtype, shape: [numSegments, ...x!.shape.slice(1)] },
+    { dtype: 'float32', shape: [numSegments, ...x!.shape.slice(1)] },
   ],
   ZerosLike: sameAs,
 };

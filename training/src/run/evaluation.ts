@@ -8,6 +8,11 @@ const evaluationBatch = 100;
 /** Seed of evaluation noise while training: fixed, so that two evaluations differ by the model alone. */
 const evaluationSeed = 42;
 
+/** What the held-out score is called, as training metrics are: an exact log-likelihood, or its bound. */
+export function heldOutMetric(model: Model): 'logProb' | 'elbo' {
+  return 'logProb' in model.programs ? 'logProb' : 'elbo';
+}
+
 /**
  * Mean log-likelihood (or its lower bound) of the first held-out examples, in nats, and null when the model has
  * no density.

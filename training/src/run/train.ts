@@ -8,7 +8,7 @@ import { tfjsEngine } from '../engine/tfjs-engine.ts';
 import type { HostState, Model } from '../families/family.ts';
 import { batchPlan, stepInputs } from './batches.ts';
 import { loadLatestCheckpoint, saveCheckpoint } from './checkpoint.ts';
-import { heldOutScore, sampleWhileTraining } from './evaluation.ts';
+import { heldOutMetric, heldOutScore, sampleWhileTraining } from './evaluation.ts';
 import { firstNonFinite, initialState } from './initial-state.ts';
 import { type MetricsLog, openMetrics } from './metrics.ts';
 import { createProgress, type Progress } from './progress.ts';
@@ -87,7 +87,7 @@ class Loop {
   readonly #metrics: MetricsLog;
   readonly #progress: Progress;
   readonly #sums = new Map<string, { total: number; count: number }>();
-  readonly #started = performance.now();
+  readonly #started: number;
   #step: number;
   #savedStep: number;
   #heldOut: number | null = null;
@@ -103,6 +103,8 @@ class Loop {
     this.#trainer = trainer;
     this.#metrics = metrics;
     this.#progress = progress;
+    // A resumed run's clock goes on from what its metrics say.
+    this.#started = performance.now() - 1000 * metrics.seconds;
     this.#step = start;
     this.#savedStep = start;
   }
@@ -161,7 +163,7 @@ class Loop {
     if (test !== null) {
       this.#heldOut = await heldOutScore(this.#trainer, model, test, heldOutExamples);
       if (this.#heldOut !== null) {
-        this.#write({ 'heldOut/logProb': this.#heldOut });
+        this.#write({ [`heldOut/${heldOutMetric(model)}`]: this.#heldOut });
         this.#progress.note(`step ${this.#step}: held-out log-likelihood ${this.#heldOut.toFixed(3)} nats`);
       }
     }
