@@ -29,10 +29,6 @@ const refused = /^(max|avg)Pool and its gradient: 1x5x5x2, window (3,1|1,3), str
 
 /** Cases that fail for now. One that passes again makes its test fail here: take it off the list. */
 const failing: Record<string, string> = {
-  'conv2d and its gradients: 1x6x5x2, window 3,2, stride 2, pad 1ceil':
-    'tfjs forgets the rounding mode in gradients; the lowering does not yet recover it from the shape of dy',
-  'maxPool and its gradient: 1x6x5x2, window 3,2, stride 2, pad 1ceil': 'as above',
-  'avgPool and its gradient: 1x6x5x2, window 3,2, stride 2, pad 1ceil': 'as above',
   'maxPool gradient where a window holds NaN alone': 'the gradient goes to the NaN, in tfjs nowhere',
 };
 
