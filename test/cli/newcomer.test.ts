@@ -200,6 +200,11 @@ describe('generatrix', () => {
       /--count: expected a whole number of at least 1, got '0'/,
     ],
     [
+      'a temperature that the model does not take',
+      () => ['sample', run, '--temperature', '0.5', '--out', join(folder, 'x.npy')],
+      /temperature/,
+    ],
+    [
       'a picture of the wrong kind',
       () => ['sample', run, '--out', join(folder, 'x.wav')],
       /samples of points are written as \.png or \.npy/,

@@ -4,12 +4,13 @@ import { type Command, Option } from 'commander';
 import { npyBytes } from '../data/npy-write.ts';
 import { writeFileAtomic } from '../run/atomic.ts';
 import { canRender, renderSamples } from '../run/samples.ts';
-import { wholeNumber } from './flags.ts';
+import { realNumber, wholeNumber } from './flags.ts';
 
 interface SampleFlags {
   readonly count: string;
   readonly seed?: string;
   readonly label?: string;
+  readonly temperature?: string;
   readonly program: string;
   readonly out: string;
   readonly device: DeviceRequest;
@@ -26,6 +27,7 @@ export function addSample(program: Command): void {
     .option('--count <n>', 'number of samples', '64')
     .option('--seed <n>', 'the same seed gives the same samples everywhere (default: a random one, printed)')
     .option('--label <n>', 'class or component to sample, for models that have them')
+    .option('--temperature <x>', 'below 1 for likelier samples, for models that take it')
     .option('--program <name>', 'program to run', 'sample')
     .option('--out <file>', '.png (grid or scatter), .wav for audio, or .npy', 'samples.png')
     .option('--scale <n>', 'pixels a side for each pixel of an image', '1')
@@ -43,6 +45,9 @@ export function addSample(program: Command): void {
           count,
           program: flags.program,
           ...(flags.seed === undefined ? {} : { seed: wholeNumber('--seed')(flags.seed) }),
+          ...(flags.temperature === undefined
+            ? {}
+            : { temperature: realNumber('--temperature')(flags.temperature) }),
           ...(flags.label === undefined ? {} : { label: wholeNumber('--label')(flags.label) }),
         });
         const spec = sampler.manifest.data;
