@@ -24,8 +24,8 @@ export async function trained(
   await trainer.setState(model.initialise!(initialState(model, 1), dataset, 1));
   const plan = batchPlan(model.batching, dataset.size, batchSize, 1);
   for (let step = 0; step < steps; step++) {
-    // Constant steps end up beside the optimum; the last third settles.
-    const rate = step < (2 / 3) * steps ? learningRate : 0.2 * learningRate;
+    // Steps of constant size end up beside the optimum; half a cosine lets them settle.
+    const rate = 0.5 * learningRate * (1 + Math.cos((Math.PI * step) / steps));
     await trainer.step(stepInputs(model, dataset, plan(step), { seed: 1, step, learningRate: rate }));
   }
   return trainer;

@@ -33,23 +33,26 @@ function moonsLogDensity(points: ArrayLike<number>): Float64Array {
 
 describe('on moons', () => {
   it.each([
-    // What 400 steps of a small model reach; the preset's run comes within 0.05 (RESULTS.md).
-    ['realnvp', { couplings: 6, hidden: [32, 32] }, 0.25],
-    ['nice', { couplings: 6, hidden: [32, 32] }, 0.6],
-  ])('%s comes near the true density of the law and cannot exceed it', async (family, options, gap) => {
-    const dataset = await loadDataset({ name: 'moons', split: 'train', size: 10_000 });
-    const heldOut: Dataset = await loadDataset({ name: 'moons', split: 'test', size: 2000 });
-    const model = modelOf(family, options, dataset);
-    const trainer = await trained(model, dataset, { steps: 400, batchSize: 200, learningRate: 4e-3 });
-    const data = firstExamples(heldOut, 2000);
-    const { logProb } = await trainer.run('logProb', { data });
-    await trainer.release();
-    const truth = moonsLogDensity(data.data);
-    // The mean difference estimates the divergence of the model from the law, which is never negative.
-    const differences = Array.from(logProb!.data, (value, i) => truth[i]! - value);
-    expect(meanOf(differences)).toBeGreaterThan(-4 * standardError(differences));
-    expect(meanOf(differences)).toBeLessThan(gap);
-  });
+    // A Gaussian is 1.2 nats off; NICE, which cannot stretch locally, stays further away than Real NVP.
+    ['realnvp', { couplings: 8, hidden: [64, 64] }, 1000, 0.12],
+    ['nice', { couplings: 6, hidden: [32, 32] }, 500, 0.6],
+  ])(
+    '%s comes near the true density of the law and cannot exceed it',
+    async (family, options, steps, gap) => {
+      const dataset = await loadDataset({ name: 'moons', split: 'train', size: 10_000 });
+      const heldOut: Dataset = await loadDataset({ name: 'moons', split: 'test', size: 2000 });
+      const model = modelOf(family, options, dataset);
+      const trainer = await trained(model, dataset, { steps, batchSize: 256, learningRate: 4e-3 });
+      const data = firstExamples(heldOut, 2000);
+      const { logProb } = await trainer.run('logProb', { data });
+      await trainer.release();
+      const truth = moonsLogDensity(data.data);
+      // The mean difference estimates the divergence of the model from the law, which is never negative.
+      const differences = Array.from(logProb!.data, (value, i) => truth[i]! - value);
+      expect(meanOf(differences)).toBeGreaterThan(-4 * standardError(differences));
+      expect(meanOf(differences)).toBeLessThan(gap);
+    },
+  );
 });
 
 describe('the multi-scale image flow', () => {
