@@ -129,7 +129,7 @@ export const realnvp = defineFamily<RealNvpOptions>({
       data: 'moons',
       options: { couplings: 8, hidden: [64, 64] },
       training: { steps: 10_000, batchSize: 512, learningRate: 1e-3 },
-      published: 'none; the density of the law is known by quadrature (see realnvp.test.ts)',
+      published: 'none; by quadrature the law itself scores -0.770 nats on its test points',
     },
     checkerboard: {
       summary: 'Real NVP on the checkerboard',
@@ -143,7 +143,8 @@ export const realnvp = defineFamily<RealNvpOptions>({
       data: 'mnist',
       options: { scales: 3, filters: 32, blocks: 1 },
       training: { steps: 10_000, batchSize: 64, learningRate: 1e-3 },
-      published: 'none for MNIST in the paper; 4.36 bits per dimension for NICE (Dinh et al. 2014)',
+      published:
+        '1.06 bits per dimension, test split, for a larger Real NVP (Grathwohl et al. 2019, table 2)',
     },
     cifar10: {
       summary: 'Real NVP on a folder of CIFAR-10 images, much smaller than published',

@@ -44,8 +44,8 @@ export function undequantise(y: tf.Tensor, { range, levels }: Quantisation): tf.
 
 /**
  * y in [0, 1] to logit(alpha + (1 - 2 alpha) y), which has no borders (Dinh et al. 2017, section 4.1). The paper
- * prints alpha + (1 - alpha) y, which float32 rounds to 1, where the logit is infinite; its authors' code keeps
- * both ends off the border, as here.
+ * prints alpha + (1 - alpha) y, which float32 may round to 1, where the logit is infinite; this form, which keeps
+ * both ends off the border, is that of Papamakarios et al. 2017 (arXiv:1705.07057).
  * @returns the values, and each example's log |det| [batch], nats: sum of log(1 - 2 alpha) - log s - log(1 - s)
  */
 export function borderedLogit(y: tf.Tensor, alpha: number): { y: tf.Tensor; logDet: tf.Tensor1D } {
