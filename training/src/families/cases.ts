@@ -78,6 +78,41 @@ export const familyCases: readonly FamilyCase[] = [
     dataset: tinyPoints(44),
     batchSize: 16,
   })),
+  {
+    name: 'nice, images of odd size',
+    family: 'nice',
+    options: { couplings: 3, hidden: [12, 8] },
+    dataset: tinyImages(24, [3, 5, 1]),
+    batchSize: 8,
+  },
+  {
+    name: 'nice, points, normal prior',
+    family: 'nice',
+    options: { couplings: 4, hidden: [12], prior: 'normal' },
+    dataset: tinyPoints(40),
+    batchSize: 8,
+  },
+  {
+    name: 'realnvp, points',
+    family: 'realnvp',
+    options: { couplings: 4, hidden: [12] },
+    dataset: tinyPoints(40),
+    batchSize: 8,
+  },
+  {
+    name: 'realnvp, images, resnet, 2 scales',
+    family: 'realnvp',
+    options: { perMask: 2, filters: 4, blocks: 1 },
+    dataset: tinyImages(16, [4, 6, 2]),
+    batchSize: 4,
+  },
+  {
+    name: 'realnvp, images, conv, 1 scale, logistic',
+    family: 'realnvp',
+    options: { scales: 1, perMask: 1, network: 'conv', filters: 4, blocks: 1, prior: 'logistic' },
+    dataset: tinyImages(16, [5, 3, 1]),
+    batchSize: 4,
+  },
 ];
 
 /** What a family is told of the case's data. */

@@ -2,10 +2,12 @@ import { UserError } from '@generatrix/runtime/core';
 import { describeIssue } from '../run/settings.ts';
 import type { DataDescription, Family, Model } from './family.ts';
 import { gmm } from './gmm.ts';
+import { nice } from './nice.ts';
+import { realnvp } from './realnvp.ts';
 import { vae } from './vae.ts';
 
 /** Every family; the command line, the exporter, the tests and the pages find them here. */
-export const families: readonly Family[] = [vae, gmm];
+export const families: readonly Family[] = [vae, gmm, nice, realnvp];
 
 /** @throws UserError that lists the families when there is none of this name. */
 export function familyNamed(name: string): Family {
