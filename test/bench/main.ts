@@ -105,6 +105,7 @@ async function benchSampler() {
       steps: 10,
       batchSize: 50,
       learningRate: 1e-3,
+      schedule: 'constant',
       ...common,
     });
     const bundle = join(folder, 'bundle');

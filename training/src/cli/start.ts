@@ -79,6 +79,7 @@ async function tourModel(
     run,
     {
       seed: 1,
+      schedule: 'constant',
       engine: 'onnx',
       device: 'cpu',
       reportEvery: often(100),

@@ -24,6 +24,7 @@ interface TrainFlags {
   readonly steps?: string;
   readonly batchSize?: string;
   readonly learningRate?: string;
+  readonly schedule: 'constant' | 'cosine';
   readonly engine: 'onnx' | 'tfjs';
   readonly device: Exclude<DeviceRequest, 'wasm'>;
   readonly reportEvery?: string;
@@ -99,6 +100,7 @@ async function startRun(family: Family, flags: TrainFlags & Record<string, unkno
       flags.learningRate === undefined
         ? family.defaults.learningRate
         : realNumber('--learning-rate')(flags.learningRate),
+    schedule: flags.schedule,
     engine: flags.engine,
     device: flags.device,
     reportEvery: number(flags.reportEvery, '--report-every', Math.max(1, Math.round(steps / 200))),

@@ -10,6 +10,8 @@ export const settingsSchema = z.strictObject({
   steps: z.number().int().min(1),
   batchSize: z.number().int().min(1),
   learningRate: z.number().nonnegative(),
+  /** How the learning rate goes from the first step to the last: unchanged, or along half a cosine down to zero. */
+  schedule: z.enum(['constant', 'cosine']).default('constant'),
   engine: z.enum(['onnx', 'tfjs']),
   device: z.enum(['auto', 'cpu', 'cuda', 'webgpu']),
   /** Steps between two lines of metrics. */
@@ -33,4 +35,10 @@ export function describeIssue(error: z.ZodError): string {
   const issue = error.issues[0]!;
   const path = issue.path.join('.');
   return path === '' ? issue.message : `${path}: ${issue.message}`;
+}
+
+/** Learning rate of a step, counted from 0 (the cosine is that of Loshchilov and Hutter 2017, eq. 5, without restarts). */
+export function learningRateAt({ learningRate, schedule, steps }: RunSettings, step: number): number {
+  if (schedule === 'constant') return learningRate;
+  return (learningRate * (1 + Math.cos((Math.PI * step) / steps))) / 2;
 }

@@ -13,7 +13,7 @@ import { firstNonFinite, initialState } from './initial-state.ts';
 import { type MetricsLog, openMetrics } from './metrics.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { saveSamples } from './samples.ts';
-import type { RunSettings } from './settings.ts';
+import { learningRateAt, type RunSettings } from './settings.ts';
 
 /** Held-out examples that an evaluation while training looks at. */
 const heldOutExamples = 1000;
@@ -111,11 +111,15 @@ class Loop {
 
   async run(): Promise<TrainResult> {
     const { settings, model, train, signal } = this.#request;
-    const { seed, steps, learningRate } = settings;
+    const { seed, steps } = settings;
     const plan = batchPlan(model.batching, train.size, settings.batchSize, seed);
     while (this.#step < steps && !signal?.aborted) {
       const batch = plan(this.#step);
-      const inputs = stepInputs(model, train, batch, { seed, step: this.#step, learningRate });
+      const inputs = stepInputs(model, train, batch, {
+        seed,
+        step: this.#step,
+        learningRate: learningRateAt(settings, this.#step),
+      });
       const metrics = await this.#trainer.step(inputs);
       this.#step++;
       this.#accumulate(metrics);
