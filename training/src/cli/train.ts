@@ -46,6 +46,11 @@ export function addTrain(program: Command): void {
       .option('--batch-size <n>', `examples a step (default ${batchSize})`)
       .option('--learning-rate <x>', `step size of the optimizer (default ${learningRate})`)
       .addOption(
+        new Option('--schedule <name>', 'learning rate over the run: constant, or half a cosine down to 0')
+          .choices(['constant', 'cosine'])
+          .default('constant'),
+      )
+      .addOption(
         new Option('--engine <name>', 'what runs the step').choices(['onnx', 'tfjs']).default('onnx'),
       )
       .addOption(

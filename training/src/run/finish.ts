@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { arch, cpus, platform } from 'node:os';
 import { join } from 'node:path';
+import { densityPicture } from './density-picture.ts';
 import { exportRun } from './export-run.ts';
 import { readMetrics } from './metrics.ts';
 import { writeReport } from './report.ts';
@@ -19,7 +20,7 @@ export async function finishRun(folder: string, result: TrainResult): Promise<vo
     title: `${settings.family} on ${settings.data.name}`,
     settings: { ...settings, options: JSON.stringify(settings.options), data: JSON.stringify(settings.data) },
     metrics: await readMetrics(join(folder, 'metrics.jsonl')),
-    images: await samplePictures(join(folder, 'samples')),
+    images: [...(await samplePictures(join(folder, 'samples'))), ...(await densityPictures(folder))],
     notes: [
       `${result.step} steps in ${result.seconds.toFixed(1)} s, on ${result.engine}.`,
       ...(result.heldOut === null
@@ -34,6 +35,11 @@ export async function finishRun(folder: string, result: TrainResult): Promise<vo
     },
   });
   console.log(`wrote ${bundleFolder(folder)} (the exported model) and ${path} (curves and samples)`);
+}
+
+async function densityPictures(folder: string): Promise<{ caption: string; png: Uint8Array }[]> {
+  const png = await densityPicture(bundleFolder(folder));
+  return png === null ? [] : [{ caption: 'Density of the trained model', png }];
 }
 
 /** First, middle and last sample grids, so that the report shows the progress without growing with the run. */

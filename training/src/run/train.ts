@@ -17,7 +17,7 @@ import { learningRateAt, type RunSettings } from './settings.ts';
 
 /** Held-out examples that an evaluation while training looks at. */
 const heldOutExamples = 1000;
-const sampleCount = 64;
+const sampleCount = { image: 64, points: 1000, audio: 4 };
 
 export interface TrainRequest {
   readonly folder: string;
@@ -171,7 +171,11 @@ class Loop {
         this.#progress.note(`step ${this.#step}: held-out log-likelihood ${this.#heldOut.toFixed(3)} nats`);
       }
     }
-    const samples: HostTensor | null = await sampleWhileTraining(this.#trainer, model, sampleCount);
+    const samples: HostTensor | null = await sampleWhileTraining(
+      this.#trainer,
+      model,
+      sampleCount[this.#request.train.spec.kind],
+    );
     if (samples === null) return;
     const path = await saveSamples(join(folder, 'samples'), this.#step, samples, this.#request.train.spec);
     if (path !== null) onSamples?.(this.#step, path);
