@@ -78,6 +78,20 @@ export const familyCases: readonly FamilyCase[] = [
     dataset: tinyPoints(44),
     batchSize: 16,
   })),
+  {
+    name: 'nade',
+    family: 'nade',
+    options: { hidden: 12, averaging: 0.9 },
+    dataset: tinyImages(40),
+    batchSize: 8,
+  },
+  {
+    name: 'nade, last weights, odd size',
+    family: 'nade',
+    options: { hidden: 8, averaging: 0 },
+    dataset: tinyImages(24, [5, 3, 1]),
+    batchSize: 8,
+  },
 ];
 
 /** What a family is told of the case's data. */

@@ -2,10 +2,11 @@ import { UserError } from '@generatrix/runtime/core';
 import { describeIssue } from '../run/settings.ts';
 import type { DataDescription, Family, Model } from './family.ts';
 import { gmm } from './gmm.ts';
+import { nade } from './nade.ts';
 import { vae } from './vae.ts';
 
 /** Every family; the command line, the exporter, the tests and the pages find them here. */
-export const families: readonly Family[] = [vae, gmm];
+export const families: readonly Family[] = [vae, gmm, nade];
 
 /** @throws UserError that lists the families when there is none of this name. */
 export function familyNamed(name: string): Family {
