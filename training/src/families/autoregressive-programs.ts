@@ -35,6 +35,11 @@ export function flattened(x: tf.Tensor, uniform?: tf.Tensor): tf.Tensor2D {
   return tf.reshape(values, [x.shape[0]!, -1]) as tf.Tensor2D;
 }
 
+/** The given values where `known` is 1, else the drawn ones. */
+export function keep(drawn: tf.Tensor, values: tf.Tensor, known: tf.Tensor): tf.Tensor {
+  return tf.add(tf.mul(known, values), tf.mul(tf.sub(1, known), drawn));
+}
+
 const temperatureInput: InputSpec = {
   dtype: 'float32',
   shape: [],
@@ -72,13 +77,14 @@ export function autoregressivePrograms(
     ? { binarisation: noiseInput('uniform', shape) }
     : {};
   const dataOutput = { data: { dtype: 'float32', shape, meaning: 'data' } } as const;
+  const noiseOf = (inputs: NamedTensors) => mapValues(drawNoise, (_, name) => inputs[name]!);
   const shaped = (x: tf.Tensor) => tf.reshape(x, [x.shape[0]!, ...shape]);
 
   const programs: Record<string, ModelProgram> = {
     sample: {
       signature: { inputs: { ...drawNoise, temperature: temperatureInput }, outputs: dataOutput },
-      run: (state, { temperature, ...noise }) => ({
-        data: shaped(network.draw(state, { noise, temperature: temperature! })),
+      run: (state, inputs) => ({
+        data: shaped(network.draw(state, { noise: noiseOf(inputs), temperature: inputs.temperature! })),
       }),
     },
     logProb: {
@@ -105,18 +111,28 @@ export function autoregressivePrograms(
       inputs: { given: data, rows, ...drawNoise, ...binarisation, temperature: temperatureInput },
       outputs: dataOutput,
     },
-    run: (state, { given: x, rows: count, temperature, binarisation: uniform, ...noise }) => {
+    run: (state, inputs) => {
+      const { given: x, rows: count, temperature, binarisation: uniform } = inputs;
       const rowOf = Float32Array.from({ length: dimensions }, (_, i) => Math.floor(i / row));
       const known = tf.cast(tf.less(tf.tensor1d(rowOf), count!), 'float32') as tf.Tensor1D;
       const values = flattened(x!, uniform);
       return {
-        data: shaped(network.draw(state, { noise, temperature: temperature!, given: { values, known } })),
+        data: shaped(
+          network.draw(state, {
+            noise: noiseOf(inputs),
+            temperature: temperature!,
+            given: { values, known },
+          }),
+        ),
       };
     },
   };
   return programs;
 }
 
-function mapValues<T, U>(record: Readonly<Record<string, T>>, fn: (value: T) => U): Record<string, U> {
-  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, fn(value)]));
+function mapValues<T, U>(
+  record: Readonly<Record<string, T>>,
+  fn: (value: T, name: string) => U,
+): Record<string, U> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, fn(value, name)]));
 }

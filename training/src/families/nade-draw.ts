@@ -1,5 +1,5 @@
 import { type NamedTensors, scan, tf } from '@generatrix/export';
-import type { DrawRequest } from './autoregressive-programs.ts';
+import { type DrawRequest, keep } from './autoregressive-programs.ts';
 import { bernoulliEmission } from './emission.ts';
 import { type NadePass, nadeNames, startActivation } from './nade-pass.ts';
 
@@ -33,9 +33,4 @@ export function nadeDraw(pass: NadePass, state: NamedTensors, request: DrawReque
     },
   });
   return tf.transpose(outputs.x!);
-}
-
-/** The given values where `known` is 1, else the drawn ones. */
-export function keep(drawn: tf.Tensor, values: tf.Tensor, known: tf.Tensor): tf.Tensor {
-  return tf.add(tf.mul(known, values), tf.mul(tf.sub(1, known), drawn));
 }

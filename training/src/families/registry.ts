@@ -2,11 +2,12 @@ import { UserError } from '@generatrix/runtime/core';
 import { describeIssue } from '../run/settings.ts';
 import type { DataDescription, Family, Model } from './family.ts';
 import { gmm } from './gmm.ts';
+import { made } from './made.ts';
 import { nade } from './nade.ts';
 import { vae } from './vae.ts';
 
 /** Every family; the command line, the exporter, the tests and the pages find them here. */
-export const families: readonly Family[] = [vae, gmm, nade];
+export const families: readonly Family[] = [vae, gmm, made, nade];
 
 /** @throws UserError that lists the families when there is none of this name. */
 export function familyNamed(name: string): Family {
