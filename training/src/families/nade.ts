@@ -21,7 +21,7 @@ const options = z.strictObject({
     .number()
     .min(0)
     .lt(1)
-    .default(0.999)
+    .default(0.9999)
     .describe('decay of the running mean of the weights that the programs use; 0 uses the last weights'),
 });
 export type NadeOptions = z.infer<typeof options>;
