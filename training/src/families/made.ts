@@ -150,7 +150,7 @@ export const made = defineFamily<MadeOptions>({
     'Uria, Murray and Larochelle 2013, arXiv:1306.0186 (mixture outputs)',
   ],
   options,
-  defaults: { steps: 40_000, batchSize: 100, learningRate: 1e-3 },
+  defaults: { steps: 30_000, batchSize: 100, learningRate: 1e-3 },
   refuses,
   build,
   reproduce: {
@@ -165,7 +165,7 @@ export const made = defineFamily<MadeOptions>({
       summary: 'One hidden layer of 2000 units, half an hour on two cores',
       data: 'mnist',
       options: { hidden: [2000] },
-      training: { steps: 40_000, batchSize: 100, learningRate: 1e-3 },
+      training: { steps: 30_000, batchSize: 100, learningRate: 1e-3 },
       published: '84.87 nats with 8000 units, test split (pytorch-generative, README)',
     },
     'mnist-agnostic': {
