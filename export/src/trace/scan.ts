@@ -30,7 +30,9 @@ export interface ScanOptions {
  */
 export function scan(options: ScanOptions): { carries: NamedTensors; outputs: NamedTensors } {
   const recorder = currentRecorder();
-  const differentiating = tf.engine().state.gradientDepth > 0;
+  // Inside a custom gradient's forward pass (kernelDepth > 0) nothing is taped, so nothing needs unrolling.
+  const { gradientDepth, kernelDepth } = tf.engine().state;
+  const differentiating = gradientDepth > 0 && kernelDepth === 0;
   const length = scanLength(options.sequences);
   if (recorder === null || differentiating || length === 0) return unrolled(options, length);
   return recorded(options, length, recorder);

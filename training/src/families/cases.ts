@@ -113,6 +113,41 @@ export const familyCases: readonly FamilyCase[] = [
     dataset: tinyImages(16, [5, 3, 1]),
     batchSize: 4,
   },
+  {
+    name: 'made, two layers',
+    family: 'made',
+    options: { hidden: [24, 16], averaging: 0.9 },
+    dataset: tinyImages(40),
+    batchSize: 8,
+  },
+  {
+    name: 'made, three masks of random orders, last weights, no direct connections',
+    family: 'made',
+    options: { hidden: [20], masks: 3, order: 'random', direct: false, averaging: 0 },
+    dataset: tinyImages(40, [4, 3, 1]),
+    batchSize: 8,
+  },
+  {
+    name: 'made, mixture',
+    family: 'made',
+    options: { hidden: [12, 12], components: 3, order: 'random' },
+    dataset: tinyPoints(40),
+    batchSize: 8,
+  },
+  {
+    name: 'nade',
+    family: 'nade',
+    options: { hidden: 12, averaging: 0.9 },
+    dataset: tinyImages(40),
+    batchSize: 8,
+  },
+  {
+    name: 'nade, last weights, odd size',
+    family: 'nade',
+    options: { hidden: 8, averaging: 0 },
+    dataset: tinyImages(24, [5, 3, 1]),
+    batchSize: 8,
+  },
 ];
 
 /** What a family is told of the case's data. */

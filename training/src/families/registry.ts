@@ -2,12 +2,14 @@ import { UserError } from '@generatrix/runtime/core';
 import { describeIssue } from '../run/settings.ts';
 import type { DataDescription, Family, Model } from './family.ts';
 import { gmm } from './gmm.ts';
+import { made } from './made.ts';
+import { nade } from './nade.ts';
 import { nice } from './nice.ts';
 import { realnvp } from './realnvp.ts';
 import { vae } from './vae.ts';
 
 /** Every family; the command line, the exporter, the tests and the pages find them here. */
-export const families: readonly Family[] = [vae, gmm, nice, realnvp];
+export const families: readonly Family[] = [vae, gmm, made, nade, nice, realnvp];
 
 /** @throws UserError that lists the families when there is none of this name. */
 export function familyNamed(name: string): Family {

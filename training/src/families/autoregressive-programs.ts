@@ -1,0 +1,138 @@
+import { type NamedTensors, tf } from '@generatrix/export';
+import { type DataSpec, type InputSpec, sizeOf } from '@generatrix/runtime/core';
+import { binarise } from '../nn/distributions.ts';
+import type { ModelProgram, NoiseSpec } from './family.ts';
+
+/** What a draw starts from: some dimensions may be given. */
+export interface DrawRequest {
+  /** Noise of every dimension, by name: [batch, D] each. */
+  readonly noise: NamedTensors;
+  readonly temperature: tf.Tensor;
+  /** Values that are kept: where `known` [D] is 1, `values` [batch, D] stand instead of draws. */
+  readonly given?: { readonly values: tf.Tensor2D; readonly known: tf.Tensor1D };
+}
+
+/** What an autoregressive network can do, for flat examples [batch, D]. */
+export interface AutoregressiveNetwork {
+  /** Noise that a draw takes for each dimension, by name. */
+  readonly noise: Readonly<Record<string, NoiseSpec['law']>>;
+  /** More noise for each example, such as a choice among orderings. */
+  readonly choice?: Readonly<Record<string, NoiseSpec>>;
+  /** Exact log p(x): [batch, D] to [batch], nats. */
+  logProb(state: NamedTensors, x: tf.Tensor2D): tf.Tensor;
+  /** The whole loop over the dimensions: [batch, D]. */
+  draw(state: NamedTensors, request: DrawRequest): tf.Tensor;
+}
+
+/** Noise that turns grey values into 0 and 1, anew each time, for models of binary data. */
+export function binarisationNoise(shape: readonly number[]): NoiseSpec {
+  return { law: 'uniform', shape };
+}
+
+/** [batch, ...shape] to [batch, D], binarised where noise for it is given. */
+export function flattened(x: tf.Tensor, uniform?: tf.Tensor): tf.Tensor2D {
+  const values = uniform === undefined ? x : binarise(x, uniform);
+  return tf.reshape(values, [x.shape[0]!, -1]) as tf.Tensor2D;
+}
+
+/** The given values where `known` is 1, else the drawn ones. */
+export function keep(drawn: tf.Tensor, values: tf.Tensor, known: tf.Tensor): tf.Tensor {
+  return tf.add(tf.mul(known, values), tf.mul(tf.sub(1, known), drawn));
+}
+
+const temperatureInput: InputSpec = {
+  dtype: 'float32',
+  shape: [],
+  role: 'scalar',
+  default: 1,
+  min: 0.01,
+  max: 10,
+};
+
+/**
+ * The programs of an autoregressive model: `logProb`, exact (for a binary model of grey images: of the image as the
+ * noise `uniform` binarises it), `sample`, and `complete`, which keeps the first `rows` rows of an image.
+ * @param binary whether data is binarised before it is scored or completed
+ * @param completes whether the first rows are first in the model's ordering too
+ */
+export function autoregressivePrograms(
+  network: AutoregressiveNetwork,
+  spec: DataSpec,
+  { binary, completes }: { binary: boolean; completes: boolean },
+): Record<string, ModelProgram> {
+  const shape = [...spec.shape];
+  const dimensions = sizeOf(shape);
+  const data: InputSpec = { dtype: 'float32', shape, role: 'data' };
+  const noiseInput = (law: NoiseSpec['law'], noiseShape: readonly number[]): InputSpec => ({
+    dtype: 'float32',
+    shape: noiseShape,
+    role: 'noise',
+    law,
+  });
+  const drawNoise = {
+    ...mapValues(network.noise, (law) => noiseInput(law, [dimensions])),
+    ...mapValues(network.choice ?? {}, (noise) => noiseInput(noise.law, noise.shape)),
+  };
+  const binarisation: Record<string, InputSpec> = binary
+    ? { binarisation: noiseInput('uniform', shape) }
+    : {};
+  const dataOutput = { data: { dtype: 'float32', shape, meaning: 'data' } } as const;
+  const noiseOf = (inputs: NamedTensors) => mapValues(drawNoise, (_, name) => inputs[name]!);
+  const shaped = (x: tf.Tensor) => tf.reshape(x, [x.shape[0]!, ...shape]);
+
+  const programs: Record<string, ModelProgram> = {
+    sample: {
+      signature: { inputs: { ...drawNoise, temperature: temperatureInput }, outputs: dataOutput },
+      run: (state, inputs) => ({
+        data: shaped(network.draw(state, { noise: noiseOf(inputs), temperature: inputs.temperature! })),
+      }),
+    },
+    logProb: {
+      signature: {
+        inputs: { data, ...(binary ? { uniform: noiseInput('uniform', shape) } : {}) },
+        outputs: { logProb: { dtype: 'float32', shape: [], meaning: 'logProb' } },
+      },
+      run: (state, { data: x, uniform }) => ({ logProb: network.logProb(state, flattened(x!, uniform)) }),
+    },
+  };
+  if (!completes || spec.kind !== 'image') return programs;
+  const height = shape[0]!;
+  const row = dimensions / height;
+  const rows: InputSpec = {
+    dtype: 'float32',
+    shape: [],
+    role: 'scalar',
+    default: Math.floor(height / 2),
+    min: 0,
+    max: height,
+  };
+  programs.complete = {
+    signature: {
+      inputs: { given: data, rows, ...drawNoise, ...binarisation, temperature: temperatureInput },
+      outputs: dataOutput,
+    },
+    run: (state, inputs) => {
+      const { given: x, rows: count, temperature, binarisation: uniform } = inputs;
+      const rowOf = Float32Array.from({ length: dimensions }, (_, i) => Math.floor(i / row));
+      const known = tf.cast(tf.less(tf.tensor1d(rowOf), count!), 'float32') as tf.Tensor1D;
+      const values = flattened(x!, uniform);
+      return {
+        data: shaped(
+          network.draw(state, {
+            noise: noiseOf(inputs),
+            temperature: temperature!,
+            given: { values, known },
+          }),
+        ),
+      };
+    },
+  };
+  return programs;
+}
+
+function mapValues<T, U>(
+  record: Readonly<Record<string, T>>,
+  fn: (value: T, name: string) => U,
+): Record<string, U> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, fn(value, name)]));
+}

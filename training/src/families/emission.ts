@@ -1,0 +1,62 @@
+import { type NamedTensors, tf } from '@generatrix/export';
+import { bernoulliLogProb, normalLogProb } from '../nn/distributions.ts';
+import type { NoiseSpec } from './family.ts';
+
+/** The law of one dimension given the numbers that a network puts out for it. */
+export interface Emission {
+  /** Numbers for each dimension: C. */
+  readonly width: number;
+  /** Noise that a draw takes for each dimension, by name. */
+  readonly noise: Readonly<Record<string, NoiseSpec['law']>>;
+  /** log p(x | parameters), element by element: [batch, D] and [batch, D, C] to [batch, D]. Nats. */
+  logProb(x: tf.Tensor, parameters: tf.Tensor): tf.Tensor;
+  /**
+   * A value drawn for one dimension: parameters [batch, C] and noise [batch] each to [batch]. The temperature divides
+   * logits and multiplies standard deviations.
+   */
+  draw(parameters: tf.Tensor, noise: NamedTensors, temperature: tf.Tensor): tf.Tensor;
+}
+
+/** Values 0 or 1, 1 with the probability whose logit is the one parameter. */
+export const bernoulliEmission: Emission = {
+  width: 1,
+  noise: { uniform: 'uniform' },
+  logProb: (x, logits) => bernoulliLogProb(x, tf.reshape(logits, x.shape)),
+  draw: (logits, { uniform }, temperature) => {
+    const probability = tf.sigmoid(tf.div(tf.reshape(logits, [-1]), temperature));
+    return tf.cast(tf.less(uniform!, probability), 'float32');
+  },
+};
+
+/**
+ * Real values under a mixture of Gaussians (RNADE: Uria, Murray and Larochelle 2013, eq. 6 and 7); the parameters are
+ * the components' logits, means and log standard deviations.
+ */
+export function mixtureEmission(components: number): Emission {
+  const split = (parameters: tf.Tensor) => tf.split(parameters, 3, parameters.rank - 1) as tf.Tensor[];
+  return {
+    width: 3 * components,
+    noise: { uniform: 'uniform', normal: 'normal' },
+    logProb: (x, parameters) => {
+      const [logits, means, logStds] = split(parameters) as [tf.Tensor, tf.Tensor, tf.Tensor]; // [batch, D, K] each
+      const last = logits.rank - 1;
+      const logWeights = tf.sub(logits, tf.logSumExp(logits, last, true));
+      const each = normalLogProb(tf.expandDims(x, last), means, logStds);
+      return tf.logSumExp(tf.add(logWeights, each), last);
+    },
+    draw: (parameters, { uniform, normal }, temperature) => {
+      const [logits, means, logStds] = split(parameters) as [tf.Tensor, tf.Tensor, tf.Tensor]; // [batch, K] each
+      const upper = tf.cumsum(tf.softmax(tf.div(logits, temperature)), 1);
+      const passed = tf.sum(tf.cast(tf.greaterEqual(tf.expandDims(uniform!, 1), upper), 'float32'), 1, true);
+      // Rounding may leave the last bound under 1, so the count of bounds passed is clipped.
+      const index = tf.minimum(passed, components - 1); // [batch, 1]
+      const numbers = tf.tensor2d(
+        Float32Array.from({ length: components }, (_, i) => i),
+        [1, components],
+      );
+      const chosen = tf.cast(tf.equal(index, numbers), 'float32'); // [batch, K]
+      const std = tf.mul(temperature, tf.exp(tf.sum(tf.mul(chosen, logStds), 1)));
+      return tf.add(tf.sum(tf.mul(chosen, means), 1), tf.mul(std, normal!));
+    },
+  };
+}
