@@ -1,13 +1,12 @@
-import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { checkParity, createExecutor, type Executor, openFolder, type ParityRow } from '@generatrix/runtime';
 import { familyCases, graphModelParity } from '@generatrix/training';
 import { ensureChromium } from '@generatrix/training/browser';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type BrowserExecutor, openBrowserExecutor } from '../browser/run-program.ts';
+import { startCommand } from '../cli/run-command.ts';
 import { writeModelBundle } from './model-bundles.ts';
 import { softwareVulkan } from './software-vulkan.ts';
 
@@ -70,25 +69,29 @@ describe.each(cases)('$name', ({ name, index }) => {
 const chromium = await ensureChromium();
 const missing = 'reason' in chromium ? chromium.reason : '';
 
-describe('in a process of its own', () => {
-  const command = fileURLToPath(new URL('../../training/bin/generatrix.mjs', import.meta.url));
+/** A software adapter compiles every shader of every program on the CPU. */
+const softwareTimeout = 480_000;
 
-  it.each(['webgpu', 'cuda'] as const)('on onnxruntime-node, %s', (device) => {
-    const software = device === 'webgpu' ? softwareVulkan(chromium) : {};
-    const bundles = cases.map(({ index }) => bundleOf(index));
-    const { stdout, stderr } = spawnSync(
-      process.execPath,
-      [command, 'parity', ...bundles, '--devices', device, '--json'],
-      { encoding: 'utf8', env: { ...process.env, ...software }, maxBuffer: 1 << 26 },
-    );
-    const lines = stdout.split('\n').filter((line) => line.startsWith('{'));
-    expect(lines.length, stderr).toBe(bundles.length);
-    for (const [i, line] of lines.entries()) {
-      const { rows, notRun: reason } = JSON.parse(line) as { rows?: ParityRow[]; notRun?: string };
-      if (rows !== undefined) record(`onnxruntime-node ${device}`, cases[i]!.name, rows);
-      else if (i === 0) skip(`onnxruntime-node ${device}`, reason!);
-    }
-  });
+describe('in a process of its own', () => {
+  it.each(['webgpu', 'cuda'] as const)(
+    'on onnxruntime-node, %s',
+    async (device) => {
+      const software = (device === 'webgpu' ? softwareVulkan(chromium) : null) ?? {};
+      const bundles = cases.map(({ index }) => bundleOf(index));
+      const { stdout, stderr } = await startCommand(
+        ['parity', ...bundles, '--devices', device, '--json'],
+        software,
+      ).outcome;
+      const lines = stdout.split('\n').filter((line) => line.startsWith('{'));
+      expect(lines.length, stderr).toBe(bundles.length);
+      for (const [i, line] of lines.entries()) {
+        const { rows, notRun: reason } = JSON.parse(line) as { rows?: ParityRow[]; notRun?: string };
+        if (rows !== undefined) record(`onnxruntime-node ${device}`, cases[i]!.name, rows);
+        else if (i === 0) skip(`onnxruntime-node ${device}`, reason!);
+      }
+    },
+    softwareTimeout,
+  );
 });
 
 describe.each(['wasm', 'webgpu'] as const)('in Chromium, %s', (device) => {
