@@ -25,6 +25,8 @@ export interface BundleRequest {
   readonly formats: readonly BundleFormat[];
   /** Examples for the reference run of programs that take data, [batch, ...shape]. */
   readonly examples: HostTensor;
+  /** Called with one line for each program that a GraphModel cannot hold; it is written as ONNX alone. */
+  readonly onWarning?: (line: string) => void;
   /** A picture or sound of samples. */
   readonly sample?: {
     readonly file: string;
@@ -66,7 +68,10 @@ export async function packBundle(request: BundleRequest): Promise<BundleFiles> {
     for (const [input, tensor] of Object.entries(inputs)) reference[`${name}/in/${input}`] = tensor;
     for (const [output, tensor] of Object.entries(expected)) reference[`${name}/out/${output}`] = tensor;
     parity[name] = { ...(await compare(name, onnx, inputs, expected)), batch };
-    if (request.formats.includes('graph-model')) graphModels[name] = packGraphModel(name, graph, files);
+    if (!request.formats.includes('graph-model')) continue;
+    const problems = unsupportedInGraphModel(graph);
+    if (problems.length === 0) graphModels[name] = packGraphModel(name, graph, files);
+    else request.onWarning?.(`program ${name} has no GraphModel: ${problems[0]}`);
   }
   const tensors = encodeSafetensors(reference);
   files['reference.safetensors'] = tensors;
@@ -94,9 +99,6 @@ function sampleEntry({ file, bytes, seed, count }: NonNullable<BundleRequest['sa
 }
 
 function packGraphModel(name: string, graph: Graph, files: BundleFiles) {
-  const problems = unsupportedInGraphModel(graph);
-  if (problems.length > 0)
-    throw new Error(`program ${name} cannot be written as a GraphModel: ${problems[0]}`);
   const written: Record<string, { bytes: number; sha256: string }> = {};
   for (const [file, bytes] of Object.entries(graphModelFiles(graph, { name }))) {
     const path = `graph-model/${name}/${file}`;

@@ -66,6 +66,7 @@ export async function exportRun(
     },
     programs: bindState(model, state),
     formats,
+    onWarning: (line) => console.warn(line),
     examples: referenceExamples(data.spec),
     ...(sample === null ? {} : { sample }),
   });
