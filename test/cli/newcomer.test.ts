@@ -146,6 +146,33 @@ describe('generatrix', () => {
     expect(stderr).toMatch(/^generatrix: .*differs by more than the tolerance/);
   });
 
+  it('takes published settings from a preset, and flags before it', async () => {
+    const out = join(folder, 'preset');
+    const { status, stderr } = await runCommand(
+      ...[
+        'train',
+        'realnvp',
+        '--preset',
+        'moons',
+        '--steps',
+        '2',
+        '--hidden',
+        '8',
+        '--data-size',
+        '600',
+        '--out',
+        out,
+      ],
+    );
+    expect(status, stderr).toBe(0);
+    const { settings } = JSON.parse(await readFile(join(out, 'run.json'), 'utf8')) as {
+      settings: { data: object; steps: number; batchSize: number; options: { hidden: number[] } };
+    };
+    expect(settings.data).toEqual({ name: 'moons', size: 600 });
+    expect([settings.steps, settings.batchSize]).toEqual([2, 512]);
+    expect(settings.options.hidden).toEqual([8]);
+  });
+
   it('lists families, data sets and devices with the reasons for what is missing', async () => {
     const { status, stdout } = await runCommand('list');
     expect(status).toBe(0);

@@ -45,9 +45,12 @@ const datasetParsers: Record<
   labelColumn: { value: 'name', summary: 'column that holds the class', parse: (text) => text },
 };
 
-/** Adds `--data` and the flags of every data set. */
-export function addDataFlags(command: Command, standard?: string): Command {
-  command.option('--data <name>', 'data set (see `generatrix list`)', standard);
+/**
+ * Adds `--data` and the flags of every data set.
+ * @param standard what the help says of the data set used when none is named
+ */
+export function addDataFlags(command: Command, standard: string): Command {
+  command.option('--data <name>', `data set, see \`generatrix list\` (default: ${standard})`);
   for (const [option, flag] of Object.entries(datasetFlags) as [DatasetOption, string][]) {
     const { value, summary } = datasetParsers[option];
     command.option(`${flag} <${value}>`, summary);

@@ -70,7 +70,7 @@ export function addScore(program: Command): void {
     .command('score')
     .description('mean log-likelihood (or its lower bound) of a data set under a model')
     .argument('<model>', 'folder of a bundle or of a run');
-  addDataFlags(command)
+  addDataFlags(command, 'that of the training run')
     .addOption(new Option('--split <name>', 'which examples').choices(['train', 'test']).default('test'))
     .option('--samples <k>', 'importance samples for a bound; 1 is the ELBO', '1')
     .option('--limit <n>', 'score at most this many examples')

@@ -18,7 +18,8 @@ import {
 } from './flags.ts';
 
 interface TrainFlags {
-  readonly data: string;
+  readonly data?: string;
+  readonly preset?: string;
   readonly out?: string;
   readonly seed: string;
   readonly steps?: string;
@@ -37,7 +38,12 @@ export function addTrain(program: Command): void {
   const parent = program.command('train').description('train a model and export it as a bundle');
   for (const family of families) {
     const command = parent.command(family.name).description(family.title);
-    addDataFlags(command, 'glyphs');
+    addDataFlags(command, defaultData);
+    command.addOption(
+      new Option('--preset <name>', `published settings: ${presetSummary(family)}`).choices(
+        Object.keys(family.reproduce),
+      ),
+    );
     const { steps, batchSize, learningRate } = family.defaults;
     command
       .option('--out <folder>', `where the run goes (default runs/${family.name})`)
@@ -68,6 +74,15 @@ export function addTrain(program: Command): void {
   }
 }
 
+/** What is trained on when neither a flag nor a preset names data. */
+const defaultData = 'glyphs';
+
+function presetSummary(family: Family): string {
+  return Object.entries(family.reproduce)
+    .map(([name, { summary }]) => `${name} (${summary})`)
+    .join('; ');
+}
+
 /** `generatrix resume RUN`: goes on from the latest checkpoint, bit for bit on the same device. */
 export function addResume(program: Command): void {
   program
@@ -89,21 +104,28 @@ async function startRun(family: Family, flags: TrainFlags & Record<string, unkno
       `${folder} already holds a run; go on with it by: generatrix resume ${folder}, or give another --out`,
     );
   }
+  // Flags come before a preset, a preset before the family's defaults.
+  const preset = flags.preset === undefined ? undefined : family.reproduce[flags.preset];
+  const defaults = { ...family.defaults, ...preset?.training };
   const number = (value: string | undefined, flag: string, standard: number) =>
     value === undefined ? standard : wholeNumber(flag, 1)(value);
-  const steps = number(flags.steps, '--steps', family.defaults.steps);
+  const steps = number(flags.steps, '--steps', defaults.steps);
   const seed = wholeNumber('--seed')(flags.seed);
-  const { split: _, seed: __, ...data } = dataRequest(flags, 'train');
+  const {
+    split: _,
+    seed: __,
+    ...data
+  } = dataRequest({ ...flags, data: flags.data ?? preset?.data ?? defaultData }, 'train');
   await runTraining(folder, {
     family: family.name,
-    options: familyOptions(family, flags),
+    options: { ...preset?.options, ...familyOptions(family, flags) },
     data,
     seed,
     steps,
-    batchSize: number(flags.batchSize, '--batch-size', family.defaults.batchSize),
+    batchSize: number(flags.batchSize, '--batch-size', defaults.batchSize),
     learningRate:
       flags.learningRate === undefined
-        ? family.defaults.learningRate
+        ? defaults.learningRate
         : realNumber('--learning-rate')(flags.learningRate),
     schedule: flags.schedule,
     engine: flags.engine,
