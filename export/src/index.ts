@@ -1,14 +1,14 @@
+export { type BundleFiles, type BundleFormat, type BundleRequest, packBundle } from './bundle/pack.ts';
+export { type ExportedProgram, traceExported } from './bundle/program.ts';
 export { checkGraph } from './graph/check.ts';
 export * from './graph/ir.ts';
-export * from './graph-model/index.ts';
 export { printGraph } from './graph/print.ts';
-export { type OnnxOptions, writeOnnx } from './onnx/write.ts';
+export * from './graph-model/index.ts';
 export { traceLayersModel } from './layers-model.ts';
+export { type OnnxOptions, writeOnnx } from './onnx/write.ts';
 export { simplify } from './passes/simplify.ts';
 export { tf } from './tf.ts';
 export { TraceError } from './trace/errors.ts';
 export { type ScanOptions, type ScanStep, scan } from './trace/scan.ts';
 export { type BatchedInput, traceBatched } from './trace/symbolic.ts';
 export { type NamedTensors, type TensorFunction, type TraceInput, trace } from './trace/trace.ts';
-export { type BundleFiles, type BundleFormat, type BundleRequest, packBundle } from './bundle/pack.ts';
-export { type ExportedProgram, traceExported } from './bundle/program.ts';

@@ -1,8 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, realpathSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { checkParity, createExecutor, type Executor, openFolder, type ParityRow } from '@generatrix/runtime';
 import { familyCases, graphModelParity } from '@generatrix/training';
@@ -10,6 +9,7 @@ import { ensureChromium } from '@generatrix/training/browser';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type BrowserExecutor, openBrowserExecutor } from '../browser/run-program.ts';
 import { writeModelBundle } from './model-bundles.ts';
+import { softwareVulkan } from './software-vulkan.ts';
 
 /**
  * Every program of every family, on every runtime there is here, against the eager tfjs run that its bundle
@@ -70,21 +70,11 @@ describe.each(cases)('$name', ({ name, index }) => {
 const chromium = await ensureChromium();
 const missing = 'reason' in chromium ? chromium.reason : '';
 
-/** Chromium brings a software Vulkan driver, which is all that onnxruntime-node's WebGPU provider needs. */
-function softwareVulkan(): Record<string, string> | null {
-  if ('reason' in chromium) return null;
-  const candidates = [dirname(realpathSync(chromium.path)), '/usr/lib/chromium'];
-  const home = candidates.find((place) => existsSync(join(place, 'vk_swiftshader_icd.json')));
-  if (home === undefined) return null;
-  const driver = join(home, 'vk_swiftshader_icd.json');
-  return { VK_ICD_FILENAMES: driver, VK_DRIVER_FILES: driver, LD_LIBRARY_PATH: home };
-}
-
 describe('in a process of its own', () => {
   const command = fileURLToPath(new URL('../../training/bin/generatrix.mjs', import.meta.url));
 
   it.each(['webgpu', 'cuda'] as const)('on onnxruntime-node, %s', (device) => {
-    const software = device === 'webgpu' ? softwareVulkan() : {};
+    const software = device === 'webgpu' ? softwareVulkan(chromium) : {};
     const bundles = cases.map(({ index }) => bundleOf(index));
     const { stdout, stderr } = spawnSync(
       process.execPath,

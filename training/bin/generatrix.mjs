@@ -10,8 +10,13 @@ import { fileURLToPath } from 'node:url';
  */
 const root = fileURLToPath(new URL('../../', import.meta.url));
 if (existsSync(new URL('../src/cli/main.ts', import.meta.url))) {
-  const compiler = createRequire(import.meta.url).resolve('typescript/package.json').replace('package.json', 'bin/tsc');
-  const { status } = spawnSync(process.execPath, [compiler, '-b', 'training'], { cwd: root, stdio: 'inherit' });
+  const compiler = createRequire(import.meta.url)
+    .resolve('typescript/package.json')
+    .replace('package.json', 'bin/tsc');
+  const { status } = spawnSync(process.execPath, [compiler, '-b', 'training'], {
+    cwd: root,
+    stdio: 'inherit',
+  });
   if (status !== 0) {
     console.error('generatrix: the sources do not compile; see the errors above');
     process.exit(1);

@@ -86,14 +86,13 @@ function drawBounds(
   const label = (value: number) => String(Number(value.toPrecision(3)));
   context.fillStyle = colour;
   context.font = `${12 * pixelRatio}px system-ui, sans-serif`;
-  context.textBaseline = 'middle';
+  // Along the left and bottom edges, where the corners leave room beside points on the axes.
   context.textAlign = 'left';
-  context.fillText(label(centre[0] - halfWidth), pad, height / 2);
-  context.textAlign = 'right';
-  context.fillText(label(centre[0] + halfWidth), width - pad, height / 2);
-  context.textAlign = 'center';
   context.textBaseline = 'top';
-  context.fillText(label(centre[1] + halfWidth), width / 2, pad);
+  context.fillText(label(centre[1] + halfWidth), pad, pad);
   context.textBaseline = 'bottom';
-  context.fillText(label(centre[1] - halfWidth), width / 2, height - pad);
+  // The plot is square but its centre need not be 0, so the lower left corner states both ends.
+  context.fillText(`${label(centre[0] - halfWidth)}, ${label(centre[1] - halfWidth)}`, pad, height - pad);
+  context.textAlign = 'right';
+  context.fillText(label(centre[0] + halfWidth), width - pad, height - pad);
 }

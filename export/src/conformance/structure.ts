@@ -158,7 +158,7 @@ export const structureCases: ConformanceCase[] = [
       none: tf.range(2, 2),
       line: tf.linspace(0, 1, 7),
       point: tf.linspace(3, 9, 1),
-      x: x!,
+      given: x!,
     }),
     inputs: () => ({ x: values(1) }),
   },

@@ -1,4 +1,4 @@
-import { createExecutor, type HostTensor, hostTensor } from '@generatrix/runtime';
+import { createExecutor, type HostTensor, hostTensor, type LoadedProgram } from '@generatrix/runtime';
 import { describe, expect, it } from 'vitest';
 import { type ConformanceCase, kernelsOf } from '../conformance/case.ts';
 import type { Graph } from '../graph/ir.ts';
@@ -40,20 +40,40 @@ export function describeConformance(title: string, lowerings: object, cases: rea
   });
 }
 
-/** Runs a function eagerly on tfjs's CPU backend and, traced without simplification and written, in onnxruntime. */
+/** Sizes that a function traced for any batch size is run at, besides the one given. */
+const batchSizes = [1, 3, 8];
+
+/** The inputs with their first dimension made `size`: rows in turn, from the first again after the last. */
+function atBatchSize(inputs: NamedTensors, size: number): NamedTensors {
+  const resized = Object.entries(inputs).map(([name, x]) => {
+    const rows = Array.from({ length: size }, (_, i) => i % x.shape[0]!);
+    return [name, tf.gather(x, tf.tensor1d(rows, 'int32'))];
+  });
+  return Object.fromEntries(resized);
+}
+
+/** Runs a function eagerly on tfjs's CPU backend and, traced and written, in onnxruntime; `recordFor` says how. */
 export async function expectSameInOnnx(
   fn: TensorFunction,
   inputs: NamedTensors,
   { tolerance = 1e-5, elementwise = false, batched = false, reference = fn }: ConformanceOptions = {},
 ): Promise<void> {
-  // First, since tfjs's CPU kernel of TensorScatterUpdate writes into its input.
-  const actual = await runInOnnx(fn, inputs, batched);
-  const expected = tf.tidy(() => reference(inputs));
-  expect(Object.keys(actual).toSorted()).toEqual(Object.keys(expected).toSorted());
-  for (const [name, tensor] of Object.entries(expected)) {
-    expectClose(name, actual[name], tensor, tolerance, elementwise);
+  const program = await loadInOnnx(recordFor(fn, inputs, batched));
+  const runs = batched ? [inputs, ...batchSizes.map((size) => atBatchSize(inputs, size))] : [inputs];
+  try {
+    for (const given of runs) {
+      // First, since tfjs's CPU kernel of TensorScatterUpdate writes into its input.
+      const actual = await runLoaded(program, given);
+      const expected = tf.tidy(() => reference(given));
+      expect(Object.keys(actual).toSorted()).toEqual(Object.keys(expected).toSorted());
+      for (const [name, tensor] of Object.entries(expected)) {
+        expectClose(name, actual[name], tensor, tolerance, elementwise);
+      }
+      tf.dispose(expected);
+    }
+  } finally {
+    await program.release();
   }
-  tf.dispose(expected);
 }
 
 /** The graph of a function, one node per kernel call, or simplified where it is traced for any batch size. */
@@ -65,21 +85,17 @@ export function recordFor(fn: TensorFunction, inputs: NamedTensors, batched: boo
   return batched ? traceBatched(fn, Object.fromEntries(specs)) : record(fn, Object.fromEntries(specs));
 }
 
-async function runInOnnx(fn: TensorFunction, inputs: NamedTensors, batched: boolean) {
-  return runGraph(recordFor(fn, inputs, batched), inputs);
+async function loadInOnnx(graph: Graph): Promise<LoadedProgram> {
+  const executor = await createExecutor('cpu');
+  return executor.load('conformance', writeOnnx(graph, { name: 'conformance' }));
 }
 
-/** Writes a graph and runs it in onnxruntime on the CPU. */
-export async function runGraph(graph: Graph, inputs: NamedTensors): Promise<Record<string, HostTensor>> {
-  const executor = await createExecutor('cpu');
-  const program = await executor.load('conformance', writeOnnx(graph, { name: 'conformance' }));
+async function runLoaded(program: LoadedProgram, inputs: NamedTensors): Promise<Record<string, HostTensor>> {
   const feeds = Object.entries(inputs).map(([name, tensor]) => [
     name,
     hostTensor(tensor.dtype as HostTensor['dtype'], tensor.shape, tensor.dataSync()),
   ]);
-  const outputs = await program.run(Object.fromEntries(feeds));
-  await program.release();
-  return outputs as Record<string, HostTensor>;
+  return (await program.run(Object.fromEntries(feeds))) as Record<string, HostTensor>;
 }
 
 function expectClose(

@@ -35,7 +35,12 @@ export const convolutionLowerings = {
   Conv2DBackpropInput: (emit, node, [dy, filter]) => {
     // The kernel is defined without dilation, as is the gradient that calls it.
     const attrs = { ...node.attrs, dilations: 1 };
-    const windows = slidingWindows(node.outputs[0]!.shape, filterSize(node.inputs[1]!.shape), attrs);
+    const windows = slidingWindows(
+      node.outputs[0]!.shape,
+      filterSize(node.inputs[1]!.shape),
+      attrs,
+      node.inputs[0]!.shape,
+    );
     const dyFirst = keepWindows(emit, channelsFirst(emit, dy!, attrs), node.inputs[0]!.shape, windows, attrs);
     const dx = convolveTransposed(emit, dyFirst, emit.transpose(filter!, hwioToOihw), windows, 1);
     return [channelsAsBefore(emit, dx, attrs)];
@@ -44,7 +49,12 @@ export const convolutionLowerings = {
   Conv2DBackpropFilter: (emit, node, [x, dy]) => {
     const attrs = { ...node.attrs, dilations: 1 };
     const [filterHeight, filterWidth] = attrs.filterShape;
-    const windows = slidingWindows(node.inputs[0]!.shape, [filterHeight, filterWidth], attrs);
+    const windows = slidingWindows(
+      node.inputs[0]!.shape,
+      [filterHeight, filterWidth],
+      attrs,
+      node.inputs[1]!.shape,
+    );
     if (attrs.dataFormat !== 'NCHW' && prefersProducts(windows, attrs.filterShape[2])) {
       const [input, gradient] = node.inputs;
       return [filterGradientByProducts(emit, [x!, input!.shape], [dy!, gradient!.shape], windows)];

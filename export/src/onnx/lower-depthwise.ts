@@ -30,7 +30,12 @@ export const depthwiseLowerings = {
   DepthwiseConv2dNativeBackpropInput: (emit, node, [dy, filter]) => {
     const { attrs } = node;
     requireUndilated(node, attrs.dilations);
-    const windows = slidingWindows(node.outputs[0]!.shape, filterSize(node.inputs[1]!.shape), attrs);
+    const windows = slidingWindows(
+      node.outputs[0]!.shape,
+      filterSize(node.inputs[1]!.shape),
+      attrs,
+      node.inputs[0]!.shape,
+    );
     const channels = channelCount(node.outputs[0]!.shape);
     const dyFirst = keepWindows(emit, channelsFirst(emit, dy!, attrs), node.inputs[0]!.shape, windows, attrs);
     const weights = depthwiseWeights(emit, filter!, node.inputs[1]!.shape);
@@ -50,7 +55,12 @@ export const depthwiseLowerings = {
     requireUndilated(node, attrs.dilations);
     const [filterHeight, filterWidth, channels, multiplier] = attrs.filterShape;
     const [batch, height, width] = node.inputs[0]!.shape as [Dim, number, number, number];
-    const windows = slidingWindows(node.inputs[0]!.shape, [filterHeight, filterWidth], attrs);
+    const windows = slidingWindows(
+      node.inputs[0]!.shape,
+      [filterHeight, filterWidth],
+      attrs,
+      node.inputs[1]!.shape,
+    );
     // One group per channel; inside a group the images of the batch take the place of channels.
     const grouped = emit.reshape(batchSecond(emit, x!, attrs), [1, times(batch, channels), height, width]);
     const dyBatchSecond = keepWindows(

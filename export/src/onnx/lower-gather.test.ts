@@ -13,6 +13,8 @@ const counted = (...shape: number[]) =>
     ),
     shape,
   );
+/** The first of each row of indices. */
+const firsts = (i: tf.Tensor) => tf.reshape(tf.slice(i, [0, 0, 0], [2, 3, 1]), [2, 3]);
 const exact = { tolerance: 0, elementwise: true };
 
 describeConformance('gather and scatter lowerings', gatherLowerings, [
@@ -44,6 +46,21 @@ describeConformance('gather and scatter lowerings', gatherLowerings, [
       last: tf.gather(x!, i!, 3, 1),
     }),
     inputs: () => ({ x: counted(2, 3, 4, 3), i: ints([0, 2, 1, 1, 0, 2], [2, 3]) }),
+    ...exact,
+  },
+  {
+    name: 'gather in two batch dimensions, and of one entry for each batch',
+    fn: ({ x, i, one }) => ({
+      two: tf.gather(x!, i!, 2, 2),
+      behindTwo: tf.gather(x!, i!, 3, 2),
+      oneEach: tf.gather(x!, one!, 2, 1),
+      oneEachOfTwo: tf.gather(x!, firsts(i!), 2, 2),
+    }),
+    inputs: () => ({
+      x: counted(2, 3, 2, 4),
+      i: ints([0, 1, 1, 1, 0, 0, 1, 0, 1, 1, 0, 1], [2, 3, 2]),
+      one: ints([1, 0]),
+    }),
     ...exact,
   },
   {

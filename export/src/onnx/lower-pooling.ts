@@ -25,21 +25,13 @@ export const poolingLowerings = {
   // Every window spreads dy / (filter area) over its cells, at the border too: tfjs counts the padding here,
   // although its AvgPool does not.
   AvgPoolGrad: (emit, node, [dy]) => {
-    const { filterSize, strides, pad } = node.attrs;
-    // tfjs forgets `dimRoundingMode` here, and reads only the windows that rounding down gives.
-    const windows = poolWindows(node, node.inputs[1]!.shape, { filterSize, strides, pad });
-    const [batch, height, width, channels] = node.inputs[0]!.shape as Shape4;
-    const [h, w] = windows;
-    const kept = keepLeading(emit, dy!, [
-      { axis: 1, has: height, keep: h.output },
-      { axis: 2, has: width, keep: w.output },
-    ]);
-    const shape = [batch, h.output, w.output, channels] as const;
-    return [applyRowsAndColumns(emit, kept, shape, spread(h), spread(w))];
+    const dyShape = node.inputs[0]!.shape as Shape4;
+    const [h, w] = poolWindows(node, node.inputs[1]!.shape, node.attrs, dyShape);
+    return [applyRowsAndColumns(emit, dy!, dyShape, spread(h), spread(w))];
   },
 
   MaxPoolGrad: (emit, node, [dy, input, output]) => {
-    const windows = poolWindows(node, node.inputs[1]!.shape, node.attrs);
+    const windows = poolWindows(node, node.inputs[1]!.shape, node.attrs, node.inputs[0]!.shape);
     const [x, y] = [input!, output!].map((name, i) =>
       node.inputs[1 + i]!.dtype === 'float32' ? name : emit.cast(name, 'float32'),
     );
@@ -90,10 +82,15 @@ function spread({ input, output, filter, stride, before }: AxisWindow): Matrix {
   return { rows: input, columns: output, data };
 }
 
-function poolWindows(node: KernelNode<PoolKernel>, shape: Shape, attrs: PoolAttrs): Windows {
+function poolWindows(
+  node: KernelNode<PoolKernel>,
+  shape: Shape,
+  attrs: PoolAttrs,
+  outputShape?: Shape,
+): Windows {
   const [height, width] =
     typeof attrs.filterSize === 'number' ? [attrs.filterSize, attrs.filterSize] : attrs.filterSize;
-  const windows = slidingWindows(shape, [height, width], attrs);
+  const windows = slidingWindows(shape, [height, width], attrs, outputShape);
   for (const { before, after, filter } of windows) {
     if (before < filter && after < filter) continue;
     throw new Error(

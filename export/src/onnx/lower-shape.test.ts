@@ -207,6 +207,7 @@ const batched: OnnxCase[] = [
       const [batch] = x!.shape as [number];
       return {
         flat: tf.reshape(x!, [batch * 3]),
+        empty: tf.reshape(tf.slice(x!, [0, 0], [batch, 0]), [0, batch]),
         square: tf.reshape(tf.matMul(x!, x!, false, true), [batch, batch, 1]),
         tiled: tf.tile(tf.tensor2d([[1, 2]]), [batch, 1]),
         wide: tf.broadcastTo(tf.scalar(2), [batch, 2]),

@@ -33,14 +33,19 @@ export interface WindowAttrs {
  *
  * @param inputShape the convolution's input, in the layout of `attrs.dataFormat` (NHWC by default)
  * @param filterSize height and width of the filter
+ * @param outputShape the output's shape, for gradients: tfjs drops the rounding mode there, so that the number of
+ *   windows can only be read off the gradient that comes in
  * @throws when a spatial dimension or the channel count depends on the batch size
  */
 export function slidingWindows(
   inputShape: Shape,
   filterSize: readonly [number, number],
   attrs: WindowAttrs,
+  outputShape?: Shape,
 ): Windows {
   const shape = spatialShape(inputShape);
+  const output = outputShape === undefined ? null : spatialShape(outputShape);
+  const firstSpatial = attrs.dataFormat === 'NCHW' ? 2 : 1;
   const format = attrs.dataFormat === 'NCHW' ? 'channelsFirst' : 'channelsLast';
   const channels = attrs.dataFormat === 'NCHW' ? shape[1] : shape[3];
   const info = tf.backend_util.computeConv2DInfo(
@@ -67,7 +72,7 @@ export function slidingWindows(
   return [
     axis(
       info.inHeight,
-      info.outHeight,
+      output?.[firstSpatial] ?? info.outHeight,
       info.filterHeight,
       info.strideHeight,
       info.dilationHeight,
@@ -75,7 +80,7 @@ export function slidingWindows(
     ),
     axis(
       info.inWidth,
-      info.outWidth,
+      output?.[firstSpatial + 1] ?? info.outWidth,
       info.filterWidth,
       info.strideWidth,
       info.dilationWidth,

@@ -136,6 +136,30 @@ describe('names', () => {
     await expectSameInOnnx(fn, { x: noise([3], 1) }, exact);
   });
 
+  it('may hold slashes, spaces, quotes and any letters', async () => {
+    const fn: TensorFunction = (t) => ({
+      'state/encoder/0/kernel:0': tf.neg(t['a b']!),
+      'état "x"': tf.add(t['a b']!, t['状 態']!),
+      constructor: tf.relu(t['state/encoder/0/kernel']!),
+    });
+    const inputs = { 'a b': noise([2], 1), '状 態': noise([2], 2), 'state/encoder/0/kernel': noise([2], 3) };
+    await expectSameInOnnx(fn, inputs, exact);
+    const inLoop: TensorFunction = (t) => {
+      const { carries } = scan({
+        carries: { '': tf.zeros([2]), 'a b': tf.ones([2]) },
+        sequences: { '0/x': t['0/x']! },
+        body: (c, slices) => ({ carries: { '': c['a b']!, 'a b': tf.add(c['']!, slices['0/x']!) } }),
+      });
+      return { 'y 1': carries['']!, 'y 2': carries['a b']! };
+    };
+    await expectSameInOnnx(inLoop, { '0/x': noise([3, 2], 4) }, { tolerance: 2e-7, elementwise: true });
+  });
+
+  it('refuses an empty name', () => {
+    expect(() => written((t) => ({ y: tf.neg(t['']!) }), { '': noise([3], 1) })).toThrow(/empty name/);
+    expect(() => written(({ x }) => ({ '': tf.neg(x!) }), { x: noise([3], 1) })).toThrow(/empty name/);
+  });
+
   it('refuses an output with the name of an input', () => {
     expect(() => written(({ x }) => ({ x: tf.neg(x!) }), { x: noise([3], 1) })).toThrow(
       /output 'x' has the name of an input/,

@@ -22,14 +22,14 @@ export interface OnnxOptions {
  * outputs keep their names; the batch dimension, where symbolic, is called `batch`. The same graph gives the same
  * bytes.
  * @throws TraceError naming the kernel and the place when a call cannot be expressed, or the output that has the name
- *   of an input.
+ *   of an input, and when a name is empty.
  */
 export function writeOnnx(
   graph: Graph,
   { name, metadata = {}, producerVersion = '' }: OnnxOptions,
 ): Uint8Array {
   checkGraph(graph, 'all passes');
-  refuseSharedNames(graph);
+  refuseNames(graph);
   const ports = [...graph.inputs, ...graph.outputs].map((port) => port.name);
   const names = new NameSource(ports);
   const values = new Map<Value, string>();
@@ -50,8 +50,11 @@ export function writeOnnx(
   return encodeModel(encoded, metadata, producerVersion);
 }
 
-/** In ONNX, inputs and outputs are names in one space. */
-function refuseSharedNames({ inputs, outputs }: Graph): void {
+/** In ONNX, inputs and outputs are names in one space, and an empty name means that there is none. */
+function refuseNames({ inputs, outputs }: Graph): void {
+  if ([...inputs, ...outputs].some(({ name }) => name === '')) {
+    throw new TraceError('an input or output has an empty name: ONNX takes that for an absent one; name it');
+  }
   const names = new Set(inputs.map(({ name }) => name));
   const shared = outputs.find(({ name }) => names.has(name));
   if (shared === undefined) return;

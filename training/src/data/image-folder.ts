@@ -1,5 +1,5 @@
-import sharp from 'sharp';
 import { UserError } from '../errors.ts';
+import { decodeImageFile, imageFileSize } from '../media/codec.ts';
 import { labelledFiles } from './class-folders.ts';
 import { byteDataset, type Dataset, type Split } from './dataset.ts';
 import { firstLine } from './files.ts';
@@ -79,24 +79,16 @@ async function decodeImage(
   channels: 1 | 3,
 ): Promise<Uint8Array> {
   try {
-    const upright = sharp(path, { failOn: 'error' }).autoOrient().flatten({ background: '#ffffff' });
-    const resized = upright.resize(width, height, { fit: 'cover', position: 'centre' });
-    return await resized
-      .toColourspace(channels === 1 ? 'b-w' : 'srgb')
-      .raw()
-      .toBuffer();
+    return await decodeImageFile(path, { height, width, channels });
   } catch (error) {
     throw brokenImage(path, error);
   }
 }
 
 async function impliedSize(path: string): Promise<readonly [number, number]> {
-  const { height, width } = await sharp(path)
-    .metadata()
-    .then((metadata) => metadata.autoOrient)
-    .catch((error: unknown) => {
-      throw brokenImage(path, error);
-    });
+  const { height, width } = await imageFileSize(path).catch((error: unknown) => {
+    throw brokenImage(path, error);
+  });
   if (Math.max(height, width) > largestImpliedSide) {
     throw new UserError(
       `${path}: expected an image of at most ${largestImpliedSide} by ${largestImpliedSide} pixels, found ` +

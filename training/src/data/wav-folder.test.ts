@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { readWav } from '../media/wav.ts';
 import { everyIndex, expectUserError, folderOf, testWithData } from './test-support.ts';
-import { readWav } from './wav.ts';
 import { cutClips, wavFolder } from './wav-folder.ts';
 
 interface Coding {

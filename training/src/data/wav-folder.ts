@@ -1,9 +1,9 @@
 import { UserError } from '../errors.ts';
+import { readWav } from '../media/wav.ts';
 import { labelledFiles } from './class-folders.ts';
 import { type Dataset, floatDataset, type Split } from './dataset.ts';
 import { resampler } from './resample.ts';
 import { limitTo } from './split.ts';
-import { readWav } from './wav.ts';
 
 export interface WavFolderOptions {
   readonly dir: string;

@@ -117,7 +117,7 @@ describe('vae', () => {
       // After one step from empty slots, Adam's first moment is a tenth of the gradient.
       const gradient = Array.from(slots[`adam/mean/${name}`]!.data, (value) => value / 0.1);
       const norm = Math.hypot(...gradient);
-      const h = 2e-3;
+      const h = 5e-4;
       const moved = (sign: number) => ({
         ...state,
         [name]: hostTensor(
@@ -127,7 +127,7 @@ describe('vae', () => {
         ),
       });
       const slope = ((await lossAt(moved(1))) - (await lossAt(moved(-1)))) / (2 * h);
-      // Along the gradient the slope is its norm. The loss is about 20, so float32 leaves 1e-6 * 20 / h of noise,
+      // Along the gradient the slope is its norm. Float32 resolves 2e-6 of a loss of 20: 0.002 of noise in the slope,
       // and a step of h across the kinks of ReLU adds a little.
       expect(Math.abs(slope - norm), `${name}: slope ${slope}, gradient norm ${norm}`).toBeLessThan(
         0.02 + 0.03 * norm,

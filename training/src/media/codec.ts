@@ -42,3 +42,34 @@ export async function decodePng(bytes: Uint8Array, where = 'PNG'): Promise<Raste
     throw new UserError(`${where}: expected a PNG image, found something else (${messageOf(error)})`);
   }
 }
+
+/** What a picture is made to: its size in pixels and its channels. */
+export interface DecodedShape {
+  readonly height: number;
+  readonly width: number;
+  /** 3 is RGB, 1 luminance. */
+  readonly channels: 1 | 3;
+}
+
+/**
+ * Reads a picture of any common format, turned upright, laid on white where it is transparent, scaled to cover the
+ * size asked for and cut at its centre: [height, width, channels], 8 bits.
+ * @throws what the decoder says of a broken file.
+ */
+export async function decodeImageFile(
+  path: string,
+  { height, width, channels }: DecodedShape,
+): Promise<Uint8Array> {
+  const upright = sharp(path, { failOn: 'error' }).autoOrient().flatten({ background: '#ffffff' });
+  const resized = upright.resize(width, height, { fit: 'cover', position: 'centre' });
+  return resized
+    .toColourspace(channels === 1 ? 'b-w' : 'srgb')
+    .raw()
+    .toBuffer();
+}
+
+/** Size of a picture in pixels, upright, without decoding it. @throws what the decoder says of a broken file. */
+export async function imageFileSize(path: string): Promise<{ height: number; width: number }> {
+  const { autoOrient } = await sharp(path).metadata();
+  return autoOrient;
+}

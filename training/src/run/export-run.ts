@@ -128,7 +128,8 @@ async function drawSample(model: Model, state: NamedTensors, spec: DataSpec) {
 async function lastMetrics(path: string): Promise<Record<string, number>> {
   const last: Record<string, number> = {};
   for (const { metrics } of await readMetrics(path)) Object.assign(last, metrics);
-  return last;
+  // JSON has no NaN and no infinity; a manifest with null in their place could not be read.
+  return Object.fromEntries(Object.entries(last).filter(([, value]) => Number.isFinite(value)));
 }
 
 /** Options as they survive JSON: what is absent is left out. */

@@ -21,7 +21,7 @@ export async function finishRun(folder: string, result: TrainResult): Promise<vo
     metrics: await readMetrics(join(folder, 'metrics.jsonl')),
     images: await samplePictures(join(folder, 'samples')),
     notes: [
-      `${result.step} steps in all, ${result.seconds.toFixed(1)} s in this session, on ${result.engine}.`,
+      `${result.step} steps in ${result.seconds.toFixed(1)} s, on ${result.engine}.`,
       ...(result.heldOut === null
         ? []
         : [`Held-out log-likelihood (or its bound) after the last step: ${result.heldOut.toFixed(3)} nats.`]),

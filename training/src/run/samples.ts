@@ -1,9 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DataSpec, HostTensor } from '@generatrix/runtime/core';
-import { encodeWav } from '../media/audio.ts';
 import { encodePng, imageGrid } from '../media/image.ts';
 import { scatterPlot } from '../media/points.ts';
+import { encodeWav } from '../media/wav.ts';
 import { writeFileAtomic } from './atomic.ts';
 
 /**

@@ -2,8 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { folderOf } from '../data/test-support.ts';
-import { readWav } from '../data/wav.ts';
-import { encodeWav } from './audio.ts';
+import { encodeWav, readWav } from './wav.ts';
 
 test('the file has the bytes of a canonical PCM WAV', () => {
   // By hand from the RIFF WAVE layout: 1 channel, 8000 Hz, 16000 bytes a second, 2 bytes a frame, 16 bits.
