@@ -4,10 +4,11 @@ import type { DataDescription, Family, Model } from './family.ts';
 import { gmm } from './gmm.ts';
 import { made } from './made.ts';
 import { nade } from './nade.ts';
+import { pixelcnn } from './pixelcnn.ts';
 import { vae } from './vae.ts';
 
 /** Every family; the command line, the exporter, the tests and the pages find them here. */
-export const families: readonly Family[] = [vae, gmm, made, nade];
+export const families: readonly Family[] = [vae, gmm, made, nade, pixelcnn];
 
 /** @throws UserError that lists the families when there is none of this name. */
 export function familyNamed(name: string): Family {
