@@ -63,6 +63,12 @@ export function naiveDraw(network: PixelcnnNetwork, state: NamedTensors, request
 
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
 
+/** The last `size` entries along the second axis: what a window keeps when it moves on. */
+function latest(window: tf.Tensor, size: number): tf.Tensor {
+  const shape = window.shape.with(1, size);
+  return tf.slice(window, [0, window.shape[1]! - size].concat(shape.slice(2).fill(0)), shape);
+}
+
 /**
  * Draws images row by row and pixel by pixel, [batch, D], each layer computed once for each pixel. The loop over rows
  * carries, for each layer, the rows of the vertical stack that its window still reaches; it computes the vertical
@@ -95,7 +101,7 @@ export function pixelcnnDraw(network: PixelcnnNetwork, state: NamedTensors, requ
         const r = reachOf(network, layer);
         const window: tf.Tensor =
           vertical === null ? carries.image! : tf.concat([carries[`rows/${layer}`]!, vertical], 1);
-        if (layer > 0) next[`rows/${layer}`] = tf.slice(window, [0, 1, 0, 0], [batch, r, width, filters]);
+        if (layer > 0) next[`rows/${layer}`] = latest(window, r);
         const shift = layerShifts[layer]!;
         const above = addShift(convolvePadded(window, state[names.vertical]!, [0, r, r]), shift.vertical);
         const across = addShift(pointwise(above, state[names.across]!), shift.horizontal);
@@ -104,8 +110,7 @@ export function pixelcnnDraw(network: PixelcnnNetwork, state: NamedTensors, requ
       }
       const pixels = drawRow(network, state, row, request.temperature); // [w, batch]
       const drawn = tf.reshape(centred(tf.transpose(pixels)), [batch, 1, width, 1]);
-      const image = tf.concat([carries.image!, drawn], 1);
-      next.image = tf.slice(image, [0, 1, 0, 0], [batch, firstReach, width, 1]);
+      next.image = latest(tf.concat([carries.image!, drawn], 1), firstReach);
       return { carries: next, outputs: { pixels } };
     },
   });
@@ -140,13 +145,13 @@ function drawRow(
       for (let layer = 1; layer < layers; layer++) {
         const reach = reachOf(network, layer) * filters;
         const window = tf.concat([carries[`left/${layer}`]!, h], 1) as tf.Tensor2D;
-        next[`left/${layer}`] = tf.slice(window, [0, filters], [batch, reach]);
+        next[`left/${layer}`] = latest(window, reach);
         const sum = tf.add(tf.matMul(window, kernels[layer]!), slices[`above/${layer}`]!);
         h = tf.add(layerOutput(state, layer, sum), h);
       }
       const pixel = drawPixel(network, headOf(state, h), slices, temperature); // [batch]
-      const window = tf.concat([carries.left!, tf.expandDims(centred(pixel), 1)], 1);
-      next.left = tf.slice(window, [0, 1], [batch, firstReach]);
+      const left = tf.concat([carries.left!, tf.expandDims(centred(pixel), 1)], 1);
+      next.left = latest(left, firstReach);
       return { carries: next, outputs: { pixel } };
     },
   });

@@ -121,9 +121,9 @@ describe.each(networks)('gated PixelCNN, %s', (_, network) => {
       // levels, are the same bits unless a uniform number falls within some 1e-6 of a threshold.
       expect(cached).toEqual(naive);
       const last = Math.max(2, emission.width) - 1;
-    const offGrid = cached.flat().map((value) => Math.abs(value * last - Math.round(value * last)));
-    expect(Math.max(...offGrid)).toBeLessThan(1e-6);
-    expect(new Set(cached.flat()).size).toBeGreaterThan(1);
+      const offGrid = cached.flat().map((value) => Math.abs(value * last - Math.round(value * last)));
+      expect(Math.max(...offGrid)).toBeLessThan(1e-6);
+      expect(new Set(cached.flat()).size).toBeGreaterThan(1);
     },
   );
 
