@@ -61,6 +61,11 @@ export function mixtureEmission(components: number): Emission {
   };
 }
 
+/** The nearest of the grey levels k / (levels - 1), for values in [0, 1]. */
+export function nearestLevel(x: tf.Tensor, levels: number): tf.Tensor {
+  return tf.div(tf.floor(tf.add(tf.mul(x, levels - 1), 0.5)), levels - 1);
+}
+
 /**
  * One of several grey levels k / (levels - 1), k = 0, 1, ..., with the probabilities whose logits are the parameters;
  * a value in between counts as the nearest level.

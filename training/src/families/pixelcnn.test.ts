@@ -77,15 +77,12 @@ describe.each(networks)('gated PixelCNN, %s', (_, network) => {
    */
   function reachable(): boolean[][] {
     const { layers, firstKernel, kernel } = network;
-    const [first, later] = [(firstKernel - 1) / 2, (kernel - 1) / 2];
-    const up = first + (layers - 1) * later;
-    const side = first + (layers - 1) * later;
+    const reach = (firstKernel - 1) / 2 + ((layers - 1) * (kernel - 1)) / 2;
     return Array.from({ length: dimensions }, (_, i) =>
       Array.from({ length: dimensions }, (_, j) => {
         const [dy, dx] = [Math.floor(i / width) - Math.floor(j / width), (j % width) - (i % width)];
         if (j >= i) return false;
-        if (dy === 0) return -dx <= up;
-        return dy <= up && Math.abs(dx) <= side;
+        return dy <= reach && Math.abs(dx) <= reach;
       }),
     );
   }
@@ -169,6 +166,29 @@ describe('gated PixelCNN', () => {
       expect(values.reduce((sum, value) => sum + Math.exp(value), 0)).toBeCloseTo(1, 5);
     }
     expect(Math.abs(first![0]! - second![0]!)).toBeGreaterThan(0.1);
+  });
+
+  it('scores and completes grey images as rounded to the nearest levels', () => {
+    const { model } = buildModel(pixelcnn, ternary, data);
+    const state = weights(networkOf(ternary, 2, 3, 2));
+    const image = (values: number[]) => tf.tensor4d(values, [1, 2, 3, 1]);
+    const label = labelsInTurn(1, 2);
+    const [grey, whole] = [image([0.2, 0.3, 0.8, 0.6, 0.1, 0.7]), image([0, 0.5, 1, 0.5, 0, 0.5])];
+    const score = (x: tf.Tensor) =>
+      model.programs.logProb!.run(state, { data: x, label }).logProb!.dataSync()[0];
+    expect(score(grey)).toBe(score(whole));
+    const complete = (rows: number) =>
+      model.programs
+        .complete!.run(state, {
+          given: grey,
+          rows: tf.scalar(rows),
+          uniform: noise('uniform', 'draw', [1, 6]),
+          label,
+          temperature: tf.scalar(1),
+        })
+        .data!.dataSync();
+    expect([...complete(1).slice(0, 3)]).toEqual([0, 0.5, 1]);
+    expect([...complete(2)]).toEqual([...whole.dataSync()]);
   });
 
   it('draws images of three grey levels as often as the probabilities of the class say', () => {

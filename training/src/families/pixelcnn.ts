@@ -10,7 +10,7 @@ import {
   binarisationNoise,
   flattened,
 } from './autoregressive-programs.ts';
-import { bernoulliEmission, categoricalEmission } from './emission.ts';
+import { bernoulliEmission, categoricalEmission, nearestLevel } from './emission.ts';
 import { type DataDescription, defineFamily, type Model } from './family.ts';
 import { pixelcnnDraw } from './pixelcnn-draw.ts';
 import { type PixelcnnNetwork, pixelcnnForward, pixelcnnSpecs } from './pixelcnn-network.ts';
@@ -85,13 +85,20 @@ function build(pixelcnn: PixelcnnOptions, data: DataDescription): Model {
   const network = pixelcnnNetwork(pixelcnn, data);
   const { emission, classes } = network;
   const parameters = pixelcnnSpecs(network);
-  const logProb = (state: NamedTensors, x: tf.Tensor2D, label?: tf.Tensor) =>
-    sumExamples(emission.logProb(x, pixelcnnForward(network, state, x, label)));
+  const rounded = (x: tf.Tensor2D) => (binary ? x : nearestLevel(x, pixelcnn.levels)) as tf.Tensor2D;
+  const logProb = (state: NamedTensors, examples: tf.Tensor2D, label?: tf.Tensor) => {
+    const x = rounded(examples);
+    return sumExamples(emission.logProb(x, pixelcnnForward(network, state, x, label)));
+  };
   const programs: AutoregressiveNetwork = {
     noise: emission.noise,
     classes,
     logProb: (state, x, label) => logProb(averaged(state, parameters, averaging), x, label),
-    draw: (state, request) => pixelcnnDraw(network, averaged(state, parameters, averaging), request),
+    draw: (state, { given, ...request }) =>
+      pixelcnnDraw(network, averaged(state, parameters, averaging), {
+        ...request,
+        ...(given === undefined ? {} : { given: { ...given, values: rounded(given.values) } }),
+      }),
   };
   return {
     state: { ...parameters, ...adamSpecs(parameters), ...averageSpecs(parameters, averaging) },
