@@ -8,6 +8,8 @@ export interface DrawRequest {
   /** Noise of every dimension, by name: [batch, D] each. */
   readonly noise: NamedTensors;
   readonly temperature: tf.Tensor;
+  /** Class of each example [batch], for a network with classes. */
+  readonly label?: tf.Tensor;
   /** Values that are kept: where `known` [D] is 1, `values` [batch, D] stand instead of draws. */
   readonly given?: { readonly values: tf.Tensor2D; readonly known: tf.Tensor1D };
 }
@@ -18,8 +20,10 @@ export interface AutoregressiveNetwork {
   readonly noise: Readonly<Record<string, NoiseSpec['law']>>;
   /** More noise for each example, such as a choice among orderings. */
   readonly choice?: Readonly<Record<string, NoiseSpec>>;
-  /** Exact log p(x): [batch, D] to [batch], nats. */
-  logProb(state: NamedTensors, x: tf.Tensor2D): tf.Tensor;
+  /** Number of classes that the network is conditioned on; 0 or absent when on none. */
+  readonly classes?: number;
+  /** Exact log p(x), or log p(x | label) of a network with classes: [batch, D] to [batch], nats. */
+  logProb(state: NamedTensors, x: tf.Tensor2D, label?: tf.Tensor): tf.Tensor;
   /** The whole loop over the dimensions: [batch, D]. */
   draw(state: NamedTensors, request: DrawRequest): tf.Tensor;
 }
@@ -73,6 +77,9 @@ export function autoregressivePrograms(
     ...mapValues(network.noise, (law) => noiseInput(law, [dimensions])),
     ...mapValues(network.choice ?? {}, (noise) => noiseInput(noise.law, noise.shape)),
   };
+  const { classes = 0 } = network;
+  const labels: Record<string, InputSpec> =
+    classes === 0 ? {} : { label: { dtype: 'int32', shape: [], role: 'label', classes } };
   const binarisation: Record<string, InputSpec> = binary
     ? { binarisation: noiseInput('uniform', shape) }
     : {};
@@ -82,17 +89,25 @@ export function autoregressivePrograms(
 
   const programs: Record<string, ModelProgram> = {
     sample: {
-      signature: { inputs: { ...drawNoise, temperature: temperatureInput }, outputs: dataOutput },
+      signature: { inputs: { ...drawNoise, ...labels, temperature: temperatureInput }, outputs: dataOutput },
       run: (state, inputs) => ({
-        data: shaped(network.draw(state, { noise: noiseOf(inputs), temperature: inputs.temperature! })),
+        data: shaped(
+          network.draw(state, {
+            noise: noiseOf(inputs),
+            temperature: inputs.temperature!,
+            label: inputs.label,
+          }),
+        ),
       }),
     },
     logProb: {
       signature: {
-        inputs: { data, ...(binary ? { uniform: noiseInput('uniform', shape) } : {}) },
+        inputs: { data, ...(binary ? { uniform: noiseInput('uniform', shape) } : {}), ...labels },
         outputs: { logProb: { dtype: 'float32', shape: [], meaning: 'logProb' } },
       },
-      run: (state, { data: x, uniform }) => ({ logProb: network.logProb(state, flattened(x!, uniform)) }),
+      run: (state, { data: x, uniform, label }) => ({
+        logProb: network.logProb(state, flattened(x!, uniform), label),
+      }),
     },
   };
   if (!completes || spec.kind !== 'image') return programs;
@@ -108,7 +123,7 @@ export function autoregressivePrograms(
   };
   programs.complete = {
     signature: {
-      inputs: { given: data, rows, ...drawNoise, ...binarisation, temperature: temperatureInput },
+      inputs: { given: data, rows, ...drawNoise, ...labels, ...binarisation, temperature: temperatureInput },
       outputs: dataOutput,
     },
     run: (state, inputs) => {
@@ -121,6 +136,7 @@ export function autoregressivePrograms(
           network.draw(state, {
             noise: noiseOf(inputs),
             temperature: temperature!,
+            label: inputs.label,
             given: { values, known },
           }),
         ),

@@ -12,6 +12,7 @@ const models: [string, string, Record<string, unknown>][] = [
   ['nade', 'nade', { hidden: 7 }],
   ['made', 'made', { hidden: [30] }],
   ['made of three layers', 'made', { hidden: [14, 11, 12], direct: false }],
+  ['pixelcnn', 'pixelcnn', { layers: 2, filters: 5, firstKernel: 3, headFilters: 6 }],
   ['made of random orders', 'made', { hidden: [16, 16], order: 'random', masks: 3 }],
 ];
 
@@ -111,7 +112,7 @@ describe.each(models)('%s', (_, family, options) => {
     const model = modelOf(family, options, shape);
     const state = tensors(stateOf(model));
     const probabilities = logProbs(model, state, allImages(shape)).map(Math.exp);
-    const count = 20_000;
+    const count = 6_000;
     const inputs = { ...drawNoise(model, 'sample', count), temperature: scalar(1) };
     const samples = runEagerly(model, 'sample', state, inputs);
     const observed = new Array<number>(64).fill(0);

@@ -17,6 +17,12 @@ export function tinyImages(size: number, shape: readonly [number, number, number
   return floatDataset({ name: 'tiny', split: 'train', spec, size, labels: null, classNames: [] }, values);
 }
 
+/** The data set with classes that take turns. */
+export function labelled(dataset: Dataset, classes: number): Dataset {
+  const labels = Int32Array.from({ length: dataset.size }, (_, i) => i % classes);
+  return { ...dataset, labels, classNames: Array.from({ length: classes }, (_, k) => `class ${k}`) };
+}
+
 /** Two clusters in the plane. */
 export function tinyPoints(size: number): Dataset {
   const noise = fillNoise({
@@ -146,6 +152,30 @@ export const familyCases: readonly FamilyCase[] = [
     family: 'nade',
     options: { hidden: 8, averaging: 0 },
     dataset: tinyImages(24, [5, 3, 1]),
+    batchSize: 8,
+  },
+  {
+    name: 'pixelcnn',
+    family: 'pixelcnn',
+    options: { layers: 3, filters: 6, headFilters: 8 },
+    dataset: tinyImages(24),
+    batchSize: 8,
+  },
+  {
+    name: 'pixelcnn, categorical, conditional, wider windows',
+    family: 'pixelcnn',
+    options: {
+      layers: 2,
+      filters: 4,
+      headFilters: 6,
+      firstKernel: 3,
+      kernelSize: 5,
+      output: 'categorical',
+      levels: 5,
+      conditional: true,
+      averaging: 0,
+    },
+    dataset: labelled(tinyImages(24, [4, 5, 1]), 3),
     batchSize: 8,
   },
 ];

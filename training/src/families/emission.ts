@@ -60,3 +60,32 @@ export function mixtureEmission(components: number): Emission {
     },
   };
 }
+
+/** The nearest of the grey levels k / (levels - 1), for values in [0, 1]. */
+export function nearestLevel(x: tf.Tensor, levels: number): tf.Tensor {
+  return tf.div(tf.floor(tf.add(tf.mul(x, levels - 1), 0.5)), levels - 1);
+}
+
+/**
+ * One of several grey levels k / (levels - 1), k = 0, 1, ..., with the probabilities whose logits are the parameters;
+ * a value in between counts as the nearest level.
+ */
+export function categoricalEmission(levels: number): Emission {
+  const numbers = () => tf.tensor1d(Float32Array.from({ length: levels }, (_, k) => k));
+  return {
+    width: levels,
+    noise: { uniform: 'uniform' },
+    logProb: (x, logits) => {
+      const last = logits.rank - 1;
+      const level = tf.floor(tf.add(tf.mul(x, levels - 1), 0.5));
+      const chosen = tf.cast(tf.equal(tf.expandDims(level, last), numbers()), 'float32');
+      return tf.sub(tf.sum(tf.mul(chosen, logits), last), tf.logSumExp(logits, last));
+    },
+    draw: (logits, { uniform }, temperature) => {
+      const upper = tf.cumsum(tf.softmax(tf.div(logits, temperature)), 1); // [batch, levels]
+      const passed = tf.sum(tf.cast(tf.greaterEqual(tf.expandDims(uniform!, 1), upper), 'float32'), 1);
+      // Rounding may leave the last bound under 1, so the count of bounds passed is clipped.
+      return tf.div(tf.minimum(passed, levels - 1), levels - 1);
+    },
+  };
+}

@@ -5,11 +5,12 @@ import { gmm } from './gmm.ts';
 import { made } from './made.ts';
 import { nade } from './nade.ts';
 import { nice } from './nice.ts';
+import { pixelcnn } from './pixelcnn.ts';
 import { realnvp } from './realnvp.ts';
 import { vae } from './vae.ts';
 
 /** Every family; the command line, the exporter, the tests and the pages find them here. */
-export const families: readonly Family[] = [vae, gmm, made, nade, nice, realnvp];
+export const families: readonly Family[] = [vae, gmm, made, nade, nice, realnvp, pixelcnn];
 
 /** @throws UserError that lists the families when there is none of this name. */
 export function familyNamed(name: string): Family {

@@ -1,0 +1,199 @@
+import { type NamedTensors, tf } from '@generatrix/export';
+import type { Emission } from './emission.ts';
+import type { StateSpec, StateSpecs } from './family.ts';
+
+/** A gated PixelCNN with its sizes settled. */
+export interface PixelcnnNetwork {
+  readonly height: number;
+  readonly width: number;
+  readonly layers: number;
+  readonly filters: number;
+  /** Width of the first layer's window, odd; it leaves out the pixel itself. */
+  readonly firstKernel: number;
+  /** Width of the windows of the other layers, odd. */
+  readonly kernel: number;
+  readonly headFilters: number;
+  /** Classes to condition on; 0 for none. */
+  readonly classes: number;
+  readonly emission: Emission;
+}
+
+/** How far a layer's window reaches up, left and right. */
+export function reachOf({ firstKernel, kernel }: PixelcnnNetwork, layer: number): number {
+  return ((layer === 0 ? firstKernel : kernel) - 1) / 2;
+}
+
+/** Names of a layer's parameters; every kernel ends in [inputs, outputs]. */
+export function layerNames(layer: number) {
+  const name = (part: string) => `layer${layer}/${part}`;
+  return {
+    vertical: name('vertical/kernel'),
+    verticalBias: name('vertical/bias'),
+    verticalLabel: name('vertical/label'),
+    horizontal: name('horizontal/kernel'),
+    horizontalBias: name('horizontal/bias'),
+    horizontalLabel: name('horizontal/label'),
+    across: name('across/kernel'),
+    output: name('output/kernel'),
+    outputBias: name('output/bias'),
+  };
+}
+
+const head = ['head/0', 'head/1'] as const;
+
+/**
+ * The parameters. Kernels start normal with variance 1 / (number of inputs), which keeps the variance of sums; the
+ * first layer's windows hold pixels above or to the left, the others the row or pixel itself too.
+ */
+export function pixelcnnSpecs(network: PixelcnnNetwork): StateSpecs {
+  const { layers, filters, headFilters, classes, emission } = network;
+  const kernel = (shape: number[]): StateSpec => {
+    const inputs = shape.slice(0, -1).reduce((product, size) => product * size, 1);
+    return { shape, initial: { law: 'normal', scale: Math.sqrt(1 / inputs) } };
+  };
+  const specs: Record<string, StateSpec> = {};
+  for (let layer = 0; layer < layers; layer++) {
+    const names = layerNames(layer);
+    const reach = reachOf(network, layer);
+    const [taps, inputs] = layer === 0 ? [reach, 1] : [reach + 1, filters];
+    specs[names.vertical] = kernel([taps, 2 * reach + 1, inputs, 2 * filters]);
+    specs[names.verticalBias] = { shape: [2 * filters], initial: 0 };
+    specs[names.horizontal] = kernel([1, taps, inputs, 2 * filters]);
+    specs[names.horizontalBias] = { shape: [2 * filters], initial: 0 };
+    specs[names.across] = kernel([2 * filters, 2 * filters]);
+    specs[names.output] = kernel([filters, filters]);
+    specs[names.outputBias] = { shape: [filters], initial: 0 };
+    if (classes === 0) continue;
+    const label: StateSpec = { shape: [classes, 2 * filters], initial: { law: 'normal', scale: 0.1 } };
+    specs[names.verticalLabel] = label;
+    specs[names.horizontalLabel] = label;
+  }
+  const widths = [filters, headFilters, emission.width];
+  for (const [i, name] of head.entries()) {
+    specs[`${name}/kernel`] = kernel([widths[i]!, widths[i + 1]!]);
+    specs[`${name}/bias`] = { shape: [widths[i + 1]!], initial: 0 };
+  }
+  return specs;
+}
+
+/** Values in [0, 1] to [-1, 1], so that black differs from the zeros around the image. */
+export function centred(x: tf.Tensor): tf.Tensor {
+  return tf.sub(tf.mul(x, 2), 1);
+}
+
+/** [..., inputs] times [inputs, outputs]: a convolution of one pixel. */
+export function pointwise(x: tf.Tensor, kernel: tf.Tensor): tf.Tensor {
+  const [inputs, outputs] = kernel.shape as [number, number];
+  const product = tf.matMul(tf.reshape(x, [-1, inputs]) as tf.Tensor2D, kernel as tf.Tensor2D);
+  return tf.reshape(product, [...x.shape.slice(0, -1), outputs]);
+}
+
+/** tanh(a) * sigmoid(b) of the two halves of the last axis (eq. 2): [..., 2F] to [..., F]. */
+export function gate(x: tf.Tensor): tf.Tensor {
+  const [a, b] = tf.split(x, 2, x.rank - 1) as [tf.Tensor, tf.Tensor];
+  return tf.mul(tf.tanh(a), tf.sigmoid(b));
+}
+
+/**
+ * What a layer adds to its two stacks at every pixel: the bias and, of the class, V^T h (eq. 4).
+ * @returns [2F], or [batch, 2F] with classes
+ */
+export function shifts(network: PixelcnnNetwork, state: NamedTensors, layer: number, label?: tf.Tensor) {
+  const names = layerNames(layer);
+  const shift = (bias: string, kernel: string): tf.Tensor => {
+    if (network.classes === 0) return state[bias]!;
+    const chosen = tf.oneHot(label as tf.Tensor1D, network.classes);
+    const ofClass = tf.matMul(tf.cast(chosen, 'float32') as tf.Tensor2D, state[kernel] as tf.Tensor2D);
+    return tf.add(ofClass, state[bias]!);
+  };
+  return {
+    vertical: shift(names.verticalBias, names.verticalLabel),
+    horizontal: shift(names.horizontalBias, names.horizontalLabel),
+  };
+}
+
+/** Adds a shift [2F] or [batch, 2F] to every pixel of [batch, h, w, 2F]. */
+export function addShift(x: tf.Tensor, shift: tf.Tensor): tf.Tensor {
+  return tf.add(x, shift.rank === 1 ? shift : tf.reshape(shift, [shift.shape[0]!, 1, 1, -1]));
+}
+
+/** The gated horizontal sum, mixed across filters: the layer's output before the residual connection. */
+export function layerOutput(state: NamedTensors, layer: number, sum: tf.Tensor): tf.Tensor {
+  const { output, outputBias } = layerNames(layer);
+  return tf.add(pointwise(gate(sum), state[output]!), state[outputBias]!);
+}
+
+/** From the last layer to the parameters of the pixels' laws: [..., F] to [..., C]. */
+export function headOf(state: NamedTensors, h: tf.Tensor): tf.Tensor {
+  return head.reduce(
+    (x, name) => tf.add(pointwise(tf.relu(x), state[`${name}/kernel`]!), state[`${name}/bias`]!),
+    h,
+  );
+}
+
+/** A convolution with zeros around: [batch, h, w, inputs] to [batch, h + up - rows + 1, w + left + right - columns + 1, outputs]. */
+export function convolvePadded(
+  x: tf.Tensor,
+  kernel: tf.Tensor,
+  [up, left, right]: readonly [number, number, number],
+): tf.Tensor {
+  return tf.conv2d(x as tf.Tensor4D, kernel as tf.Tensor4D, 1, [
+    [0, 0],
+    [up, 0],
+    [left, right],
+    [0, 0],
+  ]);
+}
+
+/**
+ * The parameters of every pixel's law given the pixels before it, row by row: [batch, D] to [batch, D, C].
+ *
+ * The vertical stack sees the rows above and passes what it finds to the horizontal stack, which sees the pixels to
+ * the left: together all pixels before, without the blind spot of one masked stack (section 2.2, figure 2). Windows
+ * that end above or before a pixel are ordinary convolutions of an image moved down or to the right.
+ */
+export function pixelcnnForward(
+  network: PixelcnnNetwork,
+  state: NamedTensors,
+  x: tf.Tensor2D,
+  label?: tf.Tensor,
+): tf.Tensor {
+  const { height, width, layers, emission } = network;
+  const batch = x.shape[0];
+  const image = centred(tf.reshape(x, [batch, height, width, 1]));
+  const reach = reachOf(network, 0);
+  const down = moved(image, [reach, 0], [height - 1 + reach, width]);
+  const right = moved(image, [0, reach], [height, width - 1 + reach]);
+  let [vertical, horizontal] = [down, right];
+  for (let layer = 0; layer < layers; layer++) {
+    const names = layerNames(layer);
+    const shift = shifts(network, state, layer, label);
+    const first = layer === 0;
+    const r = reachOf(network, layer);
+    const above = addShift(
+      convolvePadded(vertical, state[names.vertical]!, [first ? 0 : r, r, r]),
+      shift.vertical,
+    ); // [batch, h, w, 2F]
+    const left = convolvePadded(horizontal, state[names.horizontal]!, [0, first ? 0 : r, 0]);
+    const sum = tf.add(addShift(left, shift.horizontal), pointwise(above, state[names.across]!));
+    const output = layerOutput(state, layer, sum); // [batch, h, w, F]
+    horizontal = first ? output : tf.add(output, horizontal);
+    vertical = gate(above);
+  }
+  return tf.reshape(headOf(state, horizontal), [batch, height * width, emission.width]);
+}
+
+/** The image moved by [down, right] pixels into zeros, cut to the size. */
+function moved(
+  image: tf.Tensor,
+  [down, right]: readonly [number, number],
+  [height, width]: readonly [number, number],
+): tf.Tensor {
+  const padded = tf.pad(image, [
+    [0, 0],
+    [down, 0],
+    [right, 0],
+    [0, 0],
+  ]);
+  return tf.slice(padded, [0, 0, 0, 0], [image.shape[0]!, height, width, 1]);
+}
