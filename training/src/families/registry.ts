@@ -5,9 +5,10 @@ import { gmm } from './gmm.ts';
 import { made } from './made.ts';
 import { nade } from './nade.ts';
 import { vae } from './vae.ts';
+import { wavenet } from './wavenet.ts';
 
 /** Every family; the command line, the exporter, the tests and the pages find them here. */
-export const families: readonly Family[] = [vae, gmm, made, nade];
+export const families: readonly Family[] = [vae, gmm, made, nade, wavenet];
 
 /** @throws UserError that lists the families when there is none of this name. */
 export function familyNamed(name: string): Family {
