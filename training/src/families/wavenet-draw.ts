@@ -20,7 +20,7 @@ export interface WavenetRequest {
  * alone, so they are taken from its queue, and multiplied by its weights, once a block, and the queue moves once a
  * block: a step copies only the short delays, whatever the receptive field.
  */
-export const block = 16;
+const block = 8;
 
 /**
  * Draws clips sample by sample, [batch, time] whole numbers. Each step runs every layer for one new sample, with the
@@ -36,11 +36,10 @@ export function wavenetDraw(
   const short = [...dilations.keys()].filter((layer) => dilations[layer]! < block);
   const long = [...dilations.keys()].filter((layer) => dilations[layer]! >= block);
   const depth = Math.max(...short.map((layer) => dilations[layer]!));
-  const row = short.length * filters;
   const biases = dilations.map((_, layer) => layerBias(state, layer, request.label)); // [batch or 1, 2 filters]
   const kernels = long.map((layer) => tf.split(state[`layer${layer}/kernel`]!, 2)); // [past, current], each [filters, 2 filters]
 
-  const step = (carries: NamedTensors, slices: NamedTensors) => {
+  const advance = (carries: NamedTensors, slices: NamedTensors) => {
     let h = carries.front!; // [batch, filters]
     const gated: tf.Tensor[] = [];
     const inputs: tf.Tensor[] = [];
@@ -48,9 +47,9 @@ export function wavenetDraw(
       inputs.push(h);
       let both: tf.Tensor;
       if (dilation < block) {
-        // `recent` [batch, depth * row] holds the short layers' inputs, oldest time first.
-        const column = (depth - dilation) * row + short.indexOf(layer) * filters;
-        const past = tf.slice(carries.recent!, [0, column], [-1, filters]);
+        // `recent` holds the short layers' inputs [batch, filters] under one another, oldest time first.
+        const place = (depth - dilation) * short.length + short.indexOf(layer);
+        const past = tf.slice(carries.recent!, place * batch, batch);
         const product = tf.matMul(tf.concat([past, h], 1), state[`layer${layer}/kernel`]!);
         both = tf.add(product, biases[layer]!);
       } else {
@@ -64,8 +63,8 @@ export function wavenetDraw(
     const x = slices.known === undefined ? drawn : keep(drawn, slices.index!, slices.known); // [batch]
     const front = tf.gather(state['front/kernel']!, tf.cast(x, 'int32') as tf.Tensor1D); // [batch, 2 filters]
     const [late, soon] = tf.split(front, 2, 1) as [tf.Tensor, tf.Tensor];
-    const older = tf.slice(carries.recent!, [0, row], [-1, (depth - 1) * row]);
-    const recent = tf.concat([older, ...short.map((layer) => inputs[layer]!)], 1);
+    const older = tf.slice(carries.recent!, short.length * batch, (depth - 1) * short.length * batch);
+    const recent = tf.concat([older, ...short.map((layer) => inputs[layer]!)], 0);
     const outputs = Object.fromEntries(long.map((layer) => [`input/${layer}`, inputs[layer]!]));
     return {
       carries: { front: tf.add(carries.late!, soon), late, recent },
@@ -73,11 +72,14 @@ export function wavenetDraw(
     };
   };
 
+  // Run eagerly, a long clip would otherwise keep every step's tensors until the end.
+  const step: typeof advance = (carries, slices) => tf.tidy(() => advance(carries, slices));
+
   const sequences = timeMajor(request, long.length === 0 ? 1 : block);
   const start: NamedTensors = {
     front: tf.zeros([batch, filters]),
     late: tf.zeros([batch, filters]),
-    recent: tf.zeros([batch, depth * row]),
+    recent: tf.zeros([depth * short.length * batch, filters]),
   };
   if (long.length === 0) {
     const { outputs } = scan({ carries: start, sequences, body: step });
