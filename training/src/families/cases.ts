@@ -38,6 +38,20 @@ export function tinyPoints(size: number): Dataset {
   return floatDataset({ name: 'tiny', split: 'train', spec, size, labels: null, classNames: [] }, values);
 }
 
+/** Clips of two tones of different pitch and phase, one for each class. */
+export function tinySounds(size: number, time = 40): Dataset {
+  const values = Float32Array.from({ length: size * time }, (_, i) => {
+    const [clip, t] = [Math.floor(i / time), i % time];
+    return 0.8 * Math.sin((clip % 2 === 0 ? 0.4 : 1.1) * t + clip);
+  });
+  const spec = { kind: 'audio', shape: [time], sampleRate: 8000, range: [-1, 1] } as const;
+  const labels = Int32Array.from({ length: size }, (_, clip) => clip % 2);
+  return floatDataset(
+    { name: 'tiny', split: 'train', spec, size, labels, classNames: ['low', 'high'] },
+    values,
+  );
+}
+
 /** A family with options small enough for the eager CPU engine, and data for it. */
 export interface FamilyCase {
   readonly name: string;
@@ -176,6 +190,20 @@ export const familyCases: readonly FamilyCase[] = [
       averaging: 0,
     },
     dataset: labelled(tinyImages(24, [4, 5, 1]), 3),
+    batchSize: 8,
+  },
+  {
+    name: 'wavenet',
+    family: 'wavenet',
+    options: { layers: 3, stacks: 2, filters: 4, skipFilters: 6, levels: 16, averaging: 0.9 },
+    dataset: tinySounds(24),
+    batchSize: 8,
+  },
+  {
+    name: 'wavenet, delays longer than a block, conditional',
+    family: 'wavenet',
+    options: { layers: 6, stacks: 1, filters: 3, skipFilters: 5, levels: 8, conditional: true, averaging: 0 },
+    dataset: tinySounds(24, 37),
     batchSize: 8,
   },
 ];

@@ -8,9 +8,10 @@ import { nice } from './nice.ts';
 import { pixelcnn } from './pixelcnn.ts';
 import { realnvp } from './realnvp.ts';
 import { vae } from './vae.ts';
+import { wavenet } from './wavenet.ts';
 
 /** Every family; the command line, the exporter, the tests and the pages find them here. */
-export const families: readonly Family[] = [vae, gmm, made, nade, nice, realnvp, pixelcnn];
+export const families: readonly Family[] = [vae, gmm, made, nade, nice, realnvp, pixelcnn, wavenet];
 
 /** @throws UserError that lists the families when there is none of this name. */
 export function familyNamed(name: string): Family {
