@@ -1,14 +1,34 @@
-import type { Shape } from '../graph/ir.ts';
+import type { Dim, Shape } from '../graph/ir.ts';
 import type { OnnxEmitter } from './lowering.ts';
 import { keepLeading, type WindowAttrs, type Windows } from './window-geometry.ts';
 
-/** A Conv whose output is exactly the windows' output size; `x` NCHW, `weights` OIHW. */
+/** Channels that a Conv reads and writes; a symbolic count is known to be no problem of `convolve`'s concern. */
+export interface ConvChannels {
+  readonly input: Dim;
+  readonly output: Dim;
+}
+
+/**
+ * onnxruntime 1.30 computes some of these wrongly on WebGPU without a word: filters of more than one cell over 6, 9,
+ * 18 or any other multiple of 3 (but 3 itself, and multiples of 4) of channels, into a multiple of 4. Its kernel takes
+ * three channels at a time there and miscounts. One output channel more or less leaves that path.
+ */
+function breaksOnWebgpu({ input, output }: ConvChannels, [h, w]: Windows): boolean {
+  if (typeof input !== 'number' || typeof output !== 'number' || h.filter * w.filter === 1) return false;
+  return input % 3 === 0 && input > 3 && input % 4 !== 0 && output % 4 === 0;
+}
+
+/**
+ * A Conv whose output is exactly the windows' output size; `x` NCHW, `weights` OIHW.
+ * @param channels of a convolution that is not grouped, which may have to be cut in two (see `breaksOnWebgpu`)
+ */
 export function convolve(
   emit: OnnxEmitter,
   x: string,
   weights: string,
   windows: Windows,
   group: number,
+  channels?: ConvChannels,
 ): string {
   const [h, w] = windows;
   // Conv rounds down, so fewer unread cells than a stride do no harm; more would add windows.
@@ -17,13 +37,27 @@ export function convolve(
     has: input,
     keep: -after >= stride ? input + after : input,
   }));
-  return emit.op('Conv', [keepLeading(emit, x, cuts), weights], {
-    kernel_shape: [h.filter, w.filter],
-    strides: [h.stride, w.stride],
-    dilations: [h.dilation, w.dilation],
-    pads: [h.before, w.before, Math.max(0, h.after), Math.max(0, w.after)],
-    group,
-  });
+  const after = [Math.max(0, h.after), Math.max(0, w.after)] as const;
+  // A filter of the image's size is taken for a matrix product by onnxruntime's WebGPU provider, which then forgets
+  // padding at the end: there, the padding is made before.
+  const whole = h.filter === h.input && w.filter === w.input && h.before + w.before === 0;
+  const padFirst = whole && after[0] + after[1] > 0;
+  const kept = padFirst
+    ? emit.op('Pad', [x, emit.ints([0, 0, 0, 0, 0, 0, ...after])])
+    : keepLeading(emit, x, cuts);
+  const conv = (filters: string) =>
+    emit.op('Conv', [kept, filters], {
+      kernel_shape: [h.filter, w.filter],
+      strides: [h.stride, w.stride],
+      dilations: [h.dilation, w.dilation],
+      pads: padFirst ? [0, 0, 0, 0] : [h.before, w.before, ...after],
+      group,
+    });
+  if (channels === undefined || !breaksOnWebgpu(channels, windows)) return conv(weights);
+  const last = (channels.output as number) - 1;
+  const part = (from: number, to: number) =>
+    conv(emit.op('Slice', [weights, emit.ints([from]), emit.ints([to]), emit.ints([0])]));
+  return emit.op('Concat', [part(0, last), part(last, last + 1)], { axis: 1 });
 }
 
 /** The transpose of `convolve` as a linear map of its input: from the windows' output size to their input size. */

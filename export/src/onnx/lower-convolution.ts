@@ -28,7 +28,15 @@ export const convolutionLowerings = {
   Conv2D: (emit, node, [x, filter]) => {
     const { attrs } = node;
     const windows = slidingWindows(node.inputs[0]!.shape, filterSize(node.inputs[1]!.shape), attrs);
-    const y = convolve(emit, channelsFirst(emit, x!, attrs), emit.transpose(filter!, hwioToOihw), windows, 1);
+    const [, , input, output] = node.inputs[1]!.shape as [number, number, number, number];
+    const y = convolve(
+      emit,
+      channelsFirst(emit, x!, attrs),
+      emit.transpose(filter!, hwioToOihw),
+      windows,
+      1,
+      { input, output },
+    );
     return [channelsAsBefore(emit, y, attrs)];
   },
 
@@ -66,7 +74,16 @@ export const convolutionLowerings = {
       windows,
       attrs,
     );
-    const dw = convolve(emit, batchSecond(emit, x!, attrs), dyBatchSecond, rolesSwapped(windows), 1);
+    // Batch and channels change places: the batch is what this Conv sums over.
+    const channels = { input: node.inputs[0]!.shape[0]!, output: node.attrs.filterShape[3] };
+    const dw = convolve(
+      emit,
+      batchSecond(emit, x!, attrs),
+      dyBatchSecond,
+      rolesSwapped(windows),
+      1,
+      channels,
+    );
     return [emit.transpose(dw, [2, 3, 0, 1])];
   },
 
