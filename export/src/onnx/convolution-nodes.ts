@@ -37,20 +37,13 @@ export function convolve(
     has: input,
     keep: -after >= stride ? input + after : input,
   }));
-  const after = [Math.max(0, h.after), Math.max(0, w.after)] as const;
-  // A filter of the image's size is taken for a matrix product by onnxruntime's WebGPU provider, which then forgets
-  // padding at the end: there, the padding is made before.
-  const whole = h.filter === h.input && w.filter === w.input && h.before + w.before === 0;
-  const padFirst = whole && after[0] + after[1] > 0;
-  const kept = padFirst
-    ? emit.op('Pad', [x, emit.ints([0, 0, 0, 0, 0, 0, ...after])])
-    : keepLeading(emit, x, cuts);
+  const kept = keepLeading(emit, x, cuts);
   const conv = (filters: string) =>
     emit.op('Conv', [kept, filters], {
       kernel_shape: [h.filter, w.filter],
       strides: [h.stride, w.stride],
       dilations: [h.dilation, w.dilation],
-      pads: padFirst ? [0, 0, 0, 0] : [h.before, w.before, ...after],
+      pads: [h.before, w.before, Math.max(0, h.after), Math.max(0, w.after)],
       group,
     });
   if (channels === undefined || !breaksOnWebgpu(channels, windows)) return conv(weights);
@@ -58,6 +51,15 @@ export function convolve(
   const part = (from: number, to: number) =>
     conv(emit.op('Slice', [weights, emit.ints([from]), emit.ints([to]), emit.ints([0])]));
   return emit.op('Concat', [part(0, last), part(last, last + 1)], { axis: 1 });
+}
+
+/**
+ * Whether a Conv's filter is as large as its image and the padding lies at the end alone: onnxruntime 1.30 takes such
+ * a Conv for a matrix product on WebGPU and forgets the padding.
+ */
+export function forgetsPadding([h, w]: Windows): boolean {
+  const asLarge = h.filter === h.input && w.filter === w.input;
+  return asLarge && h.before + w.before === 0 && Math.max(h.after, w.after) > 0;
 }
 
 /** The transpose of `convolve` as a linear map of its input: from the windows' output size to their input size. */

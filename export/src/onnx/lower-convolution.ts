@@ -5,6 +5,7 @@ import {
   convolve,
   convolveTransposed,
   filterSize,
+  forgetsPadding,
   keepWindows,
   rolesSwapped,
 } from './convolution-nodes.ts';
@@ -63,7 +64,9 @@ export const convolutionLowerings = {
       attrs,
       node.inputs[1]!.shape,
     );
-    if (attrs.dataFormat !== 'NCHW' && prefersProducts(windows, attrs.filterShape[2])) {
+    const byProducts =
+      prefersProducts(windows, attrs.filterShape[2]) || forgetsPadding(rolesSwapped(windows));
+    if (attrs.dataFormat !== 'NCHW' && byProducts) {
       const [input, gradient] = node.inputs;
       return [filterGradientByProducts(emit, [x!, input!.shape], [dy!, gradient!.shape], windows)];
     }
