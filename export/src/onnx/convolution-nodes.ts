@@ -99,25 +99,6 @@ export function rolesSwapped(windows: Windows): Windows {
   return [swap(windows[0]), swap(windows[1])];
 }
 
-/**
- * Drops rows and columns of `dy` that the gradient's windows do not have: tfjs forgets `dimRoundingMode` when it
- * calls the gradient of a Conv2D, and so reads only those that rounding down gives.
- */
-export function keepWindows(
-  emit: OnnxEmitter,
-  dy: string,
-  shape: Shape,
-  windows: Windows,
-  attrs: WindowAttrs,
-): string {
-  const first = attrs.dataFormat === 'NCHW' ? 2 : 1;
-  return keepLeading(
-    emit,
-    dy,
-    windows.map(({ output }, i) => ({ axis: 2 + i, has: shape[first + i] as number, keep: output })),
-  );
-}
-
 /** The images as NCHW. */
 export function channelsFirst(emit: OnnxEmitter, x: string, { dataFormat }: WindowAttrs): string {
   return dataFormat === 'NCHW' ? x : emit.transpose(x, [0, 3, 1, 2]);

@@ -6,7 +6,6 @@ import {
   convolveTransposed,
   filterSize,
   forgetsPadding,
-  keepWindows,
   rolesSwapped,
 } from './convolution-nodes.ts';
 import { filterGradientByProducts, prefersProducts } from './filter-gradient.ts';
@@ -50,7 +49,7 @@ export const convolutionLowerings = {
       attrs,
       node.inputs[0]!.shape,
     );
-    const dyFirst = keepWindows(emit, channelsFirst(emit, dy!, attrs), node.inputs[0]!.shape, windows, attrs);
+    const dyFirst = channelsFirst(emit, dy!, attrs);
     const dx = convolveTransposed(emit, dyFirst, emit.transpose(filter!, hwioToOihw), windows, 1);
     return [channelsAsBefore(emit, dx, attrs)];
   },
@@ -70,13 +69,7 @@ export const convolutionLowerings = {
       const [input, gradient] = node.inputs;
       return [filterGradientByProducts(emit, [x!, input!.shape], [dy!, gradient!.shape], windows)];
     }
-    const dyBatchSecond = keepWindows(
-      emit,
-      batchSecond(emit, dy!, attrs),
-      node.inputs[1]!.shape,
-      windows,
-      attrs,
-    );
+    const dyBatchSecond = batchSecond(emit, dy!, attrs);
     // Batch and channels change places: the batch is what this Conv sums over.
     const channels = { input: node.inputs[0]!.shape[0]!, output: node.attrs.filterShape[3] };
     const dw = convolve(

@@ -6,7 +6,6 @@ import {
   convolve,
   convolveTransposed,
   filterSize,
-  keepWindows,
   rolesSwapped,
 } from './convolution-nodes.ts';
 import type { OnnxEmitter, OnnxLowerings } from './lowering.ts';
@@ -37,7 +36,7 @@ export const depthwiseLowerings = {
       node.inputs[0]!.shape,
     );
     const channels = channelCount(node.outputs[0]!.shape);
-    const dyFirst = keepWindows(emit, channelsFirst(emit, dy!, attrs), node.inputs[0]!.shape, windows, attrs);
+    const dyFirst = channelsFirst(emit, dy!, attrs);
     const weights = depthwiseWeights(emit, filter!, node.inputs[1]!.shape);
     // One group per output channel, then the sum: onnxruntime 1.30's WebGPU provider computes a ConvTranspose of
     // several input channels per group wrongly (seen with two).
@@ -63,13 +62,7 @@ export const depthwiseLowerings = {
     );
     // One group per channel; inside a group the images of the batch take the place of channels.
     const grouped = emit.reshape(batchSecond(emit, x!, attrs), [1, times(batch, channels), height, width]);
-    const dyBatchSecond = keepWindows(
-      emit,
-      batchSecond(emit, dy!, attrs),
-      node.inputs[1]!.shape,
-      windows,
-      attrs,
-    );
+    const dyBatchSecond = batchSecond(emit, dy!, attrs);
     const dw = convolve(emit, grouped, dyBatchSecond, rolesSwapped(windows), channels);
     const split = emit.reshape(dw, [channels, multiplier, filterHeight, filterWidth]);
     return [emit.transpose(split, [2, 3, 0, 1])];
