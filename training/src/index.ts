@@ -10,7 +10,6 @@ export { describeData, type FamilyCase, familyCases, firstExamples } from './fam
 export type { Family, HostState, Model } from './families/family.ts';
 export { defineFamily } from './families/family.ts';
 export { buildModel, families, familyNamed } from './families/registry.ts';
-export { decodePng } from './media/image.ts';
 export { batchPlan, stepInputs } from './run/batches.ts';
 export { bindState, exportRun } from './run/export-run.ts';
 export { initialState } from './run/initial-state.ts';

@@ -1,9 +1,8 @@
 import { loadSampler } from '@generatrix/runtime';
 import { type DeviceRequest, UserError } from '@generatrix/runtime/core';
+import { canRender, npyBytes, renderSamples } from '@generatrix/runtime/media';
 import { type Command, Option } from 'commander';
-import { npyBytes } from '../data/npy-write.ts';
 import { writeFileAtomic } from '../run/atomic.ts';
-import { canRender, renderSamples } from '../run/samples.ts';
 import { realNumber, wholeNumber } from './flags.ts';
 
 interface SampleFlags {

@@ -1,10 +1,10 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadSampler } from '@generatrix/runtime';
+import { renderSamples } from '@generatrix/runtime/media';
 import type { Command } from 'commander';
 import { writeFileAtomic } from '../run/atomic.ts';
 import { exportRun } from '../run/export-run.ts';
-import { renderSamples } from '../run/samples.ts';
 import type { RunSettings } from '../run/settings.ts';
 import { buildSite, serveSite } from '../serve/site.ts';
 import { wholeNumber } from './flags.ts';

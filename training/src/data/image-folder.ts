@@ -1,5 +1,5 @@
+import { decodeImageFile, imageFileSize } from '@generatrix/runtime/media';
 import { UserError } from '../errors.ts';
-import { decodeImageFile, imageFileSize } from '../media/codec.ts';
 import { labelledFiles } from './class-folders.ts';
 import { byteDataset, type Dataset, type Split } from './dataset.ts';
 import { firstLine } from './files.ts';

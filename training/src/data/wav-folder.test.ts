@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
-import { readWav } from '../media/wav.ts';
 import { everyIndex, expectUserError, folderOf, testWithData } from './test-support.ts';
-import { cutClips, wavFolder } from './wav-folder.ts';
+import { cutClips, readWav, wavFolder } from './wav-folder.ts';
 
 interface Coding {
   readonly tag?: number;

@@ -1,7 +1,8 @@
+import { decodeWav, type Sound } from '@generatrix/runtime/media';
 import { UserError } from '../errors.ts';
-import { readWav } from '../media/wav.ts';
 import { labelledFiles } from './class-folders.ts';
 import { type Dataset, floatDataset, type Split } from './dataset.ts';
+import { readBytes } from './files.ts';
 import { resampler } from './resample.ts';
 import { limitTo } from './split.ts';
 
@@ -94,4 +95,9 @@ function spokenDigitSplit(names: readonly string[]): Split[] | null {
   if (takes.some((take) => take === undefined)) return null;
   const splits = takes.map((take): Split => (Number(take) < 5 ? 'test' : 'train'));
   return splits.includes('train') && splits.includes('test') ? splits : null;
+}
+
+/** Reads one WAV file. @throws UserError when it is missing or no WAV file that can be read. */
+export async function readWav(path: string): Promise<Sound> {
+  return decodeWav(await readBytes(path, 'a WAV file'), path);
 }

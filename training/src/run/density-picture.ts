@@ -1,6 +1,5 @@
 import { type HostTensor, hostTensor, loadSampler } from '@generatrix/runtime';
-import { encodePng } from '../media/image.ts';
-import { densityPlot, plotRegion } from '../media/points.ts';
+import { densityPlot, encodePng, plotRegion } from '@generatrix/runtime/media';
 
 /** Cells a side of the grid that the density is evaluated on. */
 const cells = 160;

@@ -9,6 +9,7 @@ import {
 } from '@generatrix/export';
 import type { DataSpec } from '@generatrix/runtime/core';
 import { fillInputs, fillNoise, type HostTensor, hostTensor, UserError } from '@generatrix/runtime/core';
+import { canRender, renderSamples } from '@generatrix/runtime/media';
 import { version } from '../cli/version.ts';
 import { toHost, toTensor } from '../engine/tfjs-engine.ts';
 import type { Model } from '../families/family.ts';
@@ -17,7 +18,6 @@ import { replaceFolderAtomic } from './atomic.ts';
 import { loadLatestCheckpoint } from './checkpoint.ts';
 import { readMetrics } from './metrics.ts';
 import { readRun } from './run-folder.ts';
-import { canRender, renderSamples } from './samples.ts';
 import { checkpointFolder } from './train.ts';
 
 /** Examples in the reference run that a bundle carries. */

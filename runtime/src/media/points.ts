@@ -1,4 +1,4 @@
-import type { HostTensor } from '@generatrix/runtime/core';
+import type { HostTensor } from '../tensor.ts';
 import { drawAxes, type PlotRegion, startPlot } from './axes.ts';
 import type { Raster } from './codec.ts';
 import { classColour, viridis } from './colour-map.ts';

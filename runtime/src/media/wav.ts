@@ -1,6 +1,5 @@
 import wavefile from 'wavefile';
-import { firstLine, readBytes } from '../data/files.ts';
-import { UserError } from '../errors.ts';
+import { messageOf, UserError } from '../errors.ts';
 
 /** One channel of sound. */
 export interface Sound {
@@ -18,45 +17,45 @@ const fullScale: Readonly<Record<string, number>> = {
 };
 
 /**
- * Reads a WAV file (PCM of 8, 16, 24 or 32 bits, float of 32 or 64, A-law, mu-law, IMA ADPCM) as one channel,
- * the mean of its channels, in [-1, 1].
- * @throws UserError when it is missing, no WAV file, of an unknown coding, without samples, or cut short.
+ * Reads the bytes of a WAV file (PCM of 8, 16, 24 or 32 bits, float of 32 or 64, A-law, mu-law, IMA ADPCM) as one
+ * channel, the mean of its channels, in [-1, 1].
+ * @param where what errors call the source, such as a path
+ * @throws UserError when it is no WAV file, of an unknown coding, without samples, or cut short.
  */
-export async function readWav(path: string): Promise<Sound> {
-  const bytes = await readBytes(path, 'a WAV file');
+export function decodeWav(bytes: Uint8Array, where: string): Sound {
   const wav = new wavefile.WaveFile();
   try {
     wav.fromBuffer(bytes);
-    checkWhole(path, wav);
+    checkWhole(where, wav);
     if (wav.bitDepth === '4') wav.fromIMAADPCM();
     if (wav.bitDepth === '8a') wav.fromALaw();
     if (wav.bitDepth === '8m') wav.fromMuLaw();
-    return mono(path, wav);
+    return mono(where, wav);
   } catch (error) {
     if (error instanceof UserError) throw error;
     throw new UserError(
-      `${path}: expected a WAV file, found something else (${firstLine(error)}); convert or remove it`,
+      `${where}: expected a WAV file, found something else (${messageOf(error).split('\n')[0]}); convert or remove it`,
     );
   }
 }
 
-function checkWhole(path: string, wav: wavefile.WaveFile): void {
+function checkWhole(where: string, wav: wavefile.WaveFile): void {
   const { chunkSize, samples } = wav.data as { chunkSize: number; samples: Uint8Array };
   if (samples.length < chunkSize) {
     throw new UserError(
-      `${path}: expected ${chunkSize} bytes of sound, found ${samples.length}; the file is cut short, fetch it again`,
+      `${where}: expected ${chunkSize} bytes of sound, found ${samples.length}; the file is cut short, fetch it again`,
     );
   }
   if (samples.length === 0)
-    throw new UserError(`${path}: expected sound, found a WAV file of no samples; remove it`);
+    throw new UserError(`${where}: expected sound, found a WAV file of no samples; remove it`);
 }
 
-function mono(path: string, wav: wavefile.WaveFile): Sound {
+function mono(where: string, wav: wavefile.WaveFile): Sound {
   const { sampleRate, numChannels } = wav.fmt as { sampleRate: number; numChannels: number };
   const scale = wav.bitDepth === '32f' || wav.bitDepth === '64' ? 1 : fullScale[wav.bitDepth];
   if (scale === undefined || sampleRate < 1 || numChannels < 1) {
     throw new UserError(
-      `${path}: expected 8, 16, 24 or 32 bits a sample, found ${wav.bitDepth} at ${sampleRate} Hz, ` +
+      `${where}: expected 8, 16, 24 or 32 bits a sample, found ${wav.bitDepth} at ${sampleRate} Hz, ` +
         `${numChannels} channels; convert it to 16-bit PCM`,
     );
   }

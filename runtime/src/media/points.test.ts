@@ -1,5 +1,5 @@
-import { hostTensor } from '@generatrix/runtime/core';
 import { expect, test } from 'vitest';
+import { hostTensor } from '../tensor.ts';
 import { tickLabel, ticks } from './axes.ts';
 import type { Raster } from './codec.ts';
 import { classColour, viridis } from './colour-map.ts';

@@ -1,7 +1,13 @@
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
-import { expectUserError } from '../data/test-support.ts';
+import { UserError } from '../errors.ts';
 import { decodePng, encodePng, type Raster } from './codec.ts';
+
+async function expectUserError(action: Promise<unknown>, ...texts: string[]): Promise<void> {
+  const error: unknown = await action.catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(UserError);
+  for (const text of texts) expect(String(error)).toContain(text);
+}
 
 /** Every byte value occurs, so that a gamma or palette conversion would show. */
 function ramp(channels: Raster['channels']): Raster {

@@ -1,6 +1,7 @@
-import { type HostTensor, hostTensor } from '@generatrix/runtime/core';
 import { expect, test } from 'vitest';
-import { imageGrid, type Raster } from './image.ts';
+import { type HostTensor, hostTensor } from '../tensor.ts';
+import type { Raster } from './codec.ts';
+import { imageGrid } from './image.ts';
 
 const range = [0, 1] as const;
 

@@ -1,7 +1,5 @@
-import type { HostTensor } from '@generatrix/runtime/core';
+import type { HostTensor } from '../tensor.ts';
 import type { Raster } from './codec.ts';
-
-export { decodePng, encodePng, type Raster } from './codec.ts';
 
 export interface ImageGridOptions {
   /** Values of black and of full brightness. */

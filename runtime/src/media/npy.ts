@@ -1,4 +1,4 @@
-import type { HostTensor } from '@generatrix/runtime/core';
+import type { HostTensor } from '../tensor.ts';
 
 const descriptions = { float32: '<f4', int32: '<i4', bool: '|b1' } as const;
 

@@ -1,5 +1,5 @@
-import { messageOf, UserError } from '@generatrix/runtime/core';
 import sharp from 'sharp';
+import { messageOf, UserError } from '../errors.ts';
 
 /** A picture in memory: rows from the top, 8 bits a channel: grey, RGB or RGBA (alpha not premultiplied). */
 export interface Raster {
