@@ -5,12 +5,13 @@ import {
   type DeviceTensor,
   type Executor,
   type HostTensor,
-  hostTensor,
   type LoadedProgram,
 } from '@generatrix/runtime';
 import type { HostState, Model } from '../families/family.ts';
 import { type Engine, portNames, type StepInputs, type Trainer } from './engine.ts';
-import { traceProgram, traceStep } from './step-program.ts';
+import { stackedFeeds, stepFeeds } from './step-feeds.ts';
+import { StepPace } from './step-pace.ts';
+import { traceProgram, traceStep, traceSteps } from './step-program.ts';
 
 /**
  * The engine that compiles the whole training step to one ONNX program. Where the device has memory of its own
@@ -24,12 +25,20 @@ export function onnxEngine(device: DeviceRequest = 'auto', options: { threads?: 
       const onnx = writeOnnx(traceStep(model, batchSize, dataShape), { name: 'step' });
       const keepOnDevice = Object.keys(model.state).map(portNames.next);
       const step = await executor.load('step', onnx, { keepOnDevice, ...options });
-      return new OnnxTrainer(model, executor, step);
+      // On WebGPU the state stays on the device between runs anyway.
+      const blocks = (count: number) =>
+        executor.load(
+          `${count} steps`,
+          writeOnnx(traceSteps(model, batchSize, dataShape, count), { name: 'steps' }),
+          options,
+        );
+      return new OnnxTrainer(model, executor, step, executor.device === 'webgpu' ? null : blocks);
     },
   };
 }
 
 const nextPrefix = portNames.next('');
+const metricPrefix = portNames.metric('');
 
 type StateTensors = Record<string, HostTensor | DeviceTensor>;
 
@@ -39,13 +48,23 @@ class OnnxTrainer implements Trainer {
   readonly #executor: Executor;
   readonly #step: LoadedProgram;
   readonly #programs = new Map<string, Promise<LoadedProgram>>();
+  readonly #blocks: ((count: number) => Promise<LoadedProgram>) | null;
+  readonly #loadedBlocks = new Map<number, Promise<LoadedProgram>>();
+  readonly #pace = new StepPace();
   #state: StateTensors = {};
 
-  constructor(model: Model, executor: Executor, step: LoadedProgram) {
+  /** @param blocks compiles several steps as one program; null where that saves nothing. */
+  constructor(
+    model: Model,
+    executor: Executor,
+    step: LoadedProgram,
+    blocks: ((count: number) => Promise<LoadedProgram>) | null,
+  ) {
     this.description = `onnx on ${executor.device}`;
     this.#model = model;
     this.#executor = executor;
     this.#step = step;
+    this.#blocks = blocks;
   }
 
   async setState(state: HostState): Promise<void> {
@@ -62,21 +81,40 @@ class OnnxTrainer implements Trainer {
   }
 
   async step(inputs: StepInputs): Promise<Record<string, number>> {
-    const { noise, learningRate, epochEnd, ...batch } = inputs;
-    const named = Object.entries(noise).map(([name, tensor]) => [portNames.noise(name), tensor]);
-    const outputs = await this.#step.run({
-      ...this.#state,
-      ...batch,
-      ...Object.fromEntries(named),
-      learningRate: hostTensor('float32', [], [learningRate]),
-      epochEnd: hostTensor('float32', [], [epochEnd ? 1 : 0]),
-    });
+    const started = performance.now();
+    const metrics = await this.#advance(this.#step, stepFeeds(inputs), 1);
+    this.#pace.record(performance.now() - started);
+    return metrics[0]!;
+  }
+
+  get blockSize(): number {
+    return this.#blocks === null ? 1 : this.#pace.blockSize;
+  }
+
+  async steps(inputs: readonly StepInputs[]): Promise<Record<string, number>[]> {
+    if (inputs.length < 2 || this.#blocks === null) {
+      const metrics: Record<string, number>[] = [];
+      for (const each of inputs) metrics.push(await this.step(each));
+      return metrics;
+    }
+    const { length } = inputs;
+    if (!this.#loadedBlocks.has(length)) this.#loadedBlocks.set(length, this.#blocks(length));
+    return this.#advance(await this.#loadedBlocks.get(length)!, stackedFeeds(inputs), length);
+  }
+
+  /** Runs a compiled step, or several at once, and keeps the new state. */
+  async #advance(program: LoadedProgram, feeds: Record<string, HostTensor>, count: number) {
+    const outputs = await program.run({ ...this.#state, ...feeds });
     disposeAll(this.#state);
-    const metrics: Record<string, number> = {};
+    const metrics = Array.from({ length: count }, (): Record<string, number> => ({}));
     const state: StateTensors = {};
     for (const [name, tensor] of Object.entries(outputs)) {
-      if (name.startsWith(nextPrefix)) state[portNames.state(name.slice(nextPrefix.length))] = tensor;
-      else metrics[name.slice(portNames.metric('').length)] = (await toHost(tensor)).data[0]!;
+      if (name.startsWith(nextPrefix)) {
+        state[portNames.state(name.slice(nextPrefix.length))] = tensor;
+        continue;
+      }
+      const { data } = await toHost(tensor);
+      for (const [i, each] of metrics.entries()) each[name.slice(metricPrefix.length)] = data[i]!;
     }
     this.#state = state;
     return metrics;
@@ -104,7 +142,8 @@ class OnnxTrainer implements Trainer {
     disposeAll(this.#state);
     this.#state = {};
     await this.#step.release();
-    for (const program of this.#programs.values()) await (await program).release();
+    for (const program of [...this.#programs.values(), ...this.#loadedBlocks.values()])
+      await (await program).release();
   }
 }
 

@@ -97,6 +97,14 @@ class TfjsTrainer implements Trainer {
     return metrics;
   }
 
+  readonly blockSize = 1;
+
+  async steps(inputs: readonly StepInputs[]): Promise<Record<string, number>[]> {
+    const metrics: Record<string, number>[] = [];
+    for (const each of inputs) metrics.push(await this.step(each));
+    return metrics;
+  }
+
   async run(name: string, inputs: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor>> {
     const program = this.#model.programs[name];
     if (program === undefined) throw new Error(`the model has no program '${name}'`);

@@ -61,6 +61,21 @@ describe.each(familyCases)('$name', (familyCase) => {
     await eager.release();
   });
 
+  it('steps taken several at once give the state and the numbers of single steps, bit for bit', async () => {
+    const trainer = await onnxEngine('cpu').prepare(model, { batchSize, dataShape: dataset.spec.shape });
+    const inputs = [0, 1, 2, 3, 4].map(inputsAt);
+    await trainer.setState(startOf(model, familyCase));
+    const single: Record<string, number>[] = [];
+    for (const each of inputs) single.push(await trainer.step(each));
+    const expected = await trainer.getState();
+    await trainer.setState(startOf(model, familyCase));
+    const block = [...(await trainer.steps(inputs.slice(0, 3))), ...(await trainer.steps(inputs.slice(3)))];
+    const state = await trainer.getState();
+    await trainer.release();
+    expect(block).toEqual(single);
+    expect(state).toEqual(expected);
+  });
+
   it('training moves every parameter and lowers the loss', async () => {
     const [trainer, eager] = (await trainers(model, familyCase)) as [Trainer, Trainer];
     await eager.release();

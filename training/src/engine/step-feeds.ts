@@ -1,0 +1,31 @@
+import { type HostTensor, hostTensor } from '@generatrix/runtime/core';
+import { portNames, type StepInputs } from './engine.ts';
+
+/** What a compiled step takes besides the state, by the names of its inputs. */
+export function stepFeeds({
+  noise,
+  learningRate,
+  epochEnd,
+  ...batch
+}: StepInputs): Record<string, HostTensor> {
+  const named = Object.entries(noise).map(([name, tensor]) => [portNames.noise(name), tensor]);
+  return {
+    ...batch,
+    ...Object.fromEntries(named),
+    learningRate: hostTensor('float32', [], [learningRate]),
+    epochEnd: hostTensor('float32', [], [epochEnd ? 1 : 0]),
+  };
+}
+
+/** The same for several steps as one program takes them: each input with a leading axis of steps. */
+export function stackedFeeds(steps: readonly StepInputs[]): Record<string, HostTensor> {
+  const feeds = steps.map(stepFeeds);
+  return Object.fromEntries(
+    Object.entries(feeds[0]!).map(([name, { dtype, shape, data }]) => {
+      const Values = data.constructor as new (length: number) => typeof data;
+      const values = new Values(feeds.length * data.length);
+      for (const [i, feed] of feeds.entries()) values.set(feed[name]!.data, i * data.length);
+      return [name, hostTensor(dtype, [feeds.length, ...shape], values)];
+    }),
+  );
+}
