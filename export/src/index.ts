@@ -12,3 +12,4 @@ export { TraceError } from './trace/errors.ts';
 export { type ScanOptions, type ScanStep, scan } from './trace/scan.ts';
 export { type BatchedInput, traceBatched } from './trace/symbolic.ts';
 export { type NamedTensors, type TensorFunction, type TraceInput, trace } from './trace/trace.ts';
+export { type TritonRequest, tritonRepository } from './triton/repository.ts';
