@@ -46,3 +46,15 @@ export {
 export { sha256Hex } from './sha256.ts';
 export { webSource } from './source-web.ts';
 export * from './tensor.ts';
+export {
+  type Batch,
+  type Batching,
+  batchPlan,
+  type Examples,
+  type NoiseSpec,
+  stepInputs,
+} from './train/batches.ts';
+export { drawInitialState, type StateSpec } from './train/initial-state.ts';
+export { TrainingState } from './train/stateful-step.ts';
+export { portNames, type StepInputs, stackedFeeds, stepFeeds } from './train/step-feeds.ts';
+export { downloadAll } from './transfer.ts';

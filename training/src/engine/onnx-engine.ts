@@ -2,14 +2,18 @@ import { writeOnnx } from '@generatrix/export';
 import {
   createExecutor,
   type DeviceRequest,
-  type DeviceTensor,
+  downloadAll,
   type Executor,
   type HostTensor,
   type LoadedProgram,
+  portNames,
+  type StepInputs,
+  stackedFeeds,
+  stepFeeds,
+  TrainingState,
 } from '@generatrix/runtime';
 import type { HostState, Model } from '../families/family.ts';
-import { type Engine, portNames, type StepInputs, type Trainer } from './engine.ts';
-import { stackedFeeds, stepFeeds } from './step-feeds.ts';
+import type { Engine, Trainer } from './engine.ts';
 import { StepPace } from './step-pace.ts';
 import { traceProgram, traceStep, traceSteps } from './step-program.ts';
 
@@ -37,11 +41,6 @@ export function onnxEngine(device: DeviceRequest = 'auto', options: { threads?: 
   };
 }
 
-const nextPrefix = portNames.next('');
-const metricPrefix = portNames.metric('');
-
-type StateTensors = Record<string, HostTensor | DeviceTensor>;
-
 class OnnxTrainer implements Trainer {
   readonly description: string;
   readonly #model: Model;
@@ -51,7 +50,7 @@ class OnnxTrainer implements Trainer {
   readonly #blocks: ((count: number) => Promise<LoadedProgram>) | null;
   readonly #loadedBlocks = new Map<number, Promise<LoadedProgram>>();
   readonly #pace = new StepPace();
-  #state: StateTensors = {};
+  readonly #state = new TrainingState();
 
   /** @param blocks compiles several steps as one program; null where that saves nothing. */
   constructor(
@@ -68,21 +67,16 @@ class OnnxTrainer implements Trainer {
   }
 
   async setState(state: HostState): Promise<void> {
-    disposeAll(this.#state);
-    this.#state = Object.fromEntries(Object.entries(state).map(([name, x]) => [portNames.state(name), x]));
+    this.#state.set(state);
   }
 
   async getState(): Promise<HostState> {
-    const state: HostState = {};
-    for (const name of Object.keys(this.#model.state)) {
-      state[name] = await toHost(this.#state[portNames.state(name)]!);
-    }
-    return state;
+    return this.#state.get();
   }
 
   async step(inputs: StepInputs): Promise<Record<string, number>> {
     const started = performance.now();
-    const metrics = await this.#advance(this.#step, stepFeeds(inputs), 1);
+    const metrics = await this.#state.advance(this.#step, stepFeeds(inputs));
     this.#pace.record(performance.now() - started);
     return metrics[0]!;
   }
@@ -99,25 +93,7 @@ class OnnxTrainer implements Trainer {
     }
     const { length } = inputs;
     if (!this.#loadedBlocks.has(length)) this.#loadedBlocks.set(length, this.#blocks(length));
-    return this.#advance(await this.#loadedBlocks.get(length)!, stackedFeeds(inputs), length);
-  }
-
-  /** Runs a compiled step, or several at once, and keeps the new state. */
-  async #advance(program: LoadedProgram, feeds: Record<string, HostTensor>, count: number) {
-    const outputs = await program.run({ ...this.#state, ...feeds });
-    disposeAll(this.#state);
-    const metrics = Array.from({ length: count }, (): Record<string, number> => ({}));
-    const state: StateTensors = {};
-    for (const [name, tensor] of Object.entries(outputs)) {
-      if (name.startsWith(nextPrefix)) {
-        state[portNames.state(name.slice(nextPrefix.length))] = tensor;
-        continue;
-      }
-      const { data } = await toHost(tensor);
-      for (const [i, each] of metrics.entries()) each[name.slice(metricPrefix.length)] = data[i]!;
-    }
-    this.#state = state;
-    return metrics;
+    return this.#state.advance(await this.#loadedBlocks.get(length)!, stackedFeeds(inputs), length);
   }
 
   async run(name: string, inputs: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor>> {
@@ -131,30 +107,14 @@ class OnnxTrainer implements Trainer {
       this.#programs.set(key, this.#executor.load(name, onnx));
     }
     const loaded = await this.#programs.get(key)!;
-    const needed = loaded.inputs.map((input) => [input.name, inputs[input.name] ?? this.#state[input.name]!]);
-    const outputs = await loaded.run(Object.fromEntries(needed));
-    const host: Record<string, HostTensor> = {};
-    for (const [output, tensor] of Object.entries(outputs)) host[output] = await toHost(tensor);
-    return host;
+    const outputs = await loaded.run({ ...inputs, ...this.#state.inputsOf(loaded) });
+    return downloadAll(outputs);
   }
 
   async release(): Promise<void> {
-    disposeAll(this.#state);
-    this.#state = {};
+    this.#state.dispose();
     await this.#step.release();
     for (const program of [...this.#programs.values(), ...this.#loadedBlocks.values()])
       await (await program).release();
   }
-}
-
-function isOnDevice(tensor: HostTensor | DeviceTensor): tensor is DeviceTensor {
-  return 'location' in tensor;
-}
-
-async function toHost(tensor: HostTensor | DeviceTensor): Promise<HostTensor> {
-  return isOnDevice(tensor) ? tensor.download() : tensor;
-}
-
-function disposeAll(tensors: StateTensors): void {
-  for (const tensor of Object.values(tensors)) if (isOnDevice(tensor)) tensor.dispose();
 }

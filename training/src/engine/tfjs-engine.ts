@@ -1,7 +1,7 @@
 import { type NamedTensors, tf } from '@generatrix/export';
-import { type HostTensor, hostTensor } from '@generatrix/runtime/core';
+import { type HostTensor, hostTensor, portNames, type StepInputs } from '@generatrix/runtime/core';
 import type { HostState, Model } from '../families/family.ts';
-import { type Engine, portNames, type StepInputs, type Trainer } from './engine.ts';
+import type { Engine, Trainer } from './engine.ts';
 import { programFunction, stepFunction } from './step-program.ts';
 
 /** What runs the eager engine here. */

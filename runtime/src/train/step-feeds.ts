@@ -1,5 +1,22 @@
-import { type HostTensor, hostTensor } from '@generatrix/runtime/core';
-import { portNames, type StepInputs } from './engine.ts';
+import { type HostTensor, hostTensor } from '../tensor.ts';
+
+/** Host tensors for one training step; noise is already filled. */
+export interface StepInputs {
+  readonly data: HostTensor; // [batch, ...shape]
+  readonly label: HostTensor; // [batch] int32
+  readonly weight: HostTensor; // [batch]
+  readonly noise: Readonly<Record<string, HostTensor>>;
+  readonly learningRate: number;
+  readonly epochEnd: boolean;
+}
+
+/** Names of the inputs and outputs of a compiled step; ONNX lets no output have an input's name. */
+export const portNames = {
+  state: (name: string) => `state/${name}`,
+  next: (name: string) => `next/${name}`,
+  noise: (name: string) => `noise/${name}`,
+  metric: (name: string) => `metric/${name}`,
+} as const;
 
 /** What a compiled step takes besides the state, by the names of its inputs. */
 export function stepFeeds({
