@@ -19,6 +19,7 @@ export {
   type Manifest,
   type ProgramEntry,
   parseManifest,
+  type TrainingEntry,
 } from './manifest.ts';
 export { fillNoise, hashName, type NoiseRequest, type Seed } from './noise.ts';
 export {

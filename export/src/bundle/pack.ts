@@ -7,6 +7,7 @@ import {
   type Manifest,
   type OutputSpec,
   sha256Hex,
+  type TrainingEntry,
 } from '@generatrix/runtime';
 import type { Graph } from '../graph/ir.ts';
 import { graphModelFiles, unsupportedInGraphModel } from '../graph-model/index.ts';
@@ -27,6 +28,8 @@ export interface BundleRequest {
   readonly examples: HostTensor;
   /** Called with one line for each program that a GraphModel cannot hold; it is written as ONNX alone. */
   readonly onWarning?: (line: string) => void;
+  /** What makes the bundle trainable, as `packTraining` returns it. */
+  readonly training?: { readonly files: BundleFiles; readonly entry: TrainingEntry };
   /** A picture or sound of samples. */
   readonly sample?: {
     readonly file: string;
@@ -75,6 +78,7 @@ export async function packBundle(request: BundleRequest): Promise<BundleFiles> {
   }
   const tensors = encodeSafetensors(reference);
   files['reference.safetensors'] = tensors;
+  Object.assign(files, request.training?.files);
   if (request.sample !== undefined) files[request.sample.file] = request.sample.bytes;
   const manifest: Manifest = {
     format: 'generatrix-bundle',
@@ -84,6 +88,7 @@ export async function packBundle(request: BundleRequest): Promise<BundleFiles> {
     parity: { reference: 'tfjs-cpu', programs: parity },
     reference: { file: 'reference.safetensors', ...digest(tensors) },
     ...(request.sample === undefined ? {} : { sample: sampleEntry(request.sample) }),
+    ...(request.training === undefined ? {} : { training: request.training.entry }),
     ...(Object.keys(graphModels).length > 0 ? { graphModels } : {}),
   };
   files['model.json'] = new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`);

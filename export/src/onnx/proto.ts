@@ -70,7 +70,8 @@ export function encodeNode(node: OnnxNode, renames: Renames = new Map()): Uint8A
   for (const output of node.outputs) text(writer, 2, renames.get(output) ?? output);
   text(writer, 3, node.name);
   text(writer, 4, node.type);
-  for (const [name, value] of Object.entries(node.attrs)) message(writer, 5, encodeAttribute(name, value, renames));
+  for (const [name, value] of Object.entries(node.attrs))
+    message(writer, 5, encodeAttribute(name, value, renames));
   return writer.finish();
 }
 

@@ -19,6 +19,7 @@ import { loadLatestCheckpoint } from './checkpoint.ts';
 import { readMetrics } from './metrics.ts';
 import { readRun } from './run-folder.ts';
 import { checkpointFolder } from './train.ts';
+import { type TrainableOptions, trainingFiles } from './trainable.ts';
 
 /** Examples in the reference run that a bundle carries. */
 const referenceBatch = 4;
@@ -35,6 +36,7 @@ export async function exportRun(
   out: string,
   formats: readonly BundleFormat[],
   engine: string,
+  trainable: TrainableOptions | null = null,
 ): Promise<{ maxRelativeError: number }> {
   const { settings, data } = await readRun(run);
   const checkpoint = await loadLatestCheckpoint(checkpointFolder(run));
@@ -46,6 +48,10 @@ export async function exportRun(
   const state = Object.fromEntries(Object.entries(checkpoint.state).map(([name, x]) => [name, toTensor(x)]));
   const metrics = await lastMetrics(join(run, 'metrics.jsonl'));
   const sample = await drawSample(model, state, data.spec);
+  const training =
+    trainable === null
+      ? null
+      : await trainingFiles(model, settings, data.spec.shape, checkpoint.state, trainable);
   const files = await packBundle({
     about: {
       name: `${settings.family}-${settings.data.name}`,
@@ -69,6 +75,7 @@ export async function exportRun(
     onWarning: (line) => console.warn(line),
     examples: referenceExamples(data.spec),
     ...(sample === null ? {} : { sample }),
+    ...(training === null ? {} : { training }),
   });
   tf.dispose(state);
   await mkdir(dirname(out), { recursive: true });
