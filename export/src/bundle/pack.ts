@@ -1,19 +1,16 @@
 import {
   createExecutor,
   encodeSafetensors,
-  fillInputs,
   type HostTensor,
-  hostTensor,
   type Manifest,
-  type OutputSpec,
   sha256Hex,
 } from '@generatrix/runtime';
 import type { Graph } from '../graph/ir.ts';
 import { graphModelFiles, unsupportedInGraphModel } from '../graph-model/index.ts';
 import { onnxOpset } from '../onnx/lowering.ts';
 import { writeOnnx } from '../onnx/write.ts';
-import { tf } from '../tf.ts';
 import { type ExportedProgram, traceExported } from './program.ts';
+import { referenceInputs, runEagerly } from './reference.ts';
 
 export type BundleFormat = 'onnx' | 'graph-model';
 
@@ -63,7 +60,7 @@ export async function packBundle(request: BundleRequest): Promise<BundleFiles> {
     const file = `${name}.onnx`;
     files[file] = onnx;
     programs[name] = { file, ...digest(onnx), opset: onnxOpset, ...program.signature };
-    const inputs = referenceInputs(name, program, request.examples);
+    const inputs = referenceInputs(name, program.signature, request.examples, referenceSeed);
     const expected = await runEagerly(program, inputs);
     for (const [input, tensor] of Object.entries(inputs)) reference[`${name}/in/${input}`] = tensor;
     for (const [output, tensor] of Object.entries(expected)) reference[`${name}/out/${output}`] = tensor;
@@ -106,57 +103,6 @@ function packGraphModel(name: string, graph: Graph, files: BundleFiles) {
     written[path] = digest(bytes);
   }
   return { files: written };
-}
-
-function referenceInputs(
-  name: string,
-  { signature }: ExportedProgram,
-  data: HostTensor,
-): Record<string, HostTensor> {
-  const count = data.shape[0]!;
-  const latentShape = Object.values(signature.inputs).find(({ role }) => role === 'latent')?.shape;
-  const latent =
-    latentShape === undefined
-      ? undefined
-      : fillInputs(
-          name,
-          { latent: { dtype: 'float32', shape: latentShape, role: 'noise', law: 'normal' } },
-          {
-            seed: referenceSeed,
-            firstIndex: 0,
-            count,
-          },
-        ).latent!;
-  const sources = {
-    seed: referenceSeed,
-    firstIndex: 0,
-    count,
-    data,
-    ...(latent === undefined ? {} : { latent }),
-  };
-  return fillInputs(name, signature.inputs, sources);
-}
-
-async function runEagerly(
-  { run, signature }: ExportedProgram,
-  inputs: Record<string, HostTensor>,
-): Promise<Record<string, HostTensor>> {
-  const previous = tf.getBackend();
-  await tf.setBackend('cpu');
-  const outputs = tf.tidy(() => {
-    const tensors = Object.entries(inputs).map(([name, { data, shape, dtype }]) => [
-      name,
-      tf.tensor(data, [...shape], dtype),
-    ]);
-    return run(Object.fromEntries(tensors));
-  });
-  const host: Record<string, HostTensor> = {};
-  for (const [name, tensor] of Object.entries(outputs)) {
-    host[name] = hostTensor((signature.outputs[name] as OutputSpec).dtype, tensor.shape, tensor.dataSync());
-  }
-  tf.dispose(outputs);
-  if (previous !== undefined && previous !== 'cpu') await tf.setBackend(previous);
-  return host;
 }
 
 async function compare(
