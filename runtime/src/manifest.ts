@@ -76,7 +76,13 @@ const parity = z.object({
   reference: z.string(),
   programs: z.record(
     name,
-    z.object({ maxAbsoluteError: z.number(), maxRelativeError: z.number(), batch: whole }),
+    z.object({
+      maxAbsoluteError: z.number(),
+      maxRelativeError: z.number(),
+      batch: whole,
+      /** For a loop too long for the reference: the program for parts of it that stood in, itself compared. */
+      through: z.optional(z.string()),
+    }),
   ),
 });
 
