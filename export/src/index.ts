@@ -1,5 +1,6 @@
 export { type BundleFiles, type BundleFormat, type BundleRequest, packBundle } from './bundle/pack.ts';
 export { type ExportedProgram, traceExported } from './bundle/program.ts';
+export { referenceInputs } from './bundle/reference.ts';
 export { packTraining, type TrainingRequest } from './bundle/trainable.ts';
 export { checkGraph } from './graph/check.ts';
 export * from './graph/ir.ts';

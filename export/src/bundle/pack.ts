@@ -1,11 +1,13 @@
 import {
+  type Bundle,
   createExecutor,
+  createSampler,
+  type Executor,
   encodeSafetensors,
-  fillInputs,
   type HostTensor,
-  hostTensor,
   type Manifest,
-  type OutputSpec,
+  openBundle,
+  type Sampler,
   sha256Hex,
   type TrainingEntry,
 } from '@generatrix/runtime';
@@ -13,8 +15,9 @@ import type { Graph } from '../graph/ir.ts';
 import { graphModelFiles, unsupportedInGraphModel } from '../graph-model/index.ts';
 import { onnxOpset } from '../onnx/lowering.ts';
 import { writeOnnx } from '../onnx/write.ts';
-import { tf } from '../tf.ts';
+import { followsStream, streamedReference } from './long-loops.ts';
 import { type ExportedProgram, traceExported } from './program.ts';
+import { referenceInputs, runEagerly } from './reference.ts';
 
 export type BundleFormat = 'onnx' | 'graph-model';
 
@@ -30,12 +33,11 @@ export interface BundleRequest {
   readonly onWarning?: (line: string) => void;
   /** What makes the bundle trainable, as `packTraining` returns it. */
   readonly training?: { readonly files: BundleFiles; readonly entry: TrainingEntry };
-  /** A picture or sound of samples. */
+  /** A picture or sound of samples, which the program `sample` draws. */
   readonly sample?: {
-    readonly file: string;
-    readonly bytes: Uint8Array;
     readonly seed: number;
     readonly count: number;
+    render(samples: HostTensor): Promise<{ readonly file: string; readonly bytes: Uint8Array }>;
   };
 }
 
@@ -50,57 +52,103 @@ const largestError = 1e-4;
 /**
  * Exports a model: traces each program for any batch size, writes it as ONNX (and GraphModel), runs it eagerly in
  * tfjs and in onnxruntime on the same inputs, and records the difference in the manifest and the reference values
- * in the bundle, so that every other runtime can be checked against them later.
+ * in the bundle, so that every other runtime can be checked against them later. A program of a long loop is compared
+ * with its model's program for parts instead (`long-loops.ts`). The picture of samples is drawn by onnxruntime.
  * @throws when a program cannot be traced or written, or when onnxruntime does not agree with tfjs.
  */
 export async function packBundle(request: BundleRequest): Promise<BundleFiles> {
   const files: BundleFiles = {};
   const programs: Manifest['programs'] = {};
   const graphModels: NonNullable<Manifest['graphModels']> = {};
-  const parity: NonNullable<Manifest['parity']>['programs'] = {};
-  const reference: Record<string, HostTensor> = {};
-  const batch = request.examples.shape[0]!;
+  const graphs: Record<string, Graph> = {};
   for (const [name, program] of Object.entries(request.programs)) {
     const graph = traceExported(name, program);
     const onnx = writeOnnx(graph, { name, metadata: { model: request.about.name } });
     const file = `${name}.onnx`;
+    graphs[name] = graph;
     files[file] = onnx;
     programs[name] = { file, ...digest(onnx), opset: onnxOpset, ...program.signature };
-    const inputs = referenceInputs(name, program, request.examples);
-    const expected = await runEagerly(program, inputs);
-    for (const [input, tensor] of Object.entries(inputs)) reference[`${name}/in/${input}`] = tensor;
-    for (const [output, tensor] of Object.entries(expected)) reference[`${name}/out/${output}`] = tensor;
-    parity[name] = { ...(await compare(name, onnx, inputs, expected)), batch };
     if (!request.formats.includes('graph-model')) continue;
     const problems = unsupportedInGraphModel(graph);
     if (problems.length === 0) graphModels[name] = packGraphModel(name, graph, files);
     else request.onWarning?.(`program ${name} has no GraphModel: ${problems[0]}`);
   }
-  const tensors = encodeSafetensors(reference);
-  files['reference.safetensors'] = tensors;
   Object.assign(files, request.training?.files);
-  if (request.sample !== undefined) files[request.sample.file] = request.sample.bytes;
   const manifest: Manifest = {
     format: 'generatrix-bundle',
     version: 1,
     ...request.about,
     programs,
-    parity: { reference: 'tfjs-cpu', programs: parity },
-    reference: { file: 'reference.safetensors', ...digest(tensors) },
-    ...(request.sample === undefined ? {} : { sample: sampleEntry(request.sample) }),
     ...(request.training === undefined ? {} : { training: request.training.entry }),
     ...(Object.keys(graphModels).length > 0 ? { graphModels } : {}),
   };
-  files['model.json'] = new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`);
-  return files;
+  // A bundle without its checks, to run them on.
+  const unchecked = await openMemory({ ...files, 'model.json': json(manifest) });
+  try {
+    const { parity, tensors } = await checkedReference(request, graphs, unchecked);
+    files['reference.safetensors'] = tensors;
+    const reference = { file: 'reference.safetensors', ...digest(tensors) };
+    const sample = await drawSample(request, unchecked.sampler, files);
+    const checks = { parity: { reference: 'tfjs-cpu', programs: parity }, reference };
+    files['model.json'] = json({ ...manifest, ...checks, ...(sample === null ? {} : { sample }) });
+    return files;
+  } finally {
+    await unchecked.sampler.release();
+  }
+}
+
+/** A bundle in memory and a sampler of it on the CPU. */
+interface Opened {
+  readonly bundle: Bundle;
+  readonly executor: Executor;
+  readonly sampler: Sampler;
+}
+
+async function openMemory(files: BundleFiles): Promise<Opened> {
+  const bundle = await openBundle({ describe: () => 'to be written', read: async (path) => files[path]! });
+  const executor = await createExecutor('cpu');
+  return { bundle, executor, sampler: createSampler(bundle, executor) };
+}
+
+/** Runs every program on the reference inputs, compares, and gathers the values to keep. */
+async function checkedReference(
+  { programs, examples }: BundleRequest,
+  graphs: Readonly<Record<string, Graph>>,
+  opened: Opened,
+): Promise<{ parity: NonNullable<Manifest['parity']>['programs']; tensors: Uint8Array }> {
+  const parity: NonNullable<Manifest['parity']>['programs'] = {};
+  const reference: Record<string, HostTensor> = {};
+  const batch = examples.shape[0]!;
+  for (const [name, program] of Object.entries(programs)) {
+    const inputs = referenceInputs(name, program.signature, examples, referenceSeed);
+    const follows = followsStream(name, graphs[name]!, programs);
+    const expected = follows
+      ? await streamedReference(name, opened, inputs, referenceSeed)
+      : await runEagerly(program, inputs);
+    for (const [input, tensor] of Object.entries(inputs)) reference[`${name}/in/${input}`] = tensor;
+    for (const [output, tensor] of Object.entries(expected)) reference[`${name}/out/${output}`] = tensor;
+    const loaded = await opened.executor.load(name, await opened.bundle.readProgram(name));
+    const actual = (await loaded.run(inputs)) as Record<string, HostTensor>;
+    await loaded.release();
+    parity[name] = { ...compare(name, actual, expected), batch, ...(follows ? { through: 'advance' } : {}) };
+  }
+  return { parity, tensors: encodeSafetensors(reference) };
+}
+
+async function drawSample({ sample }: BundleRequest, sampler: Sampler, files: BundleFiles) {
+  if (sample === undefined) return null;
+  const { seed, count, render } = sample;
+  const { file, bytes } = await render((await sampler.sample({ seed, count, batchSize: count })).data);
+  files[file] = bytes;
+  return { file, ...digest(bytes), seed, count };
+}
+
+function json(manifest: Manifest): Uint8Array {
+  return new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`);
 }
 
 function digest(bytes: Uint8Array): { bytes: number; sha256: string } {
   return { bytes: bytes.length, sha256: sha256Hex(bytes) };
-}
-
-function sampleEntry({ file, bytes, seed, count }: NonNullable<BundleRequest['sample']>) {
-  return { file, ...digest(bytes), seed, count };
 }
 
 function packGraphModel(name: string, graph: Graph, files: BundleFiles) {
@@ -113,67 +161,11 @@ function packGraphModel(name: string, graph: Graph, files: BundleFiles) {
   return { files: written };
 }
 
-function referenceInputs(
+function compare(
   name: string,
-  { signature }: ExportedProgram,
-  data: HostTensor,
-): Record<string, HostTensor> {
-  const count = data.shape[0]!;
-  const latentShape = Object.values(signature.inputs).find(({ role }) => role === 'latent')?.shape;
-  const latent =
-    latentShape === undefined
-      ? undefined
-      : fillInputs(
-          name,
-          { latent: { dtype: 'float32', shape: latentShape, role: 'noise', law: 'normal' } },
-          {
-            seed: referenceSeed,
-            firstIndex: 0,
-            count,
-          },
-        ).latent!;
-  const sources = {
-    seed: referenceSeed,
-    firstIndex: 0,
-    count,
-    data,
-    ...(latent === undefined ? {} : { latent }),
-  };
-  return fillInputs(name, signature.inputs, sources);
-}
-
-async function runEagerly(
-  { run, signature }: ExportedProgram,
-  inputs: Record<string, HostTensor>,
-): Promise<Record<string, HostTensor>> {
-  const previous = tf.getBackend();
-  await tf.setBackend('cpu');
-  const outputs = tf.tidy(() => {
-    const tensors = Object.entries(inputs).map(([name, { data, shape, dtype }]) => [
-      name,
-      tf.tensor(data, [...shape], dtype),
-    ]);
-    return run(Object.fromEntries(tensors));
-  });
-  const host: Record<string, HostTensor> = {};
-  for (const [name, tensor] of Object.entries(outputs)) {
-    host[name] = hostTensor((signature.outputs[name] as OutputSpec).dtype, tensor.shape, tensor.dataSync());
-  }
-  tf.dispose(outputs);
-  if (previous !== undefined && previous !== 'cpu') await tf.setBackend(previous);
-  return host;
-}
-
-async function compare(
-  name: string,
-  onnx: Uint8Array,
-  inputs: Record<string, HostTensor>,
+  actual: Record<string, HostTensor>,
   expected: Record<string, HostTensor>,
-): Promise<{ maxAbsoluteError: number; maxRelativeError: number }> {
-  const executor = await createExecutor('cpu');
-  const loaded = await executor.load(name, onnx);
-  const actual = (await loaded.run(inputs)) as Record<string, HostTensor>;
-  await loaded.release();
+): { maxAbsoluteError: number; maxRelativeError: number } {
   let maxAbsoluteError = 0;
   let maxRelativeError = 0;
   for (const [output, { data }] of Object.entries(expected)) {

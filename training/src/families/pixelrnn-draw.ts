@@ -1,6 +1,7 @@
 import { type NamedTensors, scan, tf } from '@generatrix/export';
 import type { DrawRequest } from './autoregressive-programs.ts';
-import { drawPixel, latest, pixelSequences } from './pixelcnn-draw.ts';
+import type { CarryShapes } from './carries.ts';
+import { drawPixel, latest, pixelSequences } from './pixel-draw.ts';
 import { addShift, centred, convolvePadded, headOf, pointwise } from './pixelcnn-network.ts';
 import {
   firstNames,
@@ -12,25 +13,39 @@ import {
   shiftOf,
 } from './pixelrnn-network.ts';
 
+/** What `pixelrnnRows` carries from row to row, by name: shapes without the batch. */
+export function pixelrnnCarries({ width, layers, units, firstKernel }: PixelrnnNetwork): CarryShapes {
+  const states = Array.from({ length: layers }, (_, layer) => [
+    [`hidden/${layer}`, [width, units]],
+    [`cell/${layer}`, [width, units]],
+  ]);
+  return { image: [reachOf(firstKernel), width, 1], ...Object.fromEntries(states.flat()) };
+}
+
 /**
- * Draws images row by row and pixel by pixel, [batch, D], each LSTM stepped once for each pixel. The loop over rows
- * carries the hidden states and cells of the row above and the pixels that the first window still reaches; what they
- * say of a row is computed before the loop over its pixels, which carries what the windows reach to the left.
+ * Draws the rows that follow those of the carries, as many as there is noise for, pixel by pixel, each LSTM stepped
+ * once for each pixel: [batch, rows * w], and the carries for the rows after them. The loop over rows carries the
+ * hidden states and cells of the row above and the pixels that the first window still reaches; what they say of a row
+ * is computed before the loop over its pixels, which carries what the windows reach to the left.
  */
-export function pixelrnnDraw(network: PixelrnnNetwork, state: NamedTensors, request: DrawRequest): tf.Tensor {
-  const { height, width, layers, units, filters, firstKernel } = network;
-  const batch = Object.values(request.noise)[0]!.shape[0]!;
+export function pixelrnnRows(
+  network: PixelrnnNetwork,
+  state: NamedTensors,
+  request: DrawRequest,
+  start: NamedTensors,
+): { x: tf.Tensor; carries: NamedTensors } {
+  const { width, layers, filters, firstKernel } = network;
+  const noise = Object.values(request.noise)[0]!;
+  const batch = noise.shape[0]!;
+  const height = noise.shape[1]! / width;
   const reach = reachOf(firstKernel);
   const each = Array.from({ length: layers }, (_, layer) => layer);
-  const zeros = tf.zeros([batch, width, units]);
-  const carries: NamedTensors = { image: tf.zeros([batch, reach, width, 1]) };
-  for (const layer of each) Object.assign(carries, { [`hidden/${layer}`]: zeros, [`cell/${layer}`]: zeros });
   const firstShift = shiftOf(network, state, firstNames, request.label);
   const gateShifts = each.map((layer) => shiftOf(network, state, lstmNames(layer), request.label));
   const byPixel = (x: tf.Tensor) => tf.transpose(x, [1, 0, 2]); // [batch, w, C] to [w, batch, C] and back
 
-  const { outputs } = scan({
-    carries,
+  const { carries, outputs } = scan({
+    carries: start,
     sequences: pixelSequences([height, width], request),
     body: (above, slices) => {
       const seen = convolvePadded(above.image!, state[firstNames.above]!, [0, reach, reach]);
@@ -53,7 +68,7 @@ export function pixelrnnDraw(network: PixelrnnNetwork, state: NamedTensors, requ
       return { carries: next, outputs: { pixels: pixel! } };
     },
   });
-  return tf.transpose(tf.reshape(outputs.pixels!, [height * width, batch]));
+  return { x: tf.transpose(tf.reshape(outputs.pixels!, [height * width, batch])), carries };
 }
 
 /**

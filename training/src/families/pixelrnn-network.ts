@@ -1,12 +1,18 @@
 import { type NamedTensors, scan, tf } from '@generatrix/export';
-import type { Emission } from './emission.ts';
 import type { StateSpec, StateSpecs } from './family.ts';
-import { addShift, centred, convolvePadded, headOf, headSpecs, moved, pointwise } from './pixelcnn-network.ts';
+import type { PixelSizes } from './pixel-model.ts';
+import {
+  addShift,
+  centred,
+  convolvePadded,
+  headOf,
+  headSpecs,
+  moved,
+  pointwise,
+} from './pixelcnn-network.ts';
 
 /** A PixelRNN of Row LSTM layers with its sizes settled. */
-export interface PixelrnnNetwork {
-  readonly height: number;
-  readonly width: number;
+export interface PixelrnnNetwork extends PixelSizes {
   readonly layers: number;
   /** Features of a pixel between the layers. */
   readonly filters: number;
@@ -17,9 +23,6 @@ export interface PixelrnnNetwork {
   /** Width of the windows along a row, odd: what an LSTM sees of its input, and of the row above. */
   readonly kernel: number;
   readonly headFilters: number;
-  /** Classes to condition on; 0 for none. */
-  readonly classes: number;
-  readonly emission: Emission;
 }
 
 /** How far a window of this width reaches to each side. */
@@ -133,14 +136,16 @@ export function pixelrnnForward(
   const batch = x.shape[0];
   const image = centred(tf.reshape(x, [batch, height, width, 1]));
   const reach = reachOf(firstKernel);
-  const above = convolvePadded(moved(image, [reach, 0], [height - 1 + reach, width]), state[firstNames.above]!, [
-    0,
-    reach,
-    reach,
-  ]);
-  const left = convolvePadded(moved(image, [0, reach], [height, width - 1 + reach]), state[firstNames.left]!, [
-    0, 0, 0,
-  ]);
+  const above = convolvePadded(
+    moved(image, [reach, 0], [height - 1 + reach, width]),
+    state[firstNames.above]!,
+    [0, reach, reach],
+  );
+  const left = convolvePadded(
+    moved(image, [0, reach], [height, width - 1 + reach]),
+    state[firstNames.left]!,
+    [0, 0, 0],
+  );
   let features = addShift(tf.add(above, left), shiftOf(network, state, firstNames, label)); // [batch, h, w, F]
   for (let layer = 0; layer < layers; layer++) {
     features = tf.add(features, rowLstm(network, state, layer, features, label));

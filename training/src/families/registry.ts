@@ -6,12 +6,13 @@ import { made } from './made.ts';
 import { nade } from './nade.ts';
 import { nice } from './nice.ts';
 import { pixelcnn } from './pixelcnn.ts';
+import { pixelrnn } from './pixelrnn.ts';
 import { realnvp } from './realnvp.ts';
 import { vae } from './vae.ts';
 import { wavenet } from './wavenet.ts';
 
 /** Every family; the command line, the exporter, the tests and the pages find them here. */
-export const families: readonly Family[] = [vae, gmm, made, nade, nice, realnvp, pixelcnn, wavenet];
+export const families: readonly Family[] = [vae, gmm, made, nade, nice, realnvp, pixelcnn, pixelrnn, wavenet];
 
 /** @throws UserError that lists the families when there is none of this name. */
 export function familyNamed(name: string): Family {
