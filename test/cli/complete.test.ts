@@ -142,6 +142,11 @@ describe('generatrix complete', () => {
     ['too long a beginning', () => ['complete', sounds, '--seconds', '1'], /--seconds: expected 0 to 0.05/],
     ['no completions', () => ['complete', images, '--completions', '0'], /--completions: expected a whole/],
     ['a class where there are none', () => ['sample', images, '--label', '1', '--stream'], /takes no label/],
+    [
+      'a completion of a class where there are none',
+      () => ['complete', images, '--label', '1'],
+      /no classes/,
+    ],
     ['a sound of images', () => ['complete', images, '--out', 'x.wav'], /written as \.png or \.npy/],
     [
       'data of another shape',

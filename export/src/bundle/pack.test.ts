@@ -120,6 +120,30 @@ describe('the reference of a program with a long loop', () => {
     expect(eager).toEqual({ sample: 1, advance: 1 });
   });
 
+  it('gives a loop other noise before it calls it wrong, and nothing else', async () => {
+    // Off by one in the first eager run alone, as after a draw on a boundary.
+    const { programs, eager } = sums(30);
+    const run = programs.advance!.run;
+    const once: typeof run = (inputs) => {
+      const outputs = run(inputs);
+      return eager.advance === 1 ? { ...outputs, data: tf.add(outputs.data!, 1) } : outputs;
+    };
+    const advance = { ...programs.advance!, run: once };
+    const { parity } = manifestOf(await packBundle(requestOf(30, { ...programs, advance })));
+    expect(parity!.programs.advance!.maxRelativeError).toBeLessThan(1e-6);
+    expect(eager.advance).toBe(2);
+    const always = {
+      ...programs.advance!,
+      run: ({ u, sum }: Record<string, tf.Tensor>) => {
+        const outputs = run({ u: u!, sum: sum! });
+        return currentRecorder() === null ? { ...outputs, data: tf.add(outputs.data!, 1) } : outputs;
+      },
+    };
+    await expect(packBundle(requestOf(30, { ...programs, advance: always }))).rejects.toThrow(
+      /program advance/,
+    );
+  });
+
   it('stops the export when the parts do not add up to the whole', async () => {
     const { programs } = sums(1500, { wrong: 1 });
     await expect(packBundle(requestOf(1500, programs))).rejects.toThrow(/program sample: .*differs/);

@@ -76,6 +76,10 @@ async function complete(sampler: Sampler, flags: CompleteFlags): Promise<void> {
       : { temperature: realNumber('--temperature')(flags.temperature) }),
   };
   const label = flags.label === undefined ? undefined : wholeNumber('--label')(flags.label);
+  const { inputs } = sampler.manifest.programs.complete!;
+  if (label !== undefined && !Object.values(inputs).some(({ role }) => role === 'label')) {
+    throw new UserError(`--label: ${sampler.manifest.name} has no classes; leave it out`);
+  }
   checkSampleFile(flags, spec);
   const dataset = await modelData(sampler, flags);
   const count = Math.min(wanted, dataset.size);

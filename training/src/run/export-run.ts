@@ -9,7 +9,7 @@ import {
   tf,
 } from '@generatrix/export';
 import type { DataSpec } from '@generatrix/runtime/core';
-import { fillNoise, type HostTensor, hostTensor, UserError } from '@generatrix/runtime/core';
+import { fillNoise, type HostTensor, hostTensor, sizeOf, UserError } from '@generatrix/runtime/core';
 import { canRender, renderSamples } from '@generatrix/runtime/media';
 import { version } from '../cli/version.ts';
 import { toTensor } from '../engine/tfjs-engine.ts';
@@ -22,8 +22,9 @@ import { readRun } from './run-folder.ts';
 import { checkpointFolder } from './train.ts';
 import { type TrainableOptions, trainingFiles } from './trainable.ts';
 
-/** Examples in the reference run that a bundle carries. */
+/** Examples in the reference run that a bundle carries, fewer where they are large: eager tfjs is slow. */
 const referenceBatch = 4;
+const referenceValues = 10_000;
 const sampleSeed = 42;
 const sampleCount = 64;
 
@@ -106,16 +107,17 @@ export function bindState(model: Model, state: NamedTensors): Record<string, Exp
 function referenceExamples(spec: DataSpec): HostTensor {
   const [low, high] = 'range' in spec ? spec.range : [-1, 1];
   const shape = [...spec.shape];
+  const count = Math.max(1, Math.min(referenceBatch, Math.floor(referenceValues / sizeOf(shape))));
   const uniform = fillNoise({
     law: 'uniform',
     seed: sampleSeed,
     stream: 'reference/data',
     firstIndex: 0,
-    count: referenceBatch,
+    count,
     shape,
   });
   const values = uniform.map((u) => low + (high - low) * u);
-  return hostTensor('float32', [referenceBatch, ...shape], values);
+  return hostTensor('float32', [count, ...shape], values);
 }
 
 /** The picture or sound of samples that a bundle carries, for data that can be shown. */
