@@ -2,6 +2,7 @@ import type { BundleFormat } from '@generatrix/export';
 import { UserError } from '@generatrix/runtime/core';
 import type { Command } from 'commander';
 import { exportRun } from '../run/export-run.ts';
+import { exportTriton } from '../run/export-triton.ts';
 import { readRun } from '../run/run-folder.ts';
 import { wholeNumber } from './flags.ts';
 
@@ -18,9 +19,17 @@ function parseFormats(text: string): BundleFormat[] {
   return text.split(',').map((name) => {
     const format = formats.find((known) => known === name);
     if (format === undefined)
-      throw new UserError(`--format: there are ${formats.join(' and ')}, got '${name}'`);
+      throw new UserError(
+        `--format: expected ${formats.join(' and ')} separated by commas, or triton alone, got '${text}'`,
+      );
     return format;
   });
+}
+
+async function writeTriton(run: string, { out, trainable }: ExportFlags): Promise<void> {
+  if (trainable) throw new UserError('--trainable: a Triton repository holds no training step; leave it out');
+  const models = await exportTriton(run, out);
+  console.log(`wrote ${out}: a Triton model repository of ${models.join(', ')}`);
 }
 
 /** `generatrix export RUN`: a bundle from the latest checkpoint. */
@@ -29,7 +38,11 @@ export function addExport(program: Command): void {
     .command('export')
     .description("write a run's latest checkpoint as a bundle")
     .argument('<run>', 'folder of the run')
-    .option('--format <list>', 'onnx (always written) and graph-model (tfjs), separated by commas', 'onnx')
+    .option(
+      '--format <list>',
+      'onnx (always written) and graph-model (tfjs), separated by commas; or triton: a model repository instead',
+      'onnx',
+    )
     .option(
       '--trainable',
       'with the training step and its state, so that the bundle can be trained, in a page too',
@@ -37,6 +50,10 @@ export function addExport(program: Command): void {
     .option('--with-examples <n>', 'examples of the training data to put into a trainable bundle', '0')
     .requiredOption('--out <folder>', 'where the bundle goes; an existing one is replaced')
     .action(async (run: string, flags: ExportFlags) => {
+      if (flags.format === 'triton') {
+        await writeTriton(run, flags);
+        return;
+      }
       const chosen = parseFormats(flags.format);
       const { settings } = await readRun(run);
       const examples = wholeNumber('--with-examples')(flags.withExamples);
