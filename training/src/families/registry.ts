@@ -1,6 +1,7 @@
 import { UserError } from '@generatrix/runtime/core';
 import { describeIssue } from '../run/settings.ts';
 import type { DataDescription, Family, Model } from './family.ts';
+import { gan } from './gan.ts';
 import { gmm } from './gmm.ts';
 import { made } from './made.ts';
 import { nade } from './nade.ts';
@@ -11,7 +12,7 @@ import { vae } from './vae.ts';
 import { wavenet } from './wavenet.ts';
 
 /** Every family; the command line, the exporter, the tests and the pages find them here. */
-export const families: readonly Family[] = [vae, gmm, made, nade, nice, realnvp, pixelcnn, wavenet];
+export const families: readonly Family[] = [vae, gmm, made, nade, nice, realnvp, pixelcnn, wavenet, gan];
 
 /** @throws UserError that lists the families when there is none of this name. */
 export function familyNamed(name: string): Family {
