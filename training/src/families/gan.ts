@@ -1,16 +1,11 @@
 import { z } from 'zod';
 import { buildAdversarial } from './adversarial/model.ts';
-import { adversarialOptions, adversarialRefuses, probabilityLosses } from './adversarial/options.ts';
+import { adversarialOptions, adversarialRefuses, lossOption } from './adversarial/options.ts';
 import { defineFamily } from './family.ts';
 
 const options = z.strictObject({
   ...adversarialOptions,
-  loss: z
-    .enum(probabilityLosses)
-    .default('non-saturating')
-    .describe(
-      'minimax or non-saturating (Goodfellow et al. 2014), least-squares (Mao et al. 2017), hinge (Lim and Ye 2017)',
-    ),
+  loss: lossOption,
 });
 export type GanOptions = z.infer<typeof options>;
 

@@ -103,8 +103,43 @@ export const adversarialOptions = {
     ),
 } as const;
 
-/** The losses whose discriminator gives a probability, or aims at the numbers 0 and 1. */
-export const probabilityLosses = ['minimax', 'non-saturating', 'least-squares', 'hinge'] as const;
+/** The option with another default, for families whose papers have one. */
+export function preferring<T extends z.ZodType>(
+  option: z.ZodDefault<T>,
+  value: z.util.NoUndefined<z.output<T>>,
+): z.ZodDefault<T> {
+  return option
+    .unwrap()
+    .default(value)
+    .describe(option.description ?? '');
+}
+
+/** Batch normalisation in both networks, as Radford et al. 2016 have it. */
+export const normalisedOptions = {
+  generatorNormalisation: preferring(adversarialOptions.generatorNormalisation, 'batch'),
+  discriminatorNormalisation: preferring(adversarialOptions.discriminatorNormalisation, 'batch'),
+} as const;
+
+/** The option of families that may have any loss but the Wasserstein distance. */
+export const lossOption = z
+  .enum(['minimax', 'non-saturating', 'least-squares', 'hinge'])
+  .default('non-saturating')
+  .describe(
+    'minimax, non-saturating (Goodfellow et al. 2014), least-squares (Mao et al. 2017), hinge (Lim and Ye 2017)',
+  );
+
+/** The options without those of dense networks. */
+export function withoutDense({
+  architecture: _,
+  hidden: __,
+  discriminatorHidden: ___,
+  ...rest
+}: typeof adversarialOptions): Omit<
+  typeof adversarialOptions,
+  'architecture' | 'hidden' | 'discriminatorHidden'
+> {
+  return rest;
+}
 
 const schema = z.strictObject(adversarialOptions);
 export type AdversarialOptions = z.infer<typeof schema>;
