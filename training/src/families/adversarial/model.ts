@@ -4,6 +4,7 @@ import { historySpecs, startHistory } from '../../nn/historical-average.ts';
 import { newPass } from '../../nn/layer.ts';
 import { averaged, averageSpecs, startAverages } from '../../nn/parameter-average.ts';
 import type { DataDescription, Model, StateSpecs } from '../family.ts';
+import { measureScale } from './data-scale.ts';
 import { type AdversarialLossName, adversarialLosses } from './losses.ts';
 import { buildDiscriminator, buildGenerator, type Conditioning } from './networks.ts';
 import type { AdversarialOptions } from './options.ts';
@@ -77,8 +78,10 @@ export function buildAdversarial(
       ...historySpecs(everything, historicalAveraging),
       ...averageSpecs(shown, averaging),
     },
-    initialise: (state) =>
-      startAverages(startHistory(state, everything, historicalAveraging), shown, averaging),
+    initialise: (state, dataset) => {
+      const scaled = measureScale(state, dataset);
+      return startAverages(startHistory(scaled, everything, historicalAveraging), shown, averaging);
+    },
     batching: 'shuffled',
     step: adversarialStep({
       generator,

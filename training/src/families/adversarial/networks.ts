@@ -13,6 +13,7 @@ import {
 import { minibatchCloseness, minibatchSpecs } from '../../nn/minibatch-discrimination.ts';
 import type { StateSpecs } from '../family.ts';
 import { convolutionalFeatures, convolutionalOutputs } from './convolutional-networks.ts';
+import { fromData, scaleSpecs, toData } from './data-scale.ts';
 
 /** How the discriminator is told of the class, or tells it. */
 export type Conditioning = 'none' | 'projection' | 'concatenation' | 'auxiliary';
@@ -44,7 +45,7 @@ interface Network {
 }
 
 export interface Generator extends Network {
-  /** Drawn once and never changed: the reference batch of virtual batch normalisation. */
+  /** Set once and never changed: the reference batch of virtual batch normalisation, the data's mean and scale. */
   readonly fixed: StateSpecs;
   /** [batch, latent] and, where conditional, [batch, classes] one-hot labels to [batch, ...data shape]. */
   apply(state: NamedTensors, z: tf.Tensor, classes: tf.Tensor | undefined, pass: Pass): tf.Tensor;
@@ -76,8 +77,8 @@ const referenceSize = 64;
 const referenceName = 'reference/latent';
 
 /**
- * The generator. `mlp`: hidden layers with ReLU. `dcgan`: see `convolutionalOutputs`. The last layer is linear for
- * data without bounds; for data within a range (pixels, sound) it ends in tanh, stretched to that range.
+ * The generator. `mlp`: hidden layers with ReLU. `dcgan`: see `convolutionalOutputs`. The outputs
+ * become data by `toData`: through tanh within a range (pixels, sound), without it where there is none.
  * @param classes number of classes to condition on, by concatenation of a one-hot label to z; 0 for none
  */
 export function buildGenerator(options: NetworkOptions, spec: DataSpec, classes: number): Generator {
@@ -94,12 +95,17 @@ export function buildGenerator(options: NetworkOptions, spec: DataSpec, classes:
   return {
     ...specsOf(body.layers),
     outermost: Object.keys(body.layers.at(-1)!.parameters),
-    fixed: virtual
-      ? { [referenceName]: { shape: [referenceSize, options.latent], initial: { law: 'normal', scale: 1 } } }
-      : {},
+    fixed: {
+      ...scaleSpecs(spec),
+      ...(virtual
+        ? {
+            [referenceName]: { shape: [referenceSize, options.latent], initial: { law: 'normal', scale: 1 } },
+          }
+        : {}),
+    },
     apply: (state, z, label, pass) => {
       const raw = virtual ? runWithReference(state, z, pass, run) : run(state, z, label, pass);
-      return tf.reshape(intoRange(raw, spec), [z.shape[0]!, ...spec.shape]);
+      return tf.reshape(toData(state, raw, spec), [z.shape[0]!, ...spec.shape]);
     },
   };
 }
@@ -114,20 +120,6 @@ function runWithReference(
   const reference = { size: referenceSize, moments };
   run(state, state[referenceName]!, undefined, { ...pass, reference: { ...reference, recording: true } });
   return run(state, z, undefined, { ...pass, reference: { ...reference, recording: false } });
-}
-
-/** tanh stretched to the data's range; unchanged where there is none. */
-function intoRange(x: tf.Tensor, spec: DataSpec): tf.Tensor {
-  if (!('range' in spec)) return x;
-  const [low, high] = spec.range;
-  return tf.add(tf.mul((high - low) / 2, tf.tanh(x)), (high + low) / 2);
-}
-
-/** The data's range to [-1, 1]; unchanged where there is none. */
-function centred(x: tf.Tensor, spec: DataSpec): tf.Tensor {
-  if (!('range' in spec)) return x;
-  const [low, high] = spec.range;
-  return tf.mul(2 / (high - low), tf.sub(x, (high + low) / 2));
 }
 
 /** [batch, inputs] through the hidden layers to [batch, dimensions]. */
@@ -184,7 +176,7 @@ export function buildDiscriminator(
     statistics,
     outermost: Object.keys(body.layers[0]!.parameters),
     apply: (state, x, label, pass) => {
-      const packed = pack(centred(x, spec), options.packing); // [batch / packing, ..., packing * c]
+      const packed = pack(fromData(state, x, spec), options.packing); // [batch / packing, ..., packing * c]
       const inner = body.apply(state, packed, joined > 0 ? label : undefined, pass) as tf.Tensor2D;
       const closeness = kernels > 0 ? [minibatchCloseness(state, `${name}/minibatch`, inner)] : [];
       const judged = tf.reshape(output.apply(state, tf.concat([inner, ...closeness], 1), pass), [-1]);
