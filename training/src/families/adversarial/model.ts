@@ -5,11 +5,14 @@ import { newPass } from '../../nn/layer.ts';
 import { averaged, averageSpecs, startAverages } from '../../nn/parameter-average.ts';
 import type { DataDescription, Model, StateSpecs } from '../family.ts';
 import { measureScale } from './data-scale.ts';
+import { buildDiscriminator } from './discriminator.ts';
+import { type Domain, optimizers } from './game.ts';
+import { buildGenerator } from './generator.ts';
 import { type AdversarialLossName, adversarialLosses } from './losses.ts';
-import { buildDiscriminator, buildGenerator, type Conditioning } from './networks.ts';
+import type { Conditioning } from './networks.ts';
 import type { AdversarialOptions } from './options.ts';
 import { adversarialPrograms } from './programs.ts';
-import { adversarialStep, type Domain, optimizers } from './step.ts';
+import { adversarialStep } from './step.ts';
 
 /** What a family adds to the common options. */
 export interface AdversarialSetting {

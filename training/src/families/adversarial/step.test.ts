@@ -220,6 +220,11 @@ describe('the two players', () => {
   });
 });
 
+it('packs that do not divide the batch are refused in one line', async () => {
+  const attempt = compiled('gan', { latent: 2, hidden: [6], packing: 3 }, tinyPoints(16), 8);
+  await expect(attempt).rejects.toThrow(/8 examples.*--packing 3; give --batch-size 9/);
+});
+
 describe('instance noise', () => {
   it('falls to nothing after its steps', async () => {
     const options = { latent: 2, hidden: [6], instanceNoise: 5, instanceNoiseSteps: 2 };

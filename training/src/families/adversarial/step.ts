@@ -1,6 +1,5 @@
 import { type NamedTensors, tf } from '@generatrix/export';
-import { UserError } from '@generatrix/runtime/core';
-import { type AdamOptions, adam } from '../../nn/adam.ts';
+import { adam } from '../../nn/adam.ts';
 import { between, gradientPenalty } from '../../nn/gradient-penalty.ts';
 import { lossAndGradients } from '../../nn/gradients.ts';
 import { pulledToHistory, recordHistory } from '../../nn/historical-average.ts';
@@ -8,79 +7,10 @@ import { newPass } from '../../nn/layer.ts';
 import { runningMoments } from '../../nn/normalisation.ts';
 import { average } from '../../nn/parameter-average.ts';
 import { powerIteration } from '../../nn/spectral-normalisation.ts';
-import type { NoiseSpec, StateSpecs, Step, StepArguments } from '../family.ts';
-import { type AdversarialLoss, saturation } from './losses.ts';
-import type { Discriminator, Generator, Judgement } from './networks.ts';
-
-/** Names of the optimizers' slots. */
-export const optimizers = { generator: 'adam/generator', discriminator: 'adam/discriminator' } as const;
-
-/** One kind of data that is generated. CoGAN has two; all others have one. */
-export interface Domain {
-  /** The state as this domain's networks see it. */
-  view(state: NamedTensors): NamedTensors;
-  /** Real examples of the domain, of the batch's. */
-  real(data: tf.Tensor): tf.Tensor;
-}
-
-/** Everything that a step of the two players needs to know. */
-export interface Game {
-  readonly generator: Generator;
-  readonly discriminator: Discriminator;
-  /** All that each player's optimizer changes, over all domains. */
-  readonly parameters: { readonly generator: StateSpecs; readonly discriminator: StateSpecs };
-  /** What the running mean of the generator covers. */
-  readonly averaged: StateSpecs;
-  readonly domains: readonly Domain[];
-  readonly loss: AdversarialLoss;
-  /** Number of classes that the networks are conditioned on; 0 when they are not. */
-  readonly classes: number;
-  readonly latent: number;
-  readonly dataShape: readonly number[];
-  readonly settings: StepSettings;
-}
-
-/** The options that shape a step. */
-export interface StepSettings {
-  readonly discriminatorSteps: number;
-  readonly generatorRate: number;
-  readonly discriminatorRate: number;
-  readonly adam: AdamOptions;
-  readonly labelSmoothing: number;
-  readonly featureMatching: boolean;
-  readonly historicalAveraging: number;
-  readonly instanceNoise: number;
-  readonly instanceNoiseSteps: number;
-  readonly averaging: number;
-  /** Weight of the gradient penalty; 0 for none. */
-  readonly gradientPenalty: number;
-  /** Bound of the discriminator's weights; 0 for none. */
-  readonly clip: number;
-  /** Weight of the auxiliary classifier's loss; 0 where there is none. */
-  readonly auxiliary: number;
-}
-
-/** A part of the batch: what one update of the discriminator sees. */
-interface Portion {
-  readonly data: tf.Tensor;
-  readonly z: tf.Tensor;
-  readonly classes: tf.Tensor | undefined;
-  readonly noise: NamedTensors;
-}
-
-/** A step's noise: the latent code, and what the penalty and the instance noise need, for each example. */
-function stepNoise({ latent, dataShape, settings }: Game): Record<string, NoiseSpec> {
-  return {
-    z: { law: 'normal', shape: [latent] },
-    ...(settings.gradientPenalty > 0 ? { share: { law: 'uniform', shape: [] } as const } : {}),
-    ...(settings.instanceNoise > 0
-      ? {
-          realNoise: { law: 'normal', shape: dataShape } as const,
-          fakeNoise: { law: 'normal', shape: dataShape } as const,
-        }
-      : {}),
-  };
-}
+import type { StateSpecs, Step } from '../family.ts';
+import { type Game, optimizers, type Portion, portionsOf, stepNoise } from './game.ts';
+import { auxiliaryAccuracy, gradientNorm, scores, sum } from './measures.ts';
+import type { Judgement } from './networks.ts';
 
 /**
  * One update of the generator after `discriminatorSteps` updates of the discriminator (Goodfellow et al. 2014,
@@ -111,27 +41,6 @@ export function adversarialStep(game: Game): Step {
       return { state: next, metrics: { ...report, ...last.report } };
     },
   };
-}
-
-function portionsOf({ data, label, noise }: StepArguments, game: Game): Portion[] {
-  const { discriminatorSteps: k } = game.settings;
-  const batch = data.shape[0]!;
-  const size = batch / k;
-  if (!Number.isInteger(size)) {
-    throw new UserError(
-      `--batch-size ${batch} is not a multiple of --discriminator-steps ${k}; give ${k * Math.ceil(size)}`,
-    );
-  }
-  const classes =
-    game.classes > 0 ? (tf.oneHot(label, game.classes, 1, 0, 'float32') as tf.Tensor2D) : undefined;
-  const cut = (x: tf.Tensor, i: number) =>
-    k === 1 ? x : tf.slice(x, [i * size, ...x.shape.slice(1).map(() => 0)], [size, ...x.shape.slice(1)]);
-  return Array.from({ length: k }, (_, i) => ({
-    data: cut(data, i),
-    z: cut(noise.z!, i),
-    classes: classes === undefined ? undefined : cut(classes, i),
-    noise: Object.fromEntries(Object.entries(noise).map(([name, x]) => [name, cut(x, i)])),
-  }));
 }
 
 interface Updated {
@@ -269,41 +178,11 @@ function auxiliaryTerms(
   });
 }
 
-/** The share of real examples whose class the auxiliary classifier names. */
-function auxiliaryAccuracy(
-  { settings }: Game,
-  classes: tf.Tensor | undefined,
-  real: Judgement,
-): NamedTensors {
-  if (settings.auxiliary === 0) return {};
-  const right = tf.equal(tf.argMax(real.classLogits!, 1), tf.argMax(classes!, 1));
-  return { classAccuracy: tf.mean(tf.cast(right, 'float32')) };
-}
-
-/** Means of the discriminator's outputs: probabilities where it has them. */
-function scores({ loss }: Game, real: Judgement, fake: Judgement): NamedTensors {
-  const score = (logits: tf.Tensor) => tf.mean(loss.probability ? tf.sigmoid(logits) : logits);
-  return {
-    realScore: score(real.logits),
-    fakeScore: score(fake.logits),
-    ...(loss.probability ? { saturation: saturation(real.logits, fake.logits) } : {}),
-  };
-}
-
 /** All weights cut to [-bound, bound] after the update (Arjovsky et al. 2017, algorithm 1). */
 function clipped(updated: NamedTensors, parameters: StateSpecs, bound: number): NamedTensors {
   if (bound === 0) return updated;
   const cut = Object.keys(parameters).map((name) => [name, tf.clipByValue(updated[name]!, -bound, bound)]);
   return { ...updated, ...(Object.fromEntries(cut) as NamedTensors) };
-}
-
-/** Length of all gradients read as one vector. */
-function gradientNorm(gradients: NamedTensors): tf.Scalar {
-  return tf.sqrt(sum(Object.values(gradients).map((gradient) => tf.sum(tf.square(gradient)))));
-}
-
-function sum(terms: readonly tf.Tensor[]): tf.Scalar {
-  return terms.slice(1).reduce<tf.Tensor>((total, term) => tf.add(total, term), terms[0]!) as tf.Scalar;
 }
 
 function prefixed(prefix: string, tensors: NamedTensors): NamedTensors {
