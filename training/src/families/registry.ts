@@ -1,6 +1,11 @@
 import { UserError } from '@generatrix/runtime/core';
 import { describeIssue } from '../run/settings.ts';
+import { acgan } from './acgan.ts';
+import { cgan } from './cgan.ts';
+import { cogan } from './cogan.ts';
+import { dcgan } from './dcgan.ts';
 import type { DataDescription, Family, Model } from './family.ts';
+import { gan } from './gan.ts';
 import { gmm } from './gmm.ts';
 import { made } from './made.ts';
 import { nade } from './nade.ts';
@@ -10,9 +15,26 @@ import { pixelrnn } from './pixelrnn.ts';
 import { realnvp } from './realnvp.ts';
 import { vae } from './vae.ts';
 import { wavenet } from './wavenet.ts';
+import { wgan } from './wgan.ts';
 
 /** Every family; the command line, the exporter, the tests and the pages find them here. */
-export const families: readonly Family[] = [vae, gmm, made, nade, nice, realnvp, pixelcnn, pixelrnn, wavenet];
+export const families: readonly Family[] = [
+  vae,
+  gmm,
+  made,
+  nade,
+  nice,
+  realnvp,
+  pixelcnn,
+  pixelrnn,
+  wavenet,
+  gan,
+  dcgan,
+  wgan,
+  cgan,
+  acgan,
+  cogan,
+];
 
 /** @throws UserError that lists the families when there is none of this name. */
 export function familyNamed(name: string): Family {
