@@ -1,7 +1,9 @@
 import { UserError } from '@generatrix/runtime/core';
 import { describeIssue } from '../run/settings.ts';
+import { autoencoder } from './autoencoder.ts';
 import type { DataDescription, Family, Model } from './family.ts';
 import { gmm } from './gmm.ts';
+import { gmmn } from './gmmn.ts';
 import { made } from './made.ts';
 import { nade } from './nade.ts';
 import { nice } from './nice.ts';
@@ -11,7 +13,18 @@ import { vae } from './vae.ts';
 import { wavenet } from './wavenet.ts';
 
 /** Every family; the command line, the exporter, the tests and the pages find them here. */
-export const families: readonly Family[] = [vae, gmm, made, nade, nice, realnvp, pixelcnn, wavenet];
+export const families: readonly Family[] = [
+  vae,
+  gmm,
+  made,
+  nade,
+  nice,
+  realnvp,
+  pixelcnn,
+  wavenet,
+  autoencoder,
+  gmmn,
+];
 
 /** @throws UserError that lists the families when there is none of this name. */
 export function familyNamed(name: string): Family {
