@@ -61,6 +61,128 @@ export interface FamilyCase {
   readonly batchSize: number;
 }
 
+const adversarialCases: readonly FamilyCase[] = [
+  {
+    name: 'gan, points',
+    family: 'gan',
+    options: { latent: 2, hidden: [12, 8] },
+    dataset: tinyPoints(40),
+    batchSize: 8,
+  },
+  {
+    name: 'gan, images, minimax, normalised, most remedies',
+    family: 'gan',
+    options: {
+      latent: 3,
+      hidden: [12],
+      discriminatorHidden: [10, 8],
+      loss: 'minimax',
+      generatorNormalisation: 'virtual',
+      discriminatorNormalisation: 'spectral',
+      minibatchKernels: 3,
+      historicalAveraging: 0.01,
+      labelSmoothing: 0.1,
+      instanceNoise: 0.1,
+      instanceNoiseSteps: 50,
+      averaging: 0.9,
+    },
+    dataset: tinyImages(40),
+    batchSize: 8,
+  },
+  {
+    name: 'gan, dcgan, hinge, batch, feature matching, packing',
+    family: 'gan',
+    options: {
+      latent: 3,
+      architecture: 'dcgan',
+      filters: [3, 4],
+      loss: 'hinge',
+      generatorNormalisation: 'batch',
+      discriminatorNormalisation: 'batch',
+      featureMatching: true,
+      packing: 2,
+      averaging: 0.9,
+    },
+    dataset: tinyImages(24, [6, 5, 2]),
+    batchSize: 8,
+  },
+  {
+    name: 'dcgan, least squares',
+    family: 'dcgan',
+    options: { latent: 3, filters: [3, 4], loss: 'least-squares', discriminatorRate: 2 },
+    dataset: tinyImages(24, [8, 8, 1]),
+    batchSize: 8,
+  },
+  {
+    name: 'wgan, gradient penalty, convolutions',
+    family: 'wgan',
+    options: { latent: 3, architecture: 'dcgan', filters: [3, 4], discriminatorSteps: 2 },
+    dataset: tinyImages(24, [8, 8, 1]),
+    batchSize: 8,
+  },
+  {
+    name: 'wgan, clipping, points',
+    family: 'wgan',
+    options: { latent: 2, hidden: [8], penalty: 'clipping', clip: 0.1, discriminatorSteps: 2 },
+    dataset: tinyPoints(40),
+    batchSize: 8,
+  },
+  {
+    name: 'cgan, projection, convolutions',
+    family: 'cgan',
+    options: { latent: 3, filters: [3, 4] },
+    dataset: labelled(tinyImages(24, [8, 8, 1]), 3),
+    batchSize: 8,
+  },
+  {
+    name: 'cgan, concatenation, convolutions, spectral',
+    family: 'cgan',
+    options: {
+      latent: 3,
+      filters: [3, 4],
+      conditioning: 'concatenation',
+      discriminatorNormalisation: 'spectral',
+    },
+    dataset: labelled(tinyImages(24, [8, 7, 1]), 3),
+    batchSize: 8,
+  },
+  {
+    name: 'cgan, concatenation, points',
+    family: 'cgan',
+    options: {
+      latent: 2,
+      architecture: 'mlp',
+      hidden: [8, 8],
+      conditioning: 'concatenation',
+      generatorNormalisation: 'none',
+      discriminatorNormalisation: 'none',
+    },
+    dataset: labelled(tinyPoints(40), 2),
+    batchSize: 8,
+  },
+  {
+    name: 'acgan',
+    family: 'acgan',
+    options: { latent: 3, filters: [3, 4] },
+    dataset: labelled(tinyImages(24, [8, 8, 1]), 3),
+    batchSize: 8,
+  },
+  {
+    name: 'cogan, edges',
+    family: 'cogan',
+    options: { latent: 3, filters: [3, 4], pairs: 'edges', averaging: 0.9 },
+    dataset: tinyImages(24, [8, 8, 1]),
+    batchSize: 8,
+  },
+  {
+    name: 'cogan, mlp, negatives',
+    family: 'cogan',
+    options: { latent: 2, architecture: 'mlp', hidden: [8, 8] },
+    dataset: tinyImages(24, [3, 4, 1]),
+    batchSize: 8,
+  },
+];
+
 /** At least one case for every family; the conformance suite runs over all of them. */
 export const familyCases: readonly FamilyCase[] = [
   {
@@ -192,6 +314,7 @@ export const familyCases: readonly FamilyCase[] = [
     dataset: labelled(tinyImages(24, [4, 5, 1]), 3),
     batchSize: 8,
   },
+  ...adversarialCases,
   {
     name: 'wavenet',
     family: 'wavenet',

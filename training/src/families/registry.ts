@@ -1,7 +1,12 @@
 import { UserError } from '@generatrix/runtime/core';
 import { describeIssue } from '../run/settings.ts';
+import { acgan } from './acgan.ts';
 import { autoencoder } from './autoencoder.ts';
+import { cgan } from './cgan.ts';
+import { cogan } from './cogan.ts';
+import { dcgan } from './dcgan.ts';
 import type { DataDescription, Family, Model } from './family.ts';
+import { gan } from './gan.ts';
 import { gmm } from './gmm.ts';
 import { gmmn } from './gmmn.ts';
 import { made } from './made.ts';
@@ -11,6 +16,7 @@ import { pixelcnn } from './pixelcnn.ts';
 import { realnvp } from './realnvp.ts';
 import { vae } from './vae.ts';
 import { wavenet } from './wavenet.ts';
+import { wgan } from './wgan.ts';
 
 /** Every family; the command line, the exporter, the tests and the pages find them here. */
 export const families: readonly Family[] = [
@@ -22,6 +28,12 @@ export const families: readonly Family[] = [
   realnvp,
   pixelcnn,
   wavenet,
+  gan,
+  dcgan,
+  wgan,
+  cgan,
+  acgan,
+  cogan,
   autoencoder,
   gmmn,
 ];
