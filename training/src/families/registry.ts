@@ -15,6 +15,7 @@ import { nice } from './nice.ts';
 import { pixelcnn } from './pixelcnn.ts';
 import { realnvp } from './realnvp.ts';
 import { vae } from './vae.ts';
+import { vaegan } from './vaegan.ts';
 import { wavenet } from './wavenet.ts';
 import { wgan } from './wgan.ts';
 
@@ -36,6 +37,7 @@ export const families: readonly Family[] = [
   cogan,
   autoencoder,
   gmmn,
+  vaegan,
 ];
 
 /** @throws UserError that lists the families when there is none of this name. */
