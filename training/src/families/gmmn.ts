@@ -73,7 +73,9 @@ export type GmmnOptions = z.infer<typeof options>;
  * gradient between them: the generator sees codes as constants, the autoencoder never sees the generator. Since both
  * are computed in every step anyway, by default both learn all the time, and the target of the generator settles as the
  * autoencoder does (`schedule: cosine` brings both to rest). `autoencoderSteps` gives the paper's order: a counter in
- * the state switches the rates.
+ * the state switches the rates. What differs besides: Adam in place of momentum at a rate of 2 on 1000 times the loss,
+ * batches of one size for both (the authors' code: 100 for the autoencoder, 1000 for the generator), no greedy
+ * pretraining of layers.
  */
 function build(gmmn: GmmnOptions, { spec }: DataDescription): Model {
   const { latent, hidden, objective, autoencoderSteps } = gmmn;
