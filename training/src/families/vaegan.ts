@@ -6,8 +6,10 @@ import { standardNormalDivergence, sumExamples } from '../nn/distributions.ts';
 import { lossAndGradients } from '../nn/gradients.ts';
 import { newPass } from '../nn/layer.ts';
 import { runningMoments } from '../nn/normalisation.ts';
+import { buildDiscriminator } from './adversarial/discriminator.ts';
+import { buildGenerator } from './adversarial/generator.ts';
 import { adversarialLosses } from './adversarial/losses.ts';
-import { buildDiscriminator, buildGenerator, type NetworkOptions } from './adversarial/networks.ts';
+import type { NetworkOptions } from './adversarial/networks.ts';
 import { type DataDescription, defineFamily, type Model, type NoiseSpec, type StateSpecs } from './family.ts';
 import { buildEncoder } from './vaegan-encoder.ts';
 
