@@ -1,5 +1,6 @@
 import { UserError } from '@generatrix/runtime/core';
 import { Command } from 'commander';
+import { addEvaluate } from './evaluate.ts';
 import { addExport } from './export.ts';
 import { addList } from './list.ts';
 import { addParity } from './parity.ts';
@@ -16,7 +17,17 @@ export function createProgram(): Command {
     .version(version)
     .showHelpAfterError('(add --help for what can be given)')
     .configureHelp({ sortSubcommands: false });
-  for (const add of [addStart, addTrain, addResume, addSample, addScore, addExport, addParity, addList])
+  for (const add of [
+    addStart,
+    addTrain,
+    addResume,
+    addSample,
+    addScore,
+    addEvaluate,
+    addExport,
+    addParity,
+    addList,
+  ])
     add(program);
   return program;
 }

@@ -2,7 +2,8 @@ import type { MetricsLine } from './metrics.ts';
 
 /** A curve: one value per step of its chart, null where it has none. */
 export interface ChartSeries {
-  readonly source: 'train' | 'held-out';
+  /** What the legend calls it: `train` or `held-out` in a training report. */
+  readonly source: string;
   readonly values: readonly (number | null)[];
 }
 
@@ -13,6 +14,8 @@ export interface Chart {
   readonly series: readonly ChartSeries[];
   /** Values that span this much are better seen on a logarithmic scale. */
   readonly logarithmic: boolean;
+  /** What the horizontal axis counts; `step` when absent. */
+  readonly axis?: string;
 }
 
 const heldOutPrefix = 'heldOut/';
