@@ -213,6 +213,8 @@ describe('series', () => {
         steps,
         steps.map(() => value),
       );
+    expect(saturatedBy('saturation', at(0.97))).toContain('97 %');
+    expect(saturatedBy('saturation', at(0.5))).toBeNull();
     expect(saturatedBy('discriminatorLoss', at(0.001))).toContain('1.0e-3');
     expect(saturatedBy('discriminatorLoss', at(0.6))).toBeNull();
     expect(saturatedBy('discriminatorLoss', at(-3))).toBeNull();

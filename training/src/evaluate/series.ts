@@ -57,8 +57,19 @@ const saturatedAccuracy = 0.98;
 /** A cross-entropy this near 0 says the same (a Wasserstein critic's loss is no cross-entropy and may be negative). */
 const saturatedLoss = 0.02;
 
-/** What says that a discriminator no longer errs, from a metric's name and its last values; null otherwise. */
+/** A discriminator that is sure and right of this share of examples and samples no longer teaches, either. */
+const saturatedShare = 0.9;
+
+/**
+ * What says that a discriminator no longer errs, from a metric's name and its last values; null otherwise. `saturation`
+ * is the metric of the adversarial families: the share of examples and samples that are told apart with 99 % certainty.
+ */
 export function saturatedBy(name: string, { lastMean }: SeriesStatistics): string | null {
+  if (name === 'saturation') {
+    return lastMean > saturatedShare
+      ? `it is sure of ${(100 * lastMean).toFixed(0)} % of what it sees`
+      : null;
+  }
   if (!/discriminator/i.test(name)) return null;
   if (/accuracy/i.test(name)) {
     return lastMean > saturatedAccuracy ? `${name} ends at ${lastMean.toFixed(3)}` : null;
