@@ -114,6 +114,11 @@ describe('modeCoverage', () => {
     );
   });
 
+  test('a sample that is not finite belongs to no mode', () => {
+    const found = modeCoverage([Number.NaN, 0, ...ring8.centres[2]!], ring8);
+    expect(found).toMatchObject({ hit: 1, highQuality: 0.5, counts: [0, 0, 1, 0, 0, 0, 0, 0] });
+  });
+
   test('one mode has divergence log of their number', () => {
     const samples = new Array<readonly number[]>(10).fill(grid25.centres[12]!).flat();
     expect(modeCoverage(samples, grid25).divergence).toBeCloseTo(Math.log(25), 10);

@@ -39,6 +39,8 @@ export function modeCoverage(points: ArrayLike<number>, { centres, std }: Modes)
       const distance = (points[2 * i]! - x) ** 2 + (points[2 * i + 1]! - y) ** 2;
       if (distance < squared) [nearest, squared] = [mode, distance];
     }
+    // A sample that is not finite is near to no mode.
+    if (!Number.isFinite(squared)) continue;
     counts[nearest]!++;
     if (squared <= 9 * std * std) good[nearest]!++;
   }

@@ -17,6 +17,8 @@ import type { CompiledFunctions } from './compiled-functions.ts';
 export interface ReferenceClassifier extends Classifier {
   /** Share of the held-out examples that it classifies right. */
   readonly testAccuracy: number;
+  /** Of its settings and its data: figures on its features compare only when this is equal. */
+  readonly hash: string;
   /** Was it read from the cache? */
   readonly cached: boolean;
 }
@@ -83,6 +85,7 @@ export async function referenceClassifier(
     return {
       ...classifierOf(compiled, settings, known.state),
       testAccuracy: known.testAccuracy,
+      hash,
       cached: true,
     };
   }
@@ -99,7 +102,7 @@ export async function referenceClassifier(
     dataset: train.name,
     testAccuracy: String(testAccuracy),
   });
-  return { ...classifier, testAccuracy, cached: false };
+  return { ...classifier, testAccuracy, hash, cached: false };
 }
 
 async function readCached(path: string, hash: string) {

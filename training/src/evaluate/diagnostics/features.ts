@@ -32,6 +32,7 @@ export async function frechet(evaluation: Evaluation): Promise<Outcome | Skipped
       frechetDistance: distance,
       realAgainstReal: baseline,
       features: real!.width,
+      classifier: (await evaluation.classifier()).hash.slice(0, 16),
       examplesPerSide: pairs,
     },
     notes: [notComparable],

@@ -66,7 +66,7 @@ function seriesOf(lines: readonly MetricsLine[]): Map<string, Series> {
   const all = new Map<string, Series>();
   for (const { step, metrics } of lines) {
     for (const [name, value] of Object.entries(metrics)) {
-      if (name === 'epoch' || name.includes('/') || !Number.isFinite(value)) continue;
+      if (name === 'epoch' || name.startsWith('heldOut/') || !Number.isFinite(value)) continue;
       const series = all.get(name) ?? { steps: [], values: [] };
       all.set(name, series);
       series.steps.push(step);
