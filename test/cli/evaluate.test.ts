@@ -19,6 +19,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 interface EvaluationFile {
+  readonly comparedWith: string;
   readonly realExamples: number;
   readonly findings: Record<string, { verdict: string; text: string }>;
   readonly skipped: Record<string, string>;
@@ -54,11 +55,23 @@ describe('generatrix evaluate', () => {
 
   it('works from the bundle alone, saying what needs the run', async () => {
     const out = join(folder, 'bundle-only');
-    const flags = ['--metrics', 'modes,convergence,inversion', '--seed', '7', '--out', out];
+    const flags = [
+      '--metrics',
+      'modes,convergence,inversion',
+      '--seed',
+      '7',
+      '--against-train',
+      '--out',
+      out,
+    ];
     const { status, stdout } = await runCommand('evaluate', join(run, 'bundle'), ...flags);
     expect(status).toBe(0);
     expect(stdout).toMatch(/^convergence: +left out +it needs the folder of a training run/m);
     expect(stdout).toMatch(/^inversion: +left out +it needs the folder of the training run/m);
+    const { comparedWith } = JSON.parse(
+      await readFile(join(out, 'evaluation.json'), 'utf8'),
+    ) as EvaluationFile;
+    expect(comparedWith).toBe('training examples');
   });
 
   it('mode coverage goes into the metrics while training', async () => {

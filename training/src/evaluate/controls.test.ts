@@ -154,6 +154,22 @@ describe('a generator that drops classes', () => {
   });
 });
 
+test('samples between classes are called unclear', async () => {
+  const between: SampleSource = {
+    ...datasetSource('between', fresh, (i) => i),
+    draw: async ({ count }) => {
+      const [a, b] = [0, count].map((from) =>
+        fresh.gather(Int32Array.from({ length: count }, (_, i) => from + i)),
+      );
+      const data = (a!.data as Float32Array).map((value, at) => (value + b!.data[at]!) / 2);
+      return { data: { dtype: 'float32', shape: a!.shape, data }, labels: null };
+    },
+  };
+  const { classes } = await outcomes(between, ['classes']);
+  expect(classes!.finding.verdict).toBe('warning');
+  expect(classes!.finding.text).toContain('many samples are of no clear class');
+});
+
 describe('points', () => {
   const changes = async (name: string) => ({
     train: await loadDataset({ name, split: 'train', size: 4000 }),

@@ -7,6 +7,8 @@ import { classShares, divergence, entropy, mean } from '../statistics.ts';
 const droppedBelow = 0.1;
 /** Agreement of asked and seen classes below which a conditional model is faulted. */
 const agreementWanted = 0.9;
+/** Confidence, relative to that on real examples, below which samples count as unclear. */
+const confidenceWanted = 0.9;
 /** Test accuracy below which the classifier's figures are called rough. */
 const accuracyWanted = 0.9;
 
@@ -23,6 +25,7 @@ export async function classBalance(evaluation: Evaluation): Promise<Outcome | Sk
   const realShares = classShares(real.labels!, classNames.length);
   const confidence = mean(confidences(seen.probabilities.values, classNames.length));
   const realSeen = await evaluation.classified('real');
+  const realConfidence = mean(confidences(realSeen.probabilities.values, classNames.length));
   const dropped = classNames.filter((_, k) => shares[k]! < droppedBelow * realShares[k]!);
   const agreed = asked === null ? null : agreement(seen.labels, asked);
   return {
@@ -30,6 +33,7 @@ export async function classBalance(evaluation: Evaluation): Promise<Outcome | Sk
       dropped,
       agreed,
       confidence,
+      realConfidence,
       entropy: entropy(shares),
       accuracy: classifier.testAccuracy,
     }),
@@ -40,7 +44,7 @@ export async function classBalance(evaluation: Evaluation): Promise<Outcome | Sk
       entropyOfData: entropy(realShares),
       divergenceToData: divergence(shares, realShares),
       meanConfidence: confidence,
-      meanConfidenceOnData: mean(confidences(realSeen.probabilities.values, classNames.length)),
+      meanConfidenceOnData: realConfidence,
       shares: Object.fromEntries(classNames.map((name, k) => [name, shares[k]!])),
       dropped,
       ...(agreed === null
@@ -84,6 +88,7 @@ function findingOf(found: {
   dropped: readonly string[];
   agreed: number | null;
   confidence: number;
+  realConfidence: number;
   entropy: number;
   accuracy: number;
 }): Finding {
@@ -99,6 +104,12 @@ function findingOf(found: {
     return {
       verdict: 'warning',
       text: `Samples often are of another class than was asked for: ${seen}${rough}.`,
+    };
+  }
+  if (confidence < confidenceWanted * found.realConfidence) {
+    return {
+      verdict: 'warning',
+      text: `All classes are present, but many samples are of no clear class: ${seen}, on real examples ${percent(found.realConfidence)}${rough}.`,
     };
   }
   return { verdict: rough === '' ? 'ok' : 'warning', text: `All classes are present: ${seen}${rough}.` };
