@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadDataset } from '../data/catalogue.ts';
-import type { Dataset } from '../data/index.ts';
+import { type Dataset, pointLaws } from '../data/index.ts';
 import { expectUserError } from '../data/test-support.ts';
 import { diagnostics } from './catalogue.ts';
 import { isSkipped, type Outcome } from './diagnostic.ts';
@@ -191,7 +191,6 @@ describe('points', () => {
   test('the law itself is found faultless, with its density', async () => {
     const data = await changes('grid25');
     const other = await loadDataset({ name: 'grid25', split: 'train', size: 4000, seed: 9 });
-    const { pointLaws } = await import('../data/point-laws.ts');
     const source: SampleSource = {
       ...datasetSource('law', other, (i) => i),
       logDensity: async ({ data: values }) => Float32Array.from(pointLaws.grid25.logDensity!(values)),

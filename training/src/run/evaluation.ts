@@ -1,6 +1,6 @@
 import { fillInputs, type HostTensor } from '@generatrix/runtime/core';
 import type { Dataset } from '../data/dataset.ts';
-import { type PointLaw, pointLaws } from '../data/point-laws.ts';
+import { pointLawOf } from '../data/point-laws.ts';
 import type { Trainer } from '../engine/engine.ts';
 import { modeCoverage } from '../evaluate/mode-coverage.ts';
 import type { Model } from '../families/family.ts';
@@ -69,9 +69,7 @@ export async function sampleWhileTraining(
  * @param samples [n, 2]; with fewer than the 2,500 of the published protocol a mode is somewhat harder to hit
  */
 export function modeMetrics(dataset: string, samples: HostTensor): Record<string, number> {
-  const law: PointLaw | undefined = Object.hasOwn(pointLaws, dataset)
-    ? pointLaws[dataset as keyof typeof pointLaws]
-    : undefined;
+  const law = pointLawOf(dataset);
   if (law?.modes === undefined) return {};
   const { hit, highQuality } = modeCoverage(samples.data, law.modes);
   return { 'heldOut/modesHit': hit, 'heldOut/highQualityShare': highQuality };

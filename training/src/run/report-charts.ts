@@ -14,8 +14,6 @@ export interface Chart {
   readonly series: readonly ChartSeries[];
   /** Values that span this much are better seen on a logarithmic scale. */
   readonly logarithmic: boolean;
-  /** What the horizontal axis counts; `step` when absent. */
-  readonly axis?: string;
 }
 
 const heldOutPrefix = 'heldOut/';

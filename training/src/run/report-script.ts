@@ -33,8 +33,8 @@ function draw() {
       width: host.clientWidth,
       height: 260,
       scales: { x: { time: false }, y: { distr: chart.logarithmic ? 3 : 1 } },
-      axes: [{ ...axis, label: chart.axis ?? 'step', labelSize: 20, size: 34 }, { ...axis, size: labelWidth }],
-      series: [{ label: chart.axis ?? 'step' }, ...series],
+      axes: [{ ...axis, label: 'step', labelSize: 20, size: 34 }, { ...axis, size: labelWidth }],
+      series: [{ label: 'step' }, ...series],
     };
     drawn.push(new uPlot(options, [chart.steps, ...chart.series.map(({ values }) => values)], host));
   }

@@ -1,7 +1,7 @@
+import { pointLawOf } from '../../data/index.ts';
 import { type Figures, finite, type Outcome, percent, type Skipped, short } from '../diagnostic.ts';
 import type { Evaluation } from '../evaluation.ts';
 import { type DensityDivergence, densityDivergence, histogramDivergence } from '../plane-divergence.ts';
-import { pointLawOf } from './modes.ts';
 
 /** KL and Jensen-Shannon divergence of points in the plane: by histograms, and by densities where both are known. */
 export async function divergences(evaluation: Evaluation): Promise<Outcome | Skipped> {

@@ -1,13 +1,8 @@
 import { encodePng, plotRegion, scatterPlot } from '@generatrix/runtime/media';
-import { type PointLaw, pointLaws } from '../../data/index.ts';
+import { pointLawOf } from '../../data/index.ts';
 import { type Finding, type Outcome, percent, type Skipped } from '../diagnostic.ts';
 import type { Evaluation } from '../evaluation.ts';
 import { type ModeCoverage, modeCoverage, modeSamples } from '../mode-coverage.ts';
-
-/** The law that a data set's points are drawn from, where it is one of the built-in laws. */
-export function pointLawOf(name: string): PointLaw | null {
-  return Object.hasOwn(pointLaws, name) ? pointLaws[name as keyof typeof pointLaws] : null;
-}
 
 /** Mode coverage on the ring and the grid of Gaussians. */
 export async function modes(evaluation: Evaluation): Promise<Outcome | Skipped> {
