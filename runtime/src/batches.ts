@@ -4,7 +4,7 @@ import { allocate, type HostTensor, sizeOf } from './tensor.ts';
 
 /** The sources of `count` samples from `start` on, counted within `sources`. */
 export function sliceSources(sources: InputSources, start: number, count: number): InputSources {
-  const { data, latent, labels } = sources;
+  const { data, latent, labels, carries } = sources;
   return {
     ...sources,
     firstIndex: sources.firstIndex + start,
@@ -12,6 +12,11 @@ export function sliceSources(sources: InputSources, start: number, count: number
     ...(data && { data: sliceTensor(data, start, count) }),
     ...(latent && { latent: sliceTensor(latent, start, count) }),
     ...(labels && { labels: labels.subarray(start, start + count) }),
+    ...(carries && {
+      carries: Object.fromEntries(
+        Object.entries(carries).map(([name, carry]) => [name, sliceTensor(carry, start, count)]),
+      ),
+    }),
   };
 }
 

@@ -16,6 +16,23 @@ export function spread(label: number | Int32Array, count: number): Int32Array {
   return new Int32Array(count).fill(label);
 }
 
+/**
+ * Labels for a program that draws samples; none given, the samples take their classes in turn.
+ * @throws UserError when there is a label and the program takes none.
+ */
+export function labelsFor(
+  bundle: Bundle,
+  program: string,
+  label: number | Int32Array | undefined,
+  count: number,
+): { readonly labels?: Int32Array } {
+  if (label === undefined) return {};
+  if (!Object.values(bundle.program(program).inputs).some(({ role }) => role === 'label')) {
+    throw new UserError(`program ${program} of ${bundle.manifest.name} takes no label, got ${String(label)}`);
+  }
+  return { labels: spread(label, count) };
+}
+
 /** Number of examples in a batch. @throws UserError when there are none. */
 export function rows({ shape }: HostTensor): number {
   const count = shape[0] ?? 0;

@@ -1,5 +1,6 @@
 import { UserError } from '@generatrix/runtime/core';
 import { Command } from 'commander';
+import { addComplete } from './complete.ts';
 import { addEvaluate } from './evaluate.ts';
 import { addExport } from './export.ts';
 import { addList } from './list.ts';
@@ -22,6 +23,7 @@ export function createProgram(): Command {
     addTrain,
     addResume,
     addSample,
+    addComplete,
     addScore,
     addEvaluate,
     addExport,

@@ -1,6 +1,7 @@
 import { fillNoise, type HostTensor, hostTensor } from '@generatrix/runtime/core';
 import { expect, it } from 'vitest';
-import { expectUserError } from '../data/test-support.ts';
+import { loadDataset } from '../data/index.ts';
+import { expectUserError, testWithData } from '../data/test-support.ts';
 import { parzen, parzenLogLikelihood } from './parzen.ts';
 
 function normals(stream: string, shape: readonly number[], offset = 0, scale = 1): HostTensor {
@@ -94,6 +95,22 @@ it.each([
   const step = 10 ** (1 / 9);
   expect(score(sigma)).toBeGreaterThan(score(sigma * step));
   expect(score(sigma)).toBeGreaterThan(score(sigma / step));
+});
+
+testWithData('mnist', 'training digits as samples get the 243 nats of the published table', async (dir) => {
+  const [train, digits] = await Promise.all(
+    (['train', 'test'] as const).map((split) => loadDataset({ name: 'mnist', split, dir })),
+  );
+  const from = (dataset: typeof train, first: number, count: number) =>
+    dataset!.gather(Int32Array.from({ length: count }, (_, i) => first + i));
+  const { logLikelihood, standardError } = await parzen(
+    from(train, 0, 10_000),
+    from(train, 50_000, 1000),
+    from(digits, 0, 10_000),
+  );
+  // Theis, van den Oord and Bethge 2016, table 1, 'True distribution': other digits, and a grid not told.
+  expect(Math.abs(logLikelihood - 243)).toBeLessThan(3 * standardError);
+  expect(standardError).toBeLessThan(3);
 });
 
 it('refuses examples of another shape, widths that are not positive, and nothing at all', async () => {

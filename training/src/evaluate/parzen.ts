@@ -11,7 +11,7 @@ import {
 } from '@generatrix/runtime';
 
 export interface ParzenOptions {
-  /** Widths that the validation examples choose from, ascending; Goodfellow's 10 from 0.1 to 1 when absent. */
+  /** Widths that the validation examples choose from, ascending; `parzenGrids.goodfellow` when absent. */
   readonly sigmas?: readonly number[];
   /** Where the distances are computed, `cpu` when absent. */
   readonly device?: DeviceRequest;
@@ -28,8 +28,15 @@ export interface ParzenResult {
   readonly sigma: number;
 }
 
-/** `numpy.logspace(-1, 0, 10)`, as in the code that Goodfellow et al. published. */
-const defaultSigmas: readonly number[] = Array.from({ length: 10 }, (_, i) => 10 ** (i / 9 - 1));
+/**
+ * The grids of the code that goes with the published figures: Goodfellow et al. 2014 took 10 widths from 0.1 to 1
+ * in equal ratios, Li et al. 2015 widths from 0.1 to 0.29 in steps of 0.01. In 784 dimensions the coarser one can miss
+ * the best width by 14 %, which costs some 10 nats.
+ */
+export const parzenGrids = {
+  goodfellow: Array.from({ length: 10 }, (_, i) => 10 ** (i / 9 - 1)),
+  li: Array.from({ length: 20 }, (_, i) => 0.1 + 0.01 * i),
+} as const satisfies Record<string, readonly number[]>;
 const defaultBlockSizes = { examples: 500, samples: 10_000 };
 /** How often the grid may be continued beyond its ends. */
 const maximumExtensions = 6;
@@ -55,7 +62,7 @@ export async function parzen(
 ): Promise<ParzenResult> {
   const window = await openWindow(samples, options);
   try {
-    const sigma = await chooseSigma(window, validation, options.sigmas ?? defaultSigmas);
+    const sigma = await chooseSigma(window, validation, options.sigmas ?? parzenGrids.goodfellow);
     const [values] = await window.logDensities(test, [sigma]);
     const logLikelihood = mean(values!);
     const squares = values!.reduce((sum, value) => sum + (value - logLikelihood) ** 2, 0);
