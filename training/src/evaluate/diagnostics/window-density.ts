@@ -1,7 +1,7 @@
 import { hostTensor } from '@generatrix/runtime/core';
 import { type Outcome, short } from '../diagnostic.ts';
 import { type Evaluation, firstOf } from '../evaluation.ts';
-import { parzen } from '../parzen.ts';
+import { parzen, parzenGrids } from '../parzen.ts';
 import { choose } from '../rows.ts';
 
 /** Examples that choose the window's width, as in the published protocol. */
@@ -21,13 +21,15 @@ export async function windowDensity(evaluation: Evaluation): Promise<Outcome> {
     choose(heldOut.size, Math.min(heldOut.size, publishedSamples), seed, 'parzen/test'),
   );
   const found = await parzen(samples, validation, test);
+  const onPixels = evaluation.spec.kind === 'image';
+  const finer = onPixels ? await parzen(samples, validation, test, { sigmas: parzenGrids.li }) : null;
   const others = train.gather(order.subarray(validation.shape[0]!));
   const baseline = await parzen(
     firstOf(hostTensor('float32', others.shape, others.data), count),
     validation,
     test,
   );
-  const comparable = evaluation.spec.kind === 'image' && count === publishedSamples;
+  const comparable = onPixels && count === publishedSamples;
   return {
     finding: {
       verdict:
@@ -38,6 +40,7 @@ export async function windowDensity(evaluation: Evaluation): Promise<Outcome> {
     },
     figures: {
       ...found,
+      ...(finer === null ? {} : { byGridOfLi2015: { ...finer } }),
       trainingExamplesAsSamples: { ...baseline },
       samples: count,
       validation: validation.shape[0]!,
