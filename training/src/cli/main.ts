@@ -1,6 +1,7 @@
 import { UserError } from '@generatrix/runtime/core';
 import { Command } from 'commander';
 import { addComplete } from './complete.ts';
+import { addEvaluate } from './evaluate.ts';
 import { addExport } from './export.ts';
 import { addList } from './list.ts';
 import { addParity } from './parity.ts';
@@ -24,6 +25,7 @@ export function createProgram(): Command {
     addSample,
     addComplete,
     addScore,
+    addEvaluate,
     addExport,
     addParity,
     addList,
