@@ -111,7 +111,7 @@ describe('the gradient penalty, compiled', () => {
    */
   function offTheKinks(start: HostState, factor: number): HostState {
     const change = (name: string, value: number, i: number) =>
-      name.endsWith('/bias') ? 0.2 * Math.sin(3 * i + name.length) : factor * value;
+      name.endsWith('/bias') ? 0.25 * Math.sin(2 * i + name.length) : factor * value;
     return Object.fromEntries(
       Object.entries(start).map(([name, x]) => [
         name,
