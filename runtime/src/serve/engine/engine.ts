@@ -2,6 +2,7 @@ import type { InputSources } from '../../inputs.ts';
 import type { Manifest } from '../../manifest.ts';
 import type { HostTensor } from '../../tensor.ts';
 import type { ServeErrorKind } from './serve-error.ts';
+import { ServingEngine } from './serving.ts';
 
 export { ServeError, type ServeErrorKind } from './serve-error.ts';
 
@@ -78,10 +79,14 @@ export interface RunResult {
   readonly batchRows: number;
 }
 
-/** Told of what happens, so that metrics and logs can be kept. */
+/**
+ * Told of what happens, so that metrics and logs can be kept: of every accepted request `queued`, then `started`, then
+ * `finished` or `failed`, each once. `failed` comes for refused requests, too, but not for those that name no model or
+ * program there is: their names are the client's, and must not become labels.
+ */
 export interface EngineObserver {
   queued?(event: { readonly model: string; readonly program: string; readonly rows: number }): void;
-  /** A batch, or a request's part of it, goes to a worker. */
+  /** The first rows of a request begin to run; `batchRows` is what runs with them. */
   started?(event: {
     readonly model: string;
     readonly program: string;
@@ -144,5 +149,5 @@ export interface InferenceEngine {
  * @throws UserError when an option makes no sense, the folder is missing, or the device does not work here.
  */
 export async function createEngine(options: EngineOptions): Promise<InferenceEngine> {
-  throw new Error(`not made yet: ${options.folder}`);
+  return ServingEngine.start(options);
 }
