@@ -5,6 +5,7 @@ import { addList } from './list.ts';
 import { addParity } from './parity.ts';
 import { addSample } from './sample.ts';
 import { addScore } from './score.ts';
+import { addServe } from './serve.ts';
 import { addStart } from './start.ts';
 import { addResume, addTrain } from './train.ts';
 import { version } from './version.ts';
@@ -16,7 +17,17 @@ export function createProgram(): Command {
     .version(version)
     .showHelpAfterError('(add --help for what can be given)')
     .configureHelp({ sortSubcommands: false });
-  for (const add of [addStart, addTrain, addResume, addSample, addScore, addExport, addParity, addList])
+  for (const add of [
+    addStart,
+    addTrain,
+    addResume,
+    addSample,
+    addScore,
+    addExport,
+    addParity,
+    addServe,
+    addList,
+  ])
     add(program);
   return program;
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import express, { type RequestHandler, Router } from 'express';
 import { UserError } from '../../errors.ts';
 import type { Manifest } from '../../manifest.ts';
-import { type ServedModel, ServeError } from '../engine/engine.ts';
+import { ServeError } from '../engine/engine.ts';
 import type { ServerContext } from './context.ts';
 import { HttpError } from './http-error.ts';
 import { methodNotAllowed, parameter } from './route.ts';
@@ -40,7 +40,7 @@ export function bundleFiles({ engine }: ServerContext, guarded: readonly Request
       if (!filesOf(model.manifest).has(path)) {
         throw new HttpError(404, `model ${model.name} has no such file`);
       }
-      const root = await bundleRoot(model);
+      const root = await realpath(model.folder);
       const file = await realpath(join(root, path)).catch(() => '');
       if (!file.startsWith(`${root}/`)) throw new HttpError(404, `model ${model.name} has no such file`);
       response.set('Cache-Control', noCache);
@@ -67,11 +67,6 @@ function filesOf({ programs, reference, sample, graphModels }: Manifest): Set<st
     ...[reference, sample].flatMap((entry) => (entry ? [entry.file] : [])),
     ...Object.values(graphModels ?? {}).flatMap(({ files }) => Object.keys(files)),
   ]);
-}
-
-/** A run's folder has its bundle in `bundle/`. */
-async function bundleRoot({ folder }: ServedModel): Promise<string> {
-  return realpath(existsSync(join(folder, 'model.json')) ? folder : join(folder, 'bundle'));
 }
 
 /**

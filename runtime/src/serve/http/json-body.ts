@@ -70,7 +70,10 @@ export function validate<T extends z.ZodType>(schema: T, value: unknown, where =
 function expectation(issue: z.core.$ZodIssue): string {
   const { message } = issue;
   const expected = message.slice(message.indexOf('expected') === -1 ? 0 : message.indexOf('expected'));
-  return expected.replace(/, received .*$/, '').replace(/^Invalid input$/, 'expected another kind of value');
+  return expected
+    .replace(/, received .*$/, '')
+    .replace('nonoptional', 'a value')
+    .replace(/^Invalid input$/, 'expected another kind of value');
 }
 
 function member(value: unknown, key: PropertyKey): unknown {
