@@ -55,8 +55,8 @@ export function createApp(context: ServerContext, version: string, site?: string
 export function baseApp(context: ServerContext): Express {
   const app = express();
   app.disable('x-powered-by');
-  // Hashing every answer costs more than it saves: no answer is asked for twice. Files have tags of their own.
-  app.disable('etag');
+  // Hashing every answer costs more than it saves: no answer is asked for twice. Files keep tags of their own.
+  app.set('etag', () => undefined);
   app.set('query parser', 'simple');
   app.use(requestScope(context));
   app.use(((request, _response, next) => {

@@ -38,7 +38,8 @@ export async function listen(
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => onRefused(refuse(error, socket)));
   server.on('checkExpectation', (_request, response) => {
     const body = '{"error":"only Expect: 100-continue is supported"}';
-    response.writeHead(417, { 'Content-Type': 'application/json' }).end(body);
+    const headers = { 'Content-Type': 'application/json', 'Content-Length': body.length };
+    response.writeHead(417, headers).end(body);
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
@@ -94,5 +95,7 @@ function refuse({ code }: NodeJS.ErrnoException, socket: Duplex): number {
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status as number]}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
   );
+  // A peer that does not hang up is hung up on; at once would cut the answer short.
+  setTimeout(() => socket.destroy(), 500).unref();
   return status as number;
 }

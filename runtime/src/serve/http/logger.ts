@@ -9,7 +9,8 @@ export function createLogger(
 ): Logger {
   const options = {
     level: logLevel,
-    base: undefined,
+    base: null,
+    formatters: { level: (level: string) => ({ level }) },
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
   };
   return pino(options, stream ?? destination({ dest: 2, sync: false }));

@@ -25,6 +25,7 @@ const saneId = /^[\w.:=+/-]{1,128}$/;
 export function requestScope({ logger, metrics, draining }: ServerContext): RequestHandler {
   return (request, response, next) => {
     const start = performance.now();
+    const path = request.path.slice(0, 200);
     const given = request.get('X-Request-Id');
     const id = given !== undefined && saneId.test(given) ? given : randomUUID();
     const controller = new AbortController();
@@ -43,11 +44,13 @@ export function requestScope({ logger, metrics, draining }: ServerContext): Requ
       const milliseconds = performance.now() - start;
       metrics.answered(scope.labels, code, milliseconds / 1000);
       const { failure } = scope;
-      logger[code >= 500 ? 'error' : 'info'](
+      // Probes come every few seconds, and say nothing while all is well.
+      const quiet = code < 400 && (path.startsWith('/v2/health/') || path === '/metrics');
+      logger[code >= 500 ? 'error' : quiet ? 'debug' : 'info'](
         {
           requestId: id,
           method: request.method,
-          path: request.path.slice(0, 200),
+          path,
           code,
           ms: Math.round(milliseconds * 10) / 10,
           ...(scope.labels.model !== 'none' && scope.labels),

@@ -44,8 +44,8 @@ export function readTensor(wire: WireInput, binary: Uint8Array | undefined): Hos
 }
 
 function fromBytes(where: string, datatype: Datatype, bytes: Uint8Array, count: number): HostTensor['data'] {
-  // A copy starts where typed arrays may: the JSON before it has any length.
-  const { buffer } = bytes.slice();
+  // A copy starts where typed arrays may: the JSON before it has any length. (Buffer's `slice` would be no copy.)
+  const { buffer } = new Uint8Array(bytes);
   if (datatype === 'BOOL') return new Uint8Array(buffer).map((value) => Number(value !== 0));
   if (datatype === 'INT32') return new Int32Array(buffer);
   if (datatype === 'FP32') {
