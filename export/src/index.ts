@@ -1,5 +1,6 @@
 export { type BundleFiles, type BundleFormat, type BundleRequest, packBundle } from './bundle/pack.ts';
 export { type ExportedProgram, traceExported } from './bundle/program.ts';
+export { referenceInputs } from './bundle/reference.ts';
 export { checkGraph } from './graph/check.ts';
 export * from './graph/ir.ts';
 export { printGraph } from './graph/print.ts';

@@ -4,7 +4,7 @@ import { allocate, type HostTensor, sizeOf } from './tensor.ts';
 
 /** The sources of `count` samples from `start` on, counted within `sources`. */
 export function sliceSources(sources: InputSources, start: number, count: number): InputSources {
-  const { data, latent, labels, tensors } = sources;
+  const { data, latent, labels, tensors, carries } = sources;
   return {
     ...sources,
     firstIndex: sources.firstIndex + start,
@@ -13,6 +13,7 @@ export function sliceSources(sources: InputSources, start: number, count: number
     ...(latent && { latent: sliceTensor(latent, start, count) }),
     ...(labels && { labels: labels.subarray(start, start + count) }),
     ...(tensors && { tensors: sliceTensors(tensors, start, count) }),
+    ...(carries && { carries: sliceTensors(carries, start, count) }),
   };
 }
 

@@ -9,6 +9,7 @@ export {
   type Progress,
   type ReadOptions,
 } from './bundle.ts';
+export { type CompleteRequest, type Completion, completionOf } from './complete.ts';
 export { messageOf, UserError } from './errors.ts';
 export * from './executor.ts';
 export { fillInputs, type InputSources } from './inputs.ts';
@@ -45,4 +46,5 @@ export {
 } from './sampler.ts';
 export { sha256Hex } from './sha256.ts';
 export { webSource } from './source-web.ts';
+export { canStream, nextCarries, type StreamPart, type StreamRequest } from './stream.ts';
 export * from './tensor.ts';

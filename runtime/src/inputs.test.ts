@@ -16,6 +16,10 @@ const coder: Record<string, InputSpec> = {
   x: { dtype: 'float32', shape: [2], role: 'data' },
   code: { dtype: 'float32', shape: [3], role: 'latent' },
 };
+const carrying: Record<string, InputSpec> = {
+  cache: { dtype: 'float32', shape: [2], role: 'carry', initial: -0.5 },
+  row: { dtype: 'int32', shape: [], role: 'carry', initial: 3 },
+};
 const key = { seed: 7, firstIndex: 2, count: 4 };
 
 describe('fillInputs', () => {
@@ -54,6 +58,32 @@ describe('fillInputs', () => {
     expect(noise('a', 'z', 0)).toBe(String(fillInputs('a', { z: inputs.z! }, key).z!.data));
   });
 
+  test('a chunk takes its part of the noise of the program for whole examples', () => {
+    const whole = fillInputs('sample', { z: { ...inputs.z!, shape: [11] } as InputSpec }, key).z!;
+    const part = (index: number) =>
+      fillInputs('advance', { z: inputs.z! }, { ...key, chunk: { index, of: 'sample' } }).z!;
+    const [first, second] = [part(0).data, part(1).data];
+    for (let i = 0; i < 4; i++) {
+      expect([...first.subarray(i * 5, i * 5 + 5), ...second.subarray(i * 5, i * 5 + 5)]).toEqual([
+        ...whole.data.subarray(i * 11, i * 11 + 10),
+      ]);
+    }
+  });
+
+  test('carries start at their initial value and are then what is given', () => {
+    const filled = fillInputs('advance', carrying, key);
+    expect(filled).toEqual({
+      cache: hostTensor('float32', [4, 2], new Float32Array(8).fill(-0.5)),
+      row: hostTensor('int32', [4], [3, 3, 3, 3]),
+    });
+    const cache = hostTensor(
+      'float32',
+      [4, 2],
+      Float32Array.from({ length: 8 }, (_, i) => i),
+    );
+    expect(fillInputs('advance', carrying, { ...key, carries: { cache } })).toEqual({ ...filled, cache });
+  });
+
   const data = hostTensor('float32', [4, 2], new Float32Array(8));
   test.each([
     [inputs, { labels: Int32Array.of(0, 1, 2, 3) }, /label 3 is out of range: the classes are 0 to 2/],
@@ -71,6 +101,8 @@ describe('fillInputs', () => {
       /expected data float32 \[4,2\], got float32 \[4,3\]/,
     ],
     [coder, { data: hostTensor('int32', [4, 2], new Int32Array(8)) }, /got int32/],
+    [carrying, { carries: { cache: data, column: data } }, /no carry 'column' \(it has: cache, row\)/],
+    [carrying, { carries: { row: data } }, /'row': expected carry int32 \[4\], got float32 \[4,2\]/],
     [
       coder,
       { data: { ...data, shape: [4, 2], data: new Float32Array(7) } as typeof data },

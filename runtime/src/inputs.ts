@@ -1,7 +1,7 @@
 import { UserError } from './errors.ts';
 import { fillNoise, type Seed } from './noise.ts';
 import type { InputSpec } from './program.ts';
-import { type HostTensor, hostTensor, sizeOf } from './tensor.ts';
+import { allocate, type DType, type HostTensor, hostTensor, sizeOf } from './tensor.ts';
 
 /** What a program's inputs are filled from. */
 export interface InputSources {
@@ -11,6 +11,13 @@ export interface InputSources {
   readonly count: number;
   /** Which of several draws for the same sample this is; 0 when absent. */
   readonly draw?: number;
+  /**
+   * Of a program that returns a part of an example at a call: which part this is, and the program for whole examples
+   * (`sample`, `complete`) whose noise it takes a part of. The program's own noise when absent.
+   */
+  readonly chunk?: { readonly index: number; readonly of: string };
+  /** What the call before returned, by the inputs' names, [count, ...shape]; those absent start anew. */
+  readonly carries?: Readonly<Record<string, HostTensor>>;
   /** Examples, [count, ...shape]. */
   readonly data?: HostTensor;
   /** Codes, [count, ...shape]. */
@@ -28,7 +35,7 @@ type Inputs = Readonly<Record<string, InputSpec>>;
 /**
  * Fills a program's inputs by their roles: noise from the stream `PROGRAM/INPUT` (see `fillNoise`), the others from
  * the sources. What sample i gets does not depend on the batch that it is in. Sources that no input asks for are
- * left out, but a scalar that the program does not have is an error.
+ * left out, but a scalar or a carry that the program does not have is an error.
  * @throws UserError when a source is missing, has another type or shape than its input, or is out of range.
  */
 export function fillInputs(
@@ -44,33 +51,46 @@ export function fillInputs(
 
 /** Everything that `fillInputs` checks, without filling anything. @throws UserError likewise. */
 export function checkSources(program: string, inputs: Inputs, sources: InputSources): void {
-  const scalars = Object.keys(inputs).filter((name) => inputs[name]!.role === 'scalar');
-  for (const name of Object.keys(sources.scalars ?? {})) {
-    if (!scalars.includes(name)) {
-      throw new UserError(
-        `program ${program} has no scalar '${name}' (it has: ${scalars.join(', ') || 'none'})`,
-      );
-    }
-  }
-  checkNames(program, inputs, sources.tensors);
+  checkNames(program, inputs, 'scalar', sources.scalars);
+  checkNames(program, inputs, 'carry', sources.carries);
+  checkNames(program, inputs, 'input', sources.tensors);
   for (const [name, spec] of Object.entries(inputs)) {
     const where = `program ${program}: input '${name}'`;
     const given = ownTensor(sources, name);
     if (given) checkGiven(where, spec, given, sources.count);
     else if (spec.role === 'label') checkLabels(where, spec.classes, sources);
     else if (spec.role === 'scalar') checkScalar(where, spec, sources.scalars?.[name]);
-    else if (spec.role !== 'noise') checkTensor(where, spec, sources[spec.role], sources.count);
+    else if (spec.role === 'carry') {
+      const carry = sources.carries?.[name];
+      if (carry !== undefined) checkTensor(where, spec, carry, sources.count);
+    } else if (spec.role !== 'noise') checkTensor(where, spec, sources[spec.role], sources.count);
   }
 }
 
+function checkNames(
+  program: string,
+  inputs: Inputs,
+  role: 'scalar' | 'carry' | 'input',
+  given: Readonly<Record<string, unknown>> = {},
+): void {
+  const known = Object.keys(inputs).filter((name) => role === 'input' || inputs[name]!.role === role);
+  const unknown = Object.keys(given).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  throw new UserError(
+    `program ${program} has no ${role} '${unknown}' (it has: ${known.join(', ') || 'none'})`,
+  );
+}
+
 function fill(program: string, name: string, spec: InputSpec, sources: InputSources): HostTensor {
-  const { seed, firstIndex, count, draw = 0 } = sources;
+  const { seed, firstIndex, count, draw = 0, chunk = { index: 0, of: program } } = sources;
   const given = ownTensor(sources, name);
   if (given) return given;
   switch (spec.role) {
     case 'noise': {
       const { law, shape } = spec;
-      const noise = fillNoise({ law, seed, stream: `${program}/${name}`, firstIndex, count, draw, shape });
+      const stream = `${chunk.of}/${name}`;
+      const skip = chunk.index * sizeOf(shape);
+      const noise = fillNoise({ law, seed, stream, firstIndex, count, draw, shape, skip });
       return hostTensor('float32', [count, ...shape], noise);
     }
     case 'label': {
@@ -79,22 +99,20 @@ function fill(program: string, name: string, spec: InputSpec, sources: InputSour
     }
     case 'scalar':
       return hostTensor(spec.dtype, [], [sources.scalars?.[name] ?? spec.default]);
+    case 'carry':
+      return sources.carries?.[name] ?? constant(spec.dtype, [count, ...spec.shape], spec.initial);
     case 'data':
     case 'latent':
       return sources[spec.role]!;
   }
 }
 
-function ownTensor({ tensors }: InputSources, name: string): HostTensor | undefined {
-  return tensors && Object.hasOwn(tensors, name) ? tensors[name] : undefined;
+function constant(dtype: DType, shape: readonly number[], value: number): HostTensor {
+  return { dtype, shape, data: allocate(dtype, sizeOf(shape)).fill(value) } as HostTensor;
 }
 
-function checkNames(program: string, inputs: Inputs, tensors: InputSources['tensors']): void {
-  for (const name of Object.keys(tensors ?? {})) {
-    if (Object.hasOwn(inputs, name)) continue;
-    const known = Object.keys(inputs).join(', ') || 'none';
-    throw new UserError(`program ${program} has no input '${name}' (it has: ${known})`);
-  }
+function ownTensor({ tensors }: InputSources, name: string): HostTensor | undefined {
+  return tensors && Object.hasOwn(tensors, name) ? tensors[name] : undefined;
 }
 
 /** An input that was given by name: a scalar stays within its bounds, and a class is one of the classes, likewise. */

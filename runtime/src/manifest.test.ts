@@ -87,6 +87,53 @@ describe('parseManifest', () => {
     expect(messageFor(json)).toMatch(/not a Generatrix bundle/);
   });
 
+  /** The good manifest with a program that returns one coordinate of the points at a call. */
+  const streaming = (change: Record<string, unknown> = {}) => {
+    const manifest = good();
+    const one = { dtype: 'float32', shape: [1] };
+    manifest.programs.advance = {
+      ...manifest.programs.encode,
+      inputs: { cache: { ...one, shape: [4], role: 'carry', initial: 0 } },
+      outputs: {
+        data: { ...one, meaning: 'data' },
+        'next/cache': { ...one, shape: [4], meaning: 'carry' },
+      },
+      stream: { chunks: 3, axis: 0 },
+      ...change,
+    };
+    return manifest;
+  };
+
+  test('keeps what a program carries and streams', () => {
+    const parsed = parseManifest(streaming(), 'here');
+    expect(parsed).toEqual(streaming());
+    const signature: ProgramSignature = parsed.programs.advance!;
+    expect(signature.stream).toEqual({ chunks: 3, axis: 0 });
+  });
+
+  const data = { dtype: 'float32', shape: [1], meaning: 'data' };
+  test.each([
+    [{ stream: { chunks: 0, axis: 0 } }, /: programs\.advance\.stream\.chunks: expected at least/],
+    [{ stream: { chunks: 3, axis: 1 } }, /: programs\.advance\.stream\.axis: expected 0, found 1/],
+    [{ stream: { chunks: 2, axis: 0 } }, /advance\.stream: expected 2 chunks that add up to data \[3\]/],
+    [{ outputs: { data } }, /advance\.outputs: expected carry 'next\/cache' float32 \[4\] .* found nothing/],
+    [
+      { outputs: { data, 'next/cache': { ...data, meaning: 'carry' } } },
+      /expected carry 'next\/cache' .* found carry float32 \[1\]/,
+    ],
+    [
+      {
+        outputs: {
+          data: { ...data, shape: [4], meaning: 'carry' },
+          'next/cache': { ...data, shape: [4], meaning: 'carry' },
+        },
+      },
+      /found chunks of nothing/,
+    ],
+  ])('a stream that does not add up is refused, case %#', (change, message) => {
+    expect(messageFor(streaming(change))).toMatch(message);
+  });
+
   test('program names that are no plain names are refused', () => {
     const manifest = good();
     manifest.programs = { '../up': manifest.programs.sample };

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { UserError } from './errors.ts';
+import { nextOf } from './program.ts';
 
 /** `format` and `version` of every bundle that this release reads and writes. */
 export const bundleFormat = 'generatrix-bundle';
@@ -39,12 +40,13 @@ const inputSpec = z.discriminatedUnion('role', [
     min: z.optional(z.number()),
     max: z.optional(z.number()),
   }),
+  z.object({ role: z.literal('carry'), dtype, shape, initial: z.number() }),
 ]);
 
 const outputSpec = z.object({
   dtype,
   shape,
-  meaning: z.enum(['data', 'latent', 'logProb', 'logWeight', 'label', 'other']),
+  meaning: z.enum(['data', 'latent', 'logProb', 'logWeight', 'label', 'carry', 'other']),
 });
 
 const dataset = { name: z.string(), classNames: z._default(z.array(z.string()), []) };
@@ -66,6 +68,7 @@ const programEntry = z.object({
   opset: whole,
   inputs: z.record(z.string(), inputSpec),
   outputs: z.record(z.string(), outputSpec),
+  stream: z.optional(z.object({ chunks: z.int().check(z.positive()), axis: z.literal(0) })),
 });
 
 const parity = z.object({
@@ -73,7 +76,13 @@ const parity = z.object({
   reference: z.string(),
   programs: z.record(
     name,
-    z.object({ maxAbsoluteError: z.number(), maxRelativeError: z.number(), batch: whole }),
+    z.object({
+      maxAbsoluteError: z.number(),
+      maxRelativeError: z.number(),
+      batch: whole,
+      /** For a loop too long for the reference: the program for parts of it that stood in, itself compared. */
+      through: z.optional(z.string()),
+    }),
   ),
 });
 
@@ -121,11 +130,43 @@ export interface FileEntry {
 export function parseManifest(json: unknown, where: string): Manifest {
   checkHeader(json, where);
   const result = z.safeParse(manifestSchema, json, { error: (issue) => expectation(issue as Issue) });
-  if (result.success) return result.data;
+  if (result.success) {
+    for (const [program, entry] of Object.entries(result.data.programs)) {
+      checkStream(`${where}: programs.${program}`, entry, result.data.data.shape);
+    }
+    return result.data;
+  }
   const issue = result.error.issues[0] as Issue;
   const place = issue.path.map(String).join('.');
   const found = issue.path.reduce<unknown>(member, json);
   throw new UserError(`${where}: ${place || 'the file'}: ${issue.message}, found ${show(found)}`);
+}
+
+/** A program that carries must return every carry, and its chunks must add up to an example. */
+function checkStream(
+  where: string,
+  { inputs, outputs, stream }: ProgramEntry,
+  example: readonly number[],
+): void {
+  for (const [name, spec] of Object.entries(inputs)) {
+    if (spec.role !== 'carry') continue;
+    const next = outputs[nextOf(name)];
+    if (next?.meaning === 'carry' && next.dtype === spec.dtype && String(next.shape) === String(spec.shape)) {
+      continue;
+    }
+    const found = next === undefined ? 'nothing' : `${next.meaning} ${next.dtype} [${next.shape}]`;
+    throw new UserError(
+      `${where}.outputs: expected carry '${nextOf(name)}' ${spec.dtype} [${spec.shape}] for the input '${name}', found ${found}`,
+    );
+  }
+  if (stream === undefined) return;
+  const chunk = Object.values(outputs).find(({ meaning }) => meaning === 'data')?.shape;
+  const [length = 0, ...rest] = chunk ?? [];
+  const [whole = 0, ...others] = example;
+  if (stream.chunks === Math.ceil(whole / length) && String(rest) === String(others)) return;
+  throw new UserError(
+    `${where}.stream: expected ${stream.chunks} chunks that add up to data [${example}], found chunks of ${chunk === undefined ? 'nothing' : `[${chunk}]`}`,
+  );
 }
 
 /** A wrong format or version makes everything after it meaningless, so it is reported by itself. */

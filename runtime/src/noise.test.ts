@@ -19,6 +19,23 @@ const words = (...key: [number, number, number, number, number, number]) => {
   return [...out];
 };
 
+test.each(['normal', 'uniform'] as const)('%s: a part is what the whole has in its place', (law) => {
+  const whole = fill({ law, shape: [23], firstIndex: 9 });
+  for (const [skip, size] of [
+    [0, 23],
+    [1, 2],
+    [3, 9],
+    [4, 4],
+    [6, 1],
+    [22, 1],
+    [5, 0],
+  ] as const) {
+    const part = fill({ law, shape: [size], skip, firstIndex: 9 });
+    const expected = whole.filter((_, i) => i % 23 >= skip && i % 23 < skip + size);
+    expect([...part]).toEqual([...expected]);
+  }
+});
+
 describe('the map from words to numbers', () => {
   // Published 32-bit FNV-1a test vectors (test_fnv.c of the authors' reference code): '', 'a' and 'foobar'.
   test('the stream name is hashed with FNV-1a', () => {

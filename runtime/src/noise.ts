@@ -19,6 +19,8 @@ export interface NoiseRequest {
   readonly draw?: number;
   /** Shape of one sample's noise. */
   readonly shape: readonly number[];
+  /** Numbers left out at the start of each sample's noise, 0 when absent: a part of a longer sequence by itself. */
+  readonly skip?: number;
 }
 
 const wordLimit = 2 ** 32;
@@ -34,6 +36,7 @@ const wordLimit = 2 ** 32;
  */
 export function fillNoise(request: NoiseRequest): Float32Array<ArrayBuffer> {
   checkNoiseKey(request);
+  checkWord('skip', request.skip ?? 0);
   const out = new Float32Array(request.count * sizeOf(request.shape));
   fillNoiseInto(out, request);
   return out;
@@ -41,24 +44,24 @@ export function fillNoise(request: NoiseRequest): Float32Array<ArrayBuffer> {
 
 /** As `fillNoise`, into an array of exactly that size, for a key that `checkNoiseKey` accepts. */
 export function fillNoiseInto(out: Float32Array, request: NoiseRequest): void {
-  const { law, firstIndex, count, draw = 0, shape } = request;
+  const { law, firstIndex, count, draw = 0, shape, skip = 0 } = request;
   const [key0, key1] = seedWords(request.seed);
   const stream = hashName(request.stream);
   const size = sizeOf(shape);
   const words = new Uint32Array(4);
   const normals = new Float64Array(4);
   for (let i = 0; i < count; i++) {
-    const start = i * size;
-    for (let block = 0; block * 4 < size; block++) {
+    for (let block = Math.floor(skip / 4); block * 4 < skip + size; block++) {
       philox4x32(words, block, stream, firstIndex + i, draw, key0, key1);
-      const at = start + block * 4;
-      const filled = Math.min(4, size - block * 4);
+      const at = i * size + block * 4 - skip;
+      const first = Math.max(0, skip - block * 4);
+      const end = Math.min(4, skip + size - block * 4);
       if (law === 'uniform') {
-        for (let j = 0; j < filled; j++) out[at + j] = (words[j]! >>> 8) / 2 ** 24;
+        for (let j = first; j < end; j++) out[at + j] = (words[j]! >>> 8) / 2 ** 24;
       } else {
         boxMuller(normals, 0, words[0]!, words[1]!);
-        if (filled > 2) boxMuller(normals, 2, words[2]!, words[3]!);
-        for (let j = 0; j < filled; j++) out[at + j] = normals[j]!;
+        if (end > 2) boxMuller(normals, 2, words[2]!, words[3]!);
+        for (let j = first; j < end; j++) out[at + j] = normals[j]!;
       }
     }
   }

@@ -10,7 +10,8 @@ export type NoiseLaw = 'normal' | 'uniform';
  * - `data`: an example in the data set's own range (image NHWC, points, audio);
  * - `latent`: a code, as `encode` returns it;
  * - `label`: a class index;
- * - `scalar`: one number for the whole batch, such as a temperature, with a default.
+ * - `scalar`: one number for the whole batch, such as a temperature, with a default;
+ * - `carry`: what the call before returned as the output `next/NAME`; `initial` everywhere at the first call.
  */
 export type InputSpec =
   | {
@@ -34,6 +35,12 @@ export type InputSpec =
       readonly default: number;
       readonly min?: number;
       readonly max?: number;
+    }
+  | {
+      readonly role: 'carry';
+      readonly dtype: DType;
+      readonly shape: readonly number[];
+      readonly initial: number;
     };
 
 /**
@@ -44,9 +51,15 @@ export type InputSpec =
  * - `logWeight`: log p(x, z) - log q(z | x) for the noise given, nats: its mean is the ELBO, and the
  *   log-mean-exp of k draws is the importance-weighted bound (Burda et al. 2016, eq. 8);
  * - `label`: a class or component index;
+ * - `carry`: for the next call; output `next/NAME` has the type and shape of the input `NAME`, which takes it;
  * - `other`: anything else.
  */
-export type OutputMeaning = 'data' | 'latent' | 'logProb' | 'logWeight' | 'label' | 'other';
+export type OutputMeaning = 'data' | 'latent' | 'logProb' | 'logWeight' | 'label' | 'carry' | 'other';
+
+/** The output that holds the next value of a carried input. */
+export function nextOf(carry: string): string {
+  return `next/${carry}`;
+}
 
 /** A program's output; `shape` leaves out the leading batch dimension. */
 export interface OutputSpec {
@@ -55,10 +68,24 @@ export interface OutputSpec {
   readonly meaning: OutputMeaning;
 }
 
+/**
+ * How the calls of a program that returns a part of an example add up to a whole one: its `data` output is one chunk,
+ * and `chunks` of them joined along `axis` of the example are the example; where they are longer, the last is cut.
+ * Call k takes the carries that call k - 1 returned and, of every noise input, the k-th part of the noise that the
+ * program for whole examples takes for the same sample (`InputSources.chunk`), so that the chunks are its example.
+ */
+export interface StreamSpec {
+  readonly chunks: number;
+  /** Of the example, not counting the batch. Chunks are joined along the first axis, rows or time. */
+  readonly axis: 0;
+}
+
 /** The signature of an exported program. Every input and output but scalars takes any batch size. */
 export interface ProgramSignature {
   readonly inputs: Readonly<Record<string, InputSpec>>;
   readonly outputs: Readonly<Record<string, OutputSpec>>;
+  /** For a program that returns a part of an example at a call. */
+  readonly stream?: StreamSpec;
 }
 
 /** What kind of examples a model generates, so that a viewer knows how to show them. */

@@ -3,6 +3,9 @@ import { UserError } from './errors.ts';
 import type { OutputMeaning } from './program.ts';
 import type { HostTensor } from './tensor.ts';
 
+/** What is known of a bundle without reading its programs. */
+export type BundleView = Pick<Bundle, 'manifest' | 'program'>;
+
 /** A seed short enough to write down. */
 export function randomSeed(): number {
   return crypto.getRandomValues(new Uint32Array(1))[0]!;
@@ -14,6 +17,23 @@ export function spread(label: number | Int32Array, count: number): Int32Array {
   // Int32Array would wrap or cut what it cannot hold, and another class would be drawn.
   if ((label | 0) !== label) throw new UserError(`label: expected a whole number, got ${label}`);
   return new Int32Array(count).fill(label);
+}
+
+/**
+ * Labels for a program that draws samples; none given, the samples take their classes in turn.
+ * @throws UserError when there is a label and the program takes none.
+ */
+export function labelsFor(
+  bundle: BundleView,
+  program: string,
+  label: number | Int32Array | undefined,
+  count: number,
+): { readonly labels?: Int32Array } {
+  if (label === undefined) return {};
+  if (!Object.values(bundle.program(program).inputs).some(({ role }) => role === 'label')) {
+    throw new UserError(`program ${program} of ${bundle.manifest.name} takes no label, got ${String(label)}`);
+  }
+  return { labels: spread(label, count) };
 }
 
 /** Number of examples in a batch. @throws UserError when there are none. */
@@ -29,7 +49,7 @@ export function rows({ shape }: HostTensor): number {
  * @throws UserError when it does and there are none.
  */
 export function givenLabels(
-  bundle: Bundle,
+  bundle: BundleView,
   program: string,
   label: number | Int32Array | undefined,
   count: number,
@@ -60,7 +80,7 @@ export function scalarsOnly(options: Readonly<Record<string, unknown>>): Record<
 
 /** A program's output of one meaning. @throws UserError when it has none. */
 export function outputOf(
-  bundle: Bundle,
+  bundle: BundleView,
   program: string,
   outputs: Readonly<Record<string, HostTensor>>,
   meaning: OutputMeaning,

@@ -1,5 +1,6 @@
 import { BatchCollector, checkCount, sliceSources } from './batches.ts';
 import type { Bundle, ReadOptions } from './bundle.ts';
+import { type CompleteRequest, completeExamples } from './complete.ts';
 import { UserError } from './errors.ts';
 import type { Device, DeviceReport, Executor } from './executor.ts';
 import { checkSources, fillInputs, type InputSources } from './inputs.ts';
@@ -8,7 +9,8 @@ import type { Manifest } from './manifest.ts';
 import type { Seed } from './noise.ts';
 import type { OutputMeaning } from './program.ts';
 import { ProgramCache } from './program-cache.ts';
-import { givenLabels, outputOf, randomSeed, rows, scalarsOnly, spread } from './sampler-arguments.ts';
+import { givenLabels, labelsFor, outputOf, randomSeed, rows, scalarsOnly } from './sampler-arguments.ts';
+import { type StreamPart, type StreamRequest, streamSamples } from './stream.ts';
 import type { HostTensor } from './tensor.ts';
 import { downloadAll } from './transfer.ts';
 
@@ -73,6 +75,13 @@ export interface Sampler {
   readonly deviceReports: readonly DeviceReport[];
   /** Draws samples. The same seed gives the same noise on every device and with every batch size. */
   sample(request: SampleRequest): Promise<Samples>;
+  /**
+   * Draws the samples that `sample` would draw, part by part (rows of images, stretches of sound); models that have
+   * the program `advance` can. Leaving the loop or the signal ends it.
+   */
+  stream(request: StreamRequest): AsyncIterable<StreamPart>;
+  /** Keeps the beginning of each example and draws the rest given it; models with the program `complete` can. */
+  complete(request: CompleteRequest): Promise<Samples>;
   /** Runs any program of the bundle, in batches; inputs are filled as `fillInputs` says. */
   run(program: string, sources: InputSources, options?: BatchOptions): Promise<Record<string, HostTensor>>;
   /**
@@ -144,13 +153,7 @@ export function createSampler(
     sample: async ({ count, seed = randomSeed(), firstIndex = 0, label, program = 'sample', ...rest }) => {
       const { batchSize, signal, ...scalars } = rest;
       checkCount('count', count);
-      const { inputs } = bundle.program(program);
-      if (label !== undefined && !Object.values(inputs).some(({ role }) => role === 'label')) {
-        throw new UserError(
-          `program ${program} of ${bundle.manifest.name} takes no label, got ${String(label)}`,
-        );
-      }
-      const labels = label === undefined ? {} : { labels: spread(label, count) };
+      const labels = labelsFor(bundle, program, label, count);
       const sources = { seed, firstIndex, count, ...labels, scalars: scalarsOnly(scalars) };
       const outputs = await run(program, sources, { batchSize, signal });
       return { seed, outputs, data: outputOf(bundle, program, outputs, 'data') };
@@ -172,6 +175,8 @@ export function createSampler(
       );
       return { values, kind: exact ? 'exact' : 'bound' };
     },
+    stream: (request) => streamSamples(bundle, run, request),
+    complete: (request) => completeExamples(bundle, run, request),
     encode: (data, options) => convert('encode', { data }, 'latent', options),
     decode: (latent, options) => convert('decode', { latent }, 'data', options),
     prepare: async (program, options) => {

@@ -1,5 +1,6 @@
 import { UserError } from '@generatrix/runtime/core';
 import { Command } from 'commander';
+import { addComplete } from './complete.ts';
 import { addExport } from './export.ts';
 import { addList } from './list.ts';
 import { addParity } from './parity.ts';
@@ -22,6 +23,7 @@ export function createProgram(): Command {
     addTrain,
     addResume,
     addSample,
+    addComplete,
     addScore,
     addExport,
     addParity,

@@ -1,20 +1,24 @@
 import { loadSampler } from '@generatrix/runtime';
-import { type DeviceRequest, UserError } from '@generatrix/runtime/core';
-import { canRender, npyBytes, renderSamples } from '@generatrix/runtime/media';
+import {
+  type DeviceRequest,
+  type Sampler,
+  type Samples,
+  type StreamRequest,
+  UserError,
+} from '@generatrix/runtime/core';
 import { type Command, Option } from 'commander';
 import { writeFileAtomic } from '../run/atomic.ts';
 import { realNumber, wholeNumber } from './flags.ts';
+import { checkSampleFile, isArray, type SampleFileFlags, sampleFile } from './sample-file.ts';
 
-interface SampleFlags {
+interface SampleFlags extends SampleFileFlags {
   readonly count: string;
   readonly seed?: string;
   readonly label?: string;
   readonly temperature?: string;
   readonly program: string;
-  readonly out: string;
+  readonly stream?: boolean;
   readonly device: DeviceRequest;
-  readonly scale: string;
-  readonly columns?: string;
 }
 
 /** `generatrix sample MODEL`: a picture, a sound or an array of samples. */
@@ -28,6 +32,7 @@ export function addSample(program: Command): void {
     .option('--label <n>', 'class or component to sample, for models that have them')
     .option('--temperature <x>', 'below 1 for likelier samples, for models that take it')
     .option('--program <name>', 'program to run', 'sample')
+    .option('--stream', 'rewrite the file while the samples are drawn, for models that draw part by part')
     .option('--out <file>', '.png (grid or scatter), .wav for audio, or .npy', 'samples.png')
     .option('--scale <n>', 'pixels a side for each pixel of an image', '1')
     .option('--columns <n>', 'images in a row of the grid')
@@ -37,43 +42,56 @@ export function addSample(program: Command): void {
         .default('auto'),
     )
     .action(async (model: string, flags: SampleFlags) => {
-      const count = wholeNumber('--count', 1)(flags.count);
+      const request = {
+        count: wholeNumber('--count', 1)(flags.count),
+        ...(flags.seed === undefined ? {} : { seed: wholeNumber('--seed')(flags.seed) }),
+        ...(flags.temperature === undefined
+          ? {}
+          : { temperature: realNumber('--temperature')(flags.temperature) }),
+        ...(flags.label === undefined ? {} : { label: wholeNumber('--label')(flags.label) }),
+      };
+      if (flags.stream === true && flags.program !== 'sample') {
+        throw new UserError(`--stream: draws what program sample draws, not --program ${flags.program}`);
+      }
       const sampler = await loadSampler(model, { device: flags.device });
       try {
-        const { seed, data } = await sampler.sample({
-          count,
-          program: flags.program,
-          ...(flags.seed === undefined ? {} : { seed: wholeNumber('--seed')(flags.seed) }),
-          ...(flags.temperature === undefined
-            ? {}
-            : { temperature: realNumber('--temperature')(flags.temperature) }),
-          ...(flags.label === undefined ? {} : { label: wholeNumber('--label')(flags.label) }),
-        });
         const spec = sampler.manifest.data;
-        await writeFileAtomic(flags.out, await encode(flags, data, spec));
-        console.log(`wrote ${flags.out}: ${count} samples, seed ${seed}, on ${sampler.device}`);
+        checkSampleFile(flags, spec);
+        const { seed, data } = await (flags.stream === true
+          ? watched(sampler, request, flags)
+          : sampler.sample({ ...request, program: flags.program }));
+        await writeFileAtomic(flags.out, await sampleFile(flags, data, spec));
+        console.log(`wrote ${flags.out}: ${request.count} samples, seed ${seed}, on ${sampler.device}`);
       } finally {
         await sampler.release();
       }
     });
 }
 
-type Samples = Parameters<typeof renderSamples>[0];
-type Spec = Parameters<typeof renderSamples>[1];
+/** Milliseconds between two writes of the file; parts may come faster than a picture is encoded. */
+const betweenWrites = 200;
 
-async function encode(flags: SampleFlags, samples: Samples, spec: Spec): Promise<Uint8Array> {
-  if (flags.out.endsWith('.npy')) return npyBytes(samples);
-  if (!canRender(spec)) {
-    throw new UserError(
-      `--out ${flags.out}: points of ${spec.shape[0]} dimensions cannot be drawn; write a .npy file`,
-    );
+/** Draws part by part; the file always holds what is drawn so far. */
+async function watched(
+  sampler: Sampler,
+  request: StreamRequest,
+  flags: SampleFlags,
+): Promise<Pick<Samples, 'seed' | 'data'>> {
+  let last: Pick<Samples, 'seed' | 'data'> | null = null;
+  let written = 0;
+  for await (const { seed, index, chunks, soFar } of sampler.stream(request)) {
+    last = { seed, data: soFar };
+    showProgress(index + 1, chunks);
+    if (isArray(flags) || index + 1 === chunks || performance.now() - written < betweenWrites) continue;
+    await writeFileAtomic(flags.out, await sampleFile(flags, soFar, sampler.manifest.data));
+    written = performance.now();
   }
-  const { extension, bytes } = await renderSamples(samples, spec, {
-    scale: wholeNumber('--scale', 1)(flags.scale),
-    ...(flags.columns === undefined ? {} : { columns: wholeNumber('--columns', 1)(flags.columns) }),
-  });
-  if (!flags.out.endsWith(`.${extension}`)) {
-    throw new UserError(`--out ${flags.out}: samples of ${spec.kind} are written as .${extension} or .npy`);
-  }
-  return bytes;
+  return last!;
+}
+
+/** On a terminal one line that counts up; in a log the quarters. */
+function showProgress(done: number, chunks: number): void {
+  const line = `drew ${done} of ${chunks} parts`;
+  if (process.stderr.isTTY) process.stderr.write(`\r${line}${done === chunks ? '\n' : ''}`);
+  else if (Math.floor((4 * done) / chunks) > Math.floor((4 * (done - 1)) / chunks)) console.error(line);
 }

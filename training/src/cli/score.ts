@@ -1,16 +1,14 @@
 import { loadSampler, type Sampler } from '@generatrix/runtime';
-import { type DeviceRequest, sizeOf, UserError } from '@generatrix/runtime/core';
+import { type DeviceRequest, sizeOf } from '@generatrix/runtime/core';
 import { type Command, Option } from 'commander';
-import { type Dataset, loadDataset, type Split } from '../data/index.ts';
-import { addDataFlags, dataRequest, wholeNumber } from './flags.ts';
+import type { Dataset } from '../data/index.ts';
+import { addDataFlags, wholeNumber } from './flags.ts';
+import { type ModelDataFlags, modelData } from './model-data.ts';
 
-interface ScoreFlags {
-  readonly data?: string;
-  readonly split: Split;
+interface ScoreFlags extends ModelDataFlags {
   readonly samples: string;
   readonly limit?: string;
   readonly seed: string;
-  readonly dataSeed?: string;
   readonly device: DeviceRequest;
 }
 
@@ -94,13 +92,7 @@ export function addScore(program: Command): void {
 async function printScore(sampler: Sampler, flags: ScoreFlags): Promise<void> {
   const { data, provenance } = sampler.manifest;
   const name = flags.data ?? data.name;
-  const seed = flags.dataSeed === undefined ? provenance.seed : wholeNumber('--data-seed')(flags.dataSeed);
-  const dataset = await loadDataset(dataRequest({ ...flags, data: name }, flags.split, seed));
-  if (String(dataset.spec.shape) !== String(data.shape)) {
-    throw new UserError(
-      `--data ${name}: the model takes ${data.kind} of shape ${data.shape.join('x')}, this data has ${dataset.spec.shape.join('x')}`,
-    );
-  }
+  const dataset = await modelData(sampler, flags);
   const samples = wholeNumber('--samples', 1)(flags.samples);
   const limit = flags.limit === undefined ? Number.POSITIVE_INFINITY : wholeNumber('--limit', 1)(flags.limit);
   const score = await scoreDataset(sampler, dataset, {

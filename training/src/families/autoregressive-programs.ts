@@ -1,6 +1,7 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { type DataSpec, type InputSpec, sizeOf } from '@generatrix/runtime/core';
 import { binarise } from '../nn/distributions.ts';
+import { type CarryShapes, carriesAmong, carriesOut, carryInputs, carryOutputs } from './carries.ts';
 import type { ModelProgram, NoiseSpec } from './family.ts';
 
 /** What a draw starts from: some dimensions may be given. */
@@ -12,6 +13,20 @@ export interface DrawRequest {
   readonly label?: tf.Tensor;
   /** Values that are kept: where `known` [D] is 1, `values` [batch, D] stand instead of draws. */
   readonly given?: { readonly values: tf.Tensor2D; readonly known: tf.Tensor1D };
+}
+
+/** Drawing some rows of an image at a time. */
+export interface RowsDraw {
+  readonly carries: CarryShapes;
+  /**
+   * Draws the rows that follow those already drawn; the request's tensors hold these rows alone. To be the same
+   * arithmetic as `draw`, so that row after row gives the same image.
+   */
+  draw(
+    state: NamedTensors,
+    request: DrawRequest,
+    carries: NamedTensors,
+  ): { readonly x: tf.Tensor; readonly carries: NamedTensors };
 }
 
 /** What an autoregressive network can do, for flat examples [batch, D]. */
@@ -26,6 +41,8 @@ export interface AutoregressiveNetwork {
   logProb(state: NamedTensors, x: tf.Tensor2D, label?: tf.Tensor): tf.Tensor;
   /** The whole loop over the dimensions: [batch, D]. */
   draw(state: NamedTensors, request: DrawRequest): tf.Tensor;
+  /** Drawing row by row, for images whose rows are drawn one after the other. */
+  readonly rows?: RowsDraw;
 }
 
 /** Noise that turns grey values into 0 and 1, anew each time, for models of binary data. */
@@ -55,7 +72,8 @@ const temperatureInput: InputSpec = {
 
 /**
  * The programs of an autoregressive model: `logProb`, exact (for a binary model of grey images: of the image as the
- * noise `uniform` binarises it), `sample`, and `complete`, which keeps the first `rows` rows of an image.
+ * noise `uniform` binarises it), `sample`, `complete`, which keeps the first `rows` rows of an image, and `advance`,
+ * which draws the next row (or keeps the given one).
  * @param binary whether data is binarised before it is scored or completed
  * @param completes whether the first rows are first in the model's ordering too
  */
@@ -143,7 +161,60 @@ export function autoregressivePrograms(
       };
     },
   };
+  if (network.rows !== undefined) {
+    programs.advance = advanceProgram(network.rows, shape, {
+      noise: mapValues(network.noise, (law) => noiseInput(law, [row])),
+      conditions: labels,
+      ...(binary ? { binarisation: noiseInput('uniform', [1, ...shape.slice(1)]) } : {}),
+    });
+  }
   return programs;
+}
+
+/** One row of an image at a call. */
+function advanceProgram(
+  rows: RowsDraw,
+  [height, ...row]: readonly number[],
+  {
+    noise,
+    conditions,
+    binarisation,
+  }: {
+    readonly noise: Readonly<Record<string, InputSpec>>;
+    readonly conditions: Readonly<Record<string, InputSpec>>;
+    readonly binarisation?: InputSpec;
+  },
+): ModelProgram {
+  const shape = [1, ...row];
+  return {
+    signature: {
+      inputs: {
+        given: { dtype: 'float32', shape, role: 'data' },
+        known: { dtype: 'float32', shape: [], role: 'scalar', default: 0, min: 0, max: 1 },
+        ...noise,
+        ...conditions,
+        ...(binarisation === undefined ? {} : { binarisation }),
+        temperature: temperatureInput,
+        ...carryInputs(rows.carries),
+      },
+      outputs: { data: { dtype: 'float32', shape, meaning: 'data' }, ...carryOutputs(rows.carries) },
+      stream: { chunks: height!, axis: 0 },
+    },
+    run: (state, inputs) => {
+      const values = flattened(inputs.given!, inputs.binarisation);
+      const drawn = rows.draw(
+        state,
+        {
+          noise: mapValues(noise, (_, name) => inputs[name]!),
+          temperature: inputs.temperature!,
+          ...(inputs.label === undefined ? {} : { label: inputs.label }),
+          given: { values, known: tf.mul(tf.ones([values.shape[1]]), inputs.known!) as tf.Tensor1D },
+        },
+        carriesAmong(rows.carries, inputs),
+      );
+      return { data: tf.reshape(drawn.x, [-1, ...shape]), ...carriesOut(rows.carries, drawn.carries) };
+    },
+  };
 }
 
 function mapValues<T, U>(

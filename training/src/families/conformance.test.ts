@@ -1,5 +1,5 @@
-import { tf } from '@generatrix/export';
-import { fillInputs, type HostTensor } from '@generatrix/runtime/core';
+import { referenceInputs, tf } from '@generatrix/export';
+import type { HostTensor } from '@generatrix/runtime/core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Trainer } from '../engine/engine.ts';
 import { onnxEngine } from '../engine/onnx-engine.ts';
@@ -88,15 +88,9 @@ describe.each(familyCases)('$name', (familyCase) => {
       await compiled.setState(state);
       await eager.setState(state);
       for (const count of [1, 5]) {
-        const { inputs: specs, outputs } = model.programs[name]!.signature;
-        const latentShape = Object.values(specs).find(({ role }) => role === 'latent')?.shape;
-        const inputs = fillInputs(name, specs, {
-          seed,
-          firstIndex: 0,
-          count,
-          data: firstExamples(dataset, count),
-          ...(latentShape === undefined ? {} : { latent: latents(count, latentShape) }),
-        });
+        const { signature } = model.programs[name]!;
+        const { outputs } = signature;
+        const inputs = referenceInputs(name, signature, firstExamples(dataset, count), seed);
         const [fast, slow] = [await compiled.run(name, inputs), await eager.run(name, inputs)];
         for (const [output, { dtype, shape }] of Object.entries(outputs)) {
           expect(slow[output]!.shape).toEqual([count, ...shape]);
@@ -109,11 +103,6 @@ describe.each(familyCases)('$name', (familyCase) => {
     },
   );
 });
-
-function latents(count: number, shape: readonly number[]): HostTensor {
-  const spec = { dtype: 'float32', shape, role: 'noise', law: 'normal' } as const;
-  return fillInputs('test', { latent: spec }, { seed, firstIndex: 0, count }).latent!;
-}
 
 function expectSameState(actual: HostState, expected: HostState): void {
   expect(Object.keys(actual).toSorted()).toEqual(Object.keys(expected).toSorted());

@@ -1,5 +1,6 @@
 import { type NamedTensors, scan, tf } from '@generatrix/export';
 import { type DrawRequest, keep } from './autoregressive-programs.ts';
+import { type CarryShapes, startCarries } from './carries.ts';
 import {
   addShift,
   centred,
@@ -76,21 +77,36 @@ function latest(window: tf.Tensor, size: number): tf.Tensor {
  * activations to the left that the windows of the horizontal stack reach.
  */
 export function pixelcnnDraw(network: PixelcnnNetwork, state: NamedTensors, request: DrawRequest): tf.Tensor {
-  const { height, width, layers, filters } = network;
   const batch = Object.values(request.noise)[0]!.shape[0]!;
-  const later = range(1, layers);
+  const start = startCarries(pixelcnnCarries(network), (shape) => tf.zeros([batch, ...shape]));
+  return pixelcnnRows(network, state, request, start).x;
+}
+
+/** What `pixelcnnRows` carries from row to row, by name: shapes without the batch. */
+export function pixelcnnCarries(network: PixelcnnNetwork): CarryShapes {
+  const { width, layers, filters } = network;
+  const later = range(1, layers).map((layer) => [`rows/${layer}`, [reachOf(network, layer), width, filters]]);
+  return { image: [reachOf(network, 0), width, 1], ...Object.fromEntries(later) };
+}
+
+/**
+ * Draws the rows that follow those of the carries, as many as there is noise for: [batch, rows * w], and the carries
+ * for the rows after them.
+ */
+export function pixelcnnRows(
+  network: PixelcnnNetwork,
+  state: NamedTensors,
+  request: DrawRequest,
+  start: NamedTensors,
+): { x: tf.Tensor; carries: NamedTensors } {
+  const { width, layers, filters } = network;
+  const noise = Object.values(request.noise)[0]!;
+  const batch = noise.shape[0]!;
+  const height = noise.shape[1]! / width;
   const firstReach = reachOf(network, 0);
   const layerShifts = range(0, layers).map((layer) => shifts(network, state, layer, request.label));
-  const rowCaches = later.map((layer) => [
-    `rows/${layer}`,
-    tf.zeros([batch, reachOf(network, layer), width, filters]),
-  ]);
-
-  const { outputs } = scan({
-    carries: {
-      image: tf.zeros([batch, firstReach, width, 1]),
-      ...(Object.fromEntries(rowCaches) as NamedTensors),
-    },
+  const { carries, outputs } = scan({
+    carries: start,
     sequences: pixelSequences([height, width], request),
     body: (carries, slices) => {
       const next: NamedTensors = {};
@@ -114,7 +130,7 @@ export function pixelcnnDraw(network: PixelcnnNetwork, state: NamedTensors, requ
       return { carries: next, outputs: { pixels } };
     },
   });
-  return tf.transpose(tf.reshape(outputs.pixels!, [height * width, batch]));
+  return { x: tf.transpose(tf.reshape(outputs.pixels!, [height * width, batch])), carries };
 }
 
 /** Draws the pixels of one row, [w, batch], given what the vertical stack says of it: `above/l` [w, batch, 2F]. */

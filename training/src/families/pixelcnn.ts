@@ -8,11 +8,12 @@ import {
   type AutoregressiveNetwork,
   autoregressivePrograms,
   binarisationNoise,
+  type DrawRequest,
   flattened,
 } from './autoregressive-programs.ts';
 import { bernoulliEmission, categoricalEmission, nearestLevel } from './emission.ts';
 import { type DataDescription, defineFamily, type Model } from './family.ts';
-import { pixelcnnDraw } from './pixelcnn-draw.ts';
+import { pixelcnnCarries, pixelcnnDraw, pixelcnnRows } from './pixelcnn-draw.ts';
 import { type PixelcnnNetwork, pixelcnnForward, pixelcnnSpecs } from './pixelcnn-network.ts';
 
 const odd = (least: number) =>
@@ -90,15 +91,21 @@ function build(pixelcnn: PixelcnnOptions, data: DataDescription): Model {
     const x = rounded(examples);
     return sumExamples(emission.logProb(x, pixelcnnForward(network, state, x, label)));
   };
+  const roundedRequest = ({ given, ...request }: DrawRequest): DrawRequest => ({
+    ...request,
+    ...(given === undefined ? {} : { given: { ...given, values: rounded(given.values) } }),
+  });
   const programs: AutoregressiveNetwork = {
     noise: emission.noise,
     classes,
     logProb: (state, x, label) => logProb(averaged(state, parameters, averaging), x, label),
-    draw: (state, { given, ...request }) =>
-      pixelcnnDraw(network, averaged(state, parameters, averaging), {
-        ...request,
-        ...(given === undefined ? {} : { given: { ...given, values: rounded(given.values) } }),
-      }),
+    draw: (state, request) =>
+      pixelcnnDraw(network, averaged(state, parameters, averaging), roundedRequest(request)),
+    rows: {
+      carries: pixelcnnCarries(network),
+      draw: (state, request, carries) =>
+        pixelcnnRows(network, averaged(state, parameters, averaging), roundedRequest(request), carries),
+    },
   };
   return {
     state: { ...parameters, ...adamSpecs(parameters), ...averageSpecs(parameters, averaging) },

@@ -2,6 +2,7 @@ import { type NamedTensors, scan, tf } from '@generatrix/export';
 import { categoricalDraw } from '../nn/categorical.ts';
 import { dense } from '../nn/dense.ts';
 import { keep } from './autoregressive-programs.ts';
+import { type CarryShapes, startCarries } from './carries.ts';
 import { gate, type WavenetNetwork, wavenetOutput } from './wavenet-network.ts';
 
 /** What a draw takes besides the weights. */
@@ -31,11 +32,51 @@ export function wavenetDraw(
   state: NamedTensors,
   request: WavenetRequest,
 ): tf.Tensor2D {
-  const { dilations, filters } = network;
-  const [batch, time] = request.uniform.shape;
+  const batch = request.uniform.shape[0];
+  const start = startCarries(wavenetCarries(network), (shape) => tf.zeros([batch, ...shape]));
+  return wavenetChunk(network, state, request, start).index;
+}
+
+/** Samples that a chunk may hold: a multiple of this, so that chunk after chunk is the same as all at once. */
+export const chunkMultiple = block;
+
+/** The layers whose inputs are looked at every step, those looked at once a block, and how far the first look back. */
+function layersOf({ dilations }: WavenetNetwork) {
   const short = [...dilations.keys()].filter((layer) => dilations[layer]! < block);
   const long = [...dilations.keys()].filter((layer) => dilations[layer]! >= block);
-  const depth = Math.max(...short.map((layer) => dilations[layer]!));
+  return { short, long, depth: Math.max(...short.map((layer) => dilations[layer]!)) };
+}
+
+/**
+ * What is carried from sample to sample, by name: shapes without the batch. `front` and `late` are what the samples so
+ * far add to the next input of the first layer and to the one after; `recent` holds the short layers' inputs and
+ * `queue/L` those of a long one, oldest first.
+ */
+export function wavenetCarries(network: WavenetNetwork): CarryShapes {
+  const { dilations, filters } = network;
+  const { short, long, depth } = layersOf(network);
+  const queues = long.map((layer) => [`queue/${layer}`, [dilations[layer]!, filters]]);
+  return {
+    front: [filters],
+    late: [filters],
+    recent: [depth * short.length, filters],
+    ...Object.fromEntries(queues),
+  };
+}
+
+/**
+ * Draws the samples that follow those of the carries, as many as there is noise for: [batch, time] whole numbers, and
+ * the carries for the samples after them (meaningful where `time` is a multiple of `chunkMultiple`).
+ */
+export function wavenetChunk(
+  network: WavenetNetwork,
+  state: NamedTensors,
+  request: WavenetRequest,
+  before: NamedTensors,
+): { index: tf.Tensor2D; carries: NamedTensors } {
+  const { dilations, filters } = network;
+  const [batch, time] = request.uniform.shape;
+  const { short, long, depth } = layersOf(network);
   const biases = dilations.map((_, layer) => layerBias(state, layer, request.label)); // [batch or 1, 2 filters]
   const kernels = long.map((layer) => tf.split(state[`layer${layer}/kernel`]!, 2)); // [past, current], each [filters, 2 filters]
 
@@ -76,17 +117,19 @@ export function wavenetDraw(
   const step: typeof advance = (carries, slices) => tf.tidy(() => advance(carries, slices));
 
   const sequences = timeMajor(request, long.length === 0 ? 1 : block);
-  const start: NamedTensors = {
-    front: tf.zeros([batch, filters]),
-    late: tf.zeros([batch, filters]),
-    recent: tf.zeros([depth * short.length * batch, filters]),
-  };
+  // Between calls the batch comes first; within, time does, so that what a step reads lies together.
+  const { recent, ...others } = mapValues(before, (x) => (x.rank === 3 ? tf.transpose(x, [1, 0, 2]) : x));
+  const start: NamedTensors = { ...others, recent: tf.reshape(recent!, [-1, filters]) };
+  const batchFirst = (carries: NamedTensors) =>
+    mapValues(
+      { ...carries, recent: tf.reshape(carries.recent!, [depth * short.length, batch, filters]) },
+      (x) => (x.rank === 3 ? tf.transpose(x, [1, 0, 2]) : x),
+    );
   if (long.length === 0) {
-    const { outputs } = scan({ carries: start, sequences, body: step });
-    return tf.transpose(outputs.x!) as tf.Tensor2D;
+    const { carries, outputs } = scan({ carries: start, sequences, body: step });
+    return { index: tf.transpose(outputs.x!) as tf.Tensor2D, carries: batchFirst(carries) };
   }
-  for (const layer of long) start[`queue/${layer}`] = tf.zeros([dilations[layer]!, batch, filters]);
-  const { outputs } = scan({
+  const { carries, outputs } = scan({
     carries: start,
     sequences: mapValues(sequences, (x) => tf.reshape(x, [-1, block, ...x.shape.slice(1)])),
     body: ({ front, late, recent, ...queues }, slices) => {
@@ -112,7 +155,8 @@ export function wavenetDraw(
     },
   });
   const drawn = tf.reshape(outputs.x!, [-1, batch]); // [time rounded up to whole blocks, batch]
-  return tf.transpose(tf.slice(drawn, [0, 0], [time, -1])) as tf.Tensor2D;
+  const index = tf.transpose(tf.slice(drawn, [0, 0], [time, -1])) as tf.Tensor2D;
+  return { index, carries: batchFirst(carries) };
 }
 
 /** [1, 2 filters], or [batch, 2 filters] with what each example's class adds. */

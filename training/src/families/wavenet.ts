@@ -1,15 +1,13 @@
 import { type NamedTensors, tf } from '@generatrix/export';
-import type { InputSpec } from '@generatrix/runtime/core';
 import { z } from 'zod';
 import { adam, adamSpecs } from '../nn/adam.ts';
 import { categoricalLogProb } from '../nn/categorical.ts';
 import { lossAndGradients } from '../nn/gradients.ts';
-import { muLawIndex, muLawValue } from '../nn/mu-law.ts';
+import { muLawIndex } from '../nn/mu-law.ts';
 import { average, averaged, averageSpecs, startAverages } from '../nn/parameter-average.ts';
-import { keep } from './autoregressive-programs.ts';
-import { type DataDescription, defineFamily, type Model, type ModelProgram } from './family.ts';
-import { wavenetDraw } from './wavenet-draw.ts';
+import { type DataDescription, defineFamily, type Model } from './family.ts';
 import { dilationsOf, type WavenetNetwork, wavenetLogits, wavenetSpecs } from './wavenet-network.ts';
+import { wavenetPrograms } from './wavenet-programs.ts';
 
 const count = (standard: number, max: number) => z.number().int().min(1).max(max).default(standard);
 const options = z.strictObject({
@@ -77,76 +75,10 @@ function build(wavenet: WavenetOptions, data: DataDescription): Model {
         return { state: { ...next, ...average(next, parameters, averaging) }, metrics: report };
       },
     },
-    programs: wavenetPrograms(wavenet, network, data, {
+    programs: wavenetPrograms(network, data.spec, {
       logProb: (state, x, label) => logProb(averaged(state, parameters, averaging), x, label),
       weights: (state) => averaged(state, parameters, averaging),
     }),
-  };
-}
-
-/**
- * `logProb`: nats of the whole clip, the probability of its bins. `sample`: clips of the training clips' length.
- * `complete`: keeps the first `samples` samples of a clip and draws the rest given their bins.
- */
-function wavenetPrograms(
-  { levels, conditional }: WavenetOptions,
-  network: WavenetNetwork,
-  { spec, classNames }: DataDescription,
-  model: {
-    logProb(state: NamedTensors, x: tf.Tensor, label: tf.Tensor | undefined): tf.Tensor;
-    weights(state: NamedTensors): NamedTensors;
-  },
-): Record<string, ModelProgram> {
-  const shape = [...spec.shape];
-  const time = shape[0]!;
-  const data: InputSpec = { dtype: 'float32', shape, role: 'data' };
-  const label: Record<string, InputSpec> = conditional
-    ? { label: { dtype: 'int32', shape: [], role: 'label', classes: classNames.length } }
-    : {};
-  const draw: Record<string, InputSpec> = {
-    uniform: { dtype: 'float32', shape, role: 'noise', law: 'uniform' },
-    ...label,
-    temperature: { dtype: 'float32', shape: [], role: 'scalar', default: 1, min: 0.01, max: 10 },
-  };
-  const samples: InputSpec = {
-    dtype: 'float32',
-    shape: [],
-    role: 'scalar',
-    default: Math.floor(time / 2),
-    min: 0,
-    max: time,
-  };
-  const dataOutput = { data: { dtype: 'float32', shape, meaning: 'data' } } as const;
-  const requestOf = (inputs: NamedTensors) => ({
-    uniform: inputs.uniform as tf.Tensor2D,
-    temperature: inputs.temperature!,
-    label: inputs.label as tf.Tensor1D | undefined,
-  });
-  return {
-    sample: {
-      signature: { inputs: draw, outputs: dataOutput },
-      run: (state, inputs) => ({
-        data: muLawValue(wavenetDraw(network, model.weights(state), requestOf(inputs)), levels),
-      }),
-    },
-    logProb: {
-      signature: {
-        inputs: { data, ...label },
-        outputs: { logProb: { dtype: 'float32', shape: [], meaning: 'logProb' } },
-      },
-      run: (state, inputs) => ({ logProb: model.logProb(state, inputs.data!, inputs.label) }),
-    },
-    complete: {
-      signature: { inputs: { given: data, samples, ...draw }, outputs: dataOutput },
-      run: (state, inputs) => {
-        const positions = tf.tensor1d(Float32Array.from({ length: time }, (_, t) => t));
-        const known = tf.cast(tf.less(positions, inputs.samples!), 'float32') as tf.Tensor1D;
-        const index = muLawIndex(inputs.given!, levels) as tf.Tensor2D;
-        const request = { ...requestOf(inputs), given: { index, known } };
-        const drawn = muLawValue(wavenetDraw(network, model.weights(state), request), levels);
-        return { data: keep(drawn, inputs.given!, known) };
-      },
-    },
   };
 }
 

@@ -2,16 +2,17 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import {
   type BundleFormat,
+  type BundleRequest,
   type ExportedProgram,
   type NamedTensors,
   packBundle,
   tf,
 } from '@generatrix/export';
 import type { DataSpec } from '@generatrix/runtime/core';
-import { fillInputs, fillNoise, type HostTensor, hostTensor, UserError } from '@generatrix/runtime/core';
+import { fillNoise, type HostTensor, hostTensor, sizeOf, UserError } from '@generatrix/runtime/core';
 import { canRender, renderSamples } from '@generatrix/runtime/media';
 import { version } from '../cli/version.ts';
-import { toHost, toTensor } from '../engine/tfjs-engine.ts';
+import { toTensor } from '../engine/tfjs-engine.ts';
 import type { Model } from '../families/family.ts';
 import { buildModel, familyNamed } from '../families/registry.ts';
 import { replaceFolderAtomic } from './atomic.ts';
@@ -20,8 +21,9 @@ import { readMetrics } from './metrics.ts';
 import { readRun } from './run-folder.ts';
 import { checkpointFolder } from './train.ts';
 
-/** Examples in the reference run that a bundle carries. */
+/** Examples in the reference run that a bundle carries, fewer where they are large: eager tfjs is slow. */
 const referenceBatch = 4;
+const referenceValues = 10_000;
 const sampleSeed = 42;
 const sampleCount = 64;
 
@@ -45,7 +47,6 @@ export async function exportRun(
   await tf.setBackend('cpu');
   const state = Object.fromEntries(Object.entries(checkpoint.state).map(([name, x]) => [name, toTensor(x)]));
   const metrics = await lastMetrics(join(run, 'metrics.jsonl'));
-  const sample = await drawSample(model, state, data.spec);
   const files = await packBundle({
     about: {
       name: `${settings.family}-${settings.data.name}`,
@@ -68,7 +69,7 @@ export async function exportRun(
     formats,
     onWarning: (line) => console.warn(line),
     examples: referenceExamples(data.spec),
-    ...(sample === null ? {} : { sample }),
+    ...samplePicture(model, data.spec),
   });
   tf.dispose(state);
   await mkdir(dirname(out), { recursive: true });
@@ -99,30 +100,28 @@ export function bindState(model: Model, state: NamedTensors): Record<string, Exp
 function referenceExamples(spec: DataSpec): HostTensor {
   const [low, high] = 'range' in spec ? spec.range : [-1, 1];
   const shape = [...spec.shape];
+  const count = Math.max(1, Math.min(referenceBatch, Math.floor(referenceValues / sizeOf(shape))));
   const uniform = fillNoise({
     law: 'uniform',
     seed: sampleSeed,
     stream: 'reference/data',
     firstIndex: 0,
-    count: referenceBatch,
+    count,
     shape,
   });
   const values = uniform.map((u) => low + (high - low) * u);
-  return hostTensor('float32', [referenceBatch, ...shape], values);
+  return hostTensor('float32', [count, ...shape], values);
 }
 
-async function drawSample(model: Model, state: NamedTensors, spec: DataSpec) {
-  const program = model.programs.sample;
-  if (program === undefined || !canRender(spec)) return null;
+/** The picture or sound of samples that a bundle carries, for data that can be shown. */
+function samplePicture(model: Model, spec: DataSpec): { sample?: BundleRequest['sample'] & object } {
+  if (model.programs.sample === undefined || !canRender(spec)) return {};
   const count = spec.kind === 'points' ? 500 : spec.kind === 'audio' ? 4 : sampleCount;
-  const inputs = fillInputs('sample', program.signature.inputs, { seed: sampleSeed, firstIndex: 0, count });
-  const outputs = tf.tidy(() =>
-    program.run(state, Object.fromEntries(Object.entries(inputs).map(([name, x]) => [name, toTensor(x)]))),
-  );
-  const samples = await toHost(outputs.data!);
-  tf.dispose(outputs);
-  const { extension, bytes } = await renderSamples(samples, spec);
-  return { file: `sample.${extension}`, bytes, seed: sampleSeed, count };
+  const render = async (samples: HostTensor) => {
+    const { extension, bytes } = await renderSamples(samples, spec);
+    return { file: `sample.${extension}`, bytes };
+  };
+  return { sample: { seed: sampleSeed, count, render } };
 }
 
 /** The last value of each metric that was reported. */

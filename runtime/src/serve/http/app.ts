@@ -87,10 +87,11 @@ export function bodyReader(limit: number): RequestHandler {
 function sendError({ config, metrics }: ServerContext, response: Response, error: unknown): void {
   const scope = scopeOf(response);
   const { status, message, headers, reason } = toHttpError(error, config.maxBodyBytes);
-  metrics.failed(scope.labels, reason);
+  metrics.failed(scope.labels, scope.signal.aborted ? 'cancelled' : reason);
   scope.failure = error;
   if (response.headersSent || response.destroyed) {
-    response.destroy();
+    // A stream has said so itself, in an event, and ended.
+    if (!response.writableEnded) response.destroy();
     return;
   }
   response.set(headers).status(status).json({ error: message });

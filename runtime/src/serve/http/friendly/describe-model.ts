@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { canStream } from '../../../stream.ts';
 import type { ServedModel } from '../../engine/engine.ts';
 import { formatsOf } from './present.ts';
 import { has } from './programs.ts';
@@ -50,7 +51,7 @@ export function abilities(model: ServedModel): string[] {
     encode: has(model, 'encode'),
     decode: has(model, 'decode'),
     interpolate: normal || has(model, 'decode'),
-    stream: has(model, 'advance'),
+    stream: canStream(model),
   };
   return Object.keys(table).filter((name) => table[name]);
 }

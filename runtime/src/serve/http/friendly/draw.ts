@@ -1,14 +1,14 @@
 import type { Request, Response } from 'express';
 import type { Seed } from '../../../noise.ts';
-import { type HostTensor, hostTensor, sizeOf } from '../../../tensor.ts';
+import type { HostTensor } from '../../../tensor.ts';
 import type { ServedModel } from '../../engine/engine.ts';
 import type { ServerContext } from '../context.ts';
-import { HttpError } from '../http-error.ts';
 import { chooseFormat, sendSamples } from './present.ts';
 import {
   inputOfRole,
   inputsOf,
   labelSources,
+  repeated,
   runAndPick,
   scalarSources,
   seedFor,
@@ -16,6 +16,7 @@ import {
 } from './programs.ts';
 import { readRequest } from './request.ts';
 import type { FriendlySchemas, Presentation } from './schemas.ts';
+import { streamDrawn, wantsStream } from './stream.ts';
 
 interface DrawBody {
   readonly seed?: Seed;
@@ -31,6 +32,9 @@ export async function drawSamples(
   response: Response,
 ): Promise<void> {
   const { model, body, presentation } = readRequest(context, request, response, samples);
+  if (wantsStream(request, body)) {
+    return streamDrawn(context, response, model, body, Object.keys(samples.shape));
+  }
   if (body.given !== undefined) {
     return complete(context, request, response, model, body, presentation, Object.keys(samples.shape));
   }
@@ -87,20 +91,6 @@ async function complete(
     needsLabel: true,
     chosen,
   });
-}
-
-/** One example stands for all that are asked for. */
-function repeated(given: HostTensor, count: number | undefined): HostTensor {
-  const rows = given.shape[0]!;
-  // `samples` has a count of 1 where none is said.
-  if (count === undefined || count === rows || (count === 1 && rows > 1)) return given;
-  if (rows !== 1)
-    throw new HttpError(400, `count: expected ${rows}, one for each example given, got ${count}`);
-  const shape = [count, ...given.shape.slice(1)];
-  const size = sizeOf(given.shape);
-  const values = new Float32Array(sizeOf(shape));
-  for (let i = 0; i < count; i++) values.set(given.data, i * size);
-  return hostTensor(given.dtype, shape, values);
 }
 
 /** `POST .../decode`: examples from codes. */

@@ -4,7 +4,7 @@ import type { InputSources } from '../../../inputs.ts';
 import type { Seed } from '../../../noise.ts';
 import type { InputSpec, OutputMeaning } from '../../../program.ts';
 import { randomSeed, spread } from '../../../sampler-arguments.ts';
-import type { HostTensor } from '../../../tensor.ts';
+import { type HostTensor, hostTensor, sizeOf } from '../../../tensor.ts';
 import type { ServedModel } from '../../engine/engine.ts';
 import type { ServerContext } from '../context.ts';
 import { HttpError } from '../http-error.ts';
@@ -45,6 +45,20 @@ export function tensorField(
   if (value === undefined)
     throw new HttpError(400, `${where}: expected nested lists of numbers, got nothing`);
   return fromNested(where, spec.dtype, spec.shape, value, config.maxCount);
+}
+
+/** One example stands for all that are asked for. */
+export function repeated(given: HostTensor, count: number | undefined): HostTensor {
+  const rows = given.shape[0]!;
+  // `samples` has a count of 1 where none is said.
+  if (count === undefined || count === rows || (count === 1 && rows > 1)) return given;
+  if (rows !== 1)
+    throw new HttpError(400, `count: expected ${rows}, one for each example given, got ${count}`);
+  const shape = [count, ...given.shape.slice(1)];
+  const size = sizeOf(given.shape);
+  const values = new Float32Array(sizeOf(shape));
+  for (let i = 0; i < count; i++) values.set(given.data, i * size);
+  return hostTensor(given.dtype, shape, values);
 }
 
 /** What draws noise for a request: the seed given, or a random one if the program has noise at all. */

@@ -14,6 +14,7 @@ const face = 'Sampling';
 const samplesResponse = {
   description: 'Samples; the header Generatrix-Seed has the seed of their noise',
   content: {
+    'text/event-stream': null,
     'application/json': answerSchemas.samples,
     'image/png': null,
     'application/x-npy': null,

@@ -2,7 +2,7 @@ import type { Request, Response } from 'express';
 import type { InputSources } from '../../../inputs.ts';
 import type { Seed } from '../../../noise.ts';
 import { randomSeed } from '../../../sampler-arguments.ts';
-import type { HostTensor } from '../../../tensor.ts';
+import { type HostTensor, hostTensor, sizeOf } from '../../../tensor.ts';
 import type { ServerContext } from '../context.ts';
 import { HttpError } from '../http-error.ts';
 import { validate } from '../json-body.ts';
@@ -101,6 +101,11 @@ function sourcesOf(
   }
   if (count !== undefined && count > maxCount) {
     throw new HttpError(400, `${counted}: expected at most ${maxCount} rows, got ${count}`);
+  }
+  for (const [input, spec] of specs) {
+    if (spec.role !== 'carry' || given.has(input)) continue;
+    const shape = [count ?? 1, ...spec.shape];
+    tensors[input] = hostTensor(spec.dtype, shape, new Array(sizeOf(shape)).fill(spec.initial));
   }
   const noisy = specs.some(([input, { role }]) => role === 'noise' && !given.has(input));
   const seed = noisy ? (parameters.seed ?? randomSeed()) : undefined;

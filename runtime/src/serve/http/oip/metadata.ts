@@ -34,6 +34,8 @@ function inputParameters(spec: InputSpec): Record<string, string | number | bool
       return { role, optional: true, law: spec.law };
     case 'label':
       return { role, optional: true, classes: spec.classes };
+    case 'carry':
+      return { role, optional: true, initial: spec.initial };
     case 'scalar': {
       const { min, max } = spec;
       return {

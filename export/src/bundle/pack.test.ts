@@ -1,0 +1,185 @@
+import {
+  decodeSafetensors,
+  fillNoise,
+  type HostTensor,
+  hostTensor,
+  type Manifest,
+} from '@generatrix/runtime';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { tf } from '../tf.ts';
+import { currentRecorder } from '../trace/backend.ts';
+import { scan } from '../trace/scan.ts';
+import { loopSteps } from './long-loops.ts';
+import { type BundleRequest, packBundle } from './pack.ts';
+import { type ExportedProgram, traceExported } from './program.ts';
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+/** Running sums of `u` [batch, time] that start from [batch], and the last of them. */
+function runningSums(u: tf.Tensor, start: tf.Tensor): { sums: tf.Tensor; last: tf.Tensor } {
+  const { carries, outputs } = scan({
+    carries: { sum: start },
+    sequences: { u: tf.transpose(u) },
+    body: ({ sum }, { u }) => {
+      const next = tf.add(sum!, u!);
+      return { carries: { sum: next }, outputs: { next } };
+    },
+  });
+  return { sums: tf.transpose(outputs.next!), last: carries.sum! };
+}
+
+const noise = (time: number) =>
+  ({ u: { dtype: 'float32', shape: [time], role: 'noise', law: 'uniform' } }) as const;
+const data = (time: number) => ({ dtype: 'float32', shape: [time], meaning: 'data' }) as const;
+
+/** A model whose samples are running sums of uniform noise, whole or in parts of a third. */
+function sums(time: number, { wrong = 0 } = {}) {
+  const eager = { sample: 0, advance: 0 };
+  const count = (name: keyof typeof eager) => {
+    if (currentRecorder() === null) eager[name]++;
+  };
+  const part = time / 3;
+  const programs: Record<string, ExportedProgram> = {
+    sample: {
+      signature: { inputs: noise(time), outputs: { data: data(time) } },
+      run: ({ u }) => {
+        count('sample');
+        return { data: runningSums(u!, tf.zeros([u!.shape[0]!])).sums };
+      },
+    },
+    advance: {
+      signature: {
+        inputs: { ...noise(part), sum: { dtype: 'float32', shape: [], role: 'carry', initial: 0 } },
+        outputs: { data: data(part), 'next/sum': { dtype: 'float32', shape: [], meaning: 'carry' } },
+        stream: { chunks: 3, axis: 0 },
+      },
+      run: ({ u, sum }) => {
+        count('advance');
+        const { sums, last } = runningSums(u!, tf.add(sum!, wrong));
+        return { data: sums, 'next/sum': last };
+      },
+    },
+  };
+  return { programs, eager };
+}
+
+function requestOf(time: number, programs: Record<string, ExportedProgram>): BundleRequest {
+  return {
+    about: {
+      name: 'sums',
+      family: 'sums',
+      options: {},
+      data: { kind: 'points', shape: [time], name: 'none', classNames: [] },
+      provenance: { seed: 1, dataset: 'none', steps: 0, engine: 'none', metrics: {}, generatrixVersion: '0' },
+    },
+    programs,
+    formats: ['onnx'],
+    examples: hostTensor('float32', [2, time], new Float32Array(2 * time)),
+  };
+}
+
+const manifestOf = (files: Record<string, Uint8Array>) =>
+  JSON.parse(new TextDecoder().decode(files['model.json'])) as Manifest;
+
+describe('the reference of a program with a long loop', () => {
+  it('comes from the program for parts, and is what the loop should give', async () => {
+    const time = 1500;
+    const { programs, eager } = sums(time);
+    const files = await packBundle(requestOf(time, programs));
+    const { parity } = manifestOf(files);
+    expect(parity!.programs.sample).toMatchObject({ batch: 2, through: 'advance', maxAbsoluteError: 0 });
+    expect(parity!.programs.advance).not.toHaveProperty('through');
+    expect(eager).toEqual({ sample: 0, advance: 1 });
+    const { tensors } = decodeSafetensors(files['reference.safetensors']!, 'reference');
+    const u = fillNoise({
+      law: 'uniform',
+      seed: 42,
+      stream: 'sample/u',
+      firstIndex: 0,
+      count: 2,
+      shape: [time],
+    });
+    let [worst, sum] = [0, 0];
+    for (const [i, value] of u.entries()) {
+      sum = i % time === 0 ? value : sum + value;
+      worst = Math.max(worst, Math.abs(tensors['sample/out/data']!.data[i]! - sum));
+    }
+    // 1500 roundings of numbers up to 750, each at most 3e-5.
+    expect(worst).toBeLessThan(1500 * 3e-5);
+    expect(tensors['sample/in/u']!.data).toEqual(u);
+    // The reference of the parts starts in the middle, so that a carry that is not read would be seen.
+    expect(Math.max(...tensors['advance/in/sum']!.data.map(Math.abs))).toBeGreaterThan(0);
+  });
+
+  it('is the eager run for a short one', async () => {
+    const { programs, eager } = sums(600);
+    const { parity } = manifestOf(await packBundle(requestOf(600, programs)));
+    expect(parity!.programs.sample).not.toHaveProperty('through');
+    expect(eager).toEqual({ sample: 1, advance: 1 });
+  });
+
+  it('gives a loop other noise before it calls it wrong, and nothing else', async () => {
+    // Off by one in the first eager run alone, as after a draw on a boundary.
+    const { programs, eager } = sums(30);
+    const run = programs.advance!.run;
+    const once: typeof run = (inputs) => {
+      const outputs = run(inputs);
+      return eager.advance === 1 ? { ...outputs, data: tf.add(outputs.data!, 1) } : outputs;
+    };
+    const advance = { ...programs.advance!, run: once };
+    const { parity } = manifestOf(await packBundle(requestOf(30, { ...programs, advance })));
+    expect(parity!.programs.advance!.maxRelativeError).toBeLessThan(1e-6);
+    expect(eager.advance).toBe(2);
+    const always = {
+      ...programs.advance!,
+      run: ({ u, sum }: Record<string, tf.Tensor>) => {
+        const outputs = run({ u: u!, sum: sum! });
+        return currentRecorder() === null ? { ...outputs, data: tf.add(outputs.data!, 1) } : outputs;
+      },
+    };
+    await expect(packBundle(requestOf(30, { ...programs, advance: always }))).rejects.toThrow(
+      /program advance/,
+    );
+  });
+
+  it('stops the export when the parts do not add up to the whole', async () => {
+    const { programs } = sums(1500, { wrong: 1 });
+    await expect(packBundle(requestOf(1500, programs))).rejects.toThrow(/program sample: .*differs/);
+  });
+});
+
+it('a picture is of what the program sample draws', async () => {
+  const { programs } = sums(30);
+  const drawn: HostTensor[] = [];
+  const render = async (samples: HostTensor) => {
+    drawn.push(samples);
+    return { file: 'sample.bin', bytes: Uint8Array.of(1, 2, 3) };
+  };
+  const files = await packBundle({ ...requestOf(30, programs), sample: { seed: 5, count: 7, render } });
+  expect(files['sample.bin']).toEqual(Uint8Array.of(1, 2, 3));
+  expect(manifestOf(files).sample).toMatchObject({ file: 'sample.bin', bytes: 3, seed: 5, count: 7 });
+  expect(drawn.map(({ shape }) => shape)).toEqual([[7, 30]]);
+  const u = fillNoise({ law: 'uniform', seed: 5, stream: 'sample/u', firstIndex: 6, count: 1, shape: [30] });
+  const total = u.reduce((a, b) => a + b, 0);
+  expect(drawn[0]!.data[7 * 30 - 1]).toBeCloseTo(total, 4);
+});
+
+it('counts the steps of loops within loops', () => {
+  const nested: ExportedProgram = {
+    signature: { inputs: noise(12), outputs: { data: data(12) } },
+    run: ({ u }) => {
+      const { outputs } = scan({
+        carries: { sum: tf.zeros([u!.shape[0]!]) },
+        sequences: { u: tf.reshape(tf.transpose(u!), [3, 4, -1]) },
+        body: ({ sum }, { u }) => {
+          const { sums, last } = runningSums(tf.transpose(u!), sum!);
+          return { carries: { sum: last }, outputs: { sums: tf.transpose(sums) } };
+        },
+      });
+      return { data: tf.transpose(tf.reshape(outputs.sums!, [12, -1])) };
+    },
+  };
+  expect(loopSteps(traceExported('nested', nested))).toBe(3 + 3 * 4);
+});
