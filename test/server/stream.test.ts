@@ -30,7 +30,7 @@ const post = (path: string, body: object, accept = 'application/json', signal?: 
 /** The events of a stream, as WHATWG HTML section 9.2.6 reads them, for one data line each. */
 async function eventsOf(response: Response): Promise<Event[]> {
   expect(response.status).toBe(200);
-  expect(response.headers.get('Content-Type')).toBe('text/event-stream');
+  expect(response.headers.get('Content-Type')).toBe('text/event-stream; charset=utf-8');
   const blocks = (await response.text()).split('\n\n').filter((block) => block !== '');
   return blocks.map((block) => {
     const [, event, data] = /^event: (\w+)\ndata: (.*)$/.exec(block) ?? [];

@@ -11,7 +11,10 @@ export const seedSchema = z
   .union([z.int().min(0), z.string().regex(/^\d{1,20}$/)], {
     error: 'expected a whole number from 0 to 2^53 - 1, or a string of digits up to 2^64 - 1',
   })
-  .refine((value) => BigInt(value) <= largest, { error: 'expected a seed of at most 2^64 - 1' })
+  // A text that the union has refused comes here too.
+  .refine((value) => !/^\d{1,20}$/.test(String(value)) || BigInt(value) <= largest, {
+    error: 'expected a seed of at most 2^64 - 1',
+  })
   .transform((value): Seed => fromDigits(BigInt(value)))
   .meta({ description: 'The same seed gives the same answer on every replica; a random one when absent' });
 
