@@ -72,7 +72,7 @@ describe('generatrix serve', () => {
         ['--config', join(folder, 'none.json')],
         /^generatrix: .*none\.json: the configuration cannot be read/,
       ],
-      [['--site', folder], /^generatrix: site .*: there is no index\.html/],
+      [['--site', folder], /^generatrix: site .*: there is no index\.html/m],
     ] as const) {
       const { status, stderr } = await startCommand(['serve', folder, ...args]).outcome;
       expect(status).toBe(1);

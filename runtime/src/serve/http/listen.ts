@@ -20,7 +20,7 @@ export async function listen(
   { host, port, secure }: { host: string; port: number; secure: boolean },
   onRefused: (status: number) => void,
 ): Promise<Server> {
-  const { headersTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs } = config;
+  const { headersTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs, timeoutMs } = config;
   const options: ServerOptions = {
     maxHeaderSize,
     // Node wants the headers' time within the request's.
@@ -35,6 +35,8 @@ export async function listen(
     ? createTlsServer({ ...options, ...(await certificate(config)) }, app)
     : createServer(options, app);
   server.maxConnections = config.maxConnections;
+  // Of a socket on which nothing moves: a client that does not read its answer.
+  server.timeout = requestTimeoutMs + timeoutMs;
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => onRefused(refuse(error, socket)));
   server.on('checkExpectation', (_request, response) => {
     const body = '{"error":"only Expect: 100-continue is supported"}';

@@ -1,4 +1,7 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request as rawRequest } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { hashKey } from './api-key.ts';
 import { startTestServer, type TestServer } from './test-server.ts';
@@ -160,6 +163,24 @@ it('bundles are served by URL, only the files that their manifests name', async 
     expect([path, (await server.fetch(`/models/${path}`)).status]).toEqual([path, 404]);
   }
   expect(await status(`${server.url}/models/points/../../secret`, 'GET', {})).toBe(404);
+});
+
+it('the page is served at / from the folder of the built site', async () => {
+  const site = await mkdtemp(join(tmpdir(), 'generatrix-site-'));
+  await mkdir(join(site, 'assets'));
+  await writeFile(join(site, 'index.html'), '<!doctype html><title>page</title>');
+  await writeFile(join(site, 'assets', 'engine.wasm'), new Uint8Array([0, 97, 115, 109]));
+  await writeFile(join(site, '.secret'), 'no');
+  const server = await start({ apiKeys: [`alice:${hashKey('a')}`] }, { site });
+  const page = await server.fetch('/');
+  expect([page.status, page.headers.get('Cache-Control')]).toEqual([200, 'no-cache']);
+  expect(page.headers.get('Cross-Origin-Embedder-Policy')).toBe('require-corp');
+  expect(await page.text()).toContain('<title>page</title>');
+  const wasm = await server.fetch('/assets/engine.wasm');
+  expect(wasm.headers.get('Content-Type')).toBe('application/wasm');
+  expect((await server.fetch('/.secret')).status).toBe(404);
+  expect((await server.fetch('/assets/none.js')).status).toBe(404);
+  await rm(site, { recursive: true });
 });
 
 it('management is elsewhere: on a port of its own, for local tools, when asked for', async () => {

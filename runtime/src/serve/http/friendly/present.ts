@@ -16,7 +16,6 @@ const mediaTypes: Readonly<Record<string, { format: Format; layout?: 'grid' | 's
   'application/json': { format: 'json' },
   'image/png': { format: 'png' },
   'image/png;layout=strip': { format: 'png', layout: 'strip' },
-  'image/png;strip': { format: 'png', layout: 'strip' },
   'image/png;layout=grid': { format: 'png', layout: 'grid' },
   'application/x-npy': { format: 'npy' },
   'audio/wav': { format: 'wav' },
@@ -62,10 +61,14 @@ export function chooseFormat(
     const types = possible.map((name) => formatTypes[name]).join(', ');
     throw new HttpError(406, `Accept: samples of ${model.name} can be ${types}`);
   }
+  const chosen = mediaTypes[accepted]!;
+  // A parameter without a value, which the negotiation takes for none.
+  const strip = chosen.format === 'png' && /image\/png\s*;\s*strip\b/i.test(request.get('Accept') ?? '');
   return {
-    ...mediaTypes[accepted]!,
+    ...chosen,
+    ...(strip && { layout: 'strip' }),
     ...withoutUndefined(presentation),
-    format: mediaTypes[accepted]!.format,
+    format: chosen.format,
   };
 }
 
