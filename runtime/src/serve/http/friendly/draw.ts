@@ -88,7 +88,6 @@ async function complete(
     source: { data },
     body,
     fields,
-    needsLabel: true,
     chosen,
   });
 }
@@ -112,7 +111,6 @@ export async function decodeLatents(
     source: { latent },
     body,
     fields,
-    needsLabel: true,
     chosen,
   });
 }
@@ -123,14 +121,13 @@ interface GivenRun {
   readonly source: { readonly data: HostTensor } | { readonly latent: HostTensor };
   readonly body: DrawBody;
   readonly fields: readonly string[];
-  readonly needsLabel: boolean;
   readonly chosen: ReturnType<typeof chooseFormat>;
 }
 
 async function sendRun(
   context: ServerContext,
   response: Response,
-  { model, program, source, body, fields, needsLabel, chosen }: GivenRun,
+  { model, program, source, body, fields, chosen }: GivenRun,
 ): Promise<void> {
   const [tensor] = Object.values(source) as [HostTensor];
   const count = tensor.shape[0]!;
@@ -144,7 +141,7 @@ async function sendRun(
       seed: seed ?? 0,
       firstIndex: body.first_index,
       count,
-      ...labelSources(model, program, body.label, count, needsLabel),
+      ...labelSources(model, program, body.label, count, true),
       ...scalarSources(model, program, body as unknown as Record<string, unknown>, fields),
     },
   });
