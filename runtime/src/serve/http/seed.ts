@@ -8,7 +8,7 @@ const largest = 2n ** 64n - 1n;
  * readers round larger numbers.
  */
 export const seedSchema = z
-  .union([z.int().min(0), z.string().regex(/^\d{1,20}$/)], {
+  .union([z.int().min(0), z.string().regex(/^\d{1,20}$/, { error: 'expected a string of digits' })], {
     error: 'expected a whole number from 0 to 2^53 - 1, or a string of digits up to 2^64 - 1',
   })
   // A text that the union has refused comes here too.
