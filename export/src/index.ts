@@ -1,6 +1,7 @@
 export { type BundleFiles, type BundleFormat, type BundleRequest, packBundle } from './bundle/pack.ts';
 export { type ExportedProgram, traceExported } from './bundle/program.ts';
 export { referenceInputs } from './bundle/reference.ts';
+export { packTraining, type TrainingRequest } from './bundle/trainable.ts';
 export { checkGraph } from './graph/check.ts';
 export * from './graph/ir.ts';
 export { printGraph } from './graph/print.ts';
@@ -13,3 +14,4 @@ export { TraceError } from './trace/errors.ts';
 export { type ScanOptions, type ScanStep, scan } from './trace/scan.ts';
 export { type BatchedInput, traceBatched } from './trace/symbolic.ts';
 export { type NamedTensors, type TensorFunction, type TraceInput, trace } from './trace/trace.ts';
+export { type TritonRequest, tritonRepository } from './triton/repository.ts';

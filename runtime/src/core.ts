@@ -20,6 +20,7 @@ export {
   type Manifest,
   type ProgramEntry,
   parseManifest,
+  type TrainingEntry,
 } from './manifest.ts';
 export { fillNoise, hashName, type NoiseRequest, type Seed } from './noise.ts';
 export {
@@ -48,3 +49,15 @@ export { sha256Hex } from './sha256.ts';
 export { webSource } from './source-web.ts';
 export { canStream, nextCarries, type StreamPart, type StreamRequest } from './stream.ts';
 export * from './tensor.ts';
+export {
+  type Batch,
+  type Batching,
+  batchPlan,
+  type Examples,
+  type NoiseSpec,
+  stepInputs,
+} from './train/batches.ts';
+export { drawInitialState, type StateSpec } from './train/initial-state.ts';
+export { TrainingState } from './train/stateful-step.ts';
+export { portNames, type StepInputs, stackedFeeds, stepFeeds } from './train/step-feeds.ts';
+export { downloadAll } from './transfer.ts';

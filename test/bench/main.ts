@@ -6,8 +6,8 @@ import { benchSampler } from './sampler.ts';
 import { benchStep } from './training-step.ts';
 import { benchWavenet } from './wavenet.ts';
 
-/** What `npm run bench` times, by name; `npm run bench -- NAME ...` runs some of it. */
 const glyphs = () => loadDataset({ name: 'glyphs', split: 'train', seed: 1, size: 500 });
+/** What `npm run bench` times, by name; `npm run bench -- NAME ...` runs some of it. */
 const sections: Readonly<Record<string, () => Promise<void>>> = {
   export: benchExport,
   sampler: benchSampler,

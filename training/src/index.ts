@@ -2,7 +2,7 @@
 
 export { runTraining } from './cli/train.ts';
 export { type Dataset, type DatasetRequest, datasetCatalogue, loadDataset } from './data/index.ts';
-export type { Engine, StepInputs, Trainer } from './engine/engine.ts';
+export type { Engine, Trainer } from './engine/engine.ts';
 export { onnxEngine } from './engine/onnx-engine.ts';
 export { tfjsEngine, toTensor } from './engine/tfjs-engine.ts';
 export { graphModelParity } from './evaluate/graph-model-parity.ts';

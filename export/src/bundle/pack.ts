@@ -9,6 +9,7 @@ import {
   openBundle,
   type Sampler,
   sha256Hex,
+  type TrainingEntry,
 } from '@generatrix/runtime';
 import type { Graph } from '../graph/ir.ts';
 import { graphModelFiles, unsupportedInGraphModel } from '../graph-model/index.ts';
@@ -30,6 +31,8 @@ export interface BundleRequest {
   readonly examples: HostTensor;
   /** Called with one line for each program that a GraphModel cannot hold; it is written as ONNX alone. */
   readonly onWarning?: (line: string) => void;
+  /** What makes the bundle trainable, as `packTraining` returns it. */
+  readonly training?: { readonly files: BundleFiles; readonly entry: TrainingEntry };
   /** A picture or sound of samples, which the program `sample` draws. */
   readonly sample?: {
     readonly seed: number;
@@ -74,11 +77,13 @@ export async function packBundle(request: BundleRequest): Promise<BundleFiles> {
     if (problems.length === 0) graphModels[name] = packGraphModel(name, graph, files);
     else request.onWarning?.(`program ${name} has no GraphModel: ${problems[0]}`);
   }
+  Object.assign(files, request.training?.files);
   const manifest: Manifest = {
     format: 'generatrix-bundle',
     version: 1,
     ...request.about,
     programs,
+    ...(request.training === undefined ? {} : { training: request.training.entry }),
     ...(Object.keys(graphModels).length > 0 ? { graphModels } : {}),
   };
   // A bundle without its checks, to run them on.

@@ -1,6 +1,6 @@
 import { isSymbolic, printDim, type Shape, type SymbolicDim } from '../graph/ir.ts';
 import type { OnnxAttr, OnnxDType, OnnxEmitter } from './lowering.ts';
-import { encodeNode, encodeTensor, onnxDataType, rawBytes } from './proto.ts';
+import { encodeTensor, type OnnxNode, onnxDataType, rawBytes } from './proto.ts';
 
 /** Names that a whole model shares: every tensor of the graph and of its subgraphs has a name of its own. */
 export class NameSource {
@@ -25,9 +25,11 @@ const comparedConstant = 64;
 
 /** Collects the nodes of one graph. Initializers of subgraphs go to the outermost graph, where all can see them. */
 export class GraphEmitter implements OnnxEmitter {
-  readonly nodes: Uint8Array[] = [];
+  readonly nodes: OnnxNode[] = [];
   readonly initializers: Uint8Array[];
   readonly names: NameSource;
+  /** Names that values take in the file, over the whole model. */
+  readonly renames: Map<string, string>;
   readonly #constants: Map<string, string>;
   /** Shapes that depend on the batch size, already computed. */
   readonly #shapes = new Map<string, string>();
@@ -41,6 +43,7 @@ export class GraphEmitter implements OnnxEmitter {
   constructor(names: NameSource, batch: () => string, parent: GraphEmitter | null = null) {
     this.names = names;
     this.#parent = parent;
+    this.renames = parent?.renames ?? new Map();
     this.initializers = parent?.initializers ?? [];
     this.#constants = parent?.constants ?? new Map();
     this.#batch = batch;
@@ -68,7 +71,7 @@ export class GraphEmitter implements OnnxEmitter {
     outputs: readonly string[],
     attrs: Record<string, OnnxAttr>,
   ): void {
-    this.nodes.push(encodeNode({ type, name: this.names.fresh(`${type}_node`), inputs, outputs, attrs }));
+    this.nodes.push({ type, name: this.names.fresh(`${type}_node`), inputs, outputs, attrs });
   }
 
   constant(dtype: OnnxDType, shape: readonly number[], data: ArrayLike<number>): string {

@@ -10,9 +10,12 @@ export type OnnxDType = 'float32' | 'int32' | 'int64' | 'bool';
 /** A plain number or list is an INT or INTS attribute, a string a STRING; floats are wrapped to tell them apart. */
 export type OnnxAttr = number | string | readonly number[] | { readonly float: number } | OnnxSubgraph;
 
-/** The body of a loop, already encoded as a GraphProto. */
+/** Names that tensors get in the file instead of those they were emitted under. */
+export type Renames = ReadonlyMap<string, string>;
+
+/** The body of a loop as a GraphProto, encoded once all names are settled: it may use its surroundings' tensors. */
 export interface OnnxSubgraph {
-  readonly graph: Uint8Array;
+  readonly graph: (renames: Renames) => Uint8Array;
 }
 
 /** What lowerings write with. Tensors are known by their names; an empty name is an absent optional input. */

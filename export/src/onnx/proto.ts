@@ -6,7 +6,7 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { DType } from '@generatrix/runtime/core';
 import { isSymbolic, printDim, type Shape } from '../graph/ir.ts';
-import { type OnnxAttr, type OnnxDType, onnxIrVersion, onnxOpset } from './lowering.ts';
+import { type OnnxAttr, type OnnxDType, onnxIrVersion, onnxOpset, type Renames } from './lowering.ts';
 
 /** TensorProto.DataType */
 const dataTypes: Record<OnnxDType, number> = { float32: 1, int32: 6, int64: 7, bool: 9 };
@@ -31,7 +31,7 @@ function integer(writer: BinaryWriter, field: number, value: number): void {
   writer.tag(field, WireType.Varint).int64(value);
 }
 
-function encodeAttribute(name: string, value: OnnxAttr): Uint8Array {
+function encodeAttribute(name: string, value: OnnxAttr, renames: Renames): Uint8Array {
   const writer = new BinaryWriter();
   text(writer, 1, name);
   const kind = (type: number) => integer(writer, 20, type);
@@ -45,7 +45,7 @@ function encodeAttribute(name: string, value: OnnxAttr): Uint8Array {
     writer.tag(2, WireType.Bit32).float(value.float);
     kind(attributeTypes.float);
   } else if ('graph' in value) {
-    message(writer, 6, value.graph);
+    message(writer, 6, value.graph(renames));
     kind(attributeTypes.graph);
   } else {
     for (const entry of value) integer(writer, 8, entry);
@@ -54,20 +54,24 @@ function encodeAttribute(name: string, value: OnnxAttr): Uint8Array {
   return writer.finish();
 }
 
+/** A node before it is encoded. */
+export interface OnnxNode {
+  readonly type: string;
+  readonly name: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attrs: Record<string, OnnxAttr>;
+}
+
 /** NodeProto */
-export function encodeNode(node: {
-  type: string;
-  name: string;
-  inputs: readonly string[];
-  outputs: readonly string[];
-  attrs: Record<string, OnnxAttr>;
-}): Uint8Array {
+export function encodeNode(node: OnnxNode, renames: Renames = new Map()): Uint8Array {
   const writer = new BinaryWriter();
-  for (const input of node.inputs) text(writer, 1, input);
-  for (const output of node.outputs) text(writer, 2, output);
+  for (const input of node.inputs) text(writer, 1, renames.get(input) ?? input);
+  for (const output of node.outputs) text(writer, 2, renames.get(output) ?? output);
   text(writer, 3, node.name);
   text(writer, 4, node.type);
-  for (const [name, value] of Object.entries(node.attrs)) message(writer, 5, encodeAttribute(name, value));
+  for (const [name, value] of Object.entries(node.attrs))
+    message(writer, 5, encodeAttribute(name, value, renames));
   return writer.finish();
 }
 

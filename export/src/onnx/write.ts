@@ -1,11 +1,11 @@
 import { checkGraph } from '../graph/check.ts';
-import { type Graph, isSymbolic, type KernelNode, type Node, type Value } from '../graph/ir.ts';
+import { type Graph, isSymbolic, type KernelNode, type Node, type Port, type Value } from '../graph/ir.ts';
 import type { KernelName } from '../kernels/names.ts';
 import { TraceError } from '../trace/errors.ts';
 import { GraphEmitter, NameSource } from './emitter.ts';
 import { fillLike } from './fill.ts';
-import type { Lowering } from './lowering.ts';
-import { encodeGraph, encodeModel, encodeValueInfo } from './proto.ts';
+import type { Lowering, Renames } from './lowering.ts';
+import { encodeGraph, encodeModel, encodeNode, encodeValueInfo } from './proto.ts';
 import { onnxLowerings } from './table.ts';
 
 export interface OnnxOptions {
@@ -39,10 +39,10 @@ export function writeOnnx(
     once(() => batchSize(graph, emitter)),
   );
   for (const node of graph.nodes) emitNode(emitter, node, values);
-  for (const port of graph.outputs) emitter.node('Identity', [values.get(port.value)!], [port.name], {});
+  nameOutputs(emitter, graph.outputs, values);
   const encoded = encodeGraph({
     name,
-    nodes: emitter.nodes,
+    nodes: emitter.nodes.map((node) => encodeNode(node, emitter.renames)),
     initializers: emitter.initializers,
     inputs: graph.inputs.map(({ name, value }) => encodeValueInfo(name, value.dtype, value.shape)),
     outputs: graph.outputs.map(({ name, value }) => encodeValueInfo(name, value.dtype, value.shape)),
@@ -61,6 +61,20 @@ function refuseNames({ inputs, outputs }: Graph): void {
   throw new TraceError(
     `output '${shared.name}' has the name of an input: ONNX needs them to differ; rename one`,
   );
+}
+
+/**
+ * Gives the values that leave a graph the names of its outputs. Where a node of the graph made the value, the value
+ * takes the name: a copy of every tensor of a training step's state would cost a tenth of the step. What came in from
+ * outside, or leaves twice, is copied.
+ */
+function nameOutputs(emitter: GraphEmitter, ports: readonly Port[], values: Map<Value, string>): void {
+  const made = new Set(emitter.nodes.flatMap((node) => node.outputs));
+  for (const { name, value } of ports) {
+    const current = values.get(value)!;
+    if (made.has(current) && !emitter.renames.has(current)) emitter.renames.set(current, name);
+    else emitter.node('Identity', [current], [name], {});
+  }
 }
 
 function once(make: () => string): () => string {
@@ -135,18 +149,17 @@ function lowerScan(
   });
   for (const [i, { value }] of body.inputs.slice(own).entries()) values.set(value, inputs[own + i]!);
   for (const child of body.nodes) emitNode(inner, child, values);
-  const results = body.outputs.map(({ name, value }) => {
-    const result = emitter.names.fresh(name);
-    inner.node('Identity', [values.get(value)!], [result], {});
-    return encodeValueInfo(result, value.dtype, value.shape);
-  });
-  const graph = encodeGraph({
-    name: emitter.names.fresh('body'),
-    nodes: inner.nodes,
-    initializers: [],
-    inputs: parameters,
-    outputs: results,
-  });
+  const results = body.outputs.map(({ name, value }) => ({ name: emitter.names.fresh(name), value }));
+  nameOutputs(inner, results, values);
+  const name = emitter.names.fresh('body');
+  const graph = (renames: Renames) =>
+    encodeGraph({
+      name,
+      nodes: inner.nodes.map((node) => encodeNode(node, renames)),
+      initializers: [],
+      inputs: parameters,
+      outputs: results.map((port) => encodeValueInfo(port.name, port.value.dtype, port.value.shape)),
+    });
   return emitter.ops(
     'Scan',
     inputs.slice(0, own),

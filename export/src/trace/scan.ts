@@ -83,13 +83,15 @@ function unrolled({ carries, sequences, body }: ScanOptions, length: number) {
 function recorded({ carries, sequences, body }: ScanOptions, length: number, outer: Recorder) {
   const inner = new Recorder(outer);
   const carryNames = Object.keys(carries);
+  // Ports of a graph have names of their own, but a step may return a carry and stack it under the same name.
+  const apart = (name: string) => (carryNames.includes(name) ? `each/${name}` : name);
   let outputNames: string[] = [];
   const graph = withRecorder(inner, () => {
     const before = mapTensors(carries, (x, name) =>
       inner.input(name, { dtype: x.dtype as 'float32', shape: x.shape }),
     );
     const slices = mapTensors(sequences, (x, name) =>
-      inner.input(name, { dtype: x.dtype as 'float32', shape: x.shape.slice(1) }),
+      inner.input(apart(name), { dtype: x.dtype as 'float32', shape: x.shape.slice(1) }),
     );
     const step = body(before, slices);
     checkCarries(carries, step.carries);
@@ -97,7 +99,7 @@ function recorded({ carries, sequences, body }: ScanOptions, length: number, out
     const port = (name: string, tensor: tf.Tensor) => ({ name, value: inner.resolve(tensor) });
     const ports = [
       ...carryNames.map((name) => port(name, step.carries[name]!)),
-      ...outputNames.map((name) => port(name, step.outputs![name]!)),
+      ...outputNames.map((name) => port(apart(name), step.outputs![name]!)),
     ];
     return inner.finish(ports);
   });

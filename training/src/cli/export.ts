@@ -2,7 +2,16 @@ import type { BundleFormat } from '@generatrix/export';
 import { UserError } from '@generatrix/runtime/core';
 import type { Command } from 'commander';
 import { exportRun } from '../run/export-run.ts';
+import { exportTriton } from '../run/export-triton.ts';
 import { readRun } from '../run/run-folder.ts';
+import { wholeNumber } from './flags.ts';
+
+interface ExportFlags {
+  readonly format: string;
+  readonly out: string;
+  readonly trainable?: boolean;
+  readonly withExamples: string;
+}
 
 const formats: readonly BundleFormat[] = ['onnx', 'graph-model'];
 
@@ -10,9 +19,17 @@ function parseFormats(text: string): BundleFormat[] {
   return text.split(',').map((name) => {
     const format = formats.find((known) => known === name);
     if (format === undefined)
-      throw new UserError(`--format: there are ${formats.join(' and ')}, got '${name}'`);
+      throw new UserError(
+        `--format: expected ${formats.join(' and ')} separated by commas, or triton alone, got '${text}'`,
+      );
     return format;
   });
+}
+
+async function writeTriton(run: string, { out, trainable }: ExportFlags): Promise<void> {
+  if (trainable) throw new UserError('--trainable: a Triton repository holds no training step; leave it out');
+  const models = await exportTriton(run, out);
+  console.log(`wrote ${out}: a Triton model repository of ${models.join(', ')}`);
 }
 
 /** `generatrix export RUN`: a bundle from the latest checkpoint. */
@@ -21,12 +38,30 @@ export function addExport(program: Command): void {
     .command('export')
     .description("write a run's latest checkpoint as a bundle")
     .argument('<run>', 'folder of the run')
-    .option('--format <list>', 'onnx (always written) and graph-model (tfjs), separated by commas', 'onnx')
+    .option(
+      '--format <list>',
+      'onnx (always written) and graph-model (tfjs), separated by commas; or triton: a model repository instead',
+      'onnx',
+    )
+    .option(
+      '--trainable',
+      'with the training step and its state, so that the bundle can be trained, in a page too',
+    )
+    .option('--with-examples <n>', 'examples of the training data to put into a trainable bundle', '0')
     .requiredOption('--out <folder>', 'where the bundle goes; an existing one is replaced')
-    .action(async (run: string, flags: { format: string; out: string }) => {
+    .action(async (run: string, flags: ExportFlags) => {
+      if (flags.format === 'triton') {
+        await writeTriton(run, flags);
+        return;
+      }
       const chosen = parseFormats(flags.format);
       const { settings } = await readRun(run);
-      const { maxRelativeError } = await exportRun(run, flags.out, chosen, settings.engine);
+      const examples = wholeNumber('--with-examples')(flags.withExamples);
+      if (examples > 0 && !flags.trainable) {
+        throw new UserError('--with-examples: only a bundle to be trained takes examples; add --trainable');
+      }
+      const trainable = flags.trainable ? { examples } : null;
+      const { maxRelativeError } = await exportRun(run, flags.out, chosen, settings.engine, trainable);
       console.log(
         `wrote ${flags.out}: onnxruntime agrees with tfjs to ${maxRelativeError.toExponential(1)} of the outputs' scale`,
       );

@@ -18,6 +18,9 @@ interface StartFlags {
   readonly out: string;
 }
 
+/** Drawn digits that the VAE's bundle brings along, for training it in the page. */
+const trainingExamples = 1000;
+
 /** The models of the tour: one trained by gradients, one by EM. */
 const tour = (steps: number): Record<string, Partial<RunSettings>> => ({
   vae: {
@@ -92,7 +95,9 @@ async function tourModel(
   if (!result.finished) return;
   const bundle = join(models, name);
   await mkdir(models, { recursive: true });
-  await exportRun(run, bundle, ['onnx', 'graph-model'], result.engine);
+  // The page trains the VAE in the tab: its step and some drawn digits travel along.
+  const trainable = settings.family === 'vae' ? { examples: trainingExamples } : null;
+  await exportRun(run, bundle, ['onnx', 'graph-model'], result.engine, trainable);
   console.log(`exported ${bundle}; the same numbers in every runtime here:`);
   await printParity(bundle, ['tfjs', 'cpu']);
   const sampler = await loadSampler(bundle, { device: 'cpu' });

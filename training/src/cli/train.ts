@@ -28,6 +28,7 @@ interface TrainFlags {
   readonly schedule: 'constant' | 'cosine';
   readonly engine: 'onnx' | 'tfjs';
   readonly device: Exclude<DeviceRequest, 'wasm'>;
+  readonly threads?: string;
   readonly reportEvery?: string;
   readonly evaluateEvery?: string;
   readonly checkpointEvery?: string;
@@ -64,6 +65,7 @@ export function addTrain(program: Command): void {
           .choices(['auto', 'cpu', 'cuda', 'webgpu'])
           .default('auto'),
       )
+      .option('--threads <n>', 'threads of the onnx engine on the CPU (default: one a core)')
       .option('--report-every <n>', 'steps between lines of metrics (default: 1/200 of the steps)')
       .option('--evaluate-every <n>', 'steps between held-out evaluations and sample grids (default: 1/10)')
       .option('--checkpoint-every <n>', 'steps between checkpoints (default: 1/10)');
@@ -130,6 +132,7 @@ async function startRun(family: Family, flags: TrainFlags & Record<string, unkno
     schedule: flags.schedule,
     engine: flags.engine,
     device: flags.device,
+    ...(flags.threads === undefined ? {} : { threads: wholeNumber('--threads', 1)(flags.threads) }),
     reportEvery: number(flags.reportEvery, '--report-every', Math.max(1, Math.round(steps / 200))),
     evaluateEvery: number(flags.evaluateEvery, '--evaluate-every', Math.max(1, Math.round(steps / 10))),
     checkpointEvery: number(flags.checkpointEvery, '--checkpoint-every', Math.max(1, Math.round(steps / 10))),

@@ -1,15 +1,5 @@
-import type { HostTensor } from '@generatrix/runtime/core';
+import type { HostTensor, StepInputs } from '@generatrix/runtime/core';
 import type { HostState, Model } from '../families/family.ts';
-
-/** Host tensors for one training step; noise is already filled. */
-export interface StepInputs {
-  readonly data: HostTensor; // [batch, ...shape]
-  readonly label: HostTensor; // [batch] int32
-  readonly weight: HostTensor; // [batch]
-  readonly noise: Readonly<Record<string, HostTensor>>;
-  readonly learningRate: number;
-  readonly epochEnd: boolean;
-}
 
 /** Runs a model's step and programs with a state that the trainer holds where the device wants it. */
 export interface Trainer {
@@ -20,6 +10,13 @@ export interface Trainer {
   getState(): Promise<HostState>;
   /** One step; the new state replaces the old. Returns the step's metrics. */
   step(inputs: StepInputs): Promise<Record<string, number>>;
+  /**
+   * How many steps the trainer would take at once, as far as it has measured: a run of several saves moving the state
+   * in and out between them. The result is the same bit for bit.
+   */
+  readonly blockSize: number;
+  /** Several steps one after another. Returns the metrics of each. */
+  steps(inputs: readonly StepInputs[]): Promise<Record<string, number>[]>;
   /** Runs one of the model's programs with the current state. */
   run(program: string, inputs: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor>>;
   release(): Promise<void>;
@@ -32,11 +29,3 @@ export interface Engine {
   readonly name: EngineName;
   prepare(model: Model, shapes: { batchSize: number; dataShape: readonly number[] }): Promise<Trainer>;
 }
-
-/** Names of the inputs and outputs of a compiled step; ONNX lets no output have an input's name. */
-export const portNames = {
-  state: (name: string) => `state/${name}`,
-  next: (name: string) => `next/${name}`,
-  noise: (name: string) => `noise/${name}`,
-  metric: (name: string) => `metric/${name}`,
-} as const;

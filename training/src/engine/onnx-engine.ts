@@ -2,15 +2,20 @@ import { writeOnnx } from '@generatrix/export';
 import {
   createExecutor,
   type DeviceRequest,
-  type DeviceTensor,
+  downloadAll,
   type Executor,
   type HostTensor,
-  hostTensor,
   type LoadedProgram,
+  portNames,
+  type StepInputs,
+  stackedFeeds,
+  stepFeeds,
+  TrainingState,
 } from '@generatrix/runtime';
 import type { HostState, Model } from '../families/family.ts';
-import { type Engine, portNames, type StepInputs, type Trainer } from './engine.ts';
-import { traceProgram, traceStep } from './step-program.ts';
+import type { Engine, Trainer } from './engine.ts';
+import { StepPace } from './step-pace.ts';
+import { traceProgram, traceStep, traceSteps } from './step-program.ts';
 
 /**
  * The engine that compiles the whole training step to one ONNX program. Where the device has memory of its own
@@ -24,14 +29,17 @@ export function onnxEngine(device: DeviceRequest = 'auto', options: { threads?: 
       const onnx = writeOnnx(traceStep(model, batchSize, dataShape), { name: 'step' });
       const keepOnDevice = Object.keys(model.state).map(portNames.next);
       const step = await executor.load('step', onnx, { keepOnDevice, ...options });
-      return new OnnxTrainer(model, executor, step);
+      // On WebGPU the state stays on the device between runs anyway.
+      const blocks = (count: number) =>
+        executor.load(
+          `${count} steps`,
+          writeOnnx(traceSteps(model, batchSize, dataShape, count), { name: 'steps' }),
+          options,
+        );
+      return new OnnxTrainer(model, executor, step, executor.device === 'webgpu' ? null : blocks);
     },
   };
 }
-
-const nextPrefix = portNames.next('');
-
-type StateTensors = Record<string, HostTensor | DeviceTensor>;
 
 class OnnxTrainer implements Trainer {
   readonly description: string;
@@ -39,47 +47,53 @@ class OnnxTrainer implements Trainer {
   readonly #executor: Executor;
   readonly #step: LoadedProgram;
   readonly #programs = new Map<string, Promise<LoadedProgram>>();
-  #state: StateTensors = {};
+  readonly #blocks: ((count: number) => Promise<LoadedProgram>) | null;
+  readonly #loadedBlocks = new Map<number, Promise<LoadedProgram>>();
+  readonly #pace = new StepPace();
+  readonly #state = new TrainingState();
 
-  constructor(model: Model, executor: Executor, step: LoadedProgram) {
+  /** @param blocks compiles several steps as one program; null where that saves nothing. */
+  constructor(
+    model: Model,
+    executor: Executor,
+    step: LoadedProgram,
+    blocks: ((count: number) => Promise<LoadedProgram>) | null,
+  ) {
     this.description = `onnx on ${executor.device}`;
     this.#model = model;
     this.#executor = executor;
     this.#step = step;
+    this.#blocks = blocks;
   }
 
   async setState(state: HostState): Promise<void> {
-    disposeAll(this.#state);
-    this.#state = Object.fromEntries(Object.entries(state).map(([name, x]) => [portNames.state(name), x]));
+    this.#state.set(state);
   }
 
   async getState(): Promise<HostState> {
-    const state: HostState = {};
-    for (const name of Object.keys(this.#model.state)) {
-      state[name] = await toHost(this.#state[portNames.state(name)]!);
-    }
-    return state;
+    return this.#state.get();
   }
 
   async step(inputs: StepInputs): Promise<Record<string, number>> {
-    const { noise, learningRate, epochEnd, ...batch } = inputs;
-    const named = Object.entries(noise).map(([name, tensor]) => [portNames.noise(name), tensor]);
-    const outputs = await this.#step.run({
-      ...this.#state,
-      ...batch,
-      ...Object.fromEntries(named),
-      learningRate: hostTensor('float32', [], [learningRate]),
-      epochEnd: hostTensor('float32', [], [epochEnd ? 1 : 0]),
-    });
-    disposeAll(this.#state);
-    const metrics: Record<string, number> = {};
-    const state: StateTensors = {};
-    for (const [name, tensor] of Object.entries(outputs)) {
-      if (name.startsWith(nextPrefix)) state[portNames.state(name.slice(nextPrefix.length))] = tensor;
-      else metrics[name.slice(portNames.metric('').length)] = (await toHost(tensor)).data[0]!;
+    const started = performance.now();
+    const metrics = await this.#state.advance(this.#step, stepFeeds(inputs));
+    this.#pace.record(performance.now() - started);
+    return metrics[0]!;
+  }
+
+  get blockSize(): number {
+    return this.#blocks === null ? 1 : this.#pace.blockSize;
+  }
+
+  async steps(inputs: readonly StepInputs[]): Promise<Record<string, number>[]> {
+    if (inputs.length < 2 || this.#blocks === null) {
+      const metrics: Record<string, number>[] = [];
+      for (const each of inputs) metrics.push(await this.step(each));
+      return metrics;
     }
-    this.#state = state;
-    return metrics;
+    const { length } = inputs;
+    if (!this.#loadedBlocks.has(length)) this.#loadedBlocks.set(length, this.#blocks(length));
+    return this.#state.advance(await this.#loadedBlocks.get(length)!, stackedFeeds(inputs), length);
   }
 
   async run(name: string, inputs: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor>> {
@@ -93,29 +107,14 @@ class OnnxTrainer implements Trainer {
       this.#programs.set(key, this.#executor.load(name, onnx));
     }
     const loaded = await this.#programs.get(key)!;
-    const needed = loaded.inputs.map((input) => [input.name, inputs[input.name] ?? this.#state[input.name]!]);
-    const outputs = await loaded.run(Object.fromEntries(needed));
-    const host: Record<string, HostTensor> = {};
-    for (const [output, tensor] of Object.entries(outputs)) host[output] = await toHost(tensor);
-    return host;
+    const outputs = await loaded.run({ ...inputs, ...this.#state.inputsOf(loaded) });
+    return downloadAll(outputs);
   }
 
   async release(): Promise<void> {
-    disposeAll(this.#state);
-    this.#state = {};
+    this.#state.dispose();
     await this.#step.release();
-    for (const program of this.#programs.values()) await (await program).release();
+    for (const program of [...this.#programs.values(), ...this.#loadedBlocks.values()])
+      await (await program).release();
   }
-}
-
-function isOnDevice(tensor: HostTensor | DeviceTensor): tensor is DeviceTensor {
-  return 'location' in tensor;
-}
-
-async function toHost(tensor: HostTensor | DeviceTensor): Promise<HostTensor> {
-  return isOnDevice(tensor) ? tensor.download() : tensor;
-}
-
-function disposeAll(tensors: StateTensors): void {
-  for (const tensor of Object.values(tensors)) if (isOnDevice(tensor)) tensor.dispose();
 }

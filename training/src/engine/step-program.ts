@@ -1,9 +1,10 @@
-import { type Graph, type NamedTensors, type TraceInput, tf, trace } from '@generatrix/export';
+import { type Graph, type NamedTensors, scan, type TraceInput, tf, trace } from '@generatrix/export';
+import { portNames } from '@generatrix/runtime/core';
 import type { Model, ModelProgram } from '../families/family.ts';
-import { portNames } from './engine.ts';
 
 const statePrefix = portNames.state('');
 const noisePrefix = portNames.noise('');
+const metricPrefix = portNames.metric('');
 
 /** Inputs of the compiled training step, by name: the state, the batch, the noise and two scalars. */
 function stepInputs(
@@ -70,6 +71,38 @@ export function stepFunction(model: Model): (inputs: NamedTensors) => NamedTenso
 /** Traces the whole training step at its batch size. */
 export function traceStep(model: Model, batchSize: number, dataShape: readonly number[]): Graph {
   return trace(stepFunction(model), stepInputs(model, batchSize, dataShape));
+}
+
+/**
+ * Traces several training steps in a row as one program: a loop that carries the state. Its inputs and outputs are
+ * those of one step, but what is not state has a leading axis of steps.
+ */
+export function traceSteps(
+  model: Model,
+  batchSize: number,
+  dataShape: readonly number[],
+  count: number,
+): Graph {
+  const inputs = Object.entries(stepInputs(model, batchSize, dataShape)).map(([name, { dtype, shape }]) => [
+    name,
+    { dtype, shape: name.startsWith(statePrefix) ? shape : [count, ...shape] },
+  ]);
+  const step = stepFunction(model);
+  const next = Object.keys(model.state).map((name) => [portNames.state(name), portNames.next(name)] as const);
+  return trace((tensors) => {
+    const all = Object.entries(tensors);
+    const { carries, outputs } = scan({
+      carries: Object.fromEntries(all.filter(([name]) => name.startsWith(statePrefix))),
+      sequences: Object.fromEntries(all.filter(([name]) => !name.startsWith(statePrefix))),
+      body: (state, slices) => {
+        const results = step({ ...state, ...slices });
+        const after = next.map(([before, after]) => [before, results[after]!]);
+        const metrics = Object.entries(results).filter(([name]) => name.startsWith(metricPrefix));
+        return { carries: Object.fromEntries(after), outputs: Object.fromEntries(metrics) };
+      },
+    });
+    return { ...Object.fromEntries(next.map(([before, after]) => [after, carries[before]!])), ...outputs };
+  }, Object.fromEntries(inputs));
 }
 
 /** A model's program on named tensors with the state among them, as `state/NAME`. */

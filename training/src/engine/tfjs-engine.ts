@@ -1,7 +1,7 @@
 import { type NamedTensors, tf } from '@generatrix/export';
-import { type HostTensor, hostTensor } from '@generatrix/runtime/core';
+import { type HostTensor, hostTensor, portNames, type StepInputs } from '@generatrix/runtime/core';
 import type { HostState, Model } from '../families/family.ts';
-import { type Engine, portNames, type StepInputs, type Trainer } from './engine.ts';
+import type { Engine, Trainer } from './engine.ts';
 import { programFunction, stepFunction } from './step-program.ts';
 
 /** What runs the eager engine here. */
@@ -94,6 +94,14 @@ class TfjsTrainer implements Trainer {
       metrics[name.slice(portNames.metric('').length)] = (await tensor.data())[0]!;
       tensor.dispose();
     }
+    return metrics;
+  }
+
+  readonly blockSize = 1;
+
+  async steps(inputs: readonly StepInputs[]): Promise<Record<string, number>[]> {
+    const metrics: Record<string, number>[] = [];
+    for (const each of inputs) metrics.push(await this.step(each));
     return metrics;
   }
 

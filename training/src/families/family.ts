@@ -1,5 +1,12 @@
 import type { NamedTensors, tf } from '@generatrix/export';
-import type { DataSpec, DType, HostTensor, NoiseLaw, ProgramSignature } from '@generatrix/runtime/core';
+import type {
+  Batching,
+  DataSpec,
+  HostTensor,
+  NoiseSpec,
+  ProgramSignature,
+  StateSpec,
+} from '@generatrix/runtime/core';
 import type { z } from 'zod';
 import type { Dataset } from '../data/dataset.ts';
 
@@ -13,20 +20,10 @@ export interface DataDescription {
   readonly classNames: readonly string[];
 }
 
-/** One tensor of the state and how it starts. */
-export interface StateSpec {
-  readonly shape: readonly number[];
-  readonly dtype?: DType;
-  /** Law of the initial values: a constant, or draws scaled by `scale` (std of the normal, half-width of the uniform). */
-  readonly initial: number | { readonly law: NoiseLaw; readonly scale: number };
-}
+export type { StateSpec } from '@generatrix/runtime/core';
 export type StateSpecs = Record<string, StateSpec>;
 
-/** Noise that a training step takes, per example; the engine fills it from Philox, keyed by seed and step. */
-export interface NoiseSpec {
-  readonly law: NoiseLaw;
-  readonly shape: readonly number[];
-}
+export type { NoiseSpec } from '@generatrix/runtime/core';
 
 /** What every training step is given. */
 export interface StepArguments {
@@ -70,11 +67,8 @@ export interface Model {
   /** Fills the state from data, where random numbers alone do not do (k-means++ of a mixture). */
   initialise?(state: HostState, dataset: Dataset, seed: number): HostState;
   readonly step: Step;
-  /**
-   * How examples reach the step: `shuffled` draws epochs in random order and drops the last partial batch;
-   * `sweep` shows every example exactly once an epoch, the last batch padded with weight 0.
-   */
-  readonly batching: 'shuffled' | 'sweep';
+  /** How examples reach the step. */
+  readonly batching: Batching;
   readonly programs: Readonly<Record<string, ModelProgram>>;
   /** Number of free parameters, where information criteria (BIC, AIC) make sense. */
   readonly freeParameters?: number;

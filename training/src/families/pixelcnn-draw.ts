@@ -1,6 +1,8 @@
 import { type NamedTensors, scan, tf } from '@generatrix/export';
-import { type DrawRequest, keep } from './autoregressive-programs.ts';
-import { type CarryShapes, startCarries } from './carries.ts';
+import type { DrawRequest } from './autoregressive-programs.ts';
+import type { CarryShapes } from './carries.ts';
+import { drawPixel, latest, pixelSequences } from './pixel-draw.ts';
+import { drawImage } from './pixel-model.ts';
 import {
   addShift,
   centred,
@@ -10,65 +12,12 @@ import {
   layerNames,
   layerOutput,
   type PixelcnnNetwork,
-  pixelcnnForward,
   pointwise,
   reachOf,
   shifts,
 } from './pixelcnn-network.ts';
 
-/** What the loops walk along, the pixels' axes first: noise, and the values to keep. */
-function pixelSequences(leading: readonly number[], { noise, given }: DrawRequest): NamedTensors {
-  const byPixel = (x: tf.Tensor) => tf.reshape(tf.transpose(x), [...leading, x.shape[0]!]); // [..., batch]
-  const sequences: NamedTensors = {};
-  for (const [name, x] of Object.entries(noise)) sequences[`noise/${name}`] = byPixel(x);
-  if (given !== undefined) {
-    sequences.values = byPixel(given.values);
-    sequences.known = tf.reshape(given.known, [...leading, 1]);
-  }
-  return sequences;
-}
-
-/** Draws one pixel from its law's parameters [batch, C], or keeps the given one: [batch]. */
-function drawPixel(
-  { emission }: PixelcnnNetwork,
-  parameters: tf.Tensor,
-  slices: NamedTensors,
-  temperature: tf.Tensor,
-): tf.Tensor {
-  const noise = Object.keys(emission.noise).map((name) => [name, slices[`noise/${name}`]!]);
-  const drawn = emission.draw(parameters, Object.fromEntries(noise) as NamedTensors, temperature);
-  return slices.values === undefined ? drawn : keep(drawn, slices.values, slices.known!);
-}
-
-/**
- * Draws images pixel by pixel, computing the whole network anew for every pixel: [batch, D]. Its time is quadratic in
- * the number of pixels; it is what `pixelcnnDraw` is tested and timed against.
- */
-export function naiveDraw(network: PixelcnnNetwork, state: NamedTensors, request: DrawRequest): tf.Tensor {
-  const dimensions = network.height * network.width;
-  const batch = Object.values(request.noise)[0]!.shape[0]!;
-  const numbers = tf.tensor1d(Float32Array.from({ length: dimensions }, (_, i) => i));
-  const { carries } = scan({
-    carries: { x: tf.zeros([batch, dimensions]) },
-    sequences: { ...pixelSequences([dimensions], request), number: numbers },
-    body: ({ x }, slices) => {
-      const here = tf.cast(tf.equal(numbers, slices.number!), 'float32'); // [D]
-      const all = pixelcnnForward(network, state, x as tf.Tensor2D, request.label);
-      const parameters = tf.sum(tf.mul(all, tf.expandDims(here, 1)), 1); // [batch, C]
-      const pixel = drawPixel(network, parameters, slices, request.temperature);
-      return { carries: { x: tf.add(x!, tf.mul(tf.expandDims(pixel, 1), here)) } };
-    },
-  });
-  return carries.x!;
-}
-
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
-
-/** The last `size` entries along the second axis: what a window keeps when it moves on. */
-function latest(window: tf.Tensor, size: number): tf.Tensor {
-  const shape = window.shape.with(1, size);
-  return tf.slice(window, [0, window.shape[1]! - size].concat(shape.slice(2).fill(0)), shape);
-}
 
 /**
  * Draws images row by row and pixel by pixel, [batch, D], each layer computed once for each pixel. The loop over rows
@@ -77,9 +26,14 @@ function latest(window: tf.Tensor, size: number): tf.Tensor {
  * activations to the left that the windows of the horizontal stack reach.
  */
 export function pixelcnnDraw(network: PixelcnnNetwork, state: NamedTensors, request: DrawRequest): tf.Tensor {
-  const batch = Object.values(request.noise)[0]!.shape[0]!;
-  const start = startCarries(pixelcnnCarries(network), (shape) => tf.zeros([batch, ...shape]));
-  return pixelcnnRows(network, state, request, start).x;
+  return drawImage(
+    {
+      carries: pixelcnnCarries(network),
+      drawRows: (weights, asked, carries) => pixelcnnRows(network, weights, asked, carries),
+    },
+    state,
+    request,
+  );
 }
 
 /** What `pixelcnnRows` carries from row to row, by name: shapes without the batch. */

@@ -1,11 +1,9 @@
 import { type NamedTensors, tf } from '@generatrix/export';
-import type { Emission } from './emission.ts';
 import type { StateSpec, StateSpecs } from './family.ts';
+import type { PixelSizes } from './pixel-model.ts';
 
 /** A gated PixelCNN with its sizes settled. */
-export interface PixelcnnNetwork {
-  readonly height: number;
-  readonly width: number;
+export interface PixelcnnNetwork extends PixelSizes {
   readonly layers: number;
   readonly filters: number;
   /** Width of the first layer's window, odd; it leaves out the pixel itself. */
@@ -13,9 +11,6 @@ export interface PixelcnnNetwork {
   /** Width of the windows of the other layers, odd. */
   readonly kernel: number;
   readonly headFilters: number;
-  /** Classes to condition on; 0 for none. */
-  readonly classes: number;
-  readonly emission: Emission;
 }
 
 /** How far a layer's window reaches up, left and right. */
@@ -68,10 +63,19 @@ export function pixelcnnSpecs(network: PixelcnnNetwork): StateSpecs {
     specs[names.verticalLabel] = label;
     specs[names.horizontalLabel] = label;
   }
-  const widths = [filters, headFilters, emission.width];
+  return { ...specs, ...headSpecs([filters, headFilters, emission.width]) };
+}
+
+/** Parameters of `headOf`, for features of the first width and laws of the last. */
+export function headSpecs(widths: readonly [number, number, number]): StateSpecs {
+  const specs: StateSpecs = {};
   for (const [i, name] of head.entries()) {
-    specs[`${name}/kernel`] = kernel([widths[i]!, widths[i + 1]!]);
-    specs[`${name}/bias`] = { shape: [widths[i + 1]!], initial: 0 };
+    const [inputs, outputs] = [widths[i]!, widths[i + 1]!];
+    specs[`${name}/kernel`] = {
+      shape: [inputs, outputs],
+      initial: { law: 'normal', scale: Math.sqrt(1 / inputs) },
+    };
+    specs[`${name}/bias`] = { shape: [outputs], initial: 0 };
   }
   return specs;
 }
@@ -184,7 +188,7 @@ export function pixelcnnForward(
 }
 
 /** The image moved by [down, right] pixels into zeros, cut to the size. */
-function moved(
+export function moved(
   image: tf.Tensor,
   [down, right]: readonly [number, number],
   [height, width]: readonly [number, number],

@@ -1,17 +1,46 @@
 import { UserError } from '@generatrix/runtime/core';
 import { describeIssue } from '../run/settings.ts';
+import { acgan } from './acgan.ts';
+import { autoencoder } from './autoencoder.ts';
+import { cgan } from './cgan.ts';
+import { cogan } from './cogan.ts';
+import { dcgan } from './dcgan.ts';
 import type { DataDescription, Family, Model } from './family.ts';
+import { gan } from './gan.ts';
 import { gmm } from './gmm.ts';
+import { gmmn } from './gmmn.ts';
 import { made } from './made.ts';
 import { nade } from './nade.ts';
 import { nice } from './nice.ts';
 import { pixelcnn } from './pixelcnn.ts';
+import { pixelrnn } from './pixelrnn.ts';
 import { realnvp } from './realnvp.ts';
 import { vae } from './vae.ts';
+import { vaegan } from './vaegan.ts';
 import { wavenet } from './wavenet.ts';
+import { wgan } from './wgan.ts';
 
 /** Every family; the command line, the exporter, the tests and the pages find them here. */
-export const families: readonly Family[] = [vae, gmm, made, nade, nice, realnvp, pixelcnn, wavenet];
+export const families: readonly Family[] = [
+  vae,
+  gmm,
+  made,
+  nade,
+  nice,
+  realnvp,
+  pixelcnn,
+  pixelrnn,
+  wavenet,
+  gan,
+  dcgan,
+  wgan,
+  cgan,
+  acgan,
+  cogan,
+  autoencoder,
+  gmmn,
+  vaegan,
+];
 
 /** @throws UserError that lists the families when there is none of this name. */
 export function familyNamed(name: string): Family {

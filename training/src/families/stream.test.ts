@@ -65,7 +65,7 @@ beforeAll(async () => {
   await tf.setBackend('cpu');
 });
 
-const streaming = familyCases.filter(({ family }) => ['pixelcnn', 'wavenet'].includes(family));
+const streaming = familyCases.filter(({ family }) => ['pixelcnn', 'pixelrnn', 'wavenet'].includes(family));
 
 describe.each(streaming)('$name', (familyCase) => {
   const { dataset } = familyCase;

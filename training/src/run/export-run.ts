@@ -1,5 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import {
   type BundleFormat,
   type BundleRequest,
@@ -9,17 +8,14 @@ import {
   tf,
 } from '@generatrix/export';
 import type { DataSpec } from '@generatrix/runtime/core';
-import { fillNoise, type HostTensor, hostTensor, sizeOf, UserError } from '@generatrix/runtime/core';
+import { fillNoise, type HostTensor, hostTensor, sizeOf } from '@generatrix/runtime/core';
 import { canRender, renderSamples } from '@generatrix/runtime/media';
 import { version } from '../cli/version.ts';
 import { toTensor } from '../engine/tfjs-engine.ts';
 import type { Model } from '../families/family.ts';
-import { buildModel, familyNamed } from '../families/registry.ts';
-import { replaceFolderAtomic } from './atomic.ts';
-import { loadLatestCheckpoint } from './checkpoint.ts';
 import { readMetrics } from './metrics.ts';
-import { readRun } from './run-folder.ts';
-import { checkpointFolder } from './train.ts';
+import { type TrainableOptions, trainingFiles } from './trainable.ts';
+import { loadTrained, writeFolder } from './trained-model.ts';
 
 /** Examples in the reference run that a bundle carries, fewer where they are large: eager tfjs is slow. */
 const referenceBatch = 4;
@@ -37,16 +33,14 @@ export async function exportRun(
   out: string,
   formats: readonly BundleFormat[],
   engine: string,
+  trainable: TrainableOptions | null = null,
 ): Promise<{ maxRelativeError: number }> {
-  const { settings, data } = await readRun(run);
-  const checkpoint = await loadLatestCheckpoint(checkpointFolder(run));
-  if (checkpoint === null)
-    throw new UserError(`${run}: no checkpoint to export yet; go on with: generatrix resume ${run}`);
-  const family = familyNamed(settings.family);
-  const { model, options } = buildModel(family, settings.options, data);
+  const { settings, data, model, options, state: trained, step } = await loadTrained(run);
   await tf.setBackend('cpu');
-  const state = Object.fromEntries(Object.entries(checkpoint.state).map(([name, x]) => [name, toTensor(x)]));
+  const state = Object.fromEntries(Object.entries(trained).map(([name, x]) => [name, toTensor(x)]));
   const metrics = await lastMetrics(join(run, 'metrics.jsonl'));
+  const training =
+    trainable === null ? null : await trainingFiles(model, settings, data.spec.shape, trained, trainable);
   const files = await packBundle({
     about: {
       name: `${settings.family}-${settings.data.name}`,
@@ -56,7 +50,7 @@ export async function exportRun(
       provenance: {
         seed: settings.seed,
         dataset: settings.data.name,
-        steps: checkpoint.meta.step,
+        steps: step,
         engine,
         metrics: {
           ...metrics,
@@ -70,15 +64,10 @@ export async function exportRun(
     onWarning: (line) => console.warn(line),
     examples: referenceExamples(data.spec),
     ...samplePicture(model, data.spec),
+    ...(training === null ? {} : { training }),
   });
   tf.dispose(state);
-  await mkdir(dirname(out), { recursive: true });
-  await replaceFolderAtomic(out, async (folder) => {
-    for (const [path, bytes] of Object.entries(files)) {
-      await mkdir(dirname(join(folder, path)), { recursive: true });
-      await writeFile(join(folder, path), bytes);
-    }
-  });
+  await writeFolder(out, files);
   const manifest = JSON.parse(new TextDecoder().decode(files['model.json'])) as {
     parity: { programs: Record<string, { maxRelativeError: number }> };
   };
@@ -97,10 +86,11 @@ export function bindState(model: Model, state: NamedTensors): Record<string, Exp
 }
 
 /** Values in the data's range that exercise the programs; no example of the data set leaves with a bundle. */
-function referenceExamples(spec: DataSpec): HostTensor {
+export function referenceExamples(spec: DataSpec, wanted?: number): HostTensor {
   const [low, high] = 'range' in spec ? spec.range : [-1, 1];
   const shape = [...spec.shape];
-  const count = Math.max(1, Math.min(referenceBatch, Math.floor(referenceValues / sizeOf(shape))));
+  const few = Math.max(1, Math.min(referenceBatch, Math.floor(referenceValues / sizeOf(shape))));
+  const count = wanted ?? few;
   const uniform = fillNoise({
     law: 'uniform',
     seed: sampleSeed,

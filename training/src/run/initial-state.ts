@@ -1,24 +1,9 @@
-import { fillNoise, hostTensor, sizeOf } from '@generatrix/runtime/core';
+import { drawInitialState } from '@generatrix/runtime/core';
 import type { HostState, Model } from '../families/family.ts';
 
-/**
- * The state before the first step: each tensor from its own Philox stream, so that adding a parameter does not
- * change the others' values.
- */
+/** The state before the first step, drawn from the seed. */
 export function initialState(model: Model, seed: number): HostState {
-  const state: HostState = {};
-  for (const [name, { shape, dtype = 'float32', initial }] of Object.entries(model.state)) {
-    if (typeof initial === 'number') {
-      state[name] = hostTensor(dtype, shape, new Array<number>(sizeOf(shape)).fill(initial));
-      continue;
-    }
-    const { law, scale } = initial;
-    const noise = fillNoise({ law, seed, stream: `init/${name}`, firstIndex: 0, count: 1, shape });
-    // Uniform noise is on [0, 1); weights want it centred, on [-scale, scale).
-    const values = noise.map((value) => scale * (law === 'uniform' ? 2 * value - 1 : value));
-    state[name] = hostTensor(dtype, shape, values);
-  }
-  return state;
+  return drawInitialState(model.state, seed);
 }
 
 /** The first tensor that holds a NaN or an infinity, or null. */

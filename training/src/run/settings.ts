@@ -14,6 +14,8 @@ export const settingsSchema = z.strictObject({
   schedule: z.enum(['constant', 'cosine']).default('constant'),
   engine: z.enum(['onnx', 'tfjs']),
   device: z.enum(['auto', 'cpu', 'cuda', 'webgpu']),
+  /** Threads of the onnx engine on the CPU; as many as there are cores when absent. */
+  threads: z.number().int().min(1).optional(),
   /** Steps between two lines of metrics. */
   reportEvery: z.number().int().min(1),
   /** Steps between two evaluations on held-out data, with a sample grid. */

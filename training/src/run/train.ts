@@ -51,7 +51,9 @@ export interface TrainResult {
 export async function train(request: TrainRequest): Promise<TrainResult> {
   const { folder, settings, model } = request;
   await mkdir(folder, { recursive: true });
-  const engine = settings.engine === 'onnx' ? onnxEngine(settings.device) : tfjsEngine();
+  const { device, threads } = settings;
+  const engine =
+    settings.engine === 'onnx' ? onnxEngine(device, threads === undefined ? {} : { threads }) : tfjsEngine();
   const { batchSize } = settings;
   const trainer = await engine.prepare(model, { batchSize, dataShape: request.train.spec.shape });
   try {
@@ -113,19 +115,18 @@ class Loop {
     const { settings, model, train, signal } = this.#request;
     const { seed, steps } = settings;
     const plan = batchPlan(model.batching, train.size, settings.batchSize, seed);
+    const inputsOf = (step: number) =>
+      stepInputs(model, train, plan(step), { seed, step, learningRate: learningRateAt(settings, step) });
     while (this.#step < steps && !signal?.aborted) {
-      const batch = plan(this.#step);
-      const inputs = stepInputs(model, train, batch, {
-        seed,
-        step: this.#step,
-        learningRate: learningRateAt(settings, this.#step),
-      });
-      const metrics = await this.#trainer.step(inputs);
-      this.#step++;
-      this.#accumulate(metrics);
-      this.#progress.update(this.#step, metrics);
+      const first = this.#step;
+      const inputs = Array.from({ length: this.#stepsAtOnce() }, (_, i) => inputsOf(first + i));
+      for (const metrics of await this.#trainer.steps(inputs)) {
+        this.#step++;
+        this.#accumulate(metrics);
+        this.#progress.update(this.#step, metrics);
+      }
       const last = this.#step === steps;
-      if (last || this.#step % settings.reportEvery === 0) this.#report(batch.epoch);
+      if (last || this.#step % settings.reportEvery === 0) this.#report(plan(this.#step - 1).epoch);
       if (last || this.#step % settings.evaluateEvery === 0) await this.#evaluate();
       if (last || this.#step % settings.checkpointEvery === 0) await this.#save();
       // The run blocks this thread; a turn of the event loop lets Ctrl-C and other handlers in.
@@ -140,6 +141,15 @@ class Loop {
       seconds: (performance.now() - this.#started) / 1000,
       heldOut: this.#heldOut,
     };
+  }
+
+  /** A whole block of steps where the next thing that is due lies beyond it, else one. */
+  #stepsAtOnce(): number {
+    const { steps, reportEvery, evaluateEvery, checkpointEvery } = this.#request.settings;
+    const due = [reportEvery, evaluateEvery, checkpointEvery].map((every) => every - (this.#step % every));
+    const free = Math.min(steps - this.#step, ...due);
+    const { blockSize } = this.#trainer;
+    return blockSize <= free ? blockSize : 1;
   }
 
   #accumulate(metrics: Record<string, number>): void {

@@ -1,0 +1,11 @@
+/** Training a bundle where onnxruntime runs. Apart from the rest of the runtime, so that pages that only sample leave it out. */
+export { bindWeights } from './bind-weights.ts';
+export {
+  type BundleTrainer,
+  bundledExamples,
+  type TrainerOptions,
+  tensorExamples,
+  trainBundle,
+  trainingOf,
+} from './bundle-trainer.ts';
+export { type TrainedAs, trainedBundle } from './trained-bundle.ts';

@@ -1,0 +1,107 @@
+import { type NamedTensors, tf } from '@generatrix/export';
+import { UserError } from '@generatrix/runtime/core';
+import type { AdamOptions } from '../../nn/adam.ts';
+import type { NoiseSpec, StateSpecs, StepArguments } from '../family.ts';
+import type { AdversarialLoss } from './losses.ts';
+import type { Discriminator, Generator } from './networks.ts';
+
+/** Names of the optimizers' slots. */
+export const optimizers = { generator: 'adam/generator', discriminator: 'adam/discriminator' } as const;
+
+/** One kind of data that is generated. CoGAN has two; all others have one. */
+export interface Domain {
+  /** The state as this domain's networks see it. */
+  view(state: NamedTensors): NamedTensors;
+  /** Real examples of the domain, of the batch's. */
+  real(data: tf.Tensor): tf.Tensor;
+}
+
+/** Everything that a step of the two players needs to know. */
+export interface Game {
+  readonly generator: Generator;
+  readonly discriminator: Discriminator;
+  /** All that each player's optimizer changes, over all domains. */
+  readonly parameters: { readonly generator: StateSpecs; readonly discriminator: StateSpecs };
+  /** What the running mean of the generator covers. */
+  readonly averaged: StateSpecs;
+  readonly domains: readonly Domain[];
+  readonly loss: AdversarialLoss;
+  /** Number of classes that the networks are conditioned on; 0 when they are not. */
+  readonly classes: number;
+  readonly latent: number;
+  readonly dataShape: readonly number[];
+  readonly settings: StepSettings;
+}
+
+/** The options that shape a step. */
+export interface StepSettings {
+  readonly discriminatorSteps: number;
+  readonly packing: number;
+  readonly generatorRate: number;
+  readonly discriminatorRate: number;
+  readonly adam: AdamOptions;
+  readonly labelSmoothing: number;
+  readonly featureMatching: boolean;
+  readonly historicalAveraging: number;
+  readonly instanceNoise: number;
+  readonly instanceNoiseSteps: number;
+  readonly averaging: number;
+  /** Weight of the gradient penalty; 0 for none. */
+  readonly gradientPenalty: number;
+  /** Bound of the discriminator's weights; 0 for none. */
+  readonly clip: number;
+  /** Weight of the auxiliary classifier's loss; 0 where there is none. */
+  readonly auxiliary: number;
+}
+
+/** A part of the batch: what one update of the discriminator sees. */
+export interface Portion {
+  readonly data: tf.Tensor;
+  readonly z: tf.Tensor;
+  readonly classes: tf.Tensor | undefined;
+  readonly noise: NamedTensors;
+}
+
+/** A step's noise: the latent code, and what the penalty and the instance noise need, for each example. */
+export function stepNoise({ latent, dataShape, settings }: Game): Record<string, NoiseSpec> {
+  return {
+    z: { law: 'normal', shape: [latent] },
+    ...(settings.gradientPenalty > 0 ? { share: { law: 'uniform', shape: [] } as const } : {}),
+    ...(settings.instanceNoise > 0
+      ? {
+          realNoise: { law: 'normal', shape: dataShape } as const,
+          fakeNoise: { law: 'normal', shape: dataShape } as const,
+        }
+      : {}),
+  };
+}
+
+/**
+ * The batch cut into one portion for each update of the discriminator.
+ * @throws UserError when it cannot be cut into equal portions, or those into packs.
+ */
+export function portionsOf({ data, label, noise }: StepArguments, game: Game): Portion[] {
+  const { discriminatorSteps: k, packing } = game.settings;
+  const batch = data.shape[0]!;
+  const size = batch / k;
+  if (!Number.isInteger(size)) {
+    throw new UserError(
+      `--batch-size ${batch} is not a multiple of --discriminator-steps ${k}; give ${k * Math.ceil(size)}`,
+    );
+  }
+  if (size % packing !== 0) {
+    throw new UserError(
+      `${size} examples for an update of the discriminator are not a multiple of --packing ${packing}; give --batch-size ${k * packing * Math.ceil(size / packing)}`,
+    );
+  }
+  const classes =
+    game.classes > 0 ? (tf.oneHot(label, game.classes, 1, 0, 'float32') as tf.Tensor2D) : undefined;
+  const cut = (x: tf.Tensor, i: number) =>
+    k === 1 ? x : tf.slice(x, [i * size, ...x.shape.slice(1).map(() => 0)], [size, ...x.shape.slice(1)]);
+  return Array.from({ length: k }, (_, i) => ({
+    data: cut(data, i),
+    z: cut(noise.z!, i),
+    classes: classes === undefined ? undefined : cut(classes, i),
+    noise: Object.fromEntries(Object.entries(noise).map(([name, x]) => [name, cut(x, i)])),
+  }));
+}

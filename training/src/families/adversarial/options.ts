@@ -1,0 +1,191 @@
+import { z } from 'zod';
+import type { DataDescription } from '../family.ts';
+
+const widths = z.array(z.number().int().min(1)).min(1);
+const rateFactor = z.number().positive().default(1);
+
+/** Options of every adversarial family: the networks, the optimizers, the remedies. */
+export const adversarialOptions = {
+  latent: z.number().int().min(1).max(4096).default(64).describe('dimensions of the latent code, N(0, I)'),
+  architecture: z
+    .enum(['mlp', 'dcgan'])
+    .default('mlp')
+    .describe('mlp, or dcgan for images (Radford et al. 2016)'),
+  hidden: widths.default([256, 256]).describe('widths of the hidden layers of the generator (mlp)'),
+  discriminatorHidden: widths
+    .optional()
+    .describe("widths of the discriminator's hidden layers (mlp); the generator's reversed when absent"),
+  filters: widths
+    .default([32, 64])
+    .describe('filters of the strided layers, from the image inwards, each halving its size (dcgan)'),
+  kernelSize: z.number().int().min(2).max(9).default(4).describe('width of the convolutions (dcgan)'),
+  generatorNormalisation: z
+    .enum(['none', 'batch', 'virtual'])
+    .default('none')
+    .describe(
+      'batch (Ioffe and Szegedy 2015), or virtual: by a fixed reference batch (Salimans et al. 2016, 3.5)',
+    ),
+  discriminatorNormalisation: z
+    .enum(['none', 'batch', 'spectral'])
+    .default('none')
+    .describe('batch, or spectral: kernels over their largest singular value (Miyato et al. 2018)'),
+  beta1: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0.5)
+    .describe("decay of Adam's first moment (0.5: Radford et al. 2016)"),
+  beta2: z.number().min(0).lt(1).default(0.999).describe("decay of Adam's second moment"),
+  discriminatorSteps: z
+    .number()
+    .int()
+    .min(1)
+    .max(100)
+    .default(1)
+    .describe(
+      'updates of the discriminator for one of the generator; the batch is cut into that many portions',
+    ),
+  generatorRate: rateFactor.describe(
+    "factor of the generator's learning rate (two time scales: Heusel et al. 2017)",
+  ),
+  discriminatorRate: rateFactor.describe(
+    "factor of the discriminator's learning rate (two time scales: Heusel et al. 2017)",
+  ),
+  featureMatching: z
+    .boolean()
+    .default(false)
+    .describe("the generator matches the mean of the discriminator's features (Salimans et al. 2016, 3.1)"),
+  minibatchKernels: z
+    .number()
+    .int()
+    .min(0)
+    .max(1000)
+    .default(0)
+    .describe('kernels of minibatch discrimination; 0 for none (Salimans et al. 2016, 3.2)'),
+  historicalAveraging: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe("weight of both players' distance from their past mean (Salimans et al. 2016, 3.3)"),
+  labelSmoothing: z
+    .number()
+    .min(0)
+    .max(0.5)
+    .default(0)
+    .describe('the discriminator should say 1 minus this of real examples (Salimans et al. 2016, 3.4)'),
+  instanceNoise: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe(
+      'std of noise on all that the discriminator sees (Sonderby et al. 2017; Arjovsky and Bottou 2017)',
+    ),
+  instanceNoiseSteps: z
+    .number()
+    .int()
+    .min(0)
+    .default(0)
+    .describe('updates over which the instance noise falls to 0; 0 keeps it'),
+  packing: z
+    .number()
+    .int()
+    .min(1)
+    .max(16)
+    .default(1)
+    .describe('examples that the discriminator judges together (PacGAN: Lin et al. 2018)'),
+  averaging: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0)
+    .describe(
+      'decay of the running mean of the generator that the programs use; 0 uses the last (Yazici et al. 2019)',
+    ),
+} as const;
+
+/** The option with another default, for families whose papers have one. */
+export function preferring<T extends z.ZodType>(
+  option: z.ZodDefault<T>,
+  value: z.util.NoUndefined<z.output<T>>,
+): z.ZodDefault<T> {
+  return option
+    .unwrap()
+    .default(value)
+    .describe(option.description ?? '');
+}
+
+/** Batch normalisation in both networks, as Radford et al. 2016 have it. */
+export const normalisedOptions = {
+  generatorNormalisation: preferring(adversarialOptions.generatorNormalisation, 'batch'),
+  discriminatorNormalisation: preferring(adversarialOptions.discriminatorNormalisation, 'batch'),
+} as const;
+
+/** The option of families that may have any loss but the Wasserstein distance. */
+export const lossOption = z
+  .enum(['minimax', 'non-saturating', 'least-squares', 'hinge'])
+  .default('non-saturating')
+  .describe(
+    'minimax, non-saturating (Goodfellow et al. 2014), least-squares (Mao et al. 2017), hinge (Lim and Ye 2017)',
+  );
+
+/** The options without those of dense networks. */
+export function withoutDense({
+  architecture: _,
+  hidden: __,
+  discriminatorHidden: ___,
+  ...rest
+}: typeof adversarialOptions): Omit<
+  typeof adversarialOptions,
+  'architecture' | 'hidden' | 'discriminatorHidden'
+> {
+  return rest;
+}
+
+const schema = z.strictObject(adversarialOptions);
+export type AdversarialOptions = z.infer<typeof schema>;
+
+/** What a family's own options say of the objective. */
+export interface Objective {
+  readonly loss: 'minimax' | 'non-saturating' | 'least-squares' | 'hinge' | 'wasserstein';
+  readonly gradientPenalty: boolean;
+  readonly conditional: boolean;
+}
+
+/** Why these options do not fit the data or each other, in one line, or null. */
+export function adversarialRefuses(
+  { spec, classNames }: DataDescription,
+  options: AdversarialOptions,
+  { loss, gradientPenalty, conditional }: Objective,
+): string | null {
+  if (options.architecture === 'dcgan' && spec.kind !== 'image') {
+    return `architecture dcgan needs images, not ${spec.kind}; use architecture mlp`;
+  }
+  if (conditional && classNames.length < 2) return 'needs data with at least two classes; use gan or dcgan';
+  const targets = loss === 'minimax' || loss === 'non-saturating' || loss === 'least-squares';
+  if (options.labelSmoothing > 0 && !targets) {
+    return `label-smoothing needs a loss with a target for real examples; the ${loss} loss has none`;
+  }
+  if (options.featureMatching && loss === 'wasserstein') {
+    return 'feature-matching replaces the loss that the Wasserstein distance is; leave it out';
+  }
+  if (options.instanceNoiseSteps > 0 && options.instanceNoise === 0) {
+    return 'instance-noise-steps needs instance-noise above 0';
+  }
+  if (conditional && options.generatorNormalisation === 'virtual') {
+    return 'generator-normalisation virtual has a reference batch without classes; use batch';
+  }
+  if (conditional && options.packing > 1) {
+    return 'packing judges examples of several classes as one; leave it out';
+  }
+  if (!gradientPenalty) return null;
+  // The penalty is on the gradient of each output in its own example (Gulrajani et al. 2017, section 4).
+  if (options.discriminatorNormalisation === 'batch') {
+    return 'discriminator-normalisation batch makes outputs depend on other examples, which the gradient penalty forbids; use none or spectral';
+  }
+  if (options.minibatchKernels > 0) {
+    return 'minibatch-kernels makes outputs depend on other examples, which the gradient penalty forbids; leave it out';
+  }
+  return options.packing > 1
+    ? 'packing needs penalty clipping: the gradient penalty is for one example'
+    : null;
+}

@@ -1,0 +1,171 @@
+import { type NamedTensors, tf } from '@generatrix/export';
+import { z } from 'zod';
+import { adam, adamSpecs } from '../nn/adam.ts';
+import { sumExamples } from '../nn/distributions.ts';
+import { lossAndGradients } from '../nn/gradients.ts';
+import { average, averaged, averageSpecs, startAverages } from '../nn/parameter-average.ts';
+import {
+  autoregressivePrograms,
+  binarisationNoise,
+  type DrawRequest,
+  flattened,
+} from './autoregressive-programs.ts';
+import { type CarryShapes, startCarries } from './carries.ts';
+import { bernoulliEmission, categoricalEmission, type Emission, nearestLevel } from './emission.ts';
+import type { DataDescription, Model, StateSpecs } from './family.ts';
+
+/** An odd width in pixels. */
+export const oddWidth = (least: number) =>
+  z
+    .number()
+    .int()
+    .min(least)
+    .max(63)
+    .refine((size) => size % 2 === 1, 'must be odd');
+
+/** Options of every network that draws an image pixel by pixel. */
+export const pixelOptions = {
+  output: z
+    .enum(['binary', 'categorical'])
+    .default('binary')
+    .describe('law of a pixel: binary (images binarised anew each step), or categorical over grey levels'),
+  levels: z
+    .number()
+    .int()
+    .min(2)
+    .max(256)
+    .default(256)
+    .describe('grey levels from black to white (categorical)'),
+  conditional: z.boolean().default(false).describe('condition on the class of the image'),
+  averaging: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0.999)
+    .describe('decay of the running mean of the weights that the programs use; 0 uses the last weights'),
+};
+
+export interface PixelOptions {
+  readonly output: 'binary' | 'categorical';
+  readonly levels: number;
+  readonly conditional: boolean;
+  readonly averaging: number;
+}
+
+/** What every such network is built for. */
+export interface PixelSizes {
+  readonly height: number;
+  readonly width: number;
+  /** Classes to condition on; 0 for none. */
+  readonly classes: number;
+  readonly emission: Emission;
+}
+
+export function pixelSizes(
+  { output, levels, conditional }: PixelOptions,
+  { spec, classNames }: DataDescription,
+): PixelSizes {
+  const [height, width] = spec.shape as readonly [number, number, number];
+  return {
+    height,
+    width,
+    classes: conditional ? classNames.length : 0,
+    emission: output === 'binary' ? bernoulliEmission : categoricalEmission(levels),
+  };
+}
+
+/** A network over the pixels of an image in rows from the top left. */
+export interface PixelNetwork {
+  readonly parameters: StateSpecs;
+  /** The parameters of every pixel's law given the pixels before it: [batch, D] to [batch, D, C]. */
+  forward(state: NamedTensors, x: tf.Tensor2D, label?: tf.Tensor): tf.Tensor;
+  /** What drawing carries from row to row. */
+  readonly carries: CarryShapes;
+  /** Draws the rows after those of the carries, as many as there is noise for: [batch, rows * w]. */
+  drawRows(
+    state: NamedTensors,
+    request: DrawRequest,
+    carries: NamedTensors,
+  ): { readonly x: tf.Tensor; readonly carries: NamedTensors };
+}
+
+/** A draw of all rows, from empty carries: [batch, D]. */
+export function drawImage(
+  { carries, drawRows }: Pick<PixelNetwork, 'carries' | 'drawRows'>,
+  state: NamedTensors,
+  request: DrawRequest,
+): tf.Tensor {
+  const batch = Object.values(request.noise)[0]!.shape[0]!;
+  return drawRows(
+    state,
+    request,
+    startCarries(carries, (shape) => tf.zeros([batch, ...shape])),
+  ).x;
+}
+
+/**
+ * The model of such a network: Adam on -log p of the image, binarised anew each step or rounded to the grey levels
+ * (then the log-probability is of the rounded image); its programs use the running mean of the weights.
+ */
+export function pixelModel(
+  { output, levels, averaging }: PixelOptions,
+  { emission, classes }: PixelSizes,
+  network: PixelNetwork,
+  { spec }: DataDescription,
+): Model {
+  const binary = output === 'binary';
+  const { parameters } = network;
+  const rounded = (x: tf.Tensor2D) => (binary ? x : nearestLevel(x, levels)) as tf.Tensor2D;
+  const roundedRequest = ({ given, ...request }: DrawRequest): DrawRequest => ({
+    ...request,
+    ...(given === undefined ? {} : { given: { ...given, values: rounded(given.values) } }),
+  });
+  const logProb = (state: NamedTensors, examples: tf.Tensor2D, label?: tf.Tensor) => {
+    const x = rounded(examples);
+    return sumExamples(emission.logProb(x, network.forward(state, x, label)));
+  };
+  const weights = (state: NamedTensors) => averaged(state, parameters, averaging);
+  return {
+    state: { ...parameters, ...adamSpecs(parameters), ...averageSpecs(parameters, averaging) },
+    initialise: (state) => startAverages(state, parameters, averaging),
+    batching: 'shuffled',
+    step: {
+      noise: binary ? { uniform: binarisationNoise([...spec.shape]) } : {},
+      run: ({ state, data: examples, label, noise, learningRate }) => {
+        const x = flattened(examples, noise.uniform);
+        const { report, gradients } = lossAndGradients(state, parameters, (current) => ({
+          loss: tf.neg(tf.mean(logProb(current, x, label))),
+        }));
+        const next: NamedTensors = { ...state, ...adam(state, gradients, learningRate) };
+        return { state: { ...next, ...average(next, parameters, averaging) }, metrics: report };
+      },
+    },
+    programs: autoregressivePrograms(
+      {
+        noise: emission.noise,
+        classes,
+        logProb: (state, x, label) => logProb(weights(state), x, label),
+        draw: (state, request) => drawImage(network, weights(state), roundedRequest(request)),
+        rows: {
+          carries: network.carries,
+          draw: (state, request, carries) =>
+            network.drawRows(weights(state), roundedRequest(request), carries),
+        },
+      },
+      spec,
+      { binary, completes: true },
+    ),
+  };
+}
+
+/** Why this data cannot be modelled pixel by pixel, or null. */
+export function refusesPixels(
+  { spec, classNames }: DataDescription,
+  { conditional }: PixelOptions,
+): string | null {
+  if (spec.kind !== 'image') return `needs images, not ${spec.kind}`;
+  if (spec.shape[2] !== 1) return `models grey images, not ${spec.shape[2]} channels; try --channels 1`;
+  if (spec.range[0] !== 0 || spec.range[1] !== 1) return 'needs images with values in [0, 1]';
+  if (conditional && classNames.length === 0) return 'conditional needs labelled data; leave it out';
+  return null;
+}

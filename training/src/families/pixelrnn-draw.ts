@@ -1,0 +1,118 @@
+import { type NamedTensors, scan, tf } from '@generatrix/export';
+import type { DrawRequest } from './autoregressive-programs.ts';
+import type { CarryShapes } from './carries.ts';
+import { drawPixel, latest, pixelSequences } from './pixel-draw.ts';
+import { addShift, centred, convolvePadded, headOf, pointwise } from './pixelcnn-network.ts';
+import {
+  firstNames,
+  fromAbove,
+  lstmCell,
+  lstmNames,
+  type PixelrnnNetwork,
+  reachOf,
+  shiftOf,
+} from './pixelrnn-network.ts';
+
+/** What `pixelrnnRows` carries from row to row, by name: shapes without the batch. */
+export function pixelrnnCarries({ width, layers, units, firstKernel }: PixelrnnNetwork): CarryShapes {
+  const states = Array.from({ length: layers }, (_, layer) => [
+    [`hidden/${layer}`, [width, units]],
+    [`cell/${layer}`, [width, units]],
+  ]);
+  return { image: [reachOf(firstKernel), width, 1], ...Object.fromEntries(states.flat()) };
+}
+
+/**
+ * Draws the rows that follow those of the carries, as many as there is noise for, pixel by pixel, each LSTM stepped
+ * once for each pixel: [batch, rows * w], and the carries for the rows after them. The loop over rows carries the
+ * hidden states and cells of the row above and the pixels that the first window still reaches; what they say of a row
+ * is computed before the loop over its pixels, which carries what the windows reach to the left.
+ */
+export function pixelrnnRows(
+  network: PixelrnnNetwork,
+  state: NamedTensors,
+  request: DrawRequest,
+  start: NamedTensors,
+): { x: tf.Tensor; carries: NamedTensors } {
+  const { width, layers, filters, firstKernel } = network;
+  const noise = Object.values(request.noise)[0]!;
+  const batch = noise.shape[0]!;
+  const height = noise.shape[1]! / width;
+  const reach = reachOf(firstKernel);
+  const each = Array.from({ length: layers }, (_, layer) => layer);
+  const firstShift = shiftOf(network, state, firstNames, request.label);
+  const gateShifts = each.map((layer) => shiftOf(network, state, lstmNames(layer), request.label));
+  const byPixel = (x: tf.Tensor) => tf.transpose(x, [1, 0, 2]); // [batch, w, C] to [w, batch, C] and back
+
+  const { carries, outputs } = scan({
+    carries: start,
+    sequences: pixelSequences([height, width], request),
+    body: (above, slices) => {
+      const seen = convolvePadded(above.image!, state[firstNames.above]!, [0, reach, reach]);
+      const row: NamedTensors = {
+        ...slices,
+        above: byPixel(tf.reshape(addShift(seen, firstShift), [batch, width, filters])),
+      };
+      for (const layer of each) {
+        const gates = fromAbove(above[`hidden/${layer}`]!, state[lstmNames(layer).state]!);
+        const shift = gateShifts[layer]!;
+        const shifted = tf.add(gates, shift.rank === 1 ? shift : tf.expandDims(shift, 1));
+        row[`gates/${layer}`] = byPixel(shifted);
+        row[`cell/${layer}`] = byPixel(above[`cell/${layer}`]!);
+      }
+      const { pixel, ...states } = drawRow(network, state, row, request.temperature);
+      const next: NamedTensors = {};
+      for (const [name, x] of Object.entries(states)) next[name] = byPixel(x);
+      const drawn = tf.reshape(centred(tf.transpose(pixel!)), [batch, 1, width, 1]);
+      next.image = latest(tf.concat([above.image!, drawn], 1), reach);
+      return { carries: next, outputs: { pixels: pixel! } };
+    },
+  });
+  return { x: tf.transpose(tf.reshape(outputs.pixels!, [height * width, batch])), carries };
+}
+
+/**
+ * Draws the pixels of one row: `pixel` [w, batch], and the row's `hidden/l` and `cell/l` [w, batch, U].
+ * @param row what stands above it: `above` [w, batch, F], `gates/l` [w, batch, 4U], `cell/l` [w, batch, U]
+ */
+function drawRow(
+  network: PixelrnnNetwork,
+  state: NamedTensors,
+  row: NamedTensors,
+  temperature: tf.Tensor,
+): NamedTensors {
+  const { layers, filters, units, firstKernel, kernel } = network;
+  const batch = row.above!.shape[1]!;
+  const reach = reachOf(firstKernel);
+  const firstKernelFlat = tf.reshape(state[firstNames.left]!, [reach, filters]) as tf.Tensor2D;
+  const inputKernels = Array.from({ length: layers }, (_, layer) =>
+    tf.reshape(state[lstmNames(layer).input]!, [-1, 4 * units]),
+  );
+  const carries: NamedTensors = { left: tf.zeros([batch, reach]) };
+  for (let layer = 0; layer < layers; layer++) {
+    carries[`left/${layer}`] = tf.zeros([batch, reachOf(kernel) * filters]);
+  }
+  const { outputs } = scan({
+    carries,
+    sequences: row,
+    body: (left, slices) => {
+      const next: NamedTensors = {};
+      const states: NamedTensors = {};
+      let features = tf.add(tf.matMul(left.left as tf.Tensor2D, firstKernelFlat), slices.above!); // [batch, F]
+      for (let layer = 0; layer < layers; layer++) {
+        const names = lstmNames(layer);
+        const window = tf.concat([left[`left/${layer}`]!, features], 1);
+        next[`left/${layer}`] = latest(window, reachOf(kernel) * filters);
+        const gates = tf.add(pointwise(window, inputKernels[layer]!), slices[`gates/${layer}`]!);
+        const { hidden, cell } = lstmCell(gates, slices[`cell/${layer}`]!);
+        Object.assign(states, { [`hidden/${layer}`]: hidden, [`cell/${layer}`]: cell });
+        const added = tf.add(pointwise(hidden, state[names.output]!), state[names.outputBias]!);
+        features = tf.add(features, added);
+      }
+      const pixel = drawPixel(network, headOf(state, features), slices, temperature); // [batch]
+      next.left = latest(tf.concat([left.left!, tf.expandDims(centred(pixel), 1)], 1), reach);
+      return { carries: next, outputs: { ...states, pixel } };
+    },
+  });
+  return outputs;
+}

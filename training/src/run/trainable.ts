@@ -1,0 +1,58 @@
+import { packTraining } from '@generatrix/export';
+import { type HostTensor, hostTensor, UserError } from '@generatrix/runtime/core';
+import { loadDataset } from '../data/index.ts';
+import { traceStep } from '../engine/step-program.ts';
+import type { HostState, Model } from '../families/family.ts';
+import { initialState } from './initial-state.ts';
+import { runData } from './run-folder.ts';
+import type { RunSettings } from './settings.ts';
+
+/** How a bundle is made trainable. */
+export interface TrainableOptions {
+  /** Examples of the training data that go into the bundle; none when absent or 0. */
+  readonly examples?: number;
+}
+
+/**
+ * What lets an exported run be trained further, in a page or anywhere: its step at the run's batch size, its state,
+ * and, where asked for, some of its examples.
+ * @throws UserError when there are fewer examples than asked for.
+ */
+export async function trainingFiles(
+  model: Model,
+  settings: RunSettings,
+  dataShape: readonly number[],
+  state: HostState,
+  { examples = 0 }: TrainableOptions,
+): Promise<ReturnType<typeof packTraining>> {
+  // A family that looks at the data for its start (k-means++) and data that travels both need the data set.
+  const needsData = examples > 0 || model.initialise !== undefined;
+  const dataset = needsData ? await loadDataset(runData(settings, 'train')) : null;
+  if (dataset !== null && dataset.size < examples) {
+    throw new UserError(`--with-examples: the data set has ${dataset.size} examples, not ${examples}`);
+  }
+  const { batchSize, learningRate, seed } = settings;
+  const chosen = Int32Array.from({ length: examples }, (_, i) => i);
+  const bundled: { data: HostTensor; labels?: HostTensor } | undefined =
+    dataset === null || examples === 0
+      ? undefined
+      : {
+          data: dataset.gather(chosen),
+          ...(dataset.labels === null
+            ? {}
+            : { labels: hostTensor('int32', [examples], dataset.labels.slice(0, examples)) }),
+        };
+  const start = dataset === null ? undefined : model.initialise?.(initialState(model, seed), dataset, seed);
+  return packTraining({
+    step: traceStep(model, batchSize, dataShape),
+    batchSize,
+    batching: model.batching,
+    learningRate,
+    noise: model.step.noise,
+    stateSpecs: model.state,
+    programs: model.programs,
+    state,
+    ...(start === undefined ? {} : { start }),
+    ...(bundled === undefined ? {} : { examples: bundled }),
+  });
+}
