@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { loadConfig, type RunningServer, startServer } from '@generatrix/runtime/serve';
 import { ensureChromium, launchChromium, openWatchedPage } from '@generatrix/training/browser';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readCanvasPixels, waitUntilIdle } from '../browser/demo-page.ts';
+import { errorLine, readCanvasPixels, waitUntilIdle } from '../browser/demo-page.ts';
 import { writeFixtureBundles } from '../browser/fixture-bundles.ts';
 import { buildPage } from '../browser/run-program.ts';
 import { removeFolder } from './serve-bundles.ts';
@@ -38,8 +38,8 @@ describe.skipIf('reason' in chromium)('the gallery page of the server', () => {
     const browser = await launchChromium({ webgpu: false });
     try {
       const { page, lines } = await openWatchedPage(await browser.newContext(), server.url);
-      await page.goto(`${server.url}/?device=wasm&model=images&seed=1&count=4`);
-      expect(await waitUntilIdle(page)).toBe('ready');
+      await page.goto(`${server.url}/?device=wasm&model=models/images&seed=1&count=4`);
+      expect(await waitUntilIdle(page), await errorLine(page)).toBe('ready');
       expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
       expect((await readCanvasPixels(page)).width).toBeGreaterThan(0);
       expect(lines, 'console, network and page errors').toEqual([]);
