@@ -7,6 +7,7 @@ import { addList } from './list.ts';
 import { addParity } from './parity.ts';
 import { addSample } from './sample.ts';
 import { addScore } from './score.ts';
+import { addServe } from './serve.ts';
 import { addStart } from './start.ts';
 import { addResume, addTrain } from './train.ts';
 import { version } from './version.ts';
@@ -28,6 +29,7 @@ export function createProgram(): Command {
     addEvaluate,
     addExport,
     addParity,
+    addServe,
     addList,
   ])
     add(program);
