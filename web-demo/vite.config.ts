@@ -1,7 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { defaultClientConditions, defineConfig, type Plugin } from 'vite';
 
 /**
@@ -47,7 +48,36 @@ function everyPage(): Plugin {
     name: 'every-page',
     config({ root = process.cwd() }) {
       const pages = readdirSync(root).filter((file) => file.endsWith('.html'));
-      return { build: { rolldownOptions: { input: pages.map((file) => resolve(root, file)) } } };
+      const input = Object.fromEntries(pages.map((file) => [basename(file, '.html'), resolve(root, file)]));
+      return { build: { rolldownOptions: { input } } };
+    },
+  };
+}
+
+const element = 'generatrix-sampler';
+
+/**
+ * The embeddable element as a file of its own, `embed/generatrix-sampler.js`, whose name stays and whose exports are
+ * kept; and the example page that uses it.
+ */
+function embeddable(): Plugin {
+  const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+  return {
+    name: 'embeddable',
+    config: () => ({
+      build: {
+        rolldownOptions: {
+          input: { [element]: here(`./src/element/${element}.ts`) },
+          preserveEntrySignatures: 'exports-only',
+          output: {
+            entryFileNames: ({ name }) => (name === element ? `embed/${name}.js` : 'assets/[name]-[hash].js'),
+          },
+        },
+      },
+    }),
+    async generateBundle() {
+      const source = await readFile(here('./examples/embed.html'));
+      this.emitFile({ type: 'asset', fileName: 'examples/embed.html', source });
     },
   };
 }
@@ -66,5 +96,5 @@ export default defineConfig({
     assetsInlineLimit: 0, // inlined assets would be data: URLs, which a strict policy refuses
   },
   worker: { format: 'es' },
-  plugins: [everyPage(), onnxruntimeFiles()],
+  plugins: [everyPage(), embeddable(), onnxruntimeFiles()],
 });

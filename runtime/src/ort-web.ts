@@ -19,6 +19,12 @@ export interface WebConfiguration {
    * absent. It must be set before the first executor is made.
    */
   readonly wasmPaths?: string;
+  /**
+   * Reads onnxruntime's `.wasm` file, such as from a cache, instead of letting onnxruntime fetch it.
+   * @param file its name
+   * @param version onnxruntime's
+   */
+  readonly readWasm?: (file: string, version: string) => Promise<ArrayBuffer>;
 }
 
 let configuration: WebConfiguration = {};
@@ -96,10 +102,26 @@ function importBuild(device: Device): Promise<Build> {
   return 'Suspending' in WebAssembly ? import('onnxruntime-web/jspi') : import('onnxruntime-web/webgpu');
 }
 
+/** The file that the build of `importBuild` runs. */
+function wasmFile(device: Device): string {
+  if (device === 'wasm') return 'ort-wasm-simd-threaded.wasm';
+  return `ort-wasm-simd-threaded.${'Suspending' in WebAssembly ? 'jspi' : 'asyncify'}.wasm`;
+}
+
+/** The `.wasm` files that `readWasm` has been asked for. */
+const binaries = new Map<string, Promise<ArrayBuffer>>();
+
 async function backend(device: Device, threads: number | undefined): Promise<OrtBackend> {
   const build = await importBuild(device);
   const { wasm } = build.env;
   if (configuration.wasmPaths !== undefined) wasm.wasmPaths = configuration.wasmPaths;
+  if (configuration.readWasm !== undefined) {
+    const file = wasmFile(device);
+    if (!binaries.has(file)) binaries.set(file, configuration.readWasm(file, build.env.versions.common));
+    // What could not be read is read anew the next time.
+    binaries.get(file)!.catch(() => binaries.delete(file));
+    wasm.wasmBinary = await binaries.get(file)!;
+  }
   if (!globalThis.crossOriginIsolated) wasm.numThreads = 1;
   else if (threads !== undefined) wasm.numThreads = threads;
   return {
