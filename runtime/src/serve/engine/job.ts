@@ -73,7 +73,7 @@ export class Job {
       const size = sizeOf(rest);
       const total = [this.rows.count, ...rest];
       // An output that no one shares is handed on; otherwise the batch would live as long as its smallest request.
-      if (count === rows) {
+      if (count === rows && count === this.rows.count) {
         this.outputs[name] = { dtype, shape: total, data } as HostTensor;
         continue;
       }

@@ -109,12 +109,16 @@ describe('turns', () => {
     expect(takeAll(filled(later, 20), named(later), 110)).toEqual(['young 0+1', 'full 0+8']);
   });
 
-  test('nextFull takes only what is full and wanted', () => {
+  test('nextFull takes only what is full, wanted and next', () => {
     const jobs = { a: job('a', 7), b: job('b', 9) };
-    const queues = filled(jobs);
-    expect(queues.nextFull(() => false)).toBeNull();
-    expect(show(queues.nextFull(() => true)!, named(jobs))).toBe('b 0+8');
-    expect(queues.nextFull(() => true)).toBeNull();
+    const queues = filled(jobs, 10);
+    expect(queues.nextFull(0, () => false)).toBeNull();
+    expect(
+      queues.nextFull(10, () => true),
+      'a has waited long enough to be next',
+    ).toBeNull();
+    expect(show(queues.nextFull(0, () => true)!, named(jobs))).toBe('b 0+8');
+    expect(queues.nextFull(0, () => true)).toBeNull();
   });
 });
 
