@@ -8,9 +8,13 @@ import { ServeError } from './serve-error.ts';
 import { WorkerDied } from './worker-handle.ts';
 
 /**
- * Runs are filled up to a multiple of this. onnxruntime's kernels take rows in groups of 4 and sum what is left over in
- * another order: without, the last bits of some densities depended on the number of rows (measured on x86-64 with
- * batches of 1 to 64: a mixture's density at 1 row, NADE's at sizes that are no multiples of 4).
+ * Runs are filled up to a multiple of this, so that answers are the same to the last bit whoever shares the batch.
+ * onnxruntime's kernels take values in groups of 4 and compute what is left over by another formula: without, the last
+ * bits of some densities depended on the number of rows (measured on x86-64, one thread, batches of 1 to 64: a mixture's
+ * density at 1 row, NADE's at sizes that are no multiples of 4). With it, no program of the families measured (mixture,
+ * VAE, MADE, NADE, Real NVP; WaveNet by size only) depended on the batch's size or on a row's place in it. Two cases
+ * remain, both in the last bit: a reduction over a trailing axis whose length is no multiple of 4, and more than one
+ * thread for each worker, where the threads' shares end anywhere.
  */
 const rowMultiple = 4;
 /** Programs quicker than this are handed out one batch ahead, since a worker would idle while the next one is on its way. */
@@ -18,11 +22,12 @@ const quickMs = 20;
 
 interface InFlight {
   readonly batch: Batch;
-  started: boolean;
+  /** When it began to run; null while another one is before it in the worker. */
+  startedAt: number | null;
 }
 
 export interface DispatchOptions {
-  readonly pool: WorkerPool;
+  readonly pool: Pick<WorkerPool, 'slots' | 'alive' | 'run'>;
   readonly queues: Queues;
   readonly batchLimit: (job: Job) => number;
   /** A job's first rows begin to run. */
@@ -66,17 +71,19 @@ export class Dispatcher {
 
   #handOut(): void {
     const { pool, queues } = this.#options;
+    const now = performance.now();
     const alive = pool.slots.filter(({ worker }) => worker !== null);
     for (const slot of alive) {
       if (this.#inFlight[slot.index]!.length > 0) continue;
-      const batch = queues.next(performance.now());
+      const batch = queues.next(now);
       if (!batch) return;
       this.#send(slot, batch);
     }
     for (const slot of alive) {
       const [running, ahead] = this.#inFlight[slot.index]!;
       if (!running || ahead || !this.#isQuick(running.batch.pieces[0]!.job)) continue;
-      const batch = queues.nextFull((job) => this.#isQuick(job));
+      if (now - running.startedAt! > quickMs) continue; // something holds it up
+      const batch = queues.nextFull(now, (job) => this.#isQuick(job));
       if (!batch) return;
       this.#send(slot, batch);
     }
@@ -85,7 +92,7 @@ export class Dispatcher {
   #send(slot: Slot, batch: Batch): void {
     const { pool, batchLimit } = this.#options;
     const { job } = batch.pieces[0]!;
-    const flight: InFlight = { batch, started: false };
+    const flight: InFlight = { batch, startedAt: null };
     const line = this.#inFlight[slot.index]!;
     line.push(flight);
     if (line.length === 1) this.#start(flight);
@@ -94,7 +101,7 @@ export class Dispatcher {
     pool.run(slot, job.model, job.program, batchRows(batch, paddedRows)).then(
       (answer) => {
         line.splice(line.indexOf(flight), 1);
-        if (line[0] && !line[0].started) this.#start(line[0]);
+        if (line[0]?.startedAt === null) this.#start(line[0]);
         this.#learn(batch, answer.runMs);
         this.#handOut();
         deliver(batch, paddedRows, answer);
@@ -103,7 +110,7 @@ export class Dispatcher {
         line.splice(line.indexOf(flight), 1);
         if (error instanceof WorkerDied) this.#afterDeath(flight, error);
         else {
-          if (line[0] && !line[0].started) this.#start(line[0]);
+          if (line[0]?.startedAt === null) this.#start(line[0]);
           this.#afterError(batch, error);
         }
         this.pump();
@@ -112,18 +119,20 @@ export class Dispatcher {
   }
 
   #start(flight: InFlight): void {
-    flight.started = true;
+    const now = performance.now();
+    flight.startedAt = now;
     const { pieces, rows } = flight.batch;
     for (const { job } of pieces) {
       job.batchRows = Math.max(job.batchRows, rows);
       if (job.startedAt !== null) continue;
-      job.startedAt = performance.now();
+      job.startedAt = now;
       this.#options.onStarted(job, rows);
     }
   }
 
   /** What was still waiting in the worker had no part in its death. */
-  #afterDeath({ batch, started }: InFlight, error: Error): void {
+  #afterDeath({ batch, startedAt }: InFlight, error: Error): void {
+    const started = startedAt !== null;
     for (const piece of batch.pieces) {
       const { job, retried } = piece;
       if (job.settled) continue;

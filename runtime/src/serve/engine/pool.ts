@@ -17,8 +17,8 @@ export interface Slot {
 }
 
 /** A worker that lived this long was not killed by its start, so the next one is not kept waiting. */
-const healthyMs = 60_000;
-const longestDelayMs = 30_000;
+const healthyMs = 10_000;
+const longestDelayMs = 10_000;
 
 /** Worker threads that have all models. One that dies is replaced: at once the first time, then less and less eagerly. */
 export class WorkerPool {

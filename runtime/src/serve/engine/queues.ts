@@ -76,6 +76,13 @@ class ProgramQueue {
   }
 }
 
+/** Whose turn it is. */
+interface Turn {
+  readonly model: string;
+  readonly key: string;
+  readonly queue: ProgramQueue;
+}
+
 /**
  * Everything that waits, over all models. Models take turns, and within a model its programs do; full batches and
  * those that waited long enough go before incomplete ones.
@@ -122,33 +129,45 @@ export class Queues {
 
   /** The next batch; null when nothing waits. */
   next(now: number): Batch | null {
+    const turn = this.#nextTurn(now);
+    return turn && this.#take(turn);
+  }
+
+  /**
+   * The next batch if it is full and of a job that `wanted` accepts. What comes after it is not looked at: otherwise
+   * whoever has full batches could keep the others from their turn.
+   */
+  nextFull(now: number, wanted: (job: Job) => boolean): Batch | null {
+    const turn = this.#nextTurn(now);
+    if (!turn) return null;
+    const { queue } = turn;
+    const [job] = queue.small.size > 0 ? queue.small : queue.large;
+    const good = queue.full() && queue.again.length === 0 && job !== undefined && wanted(job);
+    return good ? this.#take(turn) : null;
+  }
+
+  #nextTurn(now: number): Turn | null {
     const due = now - this.#limits.maxWaitMs;
-    return this.#take((queue) => queue.full() || queue.oldest() <= due) ?? this.#take(() => true);
-  }
-
-  /** The next full batch of a job that `wanted` accepts, if there is one. */
-  nextFull(wanted: (job: Job) => boolean): Batch | null {
-    return this.#take((queue) => {
-      const [job] = queue.small.size > 0 ? queue.small : queue.large;
-      return queue.full() && queue.again.length === 0 && job !== undefined && wanted(job);
-    });
-  }
-
-  #take(eligible: (queue: ProgramQueue) => boolean): Batch | null {
+    let first: Turn | null = null;
     for (const [model, queues] of this.#models) {
       for (const [key, queue] of queues) {
-        if (!eligible(queue)) continue;
-        const batch = queue.take();
-        this.#rows -= batch.rows;
-        queues.delete(key);
-        queues.set(key, queue);
-        this.#models.delete(model);
-        this.#models.set(model, queues);
-        this.#forgetIfEmpty(model, key, queue);
-        return batch;
+        if (queue.full() || queue.oldest() <= due) return { model, key, queue };
+        first ??= { model, key, queue };
       }
     }
-    return null;
+    return first;
+  }
+
+  #take({ model, key, queue }: Turn): Batch {
+    const batch = queue.take();
+    this.#rows -= batch.rows;
+    const queues = this.#models.get(model)!;
+    queues.delete(key);
+    queues.set(key, queue);
+    this.#models.delete(model);
+    this.#models.set(model, queues);
+    this.#forgetIfEmpty(model, key, queue);
+    return batch;
   }
 
   #queueOf(job: Job): ProgramQueue {

@@ -4,6 +4,12 @@ import type { Device } from '../../executor.ts';
 import type { Answers, Death, FromWorker, ToWorker, WorkerRequest, WorkerSettings } from './messages.ts';
 import { workerEntry } from './worker-entry.ts';
 
+/**
+ * Of a worker's JavaScript objects, megabytes; tensors and sessions lie outside. A thread that reaches a limit of its own
+ * ends; without one it would take the whole process with it.
+ */
+const resourceLimits = { maxOldGenerationSizeMb: 256 };
+
 /** The worker that was to answer is gone. */
 export class WorkerDied extends Error {
   override readonly name = 'WorkerDied';
@@ -26,7 +32,8 @@ export class WorkerHandle {
   #gone: string | null = null;
 
   constructor(settings: WorkerSettings) {
-    const worker = new Worker(workerEntry, { workerData: settings });
+    // The process's own flags are not the worker's: some, such as --input-type, would keep it from starting.
+    const worker = new Worker(workerEntry, { workerData: settings, resourceLimits, execArgv: [] });
     this.#worker = worker;
     let cause: string | null = null;
     worker.on('error', (error: unknown) => {
