@@ -14,15 +14,21 @@ export interface EngineOptions {
   readonly folder: string;
   /** Worker threads, each with sessions of its own. */
   readonly workers: number;
-  /** Intra-op threads of each session. */
+  /** Intra-op threads of each session. With 1, answers are the same to the last bit whoever shares the batch. */
   readonly threadsPerWorker: number;
   /** `webgpu` has room for one worker only. */
   readonly device: 'auto' | 'cpu' | 'cuda' | 'webgpu';
   /** Rows in one run of a program. */
   readonly maxBatch: number;
-  /** How long an incomplete batch waits for company while all workers are busy, milliseconds. */
+  /**
+   * How long an incomplete batch may wait for company while all workers are busy and others have full batches,
+   * milliseconds. A worker that is idle never waits.
+   */
   readonly maxWaitMs: number;
-  /** Rows that may wait, over all models. A request that finds the queue full is refused as `overloaded`. */
+  /**
+   * Rows that may wait, over all models. A request that finds the queue full is refused as `overloaded`; one that is
+   * larger than the queue is taken when nothing waits.
+   */
   readonly queueLimit: number;
   /** For one request, its wait included, milliseconds; past it the request fails as `timeout`. */
   readonly timeoutMs: number;
