@@ -1,6 +1,6 @@
 import type { DataSpec } from '@generatrix/runtime/web';
-import { imageGrid } from './image-grid.ts';
-import { drawScatter } from './scatter.ts';
+import { imageGrid } from './view/image-grid.ts';
+import { drawScatter } from './view/scatter.ts';
 
 /** Shows samples on a fresh canvas inside `stage`. */
 export interface Stage {
