@@ -21,27 +21,29 @@ export async function previewBundle(url: string, device: string, signal: AbortSi
   const program = manifest.programs?.sample;
   const kept = program ? await isKept(program.sha256) : true;
   const model = kept ? 0 : (program?.bytes ?? 0);
-  const wanted = device === 'auto' ? await likelyDevice() : device === 'webgpu' ? 'webgpu' : 'wasm';
-  const engine = (await engineIsKept(wanted)) ? 0 : engineBytes(wanted);
+  const engine = await engineToFetch(device);
   const parts = [
     ...(model > 0 ? [`model ${formatBytes(model)}`] : []),
-    ...(engine > 0 ? [`engine ${formatBytes(engine)}`] : []),
+    ...(engine.length > 0 ? [`engine ${engine.map(formatBytes).join(' to ')}`] : []),
   ];
   const line = parts.length > 0 ? `Download: ${parts.join(', ')}` : 'Nothing to download';
-  return { manifest, bytes: model + engine, line };
+  return { manifest, bytes: model + Math.max(0, ...engine), line };
 }
 
-interface Adapter {
-  readonly isFallbackAdapter?: boolean;
-  readonly info?: { readonly isFallbackAdapter?: boolean };
-}
-
-/** What `auto` will try first, so that the size that is stated is the one that is fetched. */
-async function likelyDevice(): Promise<'wasm' | 'webgpu'> {
-  const { gpu } = navigator as { gpu?: { requestAdapter(): Promise<Adapter | null> } };
-  const adapter = await gpu?.requestAdapter().catch(() => null);
-  const software = adapter?.isFallbackAdapter || adapter?.info?.isFallbackAdapter;
-  return adapter && !software ? 'webgpu' : 'wasm';
+/**
+ * Bytes of the engine that will be fetched, smallest first: none when it is kept, two where it is not settled which
+ * one it will be. Whether there is a GPU is for the worker to find out: asking here would fill the page's console.
+ */
+async function engineToFetch(device: string): Promise<readonly number[]> {
+  const mayUseGpu = device !== 'wasm' && 'gpu' in navigator;
+  const candidates: ('wasm' | 'webgpu')[] =
+    mayUseGpu && device === 'auto' ? ['wasm', 'webgpu'] : [mayUseGpu ? 'webgpu' : 'wasm'];
+  const sizes: number[] = [];
+  for (const candidate of candidates) {
+    if (await engineIsKept(candidate)) return [];
+    sizes.push(engineBytes(candidate));
+  }
+  return sizes.sort((a, b) => a - b);
 }
 
 async function engineIsKept(device: 'wasm' | 'webgpu'): Promise<boolean> {

@@ -16,9 +16,10 @@ export interface ImageLayout {
  * Lays images out in a grid, row by row, ceil(sqrt(n)) to a row, without gaps; cells left over are black.
  * A value v becomes the byte round(255 (v - low) / (high - low)), clamped to 0..255; NaN becomes 0.
  * @param data images [n, height, width, channels], row-major
+ * @param perRow images in a row, where it is to be another number
  * @throws when the channels are neither 1 nor 3, or the values are no whole number of images.
  */
-export function imageGrid(data: ArrayLike<number>, layout: ImageLayout): Picture {
+export function imageGrid(data: ArrayLike<number>, layout: ImageLayout, perRow?: number): Picture {
   const [height, width, channels] = layout.shape;
   const [low, high] = layout.range;
   if (channels !== 1 && channels !== 3) {
@@ -29,7 +30,7 @@ export function imageGrid(data: ArrayLike<number>, layout: ImageLayout): Picture
   if (!Number.isInteger(count)) {
     throw new Error(`image grid: ${data.length} values are no whole number of [${layout.shape}] images`);
   }
-  const columns = Math.max(1, Math.ceil(Math.sqrt(count)));
+  const columns = perRow ?? Math.max(1, Math.ceil(Math.sqrt(count)));
   const rows = Math.max(1, Math.ceil(count / columns));
   const picture = { width: columns * width, height: rows * height };
   const pixels = new Uint8ClampedArray(picture.width * picture.height * 4);

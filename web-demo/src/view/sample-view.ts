@@ -23,14 +23,20 @@ const waveHeight = 56;
  * Shows samples on a canvas: images as a grid without gaps, one canvas pixel an image pixel; points as a scatter
  * plot; sounds as waves below each other.
  * @param data samples [n, ...shape], row-major
+ * @param perRow images in a row; about as many as rows when absent
  * @throws when this kind of data cannot be shown.
  */
-export function drawSamples(canvas: HTMLCanvasElement, data: ArrayLike<number>, spec: ViewedData): void {
+export function drawSamples(
+  canvas: HTMLCanvasElement,
+  data: ArrayLike<number>,
+  spec: ViewedData,
+  perRow?: number,
+): void {
   const context = canvas.getContext('2d');
   if (!context) throw new Error('this browser gives no canvas to draw on');
   canvas.classList.toggle('pixels', spec.kind === 'image');
   if (spec.kind === 'image') {
-    const picture = imageGrid(data, spec);
+    const picture = imageGrid(data, spec, perRow);
     canvas.width = picture.width;
     canvas.height = picture.height;
     context.putImageData(new ImageData(picture.pixels, picture.width, picture.height), 0, 0);

@@ -28,6 +28,8 @@ type Handlers = {
 
 /** Samples in one run; between two runs the worker listens, so that it can be told to stop. */
 const batchSize = 64;
+/** Examples scored in one run: a heat map has thousands. */
+const scoredAtOnce = 512;
 
 /** What the worker does, by the names of `Calls`. */
 export const handlers: Handlers = {
@@ -40,7 +42,8 @@ export const handlers: Handlers = {
     const { sampler } = model();
     return timed(() =>
       inBatches(request.count, signal, part, async (firstIndex, count) => {
-        const options = { ...conditions(request), seed: request.seed, firstIndex, count, batchSize };
+        const { seed, program = 'sample' } = request;
+        const options = { ...conditions(request), program, seed, firstIndex, count, batchSize };
         return (await sampler.sample(options)).data;
       }),
     );
@@ -58,10 +61,21 @@ export const handlers: Handlers = {
       return watch(sampler.stream({ ...options, count: data.shape[0]!, given: { data, known } }), part);
     });
   },
+  reconstruct: async ({ data, label }, { model, signal }) => {
+    const { sampler, bundle } = model();
+    if (!Object.hasOwn(bundle.manifest.programs, 'reconstruct')) {
+      return sampler.decode(await sampler.encode(data, { label, signal }), { label, signal });
+    }
+    const { outputs } = bundle.program('reconstruct');
+    const output = Object.keys(outputs).find((name) => outputs[name]!.meaning === 'data')!;
+    const sources = { seed: 42, firstIndex: 0, count: data.shape[0]!, data, ...spreadLabel(label, data) };
+    return (await sampler.run('reconstruct', sources, { signal }))[output]!;
+  },
   encode: ({ data, label }, { model, signal }) => model().sampler.encode(data, { label, signal }),
   decode: ({ latent, label }, { model, signal }) => model().sampler.decode(latent, { label, signal }),
   score: ({ data, samples, label }, { model, signal }) => {
-    return model().sampler.logProb({ data, samples, signal, ...(label === undefined ? {} : { label }) });
+    const given = label === undefined ? {} : { label };
+    return model().sampler.logProb({ data, samples, signal, batchSize: scoredAtOnce, ...given });
   },
   parity: async ({ programs }, { model }) => {
     const { bundle, executor } = model();
@@ -77,6 +91,10 @@ export const handlers: Handlers = {
 
 function conditions({ label, scalars }: Conditions): Record<string, number> {
   return { ...scalars, ...(label === undefined ? {} : { label }) };
+}
+
+function spreadLabel(label: number | undefined, { shape }: HostTensor): { readonly labels?: Int32Array } {
+  return label === undefined ? {} : { labels: new Int32Array(shape[0]!).fill(label) };
 }
 
 async function timed(task: () => Promise<HostTensor>): Promise<Sampled> {

@@ -56,15 +56,15 @@ export async function openModel(
   const source = cachedSource(url);
   const bundle = await openBundle(source, { signal });
   const { programs } = bundle.manifest;
-  if (!Object.hasOwn(programs, 'sample')) {
-    throw new UserError(`${bundle.manifest.family}: this bundle has no program named sample`);
-  }
+  // An autoencoder draws no samples; whatever it has comes first then.
+  const first = Object.hasOwn(programs, 'sample') ? 'sample' : Object.keys(programs)[0];
+  if (first === undefined) throw new UserError(`${bundle.manifest.family}: this bundle has no programs`);
   // The model comes first: it is checked by its hash before an engine is fetched for it.
-  const modelBytes = programs.sample!.bytes;
+  const modelBytes = programs[first]!.bytes;
   const tell = { model: 0, engine: 0, engineTotal: 0 };
   const report = () =>
     onProgress({ received: tell.model + tell.engine, total: modelBytes + tell.engineTotal });
-  await bundle.readProgram('sample', {
+  await bundle.readProgram(first, {
     signal,
     onProgress: ({ received }) => {
       tell.model = received;
@@ -86,7 +86,7 @@ export async function openModel(
         const executor = await openExecutor(candidate, device === 'auto');
         const used = { device: executor.device, available: true, reason: '' };
         const sampler = createSampler(bundle, executor, [...reports, used]);
-        await prepare(sampler, bundle, executor, verify && device === 'auto');
+        await prepare(first, sampler, { bundle, executor, verify: verify && device === 'auto' });
         if (signal.aborted) await sampler.release();
         signal.throwIfAborted();
         const described: LoadedModel = {
@@ -119,24 +119,27 @@ const executors = new Map<string, Promise<Executor>>();
 function openExecutor(device: Device, automatic: boolean): Promise<Executor> {
   const key = `${device}, automatic: ${automatic}`;
   const known = executors.get(key);
-  if (known) return known;
+  if (known !== undefined) return known;
   const opening = openCandidate(device, automatic);
   executors.set(key, opening);
   opening.catch(() => executors.delete(key));
   return opening;
 }
 
-async function prepare(sampler: Sampler, bundle: Bundle, executor: Executor, verify: boolean): Promise<void> {
+/** Compiles a program and, where it is to be verified, compares it with the reference. @throws when it is wrong. */
+async function prepare(
+  program: string,
+  sampler: Sampler,
+  { bundle, executor, verify }: { bundle: Bundle; executor: Executor; verify: boolean },
+): Promise<void> {
   try {
-    await sampler.prepare('sample');
+    await sampler.prepare(program);
     if (!verify || bundle.manifest.reference === undefined) return;
-    const wrong = (await checkParity(bundle, executor, { programs: ['sample'] })).find(
-      ({ passed }) => !passed,
-    );
-    if (wrong) {
-      const error = wrong.maxRelativeError.toExponential(1);
-      throw new Error(`it computes ${wrong.output} of sample wrongly, by ${error} of its scale`);
-    }
+    const rows = await checkParity(bundle, executor, { programs: [program] });
+    const wrong = rows.find(({ passed }) => !passed);
+    if (wrong === undefined) return;
+    const error = wrong.maxRelativeError.toExponential(1);
+    throw new Error(`it computes ${wrong.output} of ${program} wrongly, by ${error} of its scale`);
   } catch (error) {
     await sampler.release();
     throw error;

@@ -39,6 +39,8 @@ export interface Conditions {
 export interface SampleRequest extends Conditions {
   readonly count: number;
   readonly seed: number;
+  /** `sample` when absent. */
+  readonly program?: string;
 }
 
 export interface Sampled {
@@ -78,6 +80,8 @@ export interface Calls {
   /** Samples row by row; the parts hold all samples as far as they are drawn. */
   readonly stream: Call<SampleRequest, Sampled, HostTensor>;
   readonly complete: Call<CompleteRequest, Sampled, HostTensor>;
+  /** Examples through the model's code and back. */
+  readonly reconstruct: Call<{ readonly data: HostTensor } & Conditions, HostTensor>;
   readonly encode: Call<{ readonly data: HostTensor } & Conditions, HostTensor>;
   readonly decode: Call<{ readonly latent: HostTensor } & Conditions, HostTensor>;
   readonly score: Call<

@@ -41,6 +41,8 @@ export interface RemoteSampler {
     onPart?: (soFar: HostTensor) => void,
     options?: CallOptions,
   ): Promise<Sampled>;
+  /** Examples through the model's code and back. */
+  reconstruct(data: HostTensor, conditions?: Conditions): Promise<HostTensor>;
   encode(data: HostTensor, conditions?: Conditions): Promise<HostTensor>;
   decode(latent: HostTensor, conditions?: Conditions): Promise<HostTensor>;
   /** Log-likelihood in nats, or a bound from `samples` draws. */
@@ -74,6 +76,7 @@ export async function loadSampler(url: string | URL, options: LoadOptions = {}):
     },
     stream: (wanted, part, call) => link.ask('stream', model, wanted, { ...call, onPart: part }),
     complete: (wanted, part, call) => link.ask('complete', model, wanted, { ...call, onPart: part }),
+    reconstruct: (data, given) => link.ask('reconstruct', model, { data, ...given }),
     encode: (data, given) => link.ask('encode', model, { data, ...given }),
     decode: (latent, given) => link.ask('decode', model, { latent, ...given }),
     logProb: (data, { samples = 1, label } = {}) =>

@@ -1,10 +1,8 @@
-import type { LoadedModel } from './protocol.ts';
+import { deviceName, formatBytes, formatTime } from '../view/text.ts';
+import type { RemoteSampler } from '../worker/remote-sampler.ts';
 
 /** What the page is doing; also its `data-state`, which the style sheet and the tests read. */
 export type PageState = 'starting' | 'loading' | 'sampling' | 'ready' | 'stopped' | 'failed';
-
-const deviceNames: Readonly<Record<string, string>> = { wasm: 'WASM', webgpu: 'WebGPU' };
-const deviceName = (device: string) => deviceNames[device] ?? device;
 
 function find(id: string): HTMLElement {
   const element = document.getElementById(id);
@@ -49,15 +47,19 @@ export function showProgress(received: number, total: number): void {
 }
 
 /** The facts below the picture: the device, those passed over and why, and times. */
-export function showFacts(model: LoadedModel, downloadBytes: number, sampleMs: number): void {
+export function showFacts(model: RemoteSampler, sampleMs: number): void {
+  const { family, data } = model.manifest;
   const passedOver = model.deviceReports.filter(({ available }) => !available);
   const threads = crossOriginIsolated ? 'available (cross-origin isolated page)' : 'one (page not isolated)';
   const facts: [string, string][] = [
-    ['Model', `${model.family}, trained on ${model.data.name}`],
+    ['Model', `${family}, trained on ${data.name}`],
     ['Device', deviceName(model.device)],
     ...passedOver.map(({ device, reason }): [string, string] => [`Not ${deviceName(device)}`, reason]),
     ...(model.device === 'wasm' ? [['Threads', threads] as [string, string]] : []),
-    ['Download', formatBytes(downloadBytes)],
+    [
+      'Download of the model',
+      model.downloadBytes === 0 ? 'none: kept from before' : formatBytes(model.downloadBytes),
+    ],
     ['Time to load', formatTime(model.loadMs)],
     ['Time to sample', formatTime(sampleMs)],
   ];
@@ -71,21 +73,4 @@ export function showFacts(model: LoadedModel, downloadBytes: number, sampleMs: n
     }),
   );
   find('facts').hidden = false;
-}
-
-/** `64 samples with seed 42 in 120 ms on WASM` */
-export function sampleLine(count: number, seed: number, sampleMs: number, device: string): string {
-  const samples = count === 1 ? '1 sample' : `${count} samples`;
-  return `${samples} with seed ${seed} in ${formatTime(sampleMs)} on ${deviceName(device)}`;
-}
-
-/** Bytes in decimal units. */
-export function formatBytes(bytes: number): string {
-  if (bytes < 1000) return `${bytes} B`;
-  return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
-}
-
-/** Milliseconds below one second, else seconds. */
-export function formatTime(ms: number): string {
-  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }

@@ -1,6 +1,6 @@
-import type { DeviceRequest } from '@generatrix/runtime/web';
-import type { ModelEntry } from './model-list.ts';
-import type { LoadedModel, SampleRequest } from './protocol.ts';
+import type { DeviceRequest, Manifest } from '@generatrix/runtime/web';
+import type { ModelEntry } from '../model-list.ts';
+import type { SampleRequest } from '../worker/protocol.ts';
 
 function byId<E extends HTMLElement>(id: string, type: new () => E): E {
   const element = document.getElementById(id);
@@ -45,8 +45,8 @@ export function applyQuery(query: URLSearchParams): void {
 }
 
 /** Shows the class and scalar boxes that this model asks for, keeping values that still fit. */
-export function offerInputs({ inputs, data }: LoadedModel): void {
-  const specs = Object.entries(inputs);
+export function offerInputs({ programs, data }: Manifest): void {
+  const specs = Object.entries(programs.sample?.inputs ?? {});
   const label = specs.map(([, spec]) => spec).find((spec) => spec.role === 'label');
   controls.labelField.hidden = label === undefined;
   const classes = label?.role === 'label' ? label.classes : 0;

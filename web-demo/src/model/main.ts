@@ -1,16 +1,19 @@
+import { familyNamed } from '../gallery/families.ts';
+import { listModels, type ModelEntry, toEntry } from '../model-list.ts';
+import { offerPanels } from '../panels/index.ts';
+import { parityBadge } from '../panels/parity-badge.ts';
+import { sampleLine } from '../view/text.ts';
+import { loadSampler, type RemoteSampler } from '../worker/remote-sampler.ts';
 import { applyQuery, controls, offerInputs, offerModels, readDevice, readRequest } from './controls.ts';
-import { listModels, type ModelEntry, toEntry } from './model-list.ts';
-import type { LoadedModel } from './protocol.ts';
-import { openRemoteSampler, type RemoteSampler } from './remote-sampler.ts';
-import { sampleLine, showError, showFacts, showProgress, showState, showStatus } from './report.ts';
+import { showError, showFacts, showProgress, showState, showStatus } from './report.ts';
 import { makeStage } from './stage.ts';
 
 /** The model that is open, or opening. At most one; a task that finds another one here has been overtaken. */
 interface Open {
   readonly entry: ModelEntry;
-  readonly sampler: RemoteSampler;
-  model?: LoadedModel;
-  downloadBytes: number;
+  /** Ends the loading. */
+  readonly controller: AbortController;
+  sampler?: RemoteSampler;
 }
 
 const stage = makeStage(document.getElementById('stage')!);
@@ -41,61 +44,84 @@ function fail(error: unknown): void {
 }
 
 function closeModel(): void {
-  open?.sampler.close();
+  open?.controller.abort(new Error('closed'));
+  open?.sampler?.close();
   open = undefined;
+  find('panels').replaceChildren();
+  find('parity').replaceChildren();
 }
 
-/** Loads the chosen model on the chosen device in a new worker, in place of what was open. */
+function find(id: string): HTMLElement {
+  return document.getElementById(id)!;
+}
+
+/** Loads the chosen model on the chosen device, in place of what was open. */
 async function openModel(): Promise<Open | undefined> {
   closeModel();
   const entry = entries[controls.model.selectedIndex]!;
   setBusy('loading');
   showStatus(`Loading ${entry.title}`);
   showProgress(0, 0);
-  const request = {
-    url: entry.url,
-    device: readDevice(),
-    wasmPaths: new URL('ort/', document.baseURI).href,
-  };
-  const sampler = openRemoteSampler(request, (received, total) => {
-    if (open?.sampler !== sampler) return;
-    open.downloadBytes = received;
-    showProgress(received, total);
-  });
-  const opening: Open = { entry, sampler, downloadBytes: 0 };
+  const opening: Open = { entry, controller: new AbortController() };
   open = opening;
   try {
-    opening.model = await sampler.loaded;
+    opening.sampler = await loadSampler(entry.url, {
+      device: readDevice(),
+      signal: opening.controller.signal,
+      onProgress: (received, total) => {
+        if (open === opening) showProgress(received, total);
+      },
+    });
   } catch (error) {
     if (open === opening) fail(error);
     return undefined;
   }
   if (open !== opening) return undefined;
-  offerInputs(opening.model);
+  const { manifest } = opening.sampler;
+  const family = familyNamed(manifest.family);
+  find('title').textContent = family.title;
+  find('about').textContent = `${manifest.name}, trained on ${manifest.data.name}; computed on your device.`;
+  offerInputs(manifest);
   return opening;
 }
 
 /** Draws what the form asks for; opens the model first when none is open. */
 async function draw(): Promise<void> {
-  const using = open?.model ? open : await openModel();
-  if (!using?.model) return;
-  const { model, sampler } = using;
+  const fresh = open?.sampler === undefined;
+  const using = fresh ? await openModel() : open;
+  const sampler = using?.sampler;
+  if (!using || !sampler) return;
   if (!controls.form.reportValidity()) return setIdle('stopped');
   const request = readRequest();
+  if (!sampler.manifest.programs.sample) {
+    showStatus('This model draws no samples; see below for what it does.');
+    setIdle('ready');
+    return offerMore(sampler);
+  }
   setBusy('sampling');
   showStatus('Sampling');
   try {
-    const { data, sampleMs } = await sampler.sample(request);
+    const { signal } = using.controller;
+    const { data, sampleMs } = await sampler.sample(request, { signal });
     if (open !== using) return;
-    const line = sampleLine(request.count, request.seed, sampleMs, model.device);
-    stage.show(data.data, model.data, `${line}, ${model.family} trained on ${model.data.name}`);
-    showFacts(model, using.downloadBytes, sampleMs);
+    const { manifest, device } = sampler;
+    const line = sampleLine(request.count, request.seed, sampleMs, device);
+    stage.show(data.data, manifest.data, `${line}, ${manifest.family} trained on ${manifest.data.name}`);
+    showFacts(sampler, sampleMs);
     showStatus(line);
     setIdle('ready');
     rememberInAddress(using.entry, request);
+    if (fresh) offerMore(sampler);
   } catch (error) {
     if (open === using) fail(error);
   }
+}
+
+/** After the first samples: whether they can be trusted, and what else the model does. */
+function offerMore(sampler: RemoteSampler): void {
+  const first = sampler.manifest.programs.sample ? ['sample'] : undefined;
+  find('parity').replaceChildren(parityBadge(sampler, first));
+  offerPanels(find('panels'), sampler);
 }
 
 /** So that the address can be shared and shows the same picture. */
