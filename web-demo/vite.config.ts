@@ -94,8 +94,11 @@ function siteFiles(files: SiteFiles): Plugin {
   };
 }
 
-/** The library for other pages; it keeps its name, since pages write it down. */
-const library = 'generatrix-sampler';
+/** Files that keep their names, since pages write them down: the library for other pages, and its service worker. */
+const named: Readonly<Record<string, string>> = {
+  'generatrix-sampler': 'src/element/index.ts',
+  'generatrix-offline': 'src/offline/service-worker.ts',
+};
 
 /** Makes every `.html` file of the root folder a page of the site, and adds the library where the root has it. */
 function everyPage(): Plugin {
@@ -106,14 +109,15 @@ function everyPage(): Plugin {
       const input = Object.fromEntries(
         pages.map((file) => [file.slice(0, -'.html'.length), resolve(root, file)]),
       );
-      const entry = resolve(root, 'src/element/index.ts');
+      const entries = Object.entries(named).map(([name, file]) => [name, resolve(root, file)] as const);
+      const present = Object.fromEntries(entries.filter(([, file]) => existsSync(file)));
       return {
         build: {
           rolldownOptions: {
-            input: existsSync(entry) ? { ...input, [library]: entry } : input,
+            input: { ...input, ...present },
             preserveEntrySignatures: 'exports-only',
             output: {
-              entryFileNames: ({ name }) => (name === library ? '[name].js' : 'assets/[name]-[hash].js'),
+              entryFileNames: ({ name }) => (name in named ? '[name].js' : 'assets/[name]-[hash].js'),
             },
           },
         },

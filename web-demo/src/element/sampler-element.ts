@@ -1,4 +1,5 @@
 import type { DeviceRequest, Manifest } from '@generatrix/runtime/web';
+import { keepOffline } from '../offline/keep-offline.ts';
 import { drawSamples } from '../view/sample-view.ts';
 import { play } from '../view/sound.ts';
 import { formatBytes, sampleLine } from '../view/text.ts';
@@ -94,6 +95,8 @@ export class GeneratrixSampler extends HTMLElement {
   }
 
   connectedCallback(): void {
+    const offline = this.getAttribute('offline');
+    if (offline) void keepOffline(offline);
     this.#schedule();
   }
 

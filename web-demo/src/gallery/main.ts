@@ -2,6 +2,7 @@ import type { Manifest } from '@generatrix/runtime/web';
 import '../element/index.ts';
 import { fetchManifest } from '../cache/bundle-files.ts';
 import { listModels, type ModelEntry } from '../model-list.ts';
+import { keepOffline } from '../offline/keep-offline.ts';
 import { type Card, makeCard } from './card.ts';
 import { familyNamed } from './families.ts';
 import { drawMap } from './map.ts';
@@ -70,6 +71,7 @@ function showError(line: string): void {
   find('error').hidden = line === '';
 }
 
+void keepOffline('./generatrix-offline.js');
 start().catch((error: unknown) => {
   drawMap(find('map'), new Map());
   showError(error instanceof Error ? error.message : String(error));

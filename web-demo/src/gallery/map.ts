@@ -29,7 +29,7 @@ export function drawMap(container: HTMLElement, cards: ReadonlyMap<string, strin
     );
   };
   const node = (title: string, says: string) =>
-    make('span', { className: 'node' }, title, make('small', {}, says));
+    make('span', { className: 'node' }, title, make('small', { className: 'says' }, says));
   const tree = make(
     'ul',
     { className: 'tree' },

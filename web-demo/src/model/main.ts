@@ -1,5 +1,6 @@
 import { familyNamed } from '../gallery/families.ts';
 import { listModels, type ModelEntry, toEntry } from '../model-list.ts';
+import { keepOffline } from '../offline/keep-offline.ts';
 import { offerPanels } from '../panels/index.ts';
 import { parityBadge } from '../panels/parity-badge.ts';
 import { sampleLine } from '../view/text.ts';
@@ -169,4 +170,5 @@ async function start(): Promise<void> {
   await draw();
 }
 
+void keepOffline('./generatrix-offline.js');
 start().catch(fail);

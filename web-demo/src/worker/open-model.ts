@@ -95,6 +95,7 @@ export async function openModel(
           deviceReports: [...reports, used],
           loadMs: performance.now() - start,
           downloadBytes: source.downloaded(),
+          scripts: [location.href, ...scripts()],
         };
         return { bundle, executor, sampler, described };
       } catch (error) {
@@ -112,6 +113,12 @@ export async function openModel(
       : `device '${device}' does not work here: ${reports[0]!.reason}`,
   );
 }
+
+const scripts = () =>
+  performance
+    .getEntriesByType('resource')
+    .map(({ name }) => name)
+    .filter((name) => /\.m?js$/.test(new URL(name).pathname));
 
 const executors = new Map<string, Promise<Executor>>();
 

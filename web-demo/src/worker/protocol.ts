@@ -16,6 +16,8 @@ export interface LoadedModel {
   readonly loadMs: number;
   /** Bytes of the model that came from the server and not from the cache. */
   readonly downloadBytes: number;
+  /** Addresses of the scripts that the worker has fetched, for pages that want to work without a network. */
+  readonly scripts: readonly string[];
 }
 
 export interface LoadRequest {

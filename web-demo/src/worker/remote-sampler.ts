@@ -1,6 +1,7 @@
 import type { Device, DeviceReport, HostTensor, Manifest, ParityRow } from '@generatrix/runtime/web';
 import { workerLink } from './client.ts';
 import type { Conditions, LoadRequest, Sampled, SampleRequest, Scores } from './protocol.ts';
+import { tellResources } from './resources.ts';
 
 export interface LoadOptions {
   /** `auto` when absent: WebGPU where there is a GPU behind it, else WASM. */
@@ -69,6 +70,7 @@ export async function loadSampler(url: string | URL, options: LoadOptions = {}):
   const request = { url: address.endsWith('/') ? address : `${address}/`, device, verify };
   const onPart = ({ received, total }: { received: number; total: number }) => onProgress?.(received, total);
   const loaded = await link.ask('load', model, request, { signal, onPart });
+  tellResources(loaded.scripts);
   return {
     ...loaded,
     async sample({ count = 1, seed = randomSeed(), ...given }, call) {
