@@ -17,8 +17,8 @@ export interface Preview {
 /** Reads the manifest and works out what there is to fetch. @throws when there is no manifest. */
 export async function previewBundle(url: string, device: string, signal: AbortSignal): Promise<Preview> {
   const { text } = await fetchManifest(new URL('model.json', url).href, signal);
-  const manifest = JSON.parse(text) as Partial<Manifest>;
-  const program = manifest.programs?.sample;
+  const manifest = parse(text, url);
+  const program = manifest.programs?.sample ?? Object.values(manifest.programs ?? {})[0];
   const kept = program ? await isKept(program.sha256) : true;
   const model = kept ? 0 : (program?.bytes ?? 0);
   const engine = await engineToFetch(device);
@@ -28,6 +28,14 @@ export async function previewBundle(url: string, device: string, signal: AbortSi
   ];
   const line = parts.length > 0 ? `Download: ${parts.join(', ')}` : 'Nothing to download';
   return { manifest, bytes: model + Math.max(0, ...engine), line };
+}
+
+function parse(text: string, url: string): Partial<Manifest> {
+  try {
+    return JSON.parse(text) as Partial<Manifest>;
+  } catch (error) {
+    throw new Error(`bundle ${url}: model.json is not JSON: ${(error as Error).message}`);
+  }
 }
 
 /**

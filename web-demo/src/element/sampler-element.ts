@@ -162,7 +162,7 @@ export class GeneratrixSampler extends HTMLElement {
       });
       this.#sampler = sampler;
       const { manifest, device, deviceReports, loadMs, downloadBytes } = sampler;
-      offerInputs(this.#view, manifest.programs.sample!.inputs, manifest.data.classNames);
+      offerInputs(this.#view, manifest.programs.sample?.inputs ?? {}, manifest.data.classNames);
       if (this.temperature !== undefined) this.#view.temperature.valueAsNumber = this.temperature;
       if (this.label !== undefined) this.#view.label.value = String(this.label);
       this.#setState('ready');
@@ -177,6 +177,11 @@ export class GeneratrixSampler extends HTMLElement {
   /** Draws samples as the attributes say, and shows them. @throws what went wrong, which the element also shows. */
   async sample(): Promise<void> {
     const sampler = this.#sampler ?? (await this.load());
+    if (!sampler.manifest.programs.sample) {
+      this.#view.form.hidden = true;
+      this.#view.status.textContent = 'This model is loaded; it draws no samples.';
+      return;
+    }
     const { signal } = this.#newTask();
     const { count, seed } = this;
     this.#setState('sampling');
@@ -225,7 +230,7 @@ export class GeneratrixSampler extends HTMLElement {
   }
 
   #conditions({ programs }: Manifest): Conditions {
-    const inputs = programs.sample!.inputs;
+    const inputs = programs.sample?.inputs ?? {};
     const { label, temperature } = this;
     const takesLabel = Object.values(inputs).some(({ role }) => role === 'label');
     return {

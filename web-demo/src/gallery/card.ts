@@ -45,7 +45,12 @@ export function makeCard(entry: ModelEntry, manifest: Manifest, device: string):
       parity.replaceChildren(parityBadge(sampler.sampler, ['sample']));
     }
   });
-  sampler.addEventListener('generatrix-load', () => parity.replaceChildren());
+  sampler.addEventListener('generatrix-load', () => {
+    parity.replaceChildren();
+    if (manifest.programs.sample || !sampler.sampler) return;
+    speed.textContent = 'draws no samples';
+    parity.replaceChildren(parityBadge(sampler.sampler));
+  });
   const explore = make('a', {
     className: 'explore',
     href: `model.html?model=${encodeURIComponent(entry.path)}`,

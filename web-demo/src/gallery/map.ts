@@ -40,7 +40,7 @@ export function drawMap(container: HTMLElement, cards: ReadonlyMap<string, strin
         node(title, says),
         make(
           'ul',
-          {},
+          { className: 'branches' },
           ...branches.map((branch) =>
             make('li', {}, node(branch.title, branch.says), make('ul', {}, ...branch.leaves.map(leaf))),
           ),
