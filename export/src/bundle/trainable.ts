@@ -7,8 +7,8 @@ import {
   portNames,
   type StateSpec,
   sha256Hex,
-  type TrainingEntry,
 } from '@generatrix/runtime';
+import type { TrainingEntry } from '@generatrix/runtime/train';
 import type { Graph } from '../graph/ir.ts';
 import { onnxOpset } from '../onnx/lowering.ts';
 import { writeOnnx } from '../onnx/write.ts';

@@ -82,6 +82,9 @@ async function openModel(): Promise<Open | undefined> {
   const family = familyNamed(manifest.family);
   find('title').textContent = family.title;
   find('about').textContent = `${manifest.name}, trained on ${manifest.data.name}; computed on your device.`;
+  const train = find('train') as HTMLAnchorElement;
+  train.hidden = manifest.training === undefined;
+  train.href = `train.html?model=${encodeURIComponent(entry.path)}`;
   offerInputs(manifest);
   return opening;
 }

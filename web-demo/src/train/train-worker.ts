@@ -1,4 +1,10 @@
-import { bundledExamples, tensorExamples, trainBundle, trainedBundle } from '@generatrix/runtime/train';
+import {
+  bundledExamples,
+  tensorExamples,
+  trainBundle,
+  trainedBundle,
+  trainingOf,
+} from '@generatrix/runtime/train';
 import {
   type Bundle,
   configureWeb,
@@ -46,17 +52,18 @@ async function open(
   const examples = own === undefined ? await bundledExamples(bundle, read) : tensorExamples(own.data);
   if (examples === null) throw new Error('this bundle brings no examples: drop some images to train on');
   const trainer = await trainBundle(bundle, executor, { examples, seed, from, read });
-  const { name, data, training: entry, provenance } = bundle.manifest;
+  const { name, data, provenance } = bundle.manifest;
+  const entry = trainingOf(bundle);
   const dataset = own?.name ?? provenance.dataset;
   training = { bundle, executor, trainer, seed, dataset, metrics: {} };
-  const states = Object.entries(entry!.state).filter(([key]) => !/^(adam|average)\//.test(key));
+  const states = Object.entries(entry.state).filter(([key]) => !/^(adam|average)\//.test(key));
   reply({
     kind: 'opened',
     training: {
       title: name,
       spec: data,
       device: executor.device,
-      batchSize: entry!.batchSize,
+      batchSize: entry.batchSize,
       examples: examples.size,
       dataset,
       parameters: states.reduce((total, [, { shape }]) => total + sizeOf(shape), 0),
