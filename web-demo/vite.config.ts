@@ -1,8 +1,9 @@
-import { readdirSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { existsSync, readdirSync } from 'node:fs';
+import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { basename, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { dirname, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import { defaultClientConditions, defineConfig, type Plugin } from 'vite';
 
 /**
@@ -16,68 +17,119 @@ const builds = [
 ] as const;
 const ortFiles = builds.flatMap((build) => [`${build}.mjs`, `${build}.wasm`]);
 
-/** Serves onnxruntime's files under `ort/`: copied unchanged, so that a page fetches only the build it runs. */
-function onnxruntimeFiles(): Plugin {
-  const fromRuntime = createRequire(new URL('../runtime/package.json', import.meta.url));
-  const locate = (file: string) => fromRuntime.resolve(`onnxruntime-web/${file}`);
+/** A file of the site by its path: served by the development server, written by the build. */
+type SiteFiles = Readonly<Record<string, () => Promise<Uint8Array>>>;
+
+const fromRuntime = createRequire(new URL('../runtime/package.json', import.meta.url));
+const locate = (file: string) => fromRuntime.resolve(`onnxruntime-web/${file}`);
+const compressedFolder = new URL('./node_modules/.cache/', import.meta.url);
+
+async function engineVersion(): Promise<string> {
+  const folder = dirname(locate('ort-wasm-simd-threaded.wasm'));
+  const { version } = JSON.parse(await readFile(join(folder, '../package.json'), 'utf8'));
+  return String(version);
+}
+
+/** A `.wasm` file as gzip, kept from one build to the next: it takes seconds. */
+async function compressed(file: string): Promise<Uint8Array> {
+  const kept = new URL(`${await engineVersion()}-${file}.gz`, compressedFolder);
+  try {
+    return await readFile(kept);
+  } catch {
+    const bytes = await promisify(gzip)(await readFile(locate(file)), { level: 9 });
+    await mkdir(compressedFolder, { recursive: true });
+    const unfinished = new URL(`${kept.href}.${process.pid}`);
+    await writeFile(unfinished, bytes);
+    await rename(unfinished, kept);
+    return bytes;
+  }
+}
+
+/**
+ * onnxruntime's files under `ort/`, copied unchanged, so that a page fetches only the build it runs; the `.wasm`
+ * files also as `.gz`, which the sampler unpacks itself: small from any host, with a size that is known beforehand.
+ */
+const engineFiles: SiteFiles = Object.fromEntries([
+  ...ortFiles.map((file) => [`ort/${file}`, () => readFile(locate(file))] as const),
+  ...ortFiles
+    .filter((file) => file.endsWith('.wasm'))
+    .map((file) => [`ort/${file}.gz`, () => compressed(file)] as const),
+]);
+
+function siteFiles(files: SiteFiles): Plugin {
   return {
-    name: 'onnxruntime-files',
+    name: 'site-files',
+    async config() {
+      const sizes = await Promise.all(
+        ortFiles
+          .filter((file) => file.endsWith('.wasm'))
+          .map(async (file) => [
+            file,
+            { bytes: (await stat(locate(file))).size, compressed: (await compressed(file)).length },
+          ]),
+      );
+      const build = { version: await engineVersion(), files: Object.fromEntries(sizes) };
+      return { define: { __ENGINE_BUILD__: JSON.stringify(build) } };
+    },
     configureServer(server) {
       server.middlewares.use((request, response, next) => {
-        const path = new URL(request.url ?? '/', 'http://localhost').pathname;
-        const file = ortFiles.find((name) => path === `/ort/${name}`);
-        if (!file) return next();
-        const type = file.endsWith('.wasm') ? 'application/wasm' : 'text/javascript';
-        readFile(locate(file)).then(
-          (content) => response.writeHead(200, { 'Content-Type': type }).end(content),
+        const path = new URL(request.url ?? '/', 'http://localhost').pathname.slice(1);
+        const read = files[path];
+        if (!read) return next();
+        const type = path.endsWith('.wasm') ? 'application/wasm' : 'text/javascript';
+        read().then(
+          (content) =>
+            response
+              .writeHead(200, { 'Content-Type': path.endsWith('.gz') ? 'application/gzip' : type })
+              .end(content),
           (error: Error) => next(error),
         );
       });
     },
     async generateBundle() {
-      for (const file of ortFiles) {
-        this.emitFile({ type: 'asset', fileName: `ort/${file}`, source: await readFile(locate(file)) });
+      for (const [fileName, read] of Object.entries(files)) {
+        this.emitFile({ type: 'asset', fileName, source: await read() });
       }
     },
   };
 }
 
-/** Makes every `.html` file of the root folder a page of the site. */
+/** Files that keep their names, since pages write them down: the library for other pages, and its service worker. */
+const named: Readonly<Record<string, string>> = {
+  'generatrix-sampler': 'src/element/index.ts',
+  'generatrix-offline': 'src/offline/service-worker.ts',
+};
+
+/** Makes every `.html` file of the root folder a page of the site, and adds the library where the root has it. */
 function everyPage(): Plugin {
   return {
     name: 'every-page',
     config({ root = process.cwd() }) {
       const pages = readdirSync(root).filter((file) => file.endsWith('.html'));
-      const input = Object.fromEntries(pages.map((file) => [basename(file, '.html'), resolve(root, file)]));
-      return { build: { rolldownOptions: { input } } };
-    },
-  };
-}
-
-const element = 'generatrix-sampler';
-
-/**
- * The embeddable element as a file of its own, `embed/generatrix-sampler.js`, whose name stays and whose exports are
- * kept; and the example page that uses it.
- */
-function embeddable(): Plugin {
-  const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-  return {
-    name: 'embeddable',
-    config: () => ({
-      build: {
-        rolldownOptions: {
-          input: { [element]: here(`./src/element/${element}.ts`) },
-          preserveEntrySignatures: 'exports-only',
-          output: {
-            entryFileNames: ({ name }) => (name === element ? `embed/${name}.js` : 'assets/[name]-[hash].js'),
+      const input = Object.fromEntries(
+        pages.map((file) => [file.slice(0, -'.html'.length), resolve(root, file)]),
+      );
+      const entries = Object.entries(named).map(([name, file]) => [name, resolve(root, file)] as const);
+      const present = Object.fromEntries(entries.filter(([, file]) => existsSync(file)));
+      return {
+        build: {
+          rolldownOptions: {
+            input: { ...input, ...present },
+            preserveEntrySignatures: 'exports-only',
+            output: {
+              entryFileNames: ({ name }) => (name in named ? '[name].js' : 'assets/[name]-[hash].js'),
+            },
           },
         },
-      },
-    }),
+      };
+    },
     async generateBundle() {
-      const source = await readFile(here('./examples/embed.html'));
-      this.emitFile({ type: 'asset', fileName: 'examples/embed.html', source });
+      const examples = new URL('./examples/', import.meta.url);
+      if (this.environment.config.root !== import.meta.dirname) return;
+      for (const file of readdirSync(examples)) {
+        const source = await readFile(new URL(file, examples));
+        this.emitFile({ type: 'asset', fileName: `examples/${file}`, source });
+      }
     },
   };
 }
@@ -96,5 +148,5 @@ export default defineConfig({
     assetsInlineLimit: 0, // inlined assets would be data: URLs, which a strict policy refuses
   },
   worker: { format: 'es' },
-  plugins: [everyPage(), embeddable(), onnxruntimeFiles()],
+  plugins: [everyPage(), siteFiles(engineFiles)],
 });

@@ -20,11 +20,10 @@ export interface WebConfiguration {
    */
   readonly wasmPaths?: string;
   /**
-   * Reads onnxruntime's `.wasm` file, such as from a cache, instead of letting onnxruntime fetch it.
-   * @param file its name
-   * @param version onnxruntime's
+   * Brings the bytes of a `.wasm` file, by its plain name, in place of onnxruntime's own download: from a cache, or
+   * with progress. What it throws is the reason why the device does not work.
    */
-  readonly readWasm?: (file: string, version: string) => Promise<ArrayBuffer>;
+  readonly readWasm?: (file: string) => Promise<ArrayBuffer>;
 }
 
 let configuration: WebConfiguration = {};
@@ -62,6 +61,15 @@ export async function createExecutor(
 /** As `createExecutor`, with a report on each device that was considered. */
 export async function openDevice(device: DeviceRequest, options?: ExecutorOptions): Promise<OpenedDevice> {
   return openOn(platform, device, options);
+}
+
+/**
+ * Opens one device by itself, for those who have more to ask of it than `auto` does before they settle on it.
+ * @param automatic whether a software adapter is to be refused, as `auto` refuses it: WASM is faster
+ * @throws with the reason.
+ */
+export async function openCandidate(device: Device, automatic: boolean): Promise<Executor> {
+  return platform.open(device, { automatic });
 }
 
 /** Tries every device of this browser; that fetches onnxruntime's files for each that might work. */
@@ -102,26 +110,18 @@ function importBuild(device: Device): Promise<Build> {
   return 'Suspending' in WebAssembly ? import('onnxruntime-web/jspi') : import('onnxruntime-web/webgpu');
 }
 
-/** The file that the build of `importBuild` runs. */
+/** The `.wasm` file of the build that `importBuild` takes. */
 function wasmFile(device: Device): string {
-  if (device === 'wasm') return 'ort-wasm-simd-threaded.wasm';
-  return `ort-wasm-simd-threaded.${'Suspending' in WebAssembly ? 'jspi' : 'asyncify'}.wasm`;
+  const build = device === 'wasm' ? '' : 'Suspending' in WebAssembly ? '.jspi' : '.asyncify';
+  return `ort-wasm-simd-threaded${build}.wasm`;
 }
-
-/** The `.wasm` files that `readWasm` has been asked for. */
-const binaries = new Map<string, Promise<ArrayBuffer>>();
 
 async function backend(device: Device, threads: number | undefined): Promise<OrtBackend> {
   const build = await importBuild(device);
   const { wasm } = build.env;
+  const { readWasm } = configuration;
+  if (readWasm !== undefined) wasm.wasmBinary ??= await readWasm(wasmFile(device));
   if (configuration.wasmPaths !== undefined) wasm.wasmPaths = configuration.wasmPaths;
-  if (configuration.readWasm !== undefined) {
-    const file = wasmFile(device);
-    if (!binaries.has(file)) binaries.set(file, configuration.readWasm(file, build.env.versions.common));
-    // What could not be read is read anew the next time.
-    binaries.get(file)!.catch(() => binaries.delete(file));
-    wasm.wasmBinary = await binaries.get(file)!;
-  }
   if (!globalThis.crossOriginIsolated) wasm.numThreads = 1;
   else if (threads !== undefined) wasm.numThreads = threads;
   return {

@@ -3,4 +3,10 @@ export * from './core.ts';
 export type { ExecutorOptions } from './devices.ts';
 export type { LoadSamplerOptions } from './load-sampler.ts';
 export { loadSampler } from './load-web.ts';
-export { configureWeb, createExecutor, openDevice, reportDevices, type WebConfiguration } from './ort-web.ts';
+export {
+  configureWeb,
+  createExecutor,
+  openCandidate,
+  reportDevices,
+  type WebConfiguration,
+} from './ort-web.ts';

@@ -23,7 +23,7 @@ import { buildPage } from './run-program.ts';
 import { type StaticServer, serveFolder } from './serve.ts';
 
 const chromium = await ensureChromium();
-if ('reason' in chromium) console.log(`demo page tests skipped: ${chromium.reason}`);
+if ('reason' in chromium) console.log(`model page tests skipped: ${chromium.reason}`);
 
 let folder: string;
 beforeAll(async () => {
@@ -51,7 +51,7 @@ const settings = [
   { device: 'webgpu', isolated: false, build: 'ort-wasm-simd-threaded.jspi' },
 ] as const;
 
-describe.skipIf('reason' in chromium)('the demo page', () => {
+describe.skipIf('reason' in chromium)('the page of a model', () => {
   describe.each(settings)('on $device, isolated: $isolated', ({ device, isolated, build }) => {
     let server: StaticServer;
     let browser: Browser;
@@ -75,7 +75,7 @@ describe.skipIf('reason' in chromium)('the demo page', () => {
     async function visit(query: string, viewport = { width: 1200, height: 900 }): Promise<string> {
       watched = await openWatchedPage(await browser.newContext({ viewport }), server.url);
       page = watched.page;
-      await page.goto(`${server.url}?device=${device}&${query}`);
+      await page.goto(`${server.url}model.html?device=${device}&${query}`);
       return waitUntilIdle(page);
     }
 
@@ -90,8 +90,8 @@ describe.skipIf('reason' in chromium)('the demo page', () => {
       expect(page.workers().length, 'inference is in a worker').toBeGreaterThan(0);
 
       const fetched = server.requests.slice(before).map(({ path }) => path);
-      const runtimeFiles = fetched.filter((path) => path.endsWith('.wasm') || path.endsWith('.mjs'));
-      expect([...new Set(runtimeFiles)].sort()).toEqual([`/ort/${build}.mjs`, `/ort/${build}.wasm`]);
+      const runtimeFiles = fetched.filter((path) => /\.(wasm|gz|mjs)$/.test(path));
+      expect([...new Set(runtimeFiles)].sort()).toEqual([`/ort/${build}.mjs`, `/ort/${build}.wasm.gz`]);
     });
 
     test('same seed, same picture; seed, class and temperature each change it', async () => {
@@ -144,7 +144,7 @@ describe.skipIf('reason' in chromium)('the demo page', () => {
     async function visit(query: string, viewport = { width: 1200, height: 900 }): Promise<string> {
       watched = await openWatchedPage(await browser.newContext({ viewport }), server.url);
       page = watched.page;
-      await page.goto(server.url + query);
+      await page.goto(`${server.url}model.html${query}`);
       return waitUntilIdle(page);
     }
     afterEach(async () => {

@@ -60,7 +60,7 @@ describe.skipIf(missing !== '').each(['wasm', 'webgpu'] as const)('on %s', (devi
     const browser = await launchChromium({ webgpu: device === 'webgpu' });
     try {
       const { page } = await openWatchedPage(await browser.newContext(), server.url);
-      await page.goto(`${server.url}?model=models/vae&seed=42&count=20&device=${device}`);
+      await page.goto(`${server.url}model.html?model=models/vae&seed=42&count=20&device=${device}`);
       expect(await waitUntilIdle(page)).toBe('ready');
       const actual = await readCanvasPixels(page);
       expect([actual.width, actual.height]).toEqual([expected.width, expected.height]);

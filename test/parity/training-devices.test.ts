@@ -15,24 +15,30 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-const vae = ['vae', '--data-size', '200', '--hidden', '24', '--latent', '3', '--batch-size', '20'];
+/**
+ * Models whose convolutions onnxruntime's WebGPU provider would compute wrongly in their plain form, forward and in
+ * the gradients: input channels a multiple of 3 but not of 4 into a multiple of 4, and padding at the end only. Batches
+ * of 9, since the gradients of filters have the batch as their channels. (convolution-webgpu.test.ts takes them singly.)
+ */
+const models: Record<string, string[]> = {
+  mlp: ['vae', '--hidden', '24', '--latent', '3'],
+  convolutions: ['vae', '--architecture', 'conv', '--filters', '6,8', '--latent', '3'],
+  pixelcnn: ['pixelcnn', '--layers', '3', '--filters', '6', '--first-kernel', '5'],
+  pixelrnn: ['pixelrnn', '--layers', '1', '--filters', '6', '--units', '4'],
+};
 
-/** The losses of a short run of a family with its options, a line of metrics each. */
+/** The losses of a short run, a line of metrics each. */
 async function losses(
   name: string,
+  model: string[],
   flags: string[],
   environment: Record<string, string> = {},
-  [family, ...options]: readonly string[] = vae,
-  steps = 8,
 ): Promise<number[]> {
   const out = join(folder, name);
-  const fixed = ['--data', 'digits8', '--seed', '5', '--report-every', '1', '--out', out];
+  const data = ['--data', 'digits8', '--data-size', '100', '--seed', '5'];
+  const steps = ['--steps', '6', '--batch-size', '9', '--report-every', '1', '--evaluate-every', '6'];
   const { outcome } = startCommand(
-    [
-      ...['train', family!, ...fixed, '--steps', String(steps), '--evaluate-every', String(steps)],
-      ...options,
-      ...flags,
-    ],
+    ['train', ...model, ...data, ...steps, '--out', out, ...flags],
     environment,
   );
   const { status, stderr } = await outcome;
@@ -42,78 +48,23 @@ async function losses(
   return metrics.flatMap(({ loss }) => (loss === undefined ? [] : [loss]));
 }
 
-/**
- * Convolutional families, of sizes at which onnxruntime's WebGPU provider computes a Conv wrongly (see
- * convolution-webgpu.test.ts): 6 channels into 12, batches of 6.
- */
-const convolutional: [string, string[]][] = [
-  [
-    'pixelcnn',
-    [
-      'pixelcnn',
-      '--data-size',
-      '24',
-      '--layers',
-      '3',
-      '--filters',
-      '6',
-      '--first-kernel',
-      '5',
-      '--batch-size',
-      '6',
-    ],
-  ],
-  [
-    'vae of convolutions',
-    [
-      'vae',
-      '--data-size',
-      '24',
-      '--architecture',
-      'conv',
-      '--filters',
-      '6,12',
-      '--latent',
-      '3',
-      '--batch-size',
-      '6',
-    ],
-  ],
-  [
-    'pixelrnn',
-    ['pixelrnn', '--data-size', '24', '--layers', '1', '--filters', '6', '--units', '4', '--batch-size', '6'],
-  ],
-];
-
 describe('training from one seed', () => {
   it('gives the same losses compiled on the CPU and eagerly in tfjs', async () => {
     const [compiled, eager] = [
-      await losses('cpu', ['--device', 'cpu']),
-      await losses('tfjs', ['--engine', 'tfjs']),
+      await losses('cpu', models.mlp!, ['--device', 'cpu']),
+      await losses('tfjs', models.mlp!, ['--engine', 'tfjs']),
     ];
-    expect(compiled).toHaveLength(8);
+    expect(compiled).toHaveLength(6);
     for (const [i, loss] of eager.entries()) expect(Math.abs(compiled[i]! / loss - 1)).toBeLessThan(1e-3);
   });
 
-  it.skipIf(software === null)('and on WebGPU, where the state stays in device memory', async () => {
-    const [cpu, webgpu] = [
-      await losses('cpu2', ['--device', 'cpu']),
-      await losses('webgpu', ['--device', 'webgpu'], software!),
-    ];
-    for (const [i, loss] of cpu.entries()) expect(Math.abs(webgpu[i]! / loss - 1)).toBeLessThan(1e-3);
-  });
-
-  it.skipIf(software === null).each(convolutional)(
-    '%s: the same steps on WebGPU as on the CPU',
-    async (name, family) => {
-      // Two steps: the second's loss shows the first's gradients.
-      const [cpu, webgpu] = [
-        await losses(`${name} cpu`, ['--device', 'cpu'], {}, family, 2),
-        await losses(`${name} webgpu`, ['--device', 'webgpu'], software!, family, 2),
-      ];
-      expect(cpu).toHaveLength(2);
-      expect(cpu[1]).not.toBe(cpu[0]);
-      for (const [i, loss] of cpu.entries()) expect(Math.abs(webgpu[i]! / loss - 1)).toBeLessThan(1e-4);
+  it.skipIf(software === null).each(Object.keys(models))(
+    'and on WebGPU, where the state stays in device memory: %s',
+    async (name) => {
+      const model = models[name]!;
+      const cpu = await losses(`${name}-cpu`, model, ['--device', 'cpu']);
+      const webgpu = await losses(`${name}-webgpu`, model, ['--device', 'webgpu'], software!);
+      for (const [i, loss] of cpu.entries()) expect(Math.abs(webgpu[i]! / loss - 1)).toBeLessThan(1e-3);
     },
   );
 });

@@ -16,10 +16,11 @@ export {
 export { graphModelParity } from './evaluate/graph-model-parity.ts';
 export { parzen } from './evaluate/parzen.ts';
 export { type SampleSource, samplerSource } from './evaluate/sample-source.ts';
-export { describeData, type FamilyCase, familyCases, firstExamples } from './families/cases.ts';
+export { type FamilyCase, familyCases } from './families/cases.ts';
 export type { Family, HostState, Model } from './families/family.ts';
 export { defineFamily } from './families/family.ts';
 export { buildModel, families, familyNamed } from './families/registry.ts';
+export { describeData, firstExamples } from './families/tiny-data.ts';
 export { batchPlan, stepInputs } from './run/batches.ts';
 export { bindState, exportRun } from './run/export-run.ts';
 export { initialState } from './run/initial-state.ts';

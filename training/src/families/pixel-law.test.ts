@@ -3,7 +3,6 @@ import { fillNoise } from '@generatrix/runtime/core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { initialState } from '../run/initial-state.ts';
 import type { DrawRequest } from './autoregressive-programs.ts';
-import { describeData, labelled, tinyImages } from './cases.ts';
 import type { Model } from './family.ts';
 import { naiveDraw } from './pixel-draw.ts';
 import { drawImage, type PixelNetwork, type PixelSizes } from './pixel-model.ts';
@@ -14,6 +13,7 @@ import { type PixelrnnOptions, pixelrnn, pixelrnnNetwork } from './pixelrnn.ts';
 import { pixelrnnCarries, pixelrnnRows } from './pixelrnn-draw.ts';
 import { pixelrnnForward } from './pixelrnn-network.ts';
 import { buildModel, familyNamed } from './registry.ts';
+import { describeData, labelled, tinyImages } from './tiny-data.ts';
 
 type Shape = readonly [number, number, number];
 

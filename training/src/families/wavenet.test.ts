@@ -3,9 +3,9 @@ import { fillNoise, type HostTensor, hostTensor } from '@generatrix/runtime/core
 import { beforeAll, describe, expect, it } from 'vitest';
 import { onnxEngine } from '../engine/onnx-engine.ts';
 import { initialState } from '../run/initial-state.ts';
-import { describeData, tinyImages, tinySounds } from './cases.ts';
 import type { HostState, Model } from './family.ts';
 import { buildModel, familyNamed } from './registry.ts';
+import { describeData, tinyImages, tinySounds } from './tiny-data.ts';
 import { dilationsOf, receptiveField, type WavenetNetwork, wavenetForward } from './wavenet-network.ts';
 import { logisticOutput, muLawOutput } from './wavenet-output.ts';
 

@@ -1,4 +1,4 @@
-import type { DataSpec, Device, DeviceRequest, HostTensor } from '@generatrix/runtime/web';
+import type { Device, DeviceRequest, HostTensor, Manifest } from '@generatrix/runtime/web';
 
 /** What to train, where, and on what. */
 export interface OpenRequest {
@@ -21,7 +21,7 @@ export interface OwnExamples {
 /** What the page shows of a model in training: plain data, so that it can cross from the worker. */
 export interface OpenedTraining {
   readonly title: string;
-  readonly spec: DataSpec;
+  readonly spec: Manifest['data'];
   readonly device: Device;
   readonly batchSize: number;
   /** Examples to train on, and what they are. */

@@ -1,7 +1,7 @@
 import type { DeviceRequest } from '@generatrix/runtime/web';
+import { makeStage } from '../model/stage.ts';
 import { toEntry } from '../model-list.ts';
-import { formatBytes } from '../report.ts';
-import { makeStage } from '../stage.ts';
+import { formatBytes } from '../view/text.ts';
 import { lossCurve } from './loss-curve.ts';
 import { imagesAsExamples } from './own-images.ts';
 import type { FromTrainer, OpenedTraining, OwnExamples } from './protocol.ts';

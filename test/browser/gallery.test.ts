@@ -1,0 +1,300 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import {
+  ensureChromium,
+  launchChromium,
+  openWatchedPage,
+  type PageTroubles,
+} from '@generatrix/training/browser';
+import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { waitUntilIdle } from './demo-page.ts';
+import { type StaticServer, serveFolder } from './serve.ts';
+import { makeSite, type SiteFixture } from './site-fixture.ts';
+
+const chromium = await ensureChromium();
+const missing = 'reason' in chromium ? chromium.reason : '';
+if (missing !== '') console.log(`gallery tests skipped: ${missing}`);
+const axeFile = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+
+let fixture: SiteFixture;
+beforeAll(async () => {
+  fixture = await makeSite();
+}, 240_000);
+afterAll(() => fixture?.remove());
+
+describe('what the library weighs', () => {
+  const kilobytes = async (files: readonly string[]) => {
+    const sizes = await Promise.all(
+      files.map(async (file) => gzipSync(await readFile(join(fixture.site, file))).length),
+    );
+    return sizes.reduce((sum, size) => sum + size, 0) / 1000;
+  };
+
+  /** Scripts that a script imports, however deep; those it imports on demand too, where `wanted` names them. */
+  async function closure(entry: string, wanted: RegExp): Promise<string[]> {
+    const found = new Set<string>();
+    const visit = async (file: string): Promise<void> => {
+      if (found.has(file)) return;
+      found.add(file);
+      const text = await readFile(join(fixture.site, file), 'utf8');
+      const fixed = [...text.matchAll(/(?:from|import)\s*["'`]\.\/((?:assets\/)?[\w.-]+\.js)["'`]/g)];
+      const named = [...text.matchAll(/["'`](?:\.\/)?((?:assets\/)?[\w.-]+\.js)["'`]/g)];
+      const next = [...fixed, ...named.filter(([, name]) => wanted.test(name!))].map(([, name]) =>
+        name!.startsWith('assets/') ? name! : `${file.startsWith('assets/') ? 'assets/' : ''}${name}`,
+      );
+      for (const name of next) await visit(name);
+    };
+    await visit(entry);
+    return [...found];
+  }
+
+  test('less than 60 kB of script, and 4.5 MB before the first sample on WASM, model not counted', async () => {
+    const scripts = await closure('generatrix-sampler.js', /(^|\/)(worker-|ort\.wasm\.min)/);
+    expect(scripts.filter((file) => file.includes('worker-'))).toHaveLength(1);
+    expect(scripts.filter((file) => file.includes('ort.wasm'))).toHaveLength(1);
+    const script = (await kilobytes(scripts)) + (await kilobytes(['ort/ort-wasm-simd-threaded.mjs']));
+    const engine = (await readFile(join(fixture.site, 'ort/ort-wasm-simd-threaded.wasm.gz'))).length / 1000;
+    console.log(
+      `script ${script.toFixed(1)} kB, onnxruntime's WASM ${engine.toFixed(0)} kB: ${scripts.join(', ')}`,
+    );
+    expect(script).toBeLessThan(60);
+    expect(script + engine).toBeLessThan(4500);
+  });
+
+  test('pages have no inline script or style, which a strict policy would refuse', async () => {
+    const pages = (await readdir(fixture.site, { recursive: true })).filter((file) => file.endsWith('.html'));
+    expect(pages.length).toBeGreaterThan(3);
+    for (const file of pages) {
+      const text = await readFile(join(fixture.site, file), 'utf8');
+      expect(text, file).not.toMatch(/<style|\sstyle=|<script(?![^>]*\bsrc=)|\son\w+=/);
+    }
+  });
+
+  test('the README shows the example as it is', async () => {
+    const web = fileURLToPath(new URL('../../web-demo/', import.meta.url));
+    const example = await readFile(join(web, 'examples/embed.html'), 'utf8');
+    expect(await readFile(join(web, 'README.md'), 'utf8')).toContain(`\`\`\`html\n${example}\`\`\``);
+  });
+});
+
+describe.skipIf(missing !== '')('the pages', () => {
+  let server: StaticServer;
+  let browser: Browser;
+  let context: BrowserContext;
+  let watched: PageTroubles;
+  let page: Page;
+
+  beforeAll(async () => {
+    server = await serveFolder(fixture.site, { mounts: { '/models/': fixture.models } });
+    browser = await launchChromium();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+  afterEach(async () => {
+    await context.close();
+    watched.forgive(/ERR_ABORTED/); // what was on its way when the test went on to another page
+    expect(watched.lines, 'console, network and page errors').toEqual([]);
+  });
+  const open = async (options: Parameters<Browser['newContext']>[0] = {}) => {
+    context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+    watched = await openWatchedPage(context, server.url);
+    page = watched.page;
+  };
+  const openModel = async (name: string): Promise<void> => {
+    await open();
+    await page.goto(`${server.url}model.html?model=models/${name}&device=wasm&count=4`);
+    expect(await waitUntilIdle(page)).toBe('ready');
+  };
+  /** Opens a panel, unless it is open. */
+  const panel = async (name: string): Promise<Locator> => {
+    const section = page.locator(`[data-panel=${name}]`);
+    if (!(await section.evaluate((element: HTMLDetailsElement) => element.open))) {
+      await section.locator('summary').click();
+    }
+    return section;
+  };
+  const picture = (canvas: Locator) => canvas.evaluate((element: HTMLCanvasElement) => element.toDataURL());
+  const changed = async (canvas: Locator, before: string) => {
+    await expect.poll(() => picture(canvas), { timeout: 20_000 }).not.toBe(before);
+    return picture(canvas);
+  };
+  /** Findings of axe-core that hinder someone seriously, as lines. */
+  const findings = async (): Promise<string[]> => {
+    await page.evaluate(await readFile(axeFile, 'utf8'));
+    const found = await page.evaluate(async () => {
+      const { axe } = globalThis as unknown as {
+        axe: { run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }> };
+      };
+      return (await axe.run()).violations.map(({ id, impact, nodes }) => ({
+        id,
+        impact,
+        html: nodes[0]!.html,
+      }));
+    });
+    return found
+      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+      .map(({ id, html }) => `${id}: ${html}`);
+  };
+
+  test('every card draws its samples, says how fast, and agrees with the reference', async () => {
+    await open();
+    await page.goto(`${server.url}?device=wasm`);
+    await page.locator('#main[data-state=ready]').waitFor();
+    const cards = page.locator('.card');
+    expect(await cards.count()).toBe(6);
+    await page.getByRole('button', { name: 'Run all of them here' }).click();
+    const drawing = cards.filter({ has: page.locator('generatrix-sampler') });
+    await expect.poll(() => page.locator('[data-parity=passed]').count(), { timeout: 60_000 }).toBe(6);
+    expect(await drawing.count()).toBe(6);
+    expect(await page.locator('generatrix-sampler[state=failed]').count()).toBe(0);
+    expect(await page.locator('#model-models-vae dl').textContent()).toMatch(
+      /Speed here[\d.]+ (µs|ms) a sample on WASM/,
+    );
+    const links = await page.locator('#map a').allTextContents();
+    expect(links).toContain('Variational autoencoder');
+    expect(links).toContain('WaveNet');
+  });
+
+  test.each(['light', 'dark'] as const)(
+    'axe finds nothing serious in the gallery, %s',
+    async (colorScheme) => {
+      await open({ colorScheme });
+      await page.goto(`${server.url}?device=wasm`);
+      await page.locator('#main[data-state=ready]').waitFor();
+      const vae = page.locator('#model-models-vae');
+      await vae.getByRole('button', { name: 'Run here' }).click();
+      await vae.locator('[data-parity=passed]').waitFor();
+      expect(await findings()).toEqual([]);
+    },
+  );
+
+  test('axe finds nothing serious in the page of a model with its panels', async () => {
+    await openModel('vae');
+    for (const name of ['explore', 'interpolate', 'reconstruct', 'likely']) {
+      await panel(name);
+      expect(await findings(), name).toEqual([]);
+    }
+  });
+
+  test.each([360, 1280])('nothing is wider than a screen of %d pixels', async (width) => {
+    await open({ viewport: { width, height: 800 } });
+    await page.goto(server.url);
+    await page.locator('#main[data-state=ready]').waitFor();
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+    await page.goto(`${server.url}model.html?model=models/vae&device=wasm`);
+    expect(await waitUntilIdle(page)).toBe('ready');
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+  });
+
+  test('the explorer follows the hand, the keyboard and another plane', async () => {
+    await openModel('vae');
+    const section = await panel('explore');
+    const result = section.locator('canvas.result');
+    const first = await changed(result, await picture(page.locator('#stage canvas')));
+    const pad = section.locator('.pad');
+    await pad.scrollIntoViewIfNeeded();
+    const box = (await pad.boundingBox())!;
+    await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.9, box.y + box.height * 0.2, { steps: 5 });
+    await page.mouse.up();
+    const dragged = await changed(result, first);
+    expect(Number(await section.getByLabel('Across', { exact: true }).inputValue())).toBeCloseTo(2.4, 0);
+    await section.getByLabel('Across', { exact: true }).focus();
+    await page.keyboard.press('Home');
+    const keyed = await changed(result, dragged);
+    await section.getByRole('button', { name: 'Another plane' }).click();
+    await changed(result, keyed);
+  });
+
+  test('between two samples: the ends of the strip are decoded from the two seeds', async () => {
+    await openModel('vae');
+    const section = await panel('interpolate');
+    const result = section.locator('canvas.result');
+    await expect.poll(async () => (await picture(result)).length).toBeGreaterThan(200);
+    const middle = await picture(result);
+    await section.getByLabel('Place between them').focus();
+    await page.keyboard.press('Home');
+    const start = await changed(result, middle);
+    await page.keyboard.press('End');
+    await changed(result, start);
+  });
+
+  test('a drawn image is reconstructed, and its likelihood has a place among the samples', async () => {
+    await openModel('vae');
+    for (const name of ['reconstruct', 'likely']) {
+      const section = await panel(name);
+      const sheet = section.locator('.sheet');
+      await sheet.scrollIntoViewIfNeeded();
+      const box = (await sheet.boundingBox())!;
+      await page.mouse.move(box.x + box.width * 0.3, box.y + box.height * 0.3);
+      await page.mouse.down();
+      await page.mouse.move(box.x + box.width * 0.7, box.y + box.height * 0.7, { steps: 4 });
+      await page.mouse.up();
+      const note = section.locator('.note').first();
+      const expected =
+        name === 'reconstruct' ? /difference: 0\.\d+/ : /nats: above \d+ % of the model's own samples/;
+      await expect.poll(() => note.textContent(), { timeout: 20_000 }).toMatch(expected);
+    }
+  });
+
+  test('an autoencoder draws nothing, but reconstructs', async () => {
+    await openModel('autoencoder');
+    expect(await page.textContent('#status')).toContain('draws no samples');
+    expect(await page.locator('[data-panel=reconstruct]').count()).toBe(1);
+  });
+
+  test('completion: the rows that are given stay, the rest is drawn row by row', async () => {
+    await openModel('pixelcnn');
+    const section = await panel('complete');
+    await section.getByRole('button', { name: 'Take a sample' }).click();
+    await section.getByRole('button', { name: 'Complete' }).click();
+    const result = section.locator('canvas.result');
+    await expect.poll(() => result.getAttribute('data-done'), { timeout: 20_000 }).toBe('1');
+    expect(Number(await result.getAttribute('data-parts'))).toBeGreaterThan(2);
+    expect(await section.locator('.note').last().textContent()).toMatch(/^4 ways to go on after 3 of 6 rows/);
+  });
+
+  test('the density of points covers its samples, with a mixture by its ellipses', async () => {
+    await openModel('gmm');
+    const note = (await panel('density')).locator('.note');
+    await expect.poll(() => note.textContent(), { timeout: 20_000 }).toMatch(/3 components/);
+    const share = Number(/(\d+) % of the mass/.exec((await note.textContent()) ?? '')?.[1]);
+    // The plot holds all of 1000 samples, so at most about one in a thousand lies outside; cells add a little.
+    expect(share).toBeGreaterThanOrEqual(98);
+    expect(share).toBeLessThanOrEqual(101);
+    await openModel('realnvp');
+    const flow = (await panel('density')).locator('.note');
+    await expect.poll(() => flow.textContent(), { timeout: 20_000 }).toMatch(/Density at 9216 places/);
+  });
+
+  test('sound: it is drawn as it comes, and plays', async () => {
+    await openModel('wavenet');
+    const section = await panel('sound');
+    await section.getByRole('button', { name: 'Play' }).click();
+    await expect.poll(() => section.locator('.note').textContent()).toMatch(/s of sound with seed 42/);
+  });
+
+  test('without a network the gallery and its models are there again', async () => {
+    await open();
+    await page.goto(`${server.url}?device=wasm`);
+    const vae = page.locator('#model-models-vae');
+    await vae.getByRole('button', { name: 'Run here' }).click();
+    await vae.locator('[data-parity=passed]').waitFor();
+    await page.waitForFunction(async () => {
+      const store = await caches.open('generatrix-page-v1');
+      return (await store.keys()).some(({ url }) => url.endsWith('.mjs'));
+    });
+    await context.setOffline(true);
+    await page.reload();
+    await vae.getByRole('button', { name: 'Run here' }).click();
+    await vae.locator('[data-parity=passed]').waitFor();
+    watched.forgive(/ERR_INTERNET_DISCONNECTED|ERR_FAILED/);
+  });
+});

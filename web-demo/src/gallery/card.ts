@@ -1,0 +1,73 @@
+import type { Manifest } from '@generatrix/runtime/web';
+import type { GeneratrixSampler } from '../element/sampler-element.ts';
+import type { ModelEntry } from '../model-list.ts';
+import { parityBadge } from '../panels/parity-badge.ts';
+import { make } from '../view/make.ts';
+import { deviceName, formatTime } from '../view/text.ts';
+import { equation } from './equation.ts';
+import { familyNamed } from './families.ts';
+import { likelihoodOf } from './likelihood.ts';
+import { leaves } from './taxonomy.ts';
+
+export interface Card {
+  readonly id: string;
+  readonly family: string;
+  readonly element: HTMLElement;
+  readonly sampler: GeneratrixSampler;
+}
+
+/** Samples that a card shows, by the kind of data. */
+const counts = { image: 16, points: 1000, audio: 3 } as const;
+
+/** A model's card: what it is, the sampler itself, how well it does and how fast it is here. */
+export function makeCard(entry: ModelEntry, manifest: Manifest, device: string): Card {
+  const note = familyNamed(manifest.family);
+  const path = leaves.find((leaf) => leaf.id === note.leaf)?.path ?? '';
+  const id = `model-${entry.path.replace(/[^\w-]+/g, '-')}`;
+  const sampler = make('generatrix-sampler');
+  sampler.setAttribute('src', entry.url);
+  sampler.setAttribute('count', String(counts[manifest.data.kind]));
+  sampler.setAttribute('device', device);
+  sampler.setAttribute('aria-label', `Samples of ${entry.title}`);
+  const speed = make('dd', {}, 'not measured yet');
+  const parity = make('dd', {}, 'not checked yet');
+  const likelihood = likelihoodOf(manifest.provenance.metrics);
+  const facts = make('dl', {}, ...row('Data', make('dd', {}, manifest.data.name)));
+  if (likelihood) facts.append(...row('Held-out likelihood', make('dd', {}, likelihood)));
+  facts.append(...row('Speed here', speed), ...row('Parity', parity));
+  if (note.source) facts.append(...row('Source', make('dd', {}, note.source)));
+
+  sampler.addEventListener('generatrix-sample', (event) => {
+    const { sampleMs, count, device } = (event as CustomEvent).detail;
+    speed.textContent = `${formatTime(sampleMs / count)} a sample on ${deviceName(device)}`;
+    // The badge waits for the first samples, which whoever looks at the card wants first.
+    if (parity.childElementCount === 0 && sampler.sampler) {
+      parity.replaceChildren(parityBadge(sampler.sampler, ['sample']));
+    }
+  });
+  sampler.addEventListener('generatrix-load', () => {
+    parity.replaceChildren();
+    if (manifest.programs.sample || !sampler.sampler) return;
+    speed.textContent = 'draws no samples';
+    parity.replaceChildren(parityBadge(sampler.sampler));
+  });
+  const explore = make('a', {
+    className: 'explore',
+    href: `model.html?model=${encodeURIComponent(entry.path)}`,
+  });
+  explore.append('Explore this model', make('span', { className: 'for-readers' }, `: ${entry.title}`));
+  const element = make(
+    'article',
+    { className: 'card', id, 'aria-labelledby': `${id}-title` },
+    make('h3', { id: `${id}-title` }, make('small', {}, path), note.title, make('small', {}, entry.title)),
+    ...(note.equation ? [equation(note.equation)] : []),
+    sampler,
+    facts,
+    explore,
+  );
+  return { id, family: manifest.family, element, sampler };
+}
+
+function row(term: string, detail: HTMLElement): HTMLElement[] {
+  return [make('dt', {}, term), detail];
+}

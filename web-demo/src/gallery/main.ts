@@ -1,0 +1,79 @@
+import type { Manifest } from '@generatrix/runtime/web';
+import '../element/index.ts';
+import { fetchManifest } from '../cache/bundle-files.ts';
+import { listModels, type ModelEntry } from '../model-list.ts';
+import { keepOffline } from '../offline/keep-offline.ts';
+import { type Card, makeCard } from './card.ts';
+import { familyNamed } from './families.ts';
+import { drawMap } from './map.ts';
+import { leaves } from './taxonomy.ts';
+
+function find(id: string): HTMLElement {
+  return document.getElementById(id)!;
+}
+
+/** The manifest of an entry; one that cannot be had leaves the others in peace. */
+async function readEntry(entry: ModelEntry): Promise<{ entry: ModelEntry; manifest: Manifest } | string> {
+  try {
+    const { text } = await fetchManifest(new URL('model.json', entry.url).href);
+    const manifest = JSON.parse(text) as Manifest;
+    if (typeof manifest.family !== 'string' || typeof manifest.data?.kind !== 'string') {
+      return `${entry.title}: its model.json is no manifest`;
+    }
+    return { entry, manifest };
+  } catch (error) {
+    return `${entry.title}: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
+/** In the order of the taxonomy, so that relatives stand together. */
+function place(cards: readonly Card[]): void {
+  for (const leaf of leaves) {
+    const here = cards.filter(({ family }) => familyNamed(family).leaf === leaf.id);
+    find('cards').append(...here.map(({ element }) => element));
+  }
+}
+
+/** One after the other: they share one worker, and the first is seen soonest this way. */
+async function runAll(cards: readonly Card[]): Promise<void> {
+  const button = find('run-all') as HTMLButtonElement;
+  button.disabled = true;
+  for (const { sampler } of cards) {
+    if (sampler.state !== 'ready') await sampler.sample().catch(() => undefined);
+  }
+  button.hidden = true;
+}
+
+async function start(): Promise<void> {
+  const query = new URLSearchParams(location.search);
+  if (query.has('model')) {
+    location.replace(new URL(`model.html${location.search}`, document.baseURI));
+    return;
+  }
+  const entries = await listModels(document.baseURI, null);
+  const read = await Promise.all(entries.map(readEntry));
+  const cards = read
+    .filter((item) => typeof item !== 'string')
+    .map(({ entry, manifest }) => makeCard(entry, manifest, query.get('device') ?? 'auto'));
+  const troubles = read.filter((item) => typeof item === 'string');
+  drawMap(find('map'), new Map(cards.map(({ family, id }) => [family, id]).reverse() as [string, string][]));
+  place(cards);
+  showError(troubles.join('; '));
+  find('status').textContent = cards.length === 1 ? 'One model is here.' : `${cards.length} models are here.`;
+  const button = find('run-all');
+  button.hidden = cards.length === 0;
+  button.addEventListener('click', () => void runAll(cards));
+  find('main').dataset.state = 'ready';
+}
+
+function showError(line: string): void {
+  find('error').textContent = line;
+  find('error').hidden = line === '';
+}
+
+void keepOffline('./generatrix-offline.js');
+start().catch((error: unknown) => {
+  drawMap(find('map'), new Map());
+  showError(error instanceof Error ? error.message : String(error));
+  find('main').dataset.state = 'failed';
+});

@@ -1,0 +1,174 @@
+import { familyNamed } from '../gallery/families.ts';
+import { listModels, type ModelEntry, toEntry } from '../model-list.ts';
+import { keepOffline } from '../offline/keep-offline.ts';
+import { offerPanels } from '../panels/index.ts';
+import { parityBadge } from '../panels/parity-badge.ts';
+import { sampleLine } from '../view/text.ts';
+import { loadSampler, type RemoteSampler } from '../worker/remote-sampler.ts';
+import { applyQuery, controls, offerInputs, offerModels, readDevice, readRequest } from './controls.ts';
+import { showError, showFacts, showProgress, showState, showStatus } from './report.ts';
+import { makeStage } from './stage.ts';
+
+/** The model that is open, or opening. At most one; a task that finds another one here has been overtaken. */
+interface Open {
+  readonly entry: ModelEntry;
+  /** Ends the loading. */
+  readonly controller: AbortController;
+  sampler?: RemoteSampler;
+}
+
+const stage = makeStage(document.getElementById('stage')!);
+let entries: ModelEntry[] = [];
+let open: Open | undefined;
+
+function setBusy(state: 'loading' | 'sampling'): void {
+  showState(state);
+  showError('');
+  controls.sample.disabled = true;
+  controls.random.disabled = true;
+  controls.stop.hidden = false;
+}
+
+function setIdle(state: 'ready' | 'stopped' | 'failed'): void {
+  showState(state);
+  controls.sample.disabled = entries.length === 0;
+  controls.random.disabled = entries.length === 0;
+  controls.stop.hidden = true;
+}
+
+function fail(error: unknown): void {
+  closeModel();
+  stage.clear();
+  showStatus('');
+  showError(error instanceof Error ? error.message : String(error));
+  setIdle('failed');
+}
+
+function closeModel(): void {
+  open?.controller.abort(new Error('closed'));
+  open?.sampler?.close();
+  open = undefined;
+  find('panels').replaceChildren();
+  find('parity').replaceChildren();
+}
+
+function find(id: string): HTMLElement {
+  return document.getElementById(id)!;
+}
+
+/** Loads the chosen model on the chosen device, in place of what was open. */
+async function openModel(): Promise<Open | undefined> {
+  closeModel();
+  const entry = entries[controls.model.selectedIndex]!;
+  setBusy('loading');
+  showStatus(`Loading ${entry.title}`);
+  showProgress(0, 0);
+  const opening: Open = { entry, controller: new AbortController() };
+  open = opening;
+  try {
+    opening.sampler = await loadSampler(entry.url, {
+      device: readDevice(),
+      signal: opening.controller.signal,
+      onProgress: (received, total) => {
+        if (open === opening) showProgress(received, total);
+      },
+    });
+  } catch (error) {
+    if (open === opening) fail(error);
+    return undefined;
+  }
+  if (open !== opening) return undefined;
+  const { manifest } = opening.sampler;
+  const family = familyNamed(manifest.family);
+  find('title').textContent = family.title;
+  find('about').textContent = `${manifest.name}, trained on ${manifest.data.name}; computed on your device.`;
+  offerInputs(manifest);
+  return opening;
+}
+
+/** Draws what the form asks for; opens the model first when none is open. */
+async function draw(): Promise<void> {
+  const fresh = open?.sampler === undefined;
+  const using = fresh ? await openModel() : open;
+  const sampler = using?.sampler;
+  if (!using || !sampler) return;
+  if (!controls.form.reportValidity()) return setIdle('stopped');
+  const request = readRequest();
+  if (!sampler.manifest.programs.sample) {
+    showStatus('This model draws no samples; see below for what it does.');
+    setIdle('ready');
+    return offerMore(sampler);
+  }
+  setBusy('sampling');
+  showStatus('Sampling');
+  try {
+    const { signal } = using.controller;
+    const { data, sampleMs } = await sampler.sample(request, { signal });
+    if (open !== using) return;
+    const { manifest, device } = sampler;
+    const line = sampleLine(request.count, request.seed, sampleMs, device);
+    stage.show(data.data, manifest.data, `${line}, ${manifest.family} trained on ${manifest.data.name}`);
+    showFacts(sampler, sampleMs);
+    showStatus(line);
+    setIdle('ready');
+    rememberInAddress(using.entry, request);
+    if (fresh) offerMore(sampler);
+  } catch (error) {
+    if (open === using) fail(error);
+  }
+}
+
+/** After the first samples: whether they can be trusted, and what else the model does. */
+function offerMore(sampler: RemoteSampler): void {
+  const first = sampler.manifest.programs.sample ? ['sample'] : undefined;
+  find('parity').replaceChildren(parityBadge(sampler, first));
+  offerPanels(find('panels'), sampler);
+}
+
+/** So that the address can be shared and shows the same picture. */
+function rememberInAddress(entry: ModelEntry, request: { seed: number; count: number }): void {
+  const address = new URL(location.href);
+  address.searchParams.set('model', entry.path);
+  address.searchParams.set('seed', String(request.seed));
+  address.searchParams.set('count', String(request.count));
+  history.replaceState(null, '', address);
+}
+
+function reopen(): void {
+  stage.clear();
+  closeModel();
+  void draw();
+}
+
+async function start(): Promise<void> {
+  const query = new URLSearchParams(location.search);
+  applyQuery(query);
+  const wanted = query.get('model');
+  const base = document.baseURI;
+  entries = await listModels(base, wanted);
+  const wantedUrl = wanted === null ? entries[0]!.url : toEntry(wanted, '', base).url;
+  offerModels(
+    entries,
+    entries.findIndex(({ url }) => url === wantedUrl),
+  );
+  controls.form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    if (!controls.sample.disabled) void draw();
+  });
+  controls.random.addEventListener('click', () => {
+    controls.seed.valueAsNumber = crypto.getRandomValues(new Uint32Array(1))[0]!;
+    controls.form.requestSubmit();
+  });
+  controls.stop.addEventListener('click', () => {
+    closeModel();
+    showStatus('Stopped');
+    setIdle('stopped');
+    controls.sample.focus();
+  });
+  controls.model.addEventListener('change', reopen);
+  controls.device.addEventListener('change', reopen);
+  await draw();
+}
+
+void keepOffline('./generatrix-offline.js');
+start().catch(fail);

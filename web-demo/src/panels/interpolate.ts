@@ -1,0 +1,66 @@
+import { field, make } from '../view/make.ts';
+import { drawSamples } from '../view/sample-view.ts';
+import { normals, slerp, stack } from './directions.ts';
+import { has, latest, type Panel, type PanelContext } from './panel.ts';
+
+const steps = 8;
+
+/** Between two samples, in the latent space. */
+export const interpolate: Panel = {
+  name: 'interpolate',
+  title: 'From one sample to another',
+  fits: (manifest) => has(manifest, 'decode') && manifest.data.kind === 'image',
+  build,
+};
+
+function build({ sampler, manifest, label, fail }: PanelContext): HTMLElement {
+  const spec = Object.values(manifest.programs.decode!.inputs).find(({ role }) => role === 'latent')!;
+  const size = spec.shape.reduce((product, side) => product * side, 1);
+  const seedBox = (value: number) =>
+    make('input', { type: 'number', min: '0', step: '1', value: String(value) });
+  const [from, to] = [seedBox(1), seedBox(2)];
+  const way = make('input', { type: 'range', min: 0, max: 1, step: 0.01, value: '0.5' });
+  const strip = make('canvas', {
+    role: 'img',
+    'aria-label': 'Images on the way from the first to the second',
+  });
+  const canvas = make('canvas', {
+    role: 'img',
+    'aria-label': 'Image at the place chosen',
+    className: 'result',
+  });
+  const code = (box: HTMLInputElement) => normals(box.valueAsNumber || 0, 'interpolate/z', 1, size)[0]!;
+
+  const given = () => {
+    const chosen = label();
+    return chosen === undefined ? {} : { label: chosen };
+  };
+  const draw = latest<null>(async () => {
+    const [a, b] = [code(from), code(to)];
+    const places = Array.from({ length: steps }, (_, i) => slerp(a, b, i / (steps - 1)));
+    const codes = [...places, slerp(a, b, way.valueAsNumber)];
+    const { data } = await sampler.decode(stack(codes, spec.shape), given());
+    const one = data.length / codes.length;
+    drawSamples(strip, data.subarray(0, steps * one), manifest.data, steps);
+    drawSamples(canvas, data.subarray(steps * one), manifest.data);
+  }, fail);
+  for (const box of [from, to, way]) box.addEventListener('input', () => draw(null));
+  draw(null);
+  return make(
+    'div',
+    { className: 'interpolate' },
+    strip,
+    make(
+      'div',
+      { className: 'pair' },
+      canvas,
+      make(
+        'div',
+        { className: 'boxes' },
+        field('First seed', from),
+        field('Second seed', to),
+        field('Place between them', way),
+      ),
+    ),
+  );
+}

@@ -1,0 +1,58 @@
+import type { Manifest } from '@generatrix/runtime/web';
+import type { RemoteSampler } from '../worker/remote-sampler.ts';
+
+/** What a panel works with. */
+export interface PanelContext {
+  readonly sampler: RemoteSampler;
+  readonly manifest: Manifest;
+  /** The class that is chosen above the panels; undefined for models without classes. */
+  readonly label: () => number | undefined;
+  /** Shows what went wrong. */
+  readonly fail: (error: unknown) => void;
+}
+
+/** One thing that can be done with a model. */
+export interface Panel {
+  readonly name: string;
+  readonly title: string;
+  /** Whether the bundle declares what it takes. */
+  readonly fits: (manifest: Manifest) => boolean;
+  /** Builds the panel when it is first opened. */
+  readonly build: (context: PanelContext) => HTMLElement;
+}
+
+/** Whether a bundle has all of these programs. */
+export function has(manifest: Manifest, ...programs: string[]): boolean {
+  return programs.every((program) => Object.hasOwn(manifest.programs, program));
+}
+
+/** Whether examples can be scored: exactly, or by a bound. */
+export function scores(manifest: Manifest): boolean {
+  return has(manifest, 'logProb') || has(manifest, 'logWeight');
+}
+
+/**
+ * Does a task for the latest value only: while one is done, of those that come in the last is kept, so that what is
+ * shown follows the hand however slow the device is.
+ */
+export function latest<T>(
+  task: (value: T) => Promise<void>,
+  fail: (error: unknown) => void,
+): (value: T) => void {
+  let waiting: { readonly value: T } | undefined;
+  let busy = false;
+  const next = async () => {
+    if (busy) return;
+    busy = true;
+    while (waiting) {
+      const { value } = waiting;
+      waiting = undefined;
+      await task(value).catch(fail);
+    }
+    busy = false;
+  };
+  return (value) => {
+    waiting = { value };
+    void next();
+  };
+}

@@ -1,0 +1,161 @@
+import {
+  canStream,
+  checkParity,
+  completionOf,
+  type HostTensor,
+  hostTensor,
+  type Sampler,
+} from '@generatrix/runtime/web';
+import { type OpenModel, openModel } from './open-model.ts';
+import type { CallName, Calls, Conditions, Sampled } from './protocol.ts';
+
+/** What a handler is given besides its payload. */
+export interface CallContext<K extends CallName> {
+  readonly signal: AbortSignal;
+  readonly part: (part: Calls[K]['part']) => void;
+  /** The model that the page means. @throws when it is not open. */
+  readonly model: () => OpenModel;
+  /** Puts a model in its place, or takes it away. */
+  readonly setModel: (model: OpenModel | undefined) => void;
+}
+
+type Handlers = {
+  readonly [K in CallName]: (
+    payload: Calls[K]['payload'],
+    context: CallContext<K>,
+  ) => Promise<Calls[K]['reply']>;
+};
+
+/** Samples in one run; between two runs the worker listens, so that it can be told to stop. */
+const batchSize = 64;
+/** Examples scored in one run: a heat map has thousands. */
+const scoredAtOnce = 512;
+
+/** What the worker does, by the names of `Calls`. */
+export const handlers: Handlers = {
+  load: async (request, { part, signal, setModel }) => {
+    const model = await openModel(request, part, signal);
+    setModel(model);
+    return model.described;
+  },
+  sample: async (request, { model, part, signal }) => {
+    const { sampler } = model();
+    return timed(() =>
+      inBatches(request.count, signal, part, async (firstIndex, count) => {
+        const { seed, program = 'sample' } = request;
+        const options = { ...conditions(request), program, seed, firstIndex, count, batchSize };
+        return (await sampler.sample(options)).data;
+      }),
+    );
+  },
+  stream: async ({ count, seed, ...given }, { model, part, signal }) => {
+    const { sampler } = model();
+    return timed(() => watch(sampler.stream({ ...conditions(given), count, seed, signal }), part));
+  },
+  complete: async ({ data, known, seed, ...given }, { model, part, signal }) => {
+    const { sampler, bundle } = model();
+    const options = { ...conditions(given), seed, signal };
+    return timed(async () => {
+      completionOf(bundle);
+      if (!canStream(bundle)) return (await sampler.complete({ ...options, data, known })).data;
+      return watch(sampler.stream({ ...options, count: data.shape[0]!, given: { data, known } }), part);
+    });
+  },
+  reconstruct: async ({ data, label }, { model, signal }) => {
+    const { sampler, bundle } = model();
+    if (!Object.hasOwn(bundle.manifest.programs, 'reconstruct')) {
+      return sampler.decode(await sampler.encode(data, { label, signal }), { label, signal });
+    }
+    const { outputs } = bundle.program('reconstruct');
+    const output = Object.keys(outputs).find((name) => outputs[name]!.meaning === 'data')!;
+    const sources = { seed: 42, firstIndex: 0, count: data.shape[0]!, data, ...spreadLabel(label, data) };
+    return (await sampler.run('reconstruct', sources, { signal }))[output]!;
+  },
+  encode: ({ data, label }, { model, signal }) => model().sampler.encode(data, { label, signal }),
+  decode: ({ latent, label }, { model, signal }) => model().sampler.decode(latent, { label, signal }),
+  score: ({ data, samples, label }, { model, signal }) => {
+    const given = label === undefined ? {} : { label };
+    return model().sampler.logProb({ data, samples, signal, batchSize: scoredAtOnce, ...given });
+  },
+  parity: async ({ programs }, { model }) => {
+    const { bundle, executor } = model();
+    return checkParity(bundle, executor, programs ? { programs } : {});
+  },
+  release: async (_, { model, setModel }) => {
+    const { sampler } = model();
+    setModel(undefined);
+    await sampler.release();
+    return null;
+  },
+};
+
+function conditions({ label, scalars }: Conditions): Record<string, number> {
+  return { ...scalars, ...(label === undefined ? {} : { label }) };
+}
+
+function spreadLabel(label: number | undefined, { shape }: HostTensor): { readonly labels?: Int32Array } {
+  return label === undefined ? {} : { labels: new Int32Array(shape[0]!).fill(label) };
+}
+
+async function timed(task: () => Promise<HostTensor>): Promise<Sampled> {
+  const start = performance.now();
+  const data = await task();
+  return { data, sampleMs: performance.now() - start };
+}
+
+/** Passes on each part of a stream, as a copy (the stream writes on in the same memory), and returns the whole. */
+async function watch(
+  parts: ReturnType<Sampler['stream']>,
+  part: (soFar: HostTensor) => void,
+): Promise<HostTensor> {
+  let whole: HostTensor | undefined;
+  for await (const { soFar, index, chunks } of parts) {
+    whole = soFar;
+    if (index + 1 < chunks) part(soFar);
+    await breathe();
+  }
+  return whole!;
+}
+
+/** Draws in batches, with a look at the messages after each. Noise depends on a sample's index, not on its batch. */
+async function inBatches(
+  count: number,
+  signal: AbortSignal,
+  part: (part: { done: number; of: number }) => void,
+  draw: (firstIndex: number, count: number) => Promise<HostTensor>,
+): Promise<HostTensor> {
+  if (count <= batchSize) return draw(0, count);
+  const batches: HostTensor[] = [];
+  for (let start = 0; start < count; start += batchSize) {
+    batches.push(await draw(start, Math.min(batchSize, count - start)));
+    part({ done: Math.min(count, start + batchSize), of: count });
+    await breathe();
+    signal.throwIfAborted();
+  }
+  return concatenate(batches);
+}
+
+function concatenate(batches: readonly HostTensor[]): HostTensor {
+  const { dtype, shape } = batches[0]!;
+  const total = batches.reduce((sum, { data }) => sum + data.length, 0);
+  const all = new Float32Array(total);
+  let offset = 0;
+  for (const { data } of batches) {
+    all.set(data, offset);
+    offset += data.length;
+  }
+  const count = batches.reduce((sum, batch) => sum + batch.shape[0]!, 0);
+  return hostTensor(dtype, [count, ...shape.slice(1)], all);
+}
+
+/** Lets messages that wait be handled: promises alone would keep them waiting. */
+function breathe(): Promise<void> {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+}

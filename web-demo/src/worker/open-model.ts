@@ -1,0 +1,154 @@
+import {
+  type Bundle,
+  checkParity,
+  configureWeb,
+  createSampler,
+  type Device,
+  type DeviceReport,
+  type Executor,
+  messageOf,
+  openBundle,
+  openCandidate,
+  type Sampler,
+  UserError,
+} from '@generatrix/runtime/web';
+import { cachedSource } from '../cache/cached-source.ts';
+import { engineBytes } from '../cache/engine-build.ts';
+import { readEngineFile } from '../cache/engine-files.ts';
+import type { LoadedModel, LoadRequest } from './protocol.ts';
+
+/** A model in the worker. */
+export interface OpenModel {
+  readonly bundle: Bundle;
+  readonly executor: Executor;
+  readonly sampler: Sampler;
+  readonly described: LoadedModel;
+}
+
+type Progress = (part: { readonly received: number; readonly total: number }) => void;
+
+/** onnxruntime's files lie beside the built library's assets; the development server has them at its root. */
+const engineFolder = new URL(import.meta.env.DEV ? '/ort/' : '../ort/', location.href).href;
+const preference = ['webgpu', 'wasm'] as const;
+
+/** Who is told of the bytes of an engine that is on its way. */
+const engineListeners = new Set<(received: number, total: number) => void>();
+
+configureWeb({
+  wasmPaths: engineFolder,
+  readWasm: (file) =>
+    readEngineFile(engineFolder, file, (received, total) => {
+      for (const listener of engineListeners) listener(received, total);
+    }),
+});
+
+/**
+ * Opens a bundle on a device, with its sampling program compiled. With `auto`, a device that cannot run the program,
+ * or computes it wrongly, is left for the next.
+ * @throws UserError when there is no bundle, a file of it is wrong, or no device will do.
+ */
+export async function openModel(
+  { url, device, verify = false }: LoadRequest,
+  onProgress: Progress,
+  signal: AbortSignal,
+): Promise<OpenModel> {
+  const start = performance.now();
+  const source = cachedSource(url);
+  const bundle = await openBundle(source, { signal });
+  const { programs } = bundle.manifest;
+  // An autoencoder draws no samples; whatever it has comes first then.
+  const first = Object.hasOwn(programs, 'sample') ? 'sample' : Object.keys(programs)[0];
+  if (first === undefined) throw new UserError(`${bundle.manifest.family}: this bundle has no programs`);
+  // The model comes first: it is checked by its hash before an engine is fetched for it.
+  const modelBytes = programs[first]!.bytes;
+  const tell = { model: 0, engine: 0, engineTotal: 0 };
+  const report = () =>
+    onProgress({ received: tell.model + tell.engine, total: modelBytes + tell.engineTotal });
+  await bundle.readProgram(first, {
+    signal,
+    onProgress: ({ received }) => {
+      tell.model = received;
+      report();
+    },
+  });
+  const listener = (received: number, total: number) => {
+    tell.engine = received;
+    tell.engineTotal = total;
+    report();
+  };
+  engineListeners.add(listener);
+  const reports: DeviceReport[] = [];
+  try {
+    for (const candidate of device === 'auto' ? preference : [device as Device]) {
+      signal.throwIfAborted();
+      tell.engineTotal = engineBytes(candidate === 'webgpu' ? 'webgpu' : 'wasm');
+      try {
+        const executor = await openExecutor(candidate, device === 'auto');
+        const used = { device: executor.device, available: true, reason: '' };
+        const sampler = createSampler(bundle, executor, [...reports, used]);
+        await prepare(first, sampler, { bundle, executor, verify: verify && device === 'auto' });
+        if (signal.aborted) await sampler.release();
+        signal.throwIfAborted();
+        const described: LoadedModel = {
+          manifest: bundle.manifest,
+          device: executor.device,
+          deviceReports: [...reports, used],
+          loadMs: performance.now() - start,
+          downloadBytes: source.downloaded(),
+          scripts: [location.href, ...scripts()],
+        };
+        return { bundle, executor, sampler, described };
+      } catch (error) {
+        signal.throwIfAborted();
+        reports.push({ device: candidate, available: false, reason: messageOf(error) });
+      }
+    }
+  } finally {
+    engineListeners.delete(listener);
+  }
+  const reasons = reports.map((report) => `${report.device}: ${report.reason}`).join('; ');
+  throw new UserError(
+    device === 'auto'
+      ? `no device works here: ${reasons}`
+      : `device '${device}' does not work here: ${reports[0]!.reason}`,
+  );
+}
+
+const scripts = () =>
+  performance
+    .getEntriesByType('resource')
+    .map(({ name }) => name)
+    .filter((name) => /\.m?js$/.test(new URL(name).pathname));
+
+const executors = new Map<string, Promise<Executor>>();
+
+/** One executor for a device, whatever the number of models. One that did not open can be tried again. */
+function openExecutor(device: Device, automatic: boolean): Promise<Executor> {
+  const key = `${device}, automatic: ${automatic}`;
+  const known = executors.get(key);
+  if (known !== undefined) return known;
+  const opening = openCandidate(device, automatic);
+  executors.set(key, opening);
+  opening.catch(() => executors.delete(key));
+  return opening;
+}
+
+/** Compiles a program and, where it is to be verified, compares it with the reference. @throws when it is wrong. */
+async function prepare(
+  program: string,
+  sampler: Sampler,
+  { bundle, executor, verify }: { bundle: Bundle; executor: Executor; verify: boolean },
+): Promise<void> {
+  try {
+    await sampler.prepare(program);
+    if (!verify || bundle.manifest.reference === undefined) return;
+    const rows = await checkParity(bundle, executor, { programs: [program] });
+    const wrong = rows.find(({ passed }) => !passed);
+    if (wrong === undefined) return;
+    const error = wrong.maxRelativeError.toExponential(1);
+    throw new Error(`it computes ${wrong.output} of ${program} wrongly, by ${error} of its scale`);
+  } catch (error) {
+    await sampler.release();
+    throw error;
+  }
+}

@@ -1,0 +1,115 @@
+import type {
+  Device,
+  DeviceReport,
+  DeviceRequest,
+  HostTensor,
+  Manifest,
+  ParityRow,
+} from '@generatrix/runtime/web';
+
+/** A model that is open in the worker: plain data, so that it can cross to the page. */
+export interface LoadedModel {
+  readonly manifest: Manifest;
+  readonly device: Device;
+  readonly deviceReports: readonly DeviceReport[];
+  /** Milliseconds from the request to a sampler that is ready. */
+  readonly loadMs: number;
+  /** Bytes of the model that came from the server and not from the cache. */
+  readonly downloadBytes: number;
+  /** Addresses of the scripts that the worker has fetched, for pages that want to work without a network. */
+  readonly scripts: readonly string[];
+}
+
+export interface LoadRequest {
+  /** Absolute address of the bundle's folder, ending in `/`. */
+  readonly url: string;
+  readonly device: DeviceRequest;
+  /**
+   * Compares the program `sample` with the bundle's reference before it is used; with `device: 'auto'`, a device
+   * that computes it wrongly is passed over.
+   */
+  readonly verify?: boolean;
+}
+
+/** What the model is made to work on: classes and scalars, by their names in the manifest. */
+export interface Conditions {
+  /** Class of all samples; when absent, sample i gets class i modulo their number. */
+  readonly label?: number;
+  readonly scalars?: Readonly<Record<string, number>>;
+}
+
+export interface SampleRequest extends Conditions {
+  readonly count: number;
+  readonly seed: number;
+  /** `sample` when absent. */
+  readonly program?: string;
+}
+
+export interface Sampled {
+  /** Samples in the data set's own range, batch first. */
+  readonly data: HostTensor;
+  /** Milliseconds of computing. */
+  readonly sampleMs: number;
+}
+
+export interface CompleteRequest extends Conditions {
+  readonly data: HostTensor;
+  /** Rows, or audio samples, that are kept. */
+  readonly known: number;
+  readonly seed: number;
+}
+
+export interface Scores {
+  /** Nats for each example. */
+  readonly values: Float32Array;
+  readonly kind: 'exact' | 'bound';
+}
+
+interface Call<Payload, Reply, Part = never> {
+  readonly payload: Payload;
+  readonly reply: Reply;
+  /** What arrives before the reply, any number of times. */
+  readonly part: Part;
+}
+
+/**
+ * Everything the worker can be asked, by name. A further kind of request (such as training) is one line here, one
+ * handler in `handlers.ts` and one method of whoever asks; nothing else knows the names.
+ */
+export interface Calls {
+  readonly load: Call<LoadRequest, LoadedModel, { readonly received: number; readonly total: number }>;
+  readonly sample: Call<SampleRequest, Sampled, { readonly done: number; readonly of: number }>;
+  /** Samples row by row; the parts hold all samples as far as they are drawn. */
+  readonly stream: Call<SampleRequest, Sampled, HostTensor>;
+  readonly complete: Call<CompleteRequest, Sampled, HostTensor>;
+  /** Examples through the model's code and back. */
+  readonly reconstruct: Call<{ readonly data: HostTensor } & Conditions, HostTensor>;
+  readonly encode: Call<{ readonly data: HostTensor } & Conditions, HostTensor>;
+  readonly decode: Call<{ readonly latent: HostTensor } & Conditions, HostTensor>;
+  readonly score: Call<
+    { readonly data: HostTensor; readonly samples: number; readonly label?: number },
+    Scores
+  >;
+  readonly parity: Call<{ readonly programs?: readonly string[] }, readonly ParityRow[]>;
+  readonly release: Call<null, null>;
+}
+export type CallName = keyof Calls;
+
+/** From the page. `model` says which of the open models is meant; the page numbers them. */
+export type ToWorker =
+  | {
+      readonly [K in CallName]: {
+        readonly id: number;
+        readonly model: number;
+        readonly call: K;
+        readonly payload: Calls[K]['payload'];
+      };
+    }[CallName]
+  /** Gives up what `id` asked for; it is then answered with `failed`. */
+  | { readonly id: number; readonly call: 'cancel' };
+
+/** To the page: `part` any number of times, then one of the others. */
+export type FromWorker =
+  | { readonly id: number; readonly kind: 'part'; readonly part: unknown }
+  | { readonly id: number; readonly kind: 'done'; readonly reply: unknown }
+  | { readonly id: number; readonly kind: 'failed'; readonly message: string };
