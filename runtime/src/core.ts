@@ -9,6 +9,7 @@ export {
   type Progress,
   type ReadOptions,
 } from './bundle.ts';
+export { canStream } from './can-stream.ts';
 export { type CompleteRequest, type Completion, completionOf } from './complete.ts';
 export { messageOf, UserError } from './errors.ts';
 export * from './executor.ts';
@@ -46,7 +47,7 @@ export {
 } from './sampler.ts';
 export { sha256Hex } from './sha256.ts';
 export { webSource } from './source-web.ts';
-export { canStream, nextCarries, type StreamPart, type StreamRequest } from './stream.ts';
+export { nextCarries, type StreamPart, type StreamRequest } from './stream.ts';
 export * from './tensor.ts';
 export {
   type Batch,

@@ -91,7 +91,7 @@ const manifestSchema = z.object({
   version: z.literal(bundleVersion),
   name: z.string(),
   family: z.string(),
-  options: z.record(z.string(), z.json()),
+  options: z.record(z.string(), z.unknown()),
   data: dataSpec,
   programs: z.record(name, programEntry),
   provenance: z.object({
@@ -107,7 +107,7 @@ const manifestSchema = z.object({
   reference: z.optional(z.object(fileFields)),
   sample: z.optional(z.object({ ...fileFields, seed: whole, count: whole })),
   /** What it takes to train the model further: `trainingOf` of runtime/train checks and reads it. */
-  training: z.optional(z.looseObject({})),
+  training: z.optional(z.unknown()),
   graphModels: z.optional(
     z.record(name, z.object({ files: z.record(path, z.object({ bytes: whole, sha256 })) })),
   ),

@@ -1,6 +1,6 @@
 import { BatchCollector, checkCount, sliceSources } from './batches.ts';
 import type { Bundle, ReadOptions } from './bundle.ts';
-import { type CompleteRequest, completeExamples } from './complete.ts';
+import type { CompleteRequest } from './complete.ts';
 import { UserError } from './errors.ts';
 import type { Device, DeviceReport, Executor } from './executor.ts';
 import { checkSources, fillInputs, type InputSources } from './inputs.ts';
@@ -10,7 +10,7 @@ import type { Seed } from './noise.ts';
 import type { OutputMeaning } from './program.ts';
 import { ProgramCache } from './program-cache.ts';
 import { givenLabels, labelsFor, outputOf, randomSeed, rows, scalarsOnly } from './sampler-arguments.ts';
-import { type StreamPart, type StreamRequest, streamSamples } from './stream.ts';
+import type { StreamPart, StreamRequest } from './stream.ts';
 import type { HostTensor } from './tensor.ts';
 import { downloadAll } from './transfer.ts';
 
@@ -175,8 +175,15 @@ export function createSampler(
       );
       return { values, kind: exact ? 'exact' : 'bound' };
     },
-    stream: (request) => streamSamples(bundle, run, request),
-    complete: (request) => completeExamples(bundle, run, request),
+    // Loaded when they are used: a page that only samples does not download them.
+    stream: async function* (request) {
+      const { streamSamples } = await import('./stream.ts');
+      yield* streamSamples(bundle, run, request);
+    },
+    complete: async (request) => {
+      const { completeExamples } = await import('./complete.ts');
+      return completeExamples(bundle, run, request);
+    },
     encode: (data, options) => convert('encode', { data }, 'latent', options),
     decode: (latent, options) => convert('decode', { latent }, 'data', options),
     prepare: async (program, options) => {

@@ -1,5 +1,5 @@
 import { checkCount } from './batches.ts';
-import type { Bundle } from './bundle.ts';
+import { canStream, streamProgram } from './can-stream.ts';
 import { UserError } from './errors.ts';
 import { checkSources, type InputSources } from './inputs.ts';
 import type { ProgramEntry } from './manifest.ts';
@@ -15,9 +15,6 @@ import {
   scalarsOnly,
 } from './sampler-arguments.ts';
 import { allocate, type HostTensor, sizeOf } from './tensor.ts';
-
-/** The program that returns one part of an example at a call. */
-const streamProgram = 'advance';
 
 export interface StreamRequest extends BatchOptions {
   readonly count: number;
@@ -48,11 +45,6 @@ export interface StreamPart {
    * in every part, written on as the stream goes on: copy what must not change.
    */
   readonly soFar: HostTensor;
-}
-
-/** Whether samples of a model can be watched while they are drawn. */
-export function canStream(bundle: Pick<Bundle, 'manifest'>): boolean {
-  return bundle.manifest.programs[streamProgram]?.stream !== undefined;
 }
 
 /**
