@@ -10,6 +10,7 @@ export {
   type ReadOptions,
 } from './bundle.ts';
 export { type CompleteRequest, type Completion, completionOf } from './complete.ts';
+export { digestHex } from './digest.ts';
 export { messageOf, UserError } from './errors.ts';
 export * from './executor.ts';
 export { fillInputs, type InputSources } from './inputs.ts';
