@@ -10,6 +10,7 @@ export default defineConfig({
     include: ['*/src/**/*.test.ts', 'test/**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**'],
     reporters: ['default', './test/summary-reporter.ts'],
+    globalSetup: './test/compile-workers.ts',
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 120_000,

@@ -112,7 +112,6 @@ function everyPage(): Plugin {
       const entries = Object.entries(named).map(([name, file]) => [name, resolve(root, file)] as const);
       const present = Object.fromEntries(entries.filter(([, file]) => existsSync(file)));
       return {
-        define: { __PAGES__: JSON.stringify(pages) },
         build: {
           rolldownOptions: {
             input: { ...input, ...present },

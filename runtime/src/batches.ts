@@ -4,7 +4,7 @@ import { allocate, type HostTensor, sizeOf } from './tensor.ts';
 
 /** The sources of `count` samples from `start` on, counted within `sources`. */
 export function sliceSources(sources: InputSources, start: number, count: number): InputSources {
-  const { data, latent, labels, carries } = sources;
+  const { data, latent, labels, tensors, carries } = sources;
   return {
     ...sources,
     firstIndex: sources.firstIndex + start,
@@ -12,12 +12,19 @@ export function sliceSources(sources: InputSources, start: number, count: number
     ...(data && { data: sliceTensor(data, start, count) }),
     ...(latent && { latent: sliceTensor(latent, start, count) }),
     ...(labels && { labels: labels.subarray(start, start + count) }),
-    ...(carries && {
-      carries: Object.fromEntries(
-        Object.entries(carries).map(([name, carry]) => [name, sliceTensor(carry, start, count)]),
-      ),
-    }),
+    ...(tensors && { tensors: sliceTensors(tensors, start, count) }),
+    ...(carries && { carries: sliceTensors(carries, start, count) }),
   };
+}
+
+/** A scalar has no rows: all batches get it whole. */
+function sliceTensors(tensors: Readonly<Record<string, HostTensor>>, start: number, count: number) {
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, tensor]) => [
+      name,
+      tensor.shape.length === 0 ? tensor : sliceTensor(tensor, start, count),
+    ]),
+  );
 }
 
 /** A view, not a copy. */

@@ -13,6 +13,8 @@ export interface ReadOptions {
   readonly signal?: AbortSignal;
   /** Size that the file should have: a source may stop early when it is another. */
   readonly expectedBytes?: number;
+  /** Size above which a source that knows it may refuse to read the file. */
+  readonly maxBytes?: number;
 }
 
 /** Where a bundle's files come from. */
@@ -38,6 +40,8 @@ export interface Bundle {
 }
 
 const manifestFile = 'model.json';
+/** A manifest takes a few kilobytes; one beyond this is none, and parsing it would stall a server. */
+const largestManifest = 2 ** 24;
 
 /**
  * Reads and checks a bundle's manifest. Programs and other files are read when asked for.
@@ -45,7 +49,8 @@ const manifestFile = 'model.json';
  */
 export async function openBundle(source: BundleSource, options: ReadOptions = {}): Promise<Bundle> {
   const where = `${source.describe()}: ${manifestFile}`;
-  const manifest = parseManifest(parseJson(await source.read(manifestFile, options), where), where);
+  const text = await source.read(manifestFile, { ...options, maxBytes: largestManifest });
+  const manifest = parseManifest(parseJson(text, where), where);
 
   const readFile = async (entry: FileEntry, readOptions: ReadOptions = {}) => {
     const bytes = await source.read(entry.file, { ...readOptions, expectedBytes: entry.bytes });
@@ -72,17 +77,20 @@ async function verify(
   found: Uint8Array,
 ): Promise<void> {
   const where = `bundle ${source.describe()}: ${file}`;
-  if (found.byteLength !== bytes) {
-    throw new UserError(
-      `${where} has ${found.byteLength} bytes where ${manifestFile} says ${bytes}: incomplete or changed, copy the bundle again`,
-    );
-  }
+  if (found.byteLength !== bytes) throw wrongSize(where, found.byteLength, bytes);
   const hash = await digestHex(found);
   if (hash !== sha256) {
     throw new UserError(
       `${where} was changed: its SHA-256 is ${hash.slice(0, 12)}... where ${manifestFile} says ${sha256.slice(0, 12)}...; copy the bundle again`,
     );
   }
+}
+
+/** What is said of a file whose size is not the manifest's. */
+export function wrongSize(where: string, found: number, expected: number): UserError {
+  return new UserError(
+    `${where} has ${found} bytes where ${manifestFile} says ${expected}: incomplete or changed, copy the bundle again`,
+  );
 }
 
 function parseJson(bytes: Uint8Array, where: string): unknown {

@@ -21,7 +21,6 @@ export {
   type Manifest,
   type ProgramEntry,
   parseManifest,
-  type TrainingEntry,
 } from './manifest.ts';
 export { fillNoise, hashName, type NoiseRequest, type Seed } from './noise.ts';
 export {

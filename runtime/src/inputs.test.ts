@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { sliceSources } from './batches.ts';
 import { UserError } from './errors.ts';
 import { fillInputs } from './inputs.ts';
 import { fillNoise } from './noise.ts';
@@ -50,6 +51,36 @@ describe('fillInputs', () => {
     expect([...temperature!.data]).toEqual([1]);
   });
 
+  test('tensors go before what the roles would give, for any input', () => {
+    const tensors = {
+      z: hostTensor('float32', [4, 5], new Float32Array(20).fill(3)),
+      label: hostTensor('int32', [4], [2, 2, 1, 0]),
+      temperature: hostTensor('float32', [], [0.25]),
+    };
+    const filled = fillInputs('sample', inputs, {
+      ...key,
+      tensors,
+      labels: Int32Array.of(0, 0, 0, 0),
+      scalars: { temperature: 1 },
+    });
+    expect(filled).toEqual({ ...fillInputs('sample', inputs, key), ...tensors });
+  });
+
+  test('a slice of the sources has its rows of the tensors, and scalars whole', () => {
+    const tensors = {
+      z: hostTensor(
+        'float32',
+        [4, 5],
+        Float32Array.from({ length: 20 }, (_, i) => i),
+      ),
+      temperature: hostTensor('float32', [], [0.25]),
+    };
+    const { z, temperature, u } = fillInputs('sample', inputs, sliceSources({ ...key, tensors }, 1, 2));
+    expect([...z!.data]).toEqual([5, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
+    expect([...temperature!.data]).toEqual([0.25]);
+    expect(u!.data).toEqual(fillInputs('sample', inputs, key).u!.data.slice(4, 12));
+  });
+
   test('a draw, a program and an input each have noise of their own', () => {
     const noise = (program: string, input: string, draw: number) =>
       String(fillInputs(program, { [input]: inputs.z! }, { ...key, draw })[input]!.data);
@@ -95,6 +126,11 @@ describe('fillInputs', () => {
     [inputs, { scalars: { temprature: 1 } }, /no scalar 'temprature' \(it has: temperature, steps\)/],
     [inputs, { seed: -1 }, /seed/],
     [coder, { data }, /input 'code': latent is missing/],
+    [coder, { data, tensors: { other: data } }, /has no input 'other' \(it has: x, code\)/],
+    [coder, { data, tensors: { code: data } }, /expected latent float32 \[4,3\], got float32 \[4,2\]/],
+    [inputs, { tensors: { label: hostTensor('int32', [4], [0, 1, 2, 3]) } }, /label 3 is out of range/],
+    [inputs, { tensors: { temperature: hostTensor('float32', [], [2]) } }, /from 0 to 1, got 2/],
+    [inputs, { tensors: { temperature: data } }, /expected scalar float32 \[\], got float32 \[4,2\]/],
     [
       coder,
       { data: hostTensor('float32', [4, 3], new Float32Array(12)) },

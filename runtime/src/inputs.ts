@@ -26,6 +26,8 @@ export interface InputSources {
   readonly labels?: Int32Array;
   /** Scalars by the names of the inputs; those absent keep their defaults. */
   readonly scalars?: Readonly<Record<string, number>>;
+  /** Values of inputs by name, [count, ...shape]; they go before what the input's role would give, noise included. */
+  readonly tensors?: Readonly<Record<string, HostTensor>>;
 }
 
 type Inputs = Readonly<Record<string, InputSpec>>;
@@ -51,9 +53,12 @@ export function fillInputs(
 export function checkSources(program: string, inputs: Inputs, sources: InputSources): void {
   checkNames(program, inputs, 'scalar', sources.scalars);
   checkNames(program, inputs, 'carry', sources.carries);
+  checkNames(program, inputs, 'input', sources.tensors);
   for (const [name, spec] of Object.entries(inputs)) {
     const where = `program ${program}: input '${name}'`;
-    if (spec.role === 'label') checkLabels(where, spec.classes, sources);
+    const given = ownTensor(sources, name);
+    if (given) checkGiven(where, spec, given, sources.count);
+    else if (spec.role === 'label') checkLabels(where, spec.classes, sources);
     else if (spec.role === 'scalar') checkScalar(where, spec, sources.scalars?.[name]);
     else if (spec.role === 'carry') {
       const carry = sources.carries?.[name];
@@ -65,10 +70,10 @@ export function checkSources(program: string, inputs: Inputs, sources: InputSour
 function checkNames(
   program: string,
   inputs: Inputs,
-  role: 'scalar' | 'carry',
+  role: 'scalar' | 'carry' | 'input',
   given: Readonly<Record<string, unknown>> = {},
 ): void {
-  const known = Object.keys(inputs).filter((name) => inputs[name]!.role === role);
+  const known = Object.keys(inputs).filter((name) => role === 'input' || inputs[name]!.role === role);
   const unknown = Object.keys(given).find((name) => !known.includes(name));
   if (unknown === undefined) return;
   throw new UserError(
@@ -78,6 +83,8 @@ function checkNames(
 
 function fill(program: string, name: string, spec: InputSpec, sources: InputSources): HostTensor {
   const { seed, firstIndex, count, draw = 0, chunk = { index: 0, of: program } } = sources;
+  const given = ownTensor(sources, name);
+  if (given) return given;
   switch (spec.role) {
     case 'noise': {
       const { law, shape } = spec;
@@ -104,7 +111,24 @@ function constant(dtype: DType, shape: readonly number[], value: number): HostTe
   return { dtype, shape, data: allocate(dtype, sizeOf(shape)).fill(value) } as HostTensor;
 }
 
-function checkLabels(where: string, classes: number, { labels, count }: InputSources): void {
+function ownTensor({ tensors }: InputSources, name: string): HostTensor | undefined {
+  return tensors && Object.hasOwn(tensors, name) ? tensors[name] : undefined;
+}
+
+/** An input that was given by name: a scalar stays within its bounds, and a class is one of the classes, likewise. */
+function checkGiven(where: string, spec: InputSpec, given: HostTensor, count: number): void {
+  checkTensor(where, spec, given, count);
+  if (spec.role === 'scalar') checkScalar(where, spec, given.data[0]);
+  if (spec.role === 'label') {
+    checkLabels(where, spec.classes, { labels: given.data as Int32Array, count });
+  }
+}
+
+function checkLabels(
+  where: string,
+  classes: number,
+  { labels, count }: Pick<InputSources, 'labels' | 'count'>,
+): void {
   if (labels === undefined) return;
   if (labels.length !== count) {
     throw new UserError(`${where} needs ${count} labels, one for each sample, got ${labels.length}`);
@@ -129,7 +153,7 @@ function checkScalar(where: string, spec: InputSpec & { role: 'scalar' }, given:
 
 function checkTensor(where: string, spec: InputSpec, given: HostTensor | undefined, count: number): void {
   if (given === undefined) throw new UserError(`${where}: ${spec.role} is missing`);
-  const shape = [count, ...spec.shape];
+  const shape = spec.role === 'scalar' ? [] : [count, ...spec.shape];
   if (given.dtype !== spec.dtype || String(given.shape) !== String(shape)) {
     throw new UserError(
       `${where}: expected ${spec.role} ${spec.dtype} [${shape}], got ${given.dtype} [${given.shape}]`,

@@ -6,16 +6,16 @@ import { nextOf } from './program.ts';
 export const bundleFormat = 'generatrix-bundle';
 export const bundleVersion = 1;
 
-const whole = z.int().check(z.nonnegative());
-const shape = z.readonly(z.array(z.int().check(z.positive())));
+export const whole = z.int().check(z.nonnegative());
+export const shape = z.readonly(z.array(z.int().check(z.positive())));
 const noShape = z.readonly(z.array(z.int()).check(z.length(0)));
 const range = z.readonly(z.tuple([z.number(), z.number()]));
-const dtype = z.enum(['float32', 'int32', 'bool']);
+export const dtype = z.enum(['float32', 'int32', 'bool']);
 /** A name that is safe as a file stem, a URL segment and an object key. */
-const name = z.string().check(z.regex(/^[A-Za-z][\w.-]*$/));
+export const name = z.string().check(z.regex(/^[A-Za-z][\w.-]*$/));
 const sha256 = z.string().check(z.regex(/^[0-9a-f]{64}$/));
 const path = z.string().check(z.refine(isPlainPath, 'expected a plain relative path inside the bundle'));
-const fileFields = { file: path, bytes: whole, sha256 };
+export const fileFields = { file: path, bytes: whole, sha256 };
 
 const inputSpec = z.discriminatedUnion('role', [
   z.object({
@@ -86,33 +86,6 @@ const parity = z.object({
   ),
 });
 
-const law = z.enum(['normal', 'uniform']);
-
-/** What it takes to train the model further: see `BundleTrainer`. */
-const training = z.object({
-  step: z.object({ ...fileFields, opset: whole }),
-  batchSize: z.int().check(z.positive()),
-  batching: z.enum(['shuffled', 'sweep']),
-  learningRate: z.number(),
-  noise: z.record(z.string(), z.object({ law, shape })),
-  state: z.record(
-    z.string(),
-    z.object({
-      shape,
-      dtype: z.optional(dtype),
-      initial: z.union([z.number(), z.object({ law, scale: z.number() })]),
-    }),
-  ),
-  /** The programs by their names in `programs`, with the state among their inputs as `state/NAME`. */
-  programs: z.record(name, z.object({ ...fileFields, opset: whole })),
-  /** The whole state after the last step, safetensors by the names of `state`. */
-  trained: z.object(fileFields),
-  /** The state before the first step, where it takes more than the laws of `state`. */
-  start: z.optional(z.object(fileFields)),
-  /** Examples to train on, safetensors with `data` [n, ...shape] and, where there are classes, `labels` [n]. */
-  examples: z.optional(z.object({ ...fileFields, count: whole })),
-});
-
 const manifestSchema = z.object({
   format: z.literal(bundleFormat),
   version: z.literal(bundleVersion),
@@ -133,7 +106,8 @@ const manifestSchema = z.object({
   /** Reference inputs and outputs, a safetensors file with keys `PROGRAM/in/NAME` and `PROGRAM/out/NAME`. */
   reference: z.optional(z.object(fileFields)),
   sample: z.optional(z.object({ ...fileFields, seed: whole, count: whole })),
-  training: z.optional(training),
+  /** What it takes to train the model further: `trainingOf` of runtime/train checks and reads it. */
+  training: z.optional(z.looseObject({})),
   graphModels: z.optional(
     z.record(name, z.object({ files: z.record(path, z.object({ bytes: whole, sha256 })) })),
   ),
@@ -143,8 +117,6 @@ const manifestSchema = z.object({
 export type Manifest = z.infer<typeof manifestSchema>;
 /** A program's file and signature, as the manifest has them. */
 export type ProgramEntry = z.infer<typeof programEntry>;
-/** What a bundle that can be trained says of its training. */
-export type TrainingEntry = z.infer<typeof training>;
 /** A file of the bundle, with what proves it whole. `bytes` is its size, `sha256` 64 lower-case hex digits. */
 export interface FileEntry {
   readonly file: string;

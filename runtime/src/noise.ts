@@ -35,19 +35,19 @@ const wordLimit = 2 ** 32;
  * @throws UserError when the seed, an index or the draw is out of range.
  */
 export function fillNoise(request: NoiseRequest): Float32Array<ArrayBuffer> {
+  checkNoiseKey(request);
+  checkWord('skip', request.skip ?? 0);
+  const out = new Float32Array(request.count * sizeOf(request.shape));
+  fillNoiseInto(out, request);
+  return out;
+}
+
+/** As `fillNoise`, into an array of exactly that size, for a key that `checkNoiseKey` accepts. */
+export function fillNoiseInto(out: Float32Array, request: NoiseRequest): void {
   const { law, firstIndex, count, draw = 0, shape, skip = 0 } = request;
   const [key0, key1] = seedWords(request.seed);
   const stream = hashName(request.stream);
-  checkWord('first sample index', firstIndex);
-  checkWord('draw', draw);
-  checkWord('skip', skip);
-  if (!Number.isSafeInteger(count) || count < 0 || firstIndex + count > wordLimit) {
-    throw new UserError(
-      `noise: samples ${firstIndex} to ${firstIndex} + ${count} are out of range (indices are whole numbers below 2^32)`,
-    );
-  }
   const size = sizeOf(shape);
-  const out = new Float32Array(count * size);
   const words = new Uint32Array(4);
   const normals = new Float64Array(4);
   for (let i = 0; i < count; i++) {
@@ -65,7 +65,23 @@ export function fillNoise(request: NoiseRequest): Float32Array<ArrayBuffer> {
       }
     }
   }
-  return out;
+}
+
+/** @throws UserError when the seed, an index or the draw is out of range. */
+export function checkNoiseKey({
+  seed,
+  firstIndex,
+  count,
+  draw = 0,
+}: Pick<NoiseRequest, 'seed' | 'firstIndex' | 'count' | 'draw'>): void {
+  seedWords(seed);
+  checkWord('first sample index', firstIndex);
+  checkWord('draw', draw);
+  if (!Number.isSafeInteger(count) || count < 0 || firstIndex + count > wordLimit) {
+    throw new UserError(
+      `noise: samples ${firstIndex} to ${firstIndex} + ${count} are out of range (indices are whole numbers below 2^32)`,
+    );
+  }
 }
 
 /** The two 32-bit halves of a seed, least significant first. @throws UserError when it is out of range. */

@@ -3,6 +3,9 @@ import { UserError } from './errors.ts';
 import type { OutputMeaning } from './program.ts';
 import type { HostTensor } from './tensor.ts';
 
+/** What is known of a bundle without reading its programs. */
+export type BundleView = Pick<Bundle, 'manifest' | 'program'>;
+
 /** A seed short enough to write down. */
 export function randomSeed(): number {
   return crypto.getRandomValues(new Uint32Array(1))[0]!;
@@ -21,7 +24,7 @@ export function spread(label: number | Int32Array, count: number): Int32Array {
  * @throws UserError when there is a label and the program takes none.
  */
 export function labelsFor(
-  bundle: Bundle,
+  bundle: BundleView,
   program: string,
   label: number | Int32Array | undefined,
   count: number,
@@ -46,7 +49,7 @@ export function rows({ shape }: HostTensor): number {
  * @throws UserError when it does and there are none.
  */
 export function givenLabels(
-  bundle: Bundle,
+  bundle: BundleView,
   program: string,
   label: number | Int32Array | undefined,
   count: number,
@@ -77,7 +80,7 @@ export function scalarsOnly(options: Readonly<Record<string, unknown>>): Record<
 
 /** A program's output of one meaning. @throws UserError when it has none. */
 export function outputOf(
-  bundle: Bundle,
+  bundle: BundleView,
   program: string,
   outputs: Readonly<Record<string, HostTensor>>,
   meaning: OutputMeaning,

@@ -1,12 +1,12 @@
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, relative, sep } from 'node:path';
-import type { BundleSource } from './bundle.ts';
+import { type BundleSource, type ReadOptions, wrongSize } from './bundle.ts';
 import { messageOf, UserError } from './errors.ts';
 import { isPlainPath } from './manifest.ts';
 
 /**
  * A bundle in a folder: the bundle itself, or a training run's folder, which has its bundle in `bundle/`.
- * Links that lead out of the folder are refused.
+ * Links that lead out of the folder are refused, and so is what is no regular file.
  * @throws UserError when the folder is missing or holds no bundle.
  */
 export async function folderSource(folder: string): Promise<BundleSource> {
@@ -24,6 +24,7 @@ export async function folderSource(folder: string): Promise<BundleSource> {
       if (inside.split(sep)[0] === '..' || isAbsolute(inside)) {
         throw new UserError(`bundle ${folder}: ${path} is a link that leads out of the bundle`);
       }
+      await checkFile(`bundle ${folder}: ${path}`, file, options);
       const bytes = await readFile(file, { signal: options.signal }).catch((error: unknown) => {
         options.signal?.throwIfAborted();
         throw new UserError(`bundle ${folder}: ${path} cannot be read: ${reason(error)}`);
@@ -32,6 +33,24 @@ export async function folderSource(folder: string): Promise<BundleSource> {
       return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     },
   };
+}
+
+/** Before anything is read: a pipe would never end, and a file of the wrong size might not fit into memory. */
+async function checkFile(
+  where: string,
+  file: string,
+  { expectedBytes, maxBytes = Number.POSITIVE_INFINITY }: ReadOptions,
+): Promise<void> {
+  const stats = await stat(file).catch((error: unknown) => {
+    throw new UserError(`${where} cannot be read: ${reason(error)}`);
+  });
+  if (!stats.isFile() && !stats.isDirectory()) throw new UserError(`${where} is not a regular file`);
+  if (stats.size > maxBytes) {
+    throw new UserError(`${where} has ${stats.size} bytes, more than the ${maxBytes} that it may have`);
+  }
+  if (expectedBytes !== undefined && stats.isFile() && stats.size !== expectedBytes) {
+    throw wrongSize(where, stats.size, expectedBytes);
+  }
 }
 
 async function bundleFolder(folder: string): Promise<string> {

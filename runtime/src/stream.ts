@@ -6,7 +6,14 @@ import type { ProgramEntry } from './manifest.ts';
 import type { Seed } from './noise.ts';
 import { nextOf } from './program.ts';
 import type { BatchOptions, Sampler } from './sampler.ts';
-import { givenLabels, labelsFor, outputOf, randomSeed, scalarsOnly } from './sampler-arguments.ts';
+import {
+  type BundleView,
+  givenLabels,
+  labelsFor,
+  outputOf,
+  randomSeed,
+  scalarsOnly,
+} from './sampler-arguments.ts';
 import { allocate, type HostTensor, sizeOf } from './tensor.ts';
 
 /** The program that returns one part of an example at a call. */
@@ -55,7 +62,7 @@ export function canStream(bundle: Pick<Bundle, 'manifest'>): boolean {
  * @throws UserError when the model cannot stream or the request makes no sense (at the first part).
  */
 export async function* streamSamples(
-  bundle: Bundle,
+  bundle: BundleView,
   run: Sampler['run'],
   request: StreamRequest,
 ): AsyncGenerator<StreamPart, void, undefined> {

@@ -12,9 +12,9 @@ export interface CanvasPixels {
  * pixel and no gaps, ceil(sqrt(count)) images to a row, so this is byte for byte what a PNG of it holds.
  * @throws when the page shows no canvas.
  */
-export async function readCanvasPixels(page: Page): Promise<CanvasPixels> {
-  const { width, height, base64 } = await page.evaluate(() => {
-    const canvas = document.querySelector('canvas');
+export async function readCanvasPixels(page: Page, selector = 'canvas'): Promise<CanvasPixels> {
+  const { width, height, base64 } = await page.evaluate((wanted) => {
+    const canvas = document.querySelector<HTMLCanvasElement>(wanted);
     const context = canvas?.getContext('2d');
     if (!canvas || !context) throw new Error('the page shows no canvas');
     const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
@@ -23,7 +23,7 @@ export async function readCanvasPixels(page: Page): Promise<CanvasPixels> {
       binary += String.fromCharCode(...data.subarray(start, start + 0x8000));
     }
     return { width: canvas.width, height: canvas.height, base64: btoa(binary) };
-  });
+  }, selector);
   return { width, height, data: new Uint8Array(Buffer.from(base64, 'base64')) };
 }
 

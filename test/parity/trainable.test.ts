@@ -9,7 +9,13 @@ import {
   loadSampler,
   openFolder,
 } from '@generatrix/runtime';
-import { bindWeights, bundledExamples, trainBundle, trainedBundle } from '@generatrix/runtime/train';
+import {
+  bindWeights,
+  bundledExamples,
+  trainBundle,
+  trainedBundle,
+  trainingOf,
+} from '@generatrix/runtime/train';
 import { exportRun, type RunSettings, runTraining } from '@generatrix/training';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -60,7 +66,7 @@ describe.each(models)('$name', ({ settings }) => {
     const out = join(folder, family);
     await exportRun(run, out, ['onnx'], 'onnx', { examples });
     bundle = await openFolder(out);
-    trained = decodeSafetensors(await bundle.readFile(bundle.manifest.training!.trained), 'state').tensors;
+    trained = decodeSafetensors(await bundle.readFile(trainingOf(bundle).trained), 'state').tensors;
   });
 
   const trainer = async (from: 'fresh' | 'trained') =>
@@ -116,7 +122,7 @@ describe.each(models)('$name', ({ settings }) => {
     await sampler.release();
     for (const [i, value] of expected!.data.entries()) expect(data.data[i]).toBeCloseTo(value, 5);
     const again = await openFolder(out);
-    const kept = await again.readFile(again.manifest.training!.trained);
+    const kept = await again.readFile(trainingOf(again).trained);
     expect(decodeSafetensors(kept, 'state').tensors).toEqual(state);
   });
 });

@@ -15,32 +15,30 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
+/**
+ * Models whose convolutions onnxruntime's WebGPU provider would compute wrongly in their plain form, forward and in
+ * the gradients: input channels a multiple of 3 but not of 4 into a multiple of 4, and padding at the end only. Batches
+ * of 9, since the gradients of filters have the batch as their channels. (convolution-webgpu.test.ts takes them singly.)
+ */
+const models: Record<string, string[]> = {
+  mlp: ['vae', '--hidden', '24', '--latent', '3'],
+  convolutions: ['vae', '--architecture', 'conv', '--filters', '6,8', '--latent', '3'],
+  pixelcnn: ['pixelcnn', '--layers', '3', '--filters', '6', '--first-kernel', '5'],
+  pixelrnn: ['pixelrnn', '--layers', '1', '--filters', '6', '--units', '4'],
+};
+
 /** The losses of a short run, a line of metrics each. */
 async function losses(
   name: string,
+  model: string[],
   flags: string[],
   environment: Record<string, string> = {},
 ): Promise<number[]> {
   const out = join(folder, name);
+  const data = ['--data', 'digits8', '--data-size', '100', '--seed', '5'];
+  const steps = ['--steps', '6', '--batch-size', '9', '--report-every', '1', '--evaluate-every', '6'];
   const { outcome } = startCommand(
-    [
-      ...[
-        'train',
-        'vae',
-        '--data',
-        'digits8',
-        '--data-size',
-        '200',
-        '--hidden',
-        '24',
-        '--latent',
-        '3',
-        '--seed',
-        '5',
-      ],
-      ...['--steps', '8', '--batch-size', '20', '--report-every', '1', '--evaluate-every', '8', '--out', out],
-      ...flags,
-    ],
+    ['train', ...model, ...data, ...steps, '--out', out, ...flags],
     environment,
   );
   const { status, stderr } = await outcome;
@@ -53,18 +51,20 @@ async function losses(
 describe('training from one seed', () => {
   it('gives the same losses compiled on the CPU and eagerly in tfjs', async () => {
     const [compiled, eager] = [
-      await losses('cpu', ['--device', 'cpu']),
-      await losses('tfjs', ['--engine', 'tfjs']),
+      await losses('cpu', models.mlp!, ['--device', 'cpu']),
+      await losses('tfjs', models.mlp!, ['--engine', 'tfjs']),
     ];
-    expect(compiled).toHaveLength(8);
+    expect(compiled).toHaveLength(6);
     for (const [i, loss] of eager.entries()) expect(Math.abs(compiled[i]! / loss - 1)).toBeLessThan(1e-3);
   });
 
-  it.skipIf(software === null)('and on WebGPU, where the state stays in device memory', async () => {
-    const [cpu, webgpu] = [
-      await losses('cpu2', ['--device', 'cpu']),
-      await losses('webgpu', ['--device', 'webgpu'], software!),
-    ];
-    for (const [i, loss] of cpu.entries()) expect(Math.abs(webgpu[i]! / loss - 1)).toBeLessThan(1e-3);
-  });
+  it.skipIf(software === null).each(Object.keys(models))(
+    'and on WebGPU, where the state stays in device memory: %s',
+    async (name) => {
+      const model = models[name]!;
+      const cpu = await losses(`${name}-cpu`, model, ['--device', 'cpu']);
+      const webgpu = await losses(`${name}-webgpu`, model, ['--device', 'webgpu'], software!);
+      for (const [i, loss] of cpu.entries()) expect(Math.abs(webgpu[i]! / loss - 1)).toBeLessThan(1e-3);
+    },
+  );
 });

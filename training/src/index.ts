@@ -5,11 +5,22 @@ export { type Dataset, type DatasetRequest, datasetCatalogue, loadDataset } from
 export type { Engine, Trainer } from './engine/engine.ts';
 export { onnxEngine } from './engine/onnx-engine.ts';
 export { tfjsEngine, toTensor } from './engine/tfjs-engine.ts';
+export { diagnostics } from './evaluate/catalogue.ts';
+export {
+  checkSameKind,
+  diagnosticsNamed,
+  evaluate,
+  evaluationJson,
+  writeEvaluation,
+} from './evaluate/evaluate.ts';
 export { graphModelParity } from './evaluate/graph-model-parity.ts';
-export { describeData, type FamilyCase, familyCases, firstExamples } from './families/cases.ts';
+export { parzen } from './evaluate/parzen.ts';
+export { type SampleSource, samplerSource } from './evaluate/sample-source.ts';
+export { type FamilyCase, familyCases } from './families/cases.ts';
 export type { Family, HostState, Model } from './families/family.ts';
 export { defineFamily } from './families/family.ts';
 export { buildModel, families, familyNamed } from './families/registry.ts';
+export { describeData, firstExamples } from './families/tiny-data.ts';
 export { batchPlan, stepInputs } from './run/batches.ts';
 export { bindState, exportRun } from './run/export-run.ts';
 export { initialState } from './run/initial-state.ts';

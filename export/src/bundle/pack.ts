@@ -9,8 +9,8 @@ import {
   openBundle,
   type Sampler,
   sha256Hex,
-  type TrainingEntry,
 } from '@generatrix/runtime';
+import type { TrainingEntry } from '@generatrix/runtime/train';
 import type { Graph } from '../graph/ir.ts';
 import { graphModelFiles, unsupportedInGraphModel } from '../graph-model/index.ts';
 import { onnxOpset } from '../onnx/lowering.ts';

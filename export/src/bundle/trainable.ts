@@ -7,8 +7,8 @@ import {
   portNames,
   type StateSpec,
   sha256Hex,
-  type TrainingEntry,
 } from '@generatrix/runtime';
+import type { TrainingEntry } from '@generatrix/runtime/train';
 import type { Graph } from '../graph/ir.ts';
 import { onnxOpset } from '../onnx/lowering.ts';
 import { writeOnnx } from '../onnx/write.ts';
@@ -59,7 +59,7 @@ export function packTraining(request: TrainingRequest): { files: BundleFiles; en
     for (const [key, { shape, dtype, role }] of Object.entries(signature.inputs)) {
       inputs[key] = { dtype, shape, batched: role !== 'scalar' };
     }
-    const graph = traceBatched((tensors) => run(stateOf(tensors), tensors), inputs);
+    const graph = withoutIdleState(traceBatched((tensors) => run(stateOf(tensors), tensors), inputs));
     return [name, { ...add(`${name}.onnx`, writeOnnx(graph, { name })), opset: onnxOpset }] as const;
   });
   const { batchSize, batching, learningRate, noise } = settings;
@@ -83,6 +83,18 @@ export function packTraining(request: TrainingRequest): { files: BundleFiles; en
         }),
   };
   return { files, entry };
+}
+
+/** Leaves out what the program does not look at, such as an optimizer's slots. */
+function withoutIdleState(graph: Graph): Graph {
+  const used = new Set([
+    ...graph.nodes.flatMap((node) => node.inputs),
+    ...graph.outputs.map(({ value }) => value),
+  ]);
+  const inputs = graph.inputs.filter(
+    ({ name, value }) => !name.startsWith(portNames.state('')) || used.has(value),
+  );
+  return { ...graph, inputs };
 }
 
 function stateOf(tensors: NamedTensors): NamedTensors {

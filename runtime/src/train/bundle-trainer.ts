@@ -2,7 +2,6 @@ import type { Bundle, ReadOptions } from '../bundle.ts';
 import { UserError } from '../errors.ts';
 import type { Executor, LoadedProgram } from '../executor.ts';
 import { fillInputs, type InputSources } from '../inputs.ts';
-import type { TrainingEntry } from '../manifest.ts';
 import type { Seed } from '../noise.ts';
 import { decodeSafetensors } from '../safetensors.ts';
 import type { HostTensor } from '../tensor.ts';
@@ -11,6 +10,7 @@ import { batchPlan, type Examples, stepInputs } from './batches.ts';
 import { drawInitialState } from './initial-state.ts';
 import { TrainingState } from './stateful-step.ts';
 import { stepFeeds } from './step-feeds.ts';
+import { type TrainingEntry, trainingOf } from './training-entry.ts';
 
 export interface TrainerOptions {
   /** What to train on: at least one example. */
@@ -93,14 +93,6 @@ export async function trainBundle(
       for (const loaded of programs.values()) await (await loaded).release();
     },
   };
-}
-
-/** What the bundle says of its training. @throws UserError when it has none. */
-export function trainingOf({ manifest, source }: Bundle): TrainingEntry {
-  if (manifest.training !== undefined) return manifest.training;
-  throw new UserError(
-    `bundle ${source.describe()} cannot be trained: it holds no training step; export it with --trainable`,
-  );
 }
 
 /** The examples that a bundle brings along, or null. Labels are 0 where it has none. */

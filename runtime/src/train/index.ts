@@ -6,6 +6,6 @@ export {
   type TrainerOptions,
   tensorExamples,
   trainBundle,
-  trainingOf,
 } from './bundle-trainer.ts';
 export { type TrainedAs, trainedBundle } from './trained-bundle.ts';
+export { type TrainingEntry, trainingOf } from './training-entry.ts';

@@ -4,8 +4,8 @@ import { encodeSafetensors } from '../safetensors.ts';
 import { sha256Hex } from '../sha256.ts';
 import type { HostTensor } from '../tensor.ts';
 import { bindWeights } from './bind-weights.ts';
-import { trainingOf } from './bundle-trainer.ts';
 import { portNames } from './step-feeds.ts';
+import { trainingOf } from './training-entry.ts';
 
 /** How the new state came about. */
 export interface TrainedAs {

@@ -1,11 +1,13 @@
 import { UserError } from '@generatrix/runtime/core';
 import { Command } from 'commander';
 import { addComplete } from './complete.ts';
+import { addEvaluate } from './evaluate.ts';
 import { addExport } from './export.ts';
 import { addList } from './list.ts';
 import { addParity } from './parity.ts';
 import { addSample } from './sample.ts';
 import { addScore } from './score.ts';
+import { addServe } from './serve.ts';
 import { addStart } from './start.ts';
 import { addResume, addTrain } from './train.ts';
 import { version } from './version.ts';
@@ -24,8 +26,10 @@ export function createProgram(): Command {
     addSample,
     addComplete,
     addScore,
+    addEvaluate,
     addExport,
     addParity,
+    addServe,
     addList,
   ])
     add(program);

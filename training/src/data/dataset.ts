@@ -92,3 +92,8 @@ export function checkIndices(name: string, indices: ArrayLike<number>, size: num
     }
   }
 }
+
+/** All indices of a data set. */
+export function everyIndex({ size }: Pick<Dataset, 'size'>): Int32Array {
+  return Int32Array.from({ length: size }, (_, i) => i);
+}

@@ -10,4 +10,4 @@ export { closestNames } from './closest-names.ts';
 export { type Dataset, type DatasetRequest, floatDataset, type Split } from './dataset.ts';
 export type { GlyphFactors } from './glyph-render.ts';
 export { digits8, type GlyphDataset, type GlyphOptions, glyphs } from './glyphs.ts';
-export { type Modes, type PointLaw, type PointLawName, pointLaws } from './point-laws.ts';
+export { type Modes, type PointLaw, type PointLawName, pointLawOf, pointLaws } from './point-laws.ts';

@@ -130,3 +130,8 @@ export const pointLaws = {
 } as const satisfies Record<string, PointLaw>;
 
 export type PointLawName = keyof typeof pointLaws;
+
+/** The law that a data set's points are drawn from, or null when it is none of the built-in ones. */
+export function pointLawOf(dataset: string): PointLaw | null {
+  return Object.hasOwn(pointLaws, dataset) ? pointLaws[dataset as PointLawName] : null;
+}

@@ -40,7 +40,4 @@ export function testWithData(path: string, title: string, body: (folder: string)
   test.skipIf(!present)(title, () => body(folder));
 }
 
-/** All indices of a data set. */
-export function everyIndex({ size }: { readonly size: number }): Int32Array {
-  return Int32Array.from({ length: size }, (_, i) => i);
-}
+export { everyIndex } from './dataset.ts';

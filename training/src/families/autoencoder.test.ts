@@ -5,9 +5,9 @@ import { floatDataset } from '../data/dataset.ts';
 import { onnxEngine } from '../engine/onnx-engine.ts';
 import { batchPlan, stepInputs } from '../run/batches.ts';
 import { initialState } from '../run/initial-state.ts';
-import { describeData, firstExamples, tinyImages, tinyPoints } from './cases.ts';
 import type { Model } from './family.ts';
 import { buildModel, familyNamed } from './registry.ts';
+import { describeData, firstExamples, tinyImages, tinyPoints } from './tiny-data.ts';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');

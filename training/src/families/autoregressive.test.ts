@@ -4,9 +4,9 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { Trainer } from '../engine/engine.ts';
 import { onnxEngine } from '../engine/onnx-engine.ts';
 import { initialState } from '../run/initial-state.ts';
-import { describeData, tinyImages } from './cases.ts';
 import type { HostState, Model } from './family.ts';
 import { buildModel, familyNamed } from './registry.ts';
+import { describeData, tinyImages } from './tiny-data.ts';
 
 const models: [string, string, Record<string, unknown>][] = [
   ['nade', 'nade', { hidden: 7 }],

@@ -62,7 +62,7 @@ export const dcgan = defineFamily<DcganOptions>({
       summary: 'CIFAR-10 images in a folder (--data-dir), three strided layers',
       data: 'images',
       options: { filters: [64, 128, 256], averaging: 0.999 },
-      training: { steps: 5000, batchSize: 64, learningRate: 2e-4 },
+      training: { steps: 3000, batchSize: 64, learningRate: 2e-4 },
       published:
         "Inception score of 6.16 for a DCGAN of the paper's size (Wang and Liu 2016); not comparable at this size",
     },

@@ -4,7 +4,6 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { type Dataset, floatDataset } from '../data/dataset.ts';
 import { toHost, toTensor } from '../engine/tfjs-engine.ts';
 import { initialState } from '../run/initial-state.ts';
-import { firstExamples, tinyPoints } from './cases.ts';
 import type { HostState, Model } from './family.ts';
 import {
   largestDifference,
@@ -16,6 +15,7 @@ import {
   stirred,
   trained,
 } from './flow-test-support.ts';
+import { firstExamples, tinyPoints } from './tiny-data.ts';
 
 /** Images of whole levels drawn uniformly from `least` to `most`, in a range. */
 function levelImages(

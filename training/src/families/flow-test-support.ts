@@ -4,9 +4,9 @@ import type { Trainer } from '../engine/engine.ts';
 import { onnxEngine } from '../engine/onnx-engine.ts';
 import { batchPlan, stepInputs } from '../run/batches.ts';
 import { initialState } from '../run/initial-state.ts';
-import { describeData } from './cases.ts';
 import type { HostState, Model } from './family.ts';
 import { buildModel, familyNamed } from './registry.ts';
+import { describeData } from './tiny-data.ts';
 
 /** A model of the family for the data. */
 export function modelOf(family: string, options: Record<string, unknown>, dataset: Dataset): Model {

@@ -73,5 +73,19 @@ export const gan = defineFamily<GanOptions>({
       training: { steps: 5000, batchSize: 128, learningRate: 1e-4 },
       published: gridFigures,
     },
+    'grid25-average': {
+      summary: 'the grid of 25 Gaussians by the running mean of the generator',
+      data: 'grid25',
+      options: { ...planar, hidden: [128, 128, 128], averaging: 0.999 },
+      training: { ...planarTraining, steps: 20_000, batchSize: 256 },
+      published: gridFigures,
+    },
+    'grid25-packing': {
+      summary: 'the grid of 25 Gaussians by packs of two and the running mean of the generator',
+      data: 'grid25',
+      options: { ...planar, hidden: [128, 128, 128], averaging: 0.999, packing: 2 },
+      training: { ...planarTraining, steps: 20_000, batchSize: 256 },
+      published: gridFigures,
+    },
   },
 });

@@ -10,10 +10,10 @@ import { type Dataset, loadDataset } from '../data/index.ts';
 import { onnxEngine } from '../engine/onnx-engine.ts';
 import { batchPlan, stepInputs } from '../run/batches.ts';
 import { initialState } from '../run/initial-state.ts';
-import { describeData, firstExamples } from './cases.ts';
 import type { CovarianceKind } from './gmm-covariance.ts';
 import { covarianceOf } from './gmm-covariance.ts';
 import { buildModel, familyNamed } from './registry.ts';
+import { describeData, firstExamples } from './tiny-data.ts';
 
 interface Task {
   readonly title: string;

@@ -6,9 +6,9 @@ import type { Trainer } from '../engine/engine.ts';
 import { onnxEngine } from '../engine/onnx-engine.ts';
 import { batchPlan, stepInputs } from '../run/batches.ts';
 import { initialState } from '../run/initial-state.ts';
-import { describeData, tinyPoints } from './cases.ts';
 import type { CovarianceKind } from './gmm-covariance.ts';
 import { buildModel, familyNamed } from './registry.ts';
+import { describeData, tinyPoints } from './tiny-data.ts';
 
 const kinds: CovarianceKind[] = ['full', 'diagonal', 'spherical', 'tied'];
 

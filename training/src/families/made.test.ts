@@ -1,11 +1,11 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { fillNoise } from '@generatrix/runtime/core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { describeData, tinyImages, tinyPoints } from './cases.ts';
 import { bernoulliEmission, mixtureEmission } from './emission.ts';
 import { drawMasks, groupUnits } from './made-masks.ts';
 import { chosenMask, madeForward, madeNetwork, madeSpecs, maskedKernels } from './made-network.ts';
 import { buildModel, familyNamed } from './registry.ts';
+import { describeData, tinyImages, tinyPoints } from './tiny-data.ts';
 
 const dimensions = 9;
 

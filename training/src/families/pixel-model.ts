@@ -11,8 +11,9 @@ import {
   flattened,
 } from './autoregressive-programs.ts';
 import { type CarryShapes, startCarries } from './carries.ts';
-import { bernoulliEmission, categoricalEmission, type Emission, nearestLevel } from './emission.ts';
+import { bernoulliEmission, categoricalEmission, nearestLevel } from './emission.ts';
 import type { DataDescription, Model, StateSpecs } from './family.ts';
+import { greyLaw, logisticLaw, type PixelLaw } from './pixel-law.ts';
 
 /** An odd width in pixels. */
 export const oddWidth = (least: number) =>
@@ -26,16 +27,19 @@ export const oddWidth = (least: number) =>
 /** Options of every network that draws an image pixel by pixel. */
 export const pixelOptions = {
   output: z
-    .enum(['binary', 'categorical'])
+    .enum(['binary', 'categorical', 'logistic'])
     .default('binary')
-    .describe('law of a pixel: binary (images binarised anew each step), or categorical over grey levels'),
+    .describe(
+      'law of a pixel: binary (images binarised anew each step), categorical over grey levels, or a mixture of discretised logistics over the levels of each channel',
+    ),
   levels: z
     .number()
     .int()
     .min(2)
     .max(256)
     .default(256)
-    .describe('grey levels from black to white (categorical)'),
+    .describe('levels of a channel, evenly spaced from 0 to 1 (categorical and logistic)'),
+  components: z.number().int().min(1).max(100).default(10).describe('components of the mixture (logistic)'),
   conditional: z.boolean().default(false).describe('condition on the class of the image'),
   averaging: z
     .number()
@@ -46,8 +50,9 @@ export const pixelOptions = {
 };
 
 export interface PixelOptions {
-  readonly output: 'binary' | 'categorical';
+  readonly output: 'binary' | 'categorical' | 'logistic';
   readonly levels: number;
+  readonly components: number;
   readonly conditional: boolean;
   readonly averaging: number;
 }
@@ -58,30 +63,35 @@ export interface PixelSizes {
   readonly width: number;
   /** Classes to condition on; 0 for none. */
   readonly classes: number;
-  readonly emission: Emission;
+  readonly law: PixelLaw;
 }
 
 export function pixelSizes(
-  { output, levels, conditional }: PixelOptions,
+  { output, levels, components, conditional }: PixelOptions,
   { spec, classNames }: DataDescription,
 ): PixelSizes {
-  const [height, width] = spec.shape as readonly [number, number, number];
+  const [height, width, channels] = spec.shape as readonly [number, number, number];
+  const laws = {
+    binary: () => greyLaw(bernoulliEmission),
+    categorical: () => greyLaw(categoricalEmission(levels)),
+    logistic: () => logisticLaw(components, levels, channels),
+  };
   return {
     height,
     width,
     classes: conditional ? classNames.length : 0,
-    emission: output === 'binary' ? bernoulliEmission : categoricalEmission(levels),
+    law: laws[output](),
   };
 }
 
 /** A network over the pixels of an image in rows from the top left. */
 export interface PixelNetwork {
   readonly parameters: StateSpecs;
-  /** The parameters of every pixel's law given the pixels before it: [batch, D] to [batch, D, C]. */
+  /** The parameters of every pixel's law given the pixels before it: [batch, D] to [batch, P, C]. */
   forward(state: NamedTensors, x: tf.Tensor2D, label?: tf.Tensor): tf.Tensor;
   /** What drawing carries from row to row. */
   readonly carries: CarryShapes;
-  /** Draws the rows after those of the carries, as many as there is noise for: [batch, rows * w]. */
+  /** Draws the rows after those of the carries, as many as there is noise for: [batch, rows * w * channels]. */
   drawRows(
     state: NamedTensors,
     request: DrawRequest,
@@ -109,7 +119,7 @@ export function drawImage(
  */
 export function pixelModel(
   { output, levels, averaging }: PixelOptions,
-  { emission, classes }: PixelSizes,
+  { law, classes }: PixelSizes,
   network: PixelNetwork,
   { spec }: DataDescription,
 ): Model {
@@ -122,7 +132,8 @@ export function pixelModel(
   });
   const logProb = (state: NamedTensors, examples: tf.Tensor2D, label?: tf.Tensor) => {
     const x = rounded(examples);
-    return sumExamples(emission.logProb(x, network.forward(state, x, label)));
+    const pixels = tf.reshape(x, [x.shape[0], -1, law.channels]);
+    return sumExamples(law.logProb(pixels, network.forward(state, x, label)));
   };
   const weights = (state: NamedTensors) => averaged(state, parameters, averaging);
   return {
@@ -142,7 +153,7 @@ export function pixelModel(
     },
     programs: autoregressivePrograms(
       {
-        noise: emission.noise,
+        noise: law.noise,
         classes,
         logProb: (state, x, label) => logProb(weights(state), x, label),
         draw: (state, request) => drawImage(network, weights(state), roundedRequest(request)),
@@ -161,10 +172,12 @@ export function pixelModel(
 /** Why this data cannot be modelled pixel by pixel, or null. */
 export function refusesPixels(
   { spec, classNames }: DataDescription,
-  { conditional }: PixelOptions,
+  { output, conditional }: PixelOptions,
 ): string | null {
   if (spec.kind !== 'image') return `needs images, not ${spec.kind}`;
-  if (spec.shape[2] !== 1) return `models grey images, not ${spec.shape[2]} channels; try --channels 1`;
+  if (spec.shape[2] !== 1 && output !== 'logistic') {
+    return `models grey images with --output ${output}, not ${spec.shape[2]} channels; try --channels 1 or --output logistic`;
+  }
   if (spec.range[0] !== 0 || spec.range[1] !== 1) return 'needs images with values in [0, 1]';
   if (conditional && classNames.length === 0) return 'conditional needs labelled data; leave it out';
   return null;

@@ -38,14 +38,14 @@ export function pixelcnnDraw(network: PixelcnnNetwork, state: NamedTensors, requ
 
 /** What `pixelcnnRows` carries from row to row, by name: shapes without the batch. */
 export function pixelcnnCarries(network: PixelcnnNetwork): CarryShapes {
-  const { width, layers, filters } = network;
+  const { width, layers, filters, law } = network;
   const later = range(1, layers).map((layer) => [`rows/${layer}`, [reachOf(network, layer), width, filters]]);
-  return { image: [reachOf(network, 0), width, 1], ...Object.fromEntries(later) };
+  return { image: [reachOf(network, 0), width, law.channels], ...Object.fromEntries(later) };
 }
 
 /**
- * Draws the rows that follow those of the carries, as many as there is noise for: [batch, rows * w], and the carries
- * for the rows after them.
+ * Draws the rows that follow those of the carries, as many as there is noise for: [batch, rows * w * channels], and the
+ * carries for the rows after them.
  */
 export function pixelcnnRows(
   network: PixelcnnNetwork,
@@ -53,15 +53,15 @@ export function pixelcnnRows(
   request: DrawRequest,
   start: NamedTensors,
 ): { x: tf.Tensor; carries: NamedTensors } {
-  const { width, layers, filters } = network;
+  const { width, layers, filters, law } = network;
   const noise = Object.values(request.noise)[0]!;
   const batch = noise.shape[0]!;
-  const height = noise.shape[1]! / width;
+  const height = noise.shape[1]! / (width * law.channels);
   const firstReach = reachOf(network, 0);
   const layerShifts = range(0, layers).map((layer) => shifts(network, state, layer, request.label));
   const { carries, outputs } = scan({
     carries: start,
-    sequences: pixelSequences([height, width], request),
+    sequences: pixelSequences([height, width], network, request),
     body: (carries, slices) => {
       const next: NamedTensors = {};
       const row: NamedTensors = { ...slices };
@@ -78,25 +78,25 @@ export function pixelcnnRows(
         row[`above/${layer}`] = tf.transpose(tf.reshape(across, [batch, width, 2 * filters]), [1, 0, 2]);
         vertical = gate(above);
       }
-      const pixels = drawRow(network, state, row, request.temperature); // [w, batch]
-      const drawn = tf.reshape(centred(tf.transpose(pixels)), [batch, 1, width, 1]);
+      const pixels = tf.transpose(drawRow(network, state, row, request.temperature), [1, 0, 2]); // [batch, w, channels]
+      const drawn = tf.expandDims(centred(pixels), 1);
       next.image = latest(tf.concat([carries.image!, drawn], 1), firstReach);
       return { carries: next, outputs: { pixels } };
     },
   });
-  return { x: tf.transpose(tf.reshape(outputs.pixels!, [height * width, batch])), carries };
+  return { x: tf.reshape(tf.transpose(outputs.pixels!, [1, 0, 2, 3]), [batch, -1]), carries };
 }
 
-/** Draws the pixels of one row, [w, batch], given what the vertical stack says of it: `above/l` [w, batch, 2F]. */
+/** Draws the pixels of one row, [w, batch, channels], given what the vertical stack says of it: `above/l` [w, batch, 2F]. */
 function drawRow(
   network: PixelcnnNetwork,
   state: NamedTensors,
   row: NamedTensors,
   temperature: tf.Tensor,
 ): tf.Tensor {
-  const { layers, filters } = network;
+  const { layers, filters, law } = network;
   const batch = row['above/0']!.shape[1]!;
-  const firstReach = reachOf(network, 0);
+  const firstReach = reachOf(network, 0) * law.channels;
   const kernels = range(0, layers).map((layer) => {
     const kernel = state[layerNames(layer).horizontal]!; // [1, taps, inputs, 2F]
     return tf.reshape(kernel, [-1, 2 * filters]) as tf.Tensor2D;
@@ -119,8 +119,8 @@ function drawRow(
         const sum = tf.add(tf.matMul(window, kernels[layer]!), slices[`above/${layer}`]!);
         h = tf.add(layerOutput(state, layer, sum), h);
       }
-      const pixel = drawPixel(network, headOf(state, h), slices, temperature); // [batch]
-      const left = tf.concat([carries.left!, tf.expandDims(centred(pixel), 1)], 1);
+      const pixel = drawPixel(network, headOf(state, h), slices, temperature); // [batch, channels]
+      const left = tf.concat([carries.left!, centred(pixel)], 1);
       next.left = latest(left, firstReach);
       return { carries: next, outputs: { pixel } };
     },

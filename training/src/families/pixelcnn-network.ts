@@ -41,7 +41,7 @@ const head = ['head/0', 'head/1'] as const;
  * first layer's windows hold pixels above or to the left, the others the row or pixel itself too.
  */
 export function pixelcnnSpecs(network: PixelcnnNetwork): StateSpecs {
-  const { layers, filters, headFilters, classes, emission } = network;
+  const { layers, filters, headFilters, classes, law } = network;
   const kernel = (shape: number[]): StateSpec => {
     const inputs = shape.slice(0, -1).reduce((product, size) => product * size, 1);
     return { shape, initial: { law: 'normal', scale: Math.sqrt(1 / inputs) } };
@@ -50,7 +50,7 @@ export function pixelcnnSpecs(network: PixelcnnNetwork): StateSpecs {
   for (let layer = 0; layer < layers; layer++) {
     const names = layerNames(layer);
     const reach = reachOf(network, layer);
-    const [taps, inputs] = layer === 0 ? [reach, 1] : [reach + 1, filters];
+    const [taps, inputs] = layer === 0 ? [reach, law.channels] : [reach + 1, filters];
     specs[names.vertical] = kernel([taps, 2 * reach + 1, inputs, 2 * filters]);
     specs[names.verticalBias] = { shape: [2 * filters], initial: 0 };
     specs[names.horizontal] = kernel([1, taps, inputs, 2 * filters]);
@@ -63,7 +63,7 @@ export function pixelcnnSpecs(network: PixelcnnNetwork): StateSpecs {
     specs[names.verticalLabel] = label;
     specs[names.horizontalLabel] = label;
   }
-  return { ...specs, ...headSpecs([filters, headFilters, emission.width]) };
+  return { ...specs, ...headSpecs([filters, headFilters, law.width]) };
 }
 
 /** Parameters of `headOf`, for features of the first width and laws of the last. */
@@ -150,7 +150,7 @@ export function convolvePadded(
 }
 
 /**
- * The parameters of every pixel's law given the pixels before it, row by row: [batch, D] to [batch, D, C].
+ * The parameters of every pixel's law given the pixels before it, row by row: [batch, D] to [batch, P, C].
  *
  * The vertical stack sees the rows above and passes what it finds to the horizontal stack, which sees the pixels to
  * the left: together all pixels before, without the blind spot of one masked stack (section 2.2, figure 2). Windows
@@ -162,9 +162,9 @@ export function pixelcnnForward(
   x: tf.Tensor2D,
   label?: tf.Tensor,
 ): tf.Tensor {
-  const { height, width, layers, emission } = network;
+  const { height, width, layers, law } = network;
   const batch = x.shape[0];
-  const image = centred(tf.reshape(x, [batch, height, width, 1]));
+  const image = centred(tf.reshape(x, [batch, height, width, law.channels]));
   const reach = reachOf(network, 0);
   const down = moved(image, [reach, 0], [height - 1 + reach, width]);
   const right = moved(image, [0, reach], [height, width - 1 + reach]);
@@ -184,7 +184,7 @@ export function pixelcnnForward(
     horizontal = first ? output : tf.add(output, horizontal);
     vertical = gate(above);
   }
-  return tf.reshape(headOf(state, horizontal), [batch, height * width, emission.width]);
+  return tf.reshape(headOf(state, horizontal), [batch, height * width, law.width]);
 }
 
 /** The image moved by [down, right] pixels into zeros, cut to the size. */
@@ -199,5 +199,5 @@ export function moved(
     [right, 0],
     [0, 0],
   ]);
-  return tf.slice(padded, [0, 0, 0, 0], [image.shape[0]!, height, width, 1]);
+  return tf.slice(padded, [0, 0, 0, 0], [image.shape[0]!, height, width, image.shape[3]!]);
 }

@@ -69,7 +69,7 @@ const networks: [string, PixelcnnNetwork][] = [
 ];
 
 describe.each(networks)('gated PixelCNN, %s', (_, network) => {
-  const { height, width, emission, classes } = network;
+  const { height, width, law, classes } = network;
   const dimensions = height * width;
 
   /**
@@ -120,7 +120,7 @@ describe.each(networks)('gated PixelCNN, %s', (_, network) => {
       // Logits of the two differ by rounding (another order of sums), thresholds do not: the pixels, which are whole
       // levels, are the same bits unless a uniform number falls within some 1e-6 of a threshold.
       expect(cached).toEqual(naive);
-      const last = Math.max(2, emission.width) - 1;
+      const last = Math.max(2, law.width) - 1;
       const offGrid = cached.flat().map((value) => Math.abs(value * last - Math.round(value * last)));
       expect(Math.max(...offGrid)).toBeLessThan(1e-6);
       expect(new Set(cached.flat()).size).toBeGreaterThan(1);
@@ -238,7 +238,9 @@ describe('gated PixelCNN', () => {
     const names = Object.keys(state);
     const loss = (...tensors: tf.Tensor[]) => {
       const current = Object.fromEntries(names.map((name, i) => [name, tensors[i]!])) as NamedTensors;
-      return tf.sum(network.emission.logProb(x, pixelcnnForward(network, current, x, label))).asScalar();
+      return tf
+        .sum(network.law.logProb(tf.expandDims(x, 2), pixelcnnForward(network, current, x, label)))
+        .asScalar();
     };
     const point = names.map((name) => state[name]!);
     const gradients = tf.grads(loss)(point);

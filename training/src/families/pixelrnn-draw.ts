@@ -14,17 +14,17 @@ import {
 } from './pixelrnn-network.ts';
 
 /** What `pixelrnnRows` carries from row to row, by name: shapes without the batch. */
-export function pixelrnnCarries({ width, layers, units, firstKernel }: PixelrnnNetwork): CarryShapes {
+export function pixelrnnCarries({ width, layers, units, firstKernel, law }: PixelrnnNetwork): CarryShapes {
   const states = Array.from({ length: layers }, (_, layer) => [
     [`hidden/${layer}`, [width, units]],
     [`cell/${layer}`, [width, units]],
   ]);
-  return { image: [reachOf(firstKernel), width, 1], ...Object.fromEntries(states.flat()) };
+  return { image: [reachOf(firstKernel), width, law.channels], ...Object.fromEntries(states.flat()) };
 }
 
 /**
  * Draws the rows that follow those of the carries, as many as there is noise for, pixel by pixel, each LSTM stepped
- * once for each pixel: [batch, rows * w], and the carries for the rows after them. The loop over rows carries the
+ * once for each pixel: [batch, rows * w * channels], and the carries for the rows after them. The loop over rows carries the
  * hidden states and cells of the row above and the pixels that the first window still reaches; what they say of a row
  * is computed before the loop over its pixels, which carries what the windows reach to the left.
  */
@@ -34,10 +34,10 @@ export function pixelrnnRows(
   request: DrawRequest,
   start: NamedTensors,
 ): { x: tf.Tensor; carries: NamedTensors } {
-  const { width, layers, filters, firstKernel } = network;
+  const { width, layers, filters, firstKernel, law } = network;
   const noise = Object.values(request.noise)[0]!;
   const batch = noise.shape[0]!;
-  const height = noise.shape[1]! / width;
+  const height = noise.shape[1]! / (width * law.channels);
   const reach = reachOf(firstKernel);
   const each = Array.from({ length: layers }, (_, layer) => layer);
   const firstShift = shiftOf(network, state, firstNames, request.label);
@@ -46,7 +46,7 @@ export function pixelrnnRows(
 
   const { carries, outputs } = scan({
     carries: start,
-    sequences: pixelSequences([height, width], request),
+    sequences: pixelSequences([height, width], network, request),
     body: (above, slices) => {
       const seen = convolvePadded(above.image!, state[firstNames.above]!, [0, reach, reach]);
       const row: NamedTensors = {
@@ -63,16 +63,16 @@ export function pixelrnnRows(
       const { pixel, ...states } = drawRow(network, state, row, request.temperature);
       const next: NamedTensors = {};
       for (const [name, x] of Object.entries(states)) next[name] = byPixel(x);
-      const drawn = tf.reshape(centred(tf.transpose(pixel!)), [batch, 1, width, 1]);
-      next.image = latest(tf.concat([above.image!, drawn], 1), reach);
-      return { carries: next, outputs: { pixels: pixel! } };
+      const pixels = byPixel(pixel!); // [batch, w, channels]
+      next.image = latest(tf.concat([above.image!, tf.expandDims(centred(pixels), 1)], 1), reach);
+      return { carries: next, outputs: { pixels } };
     },
   });
-  return { x: tf.transpose(tf.reshape(outputs.pixels!, [height * width, batch])), carries };
+  return { x: tf.reshape(tf.transpose(outputs.pixels!, [1, 0, 2, 3]), [batch, -1]), carries };
 }
 
 /**
- * Draws the pixels of one row: `pixel` [w, batch], and the row's `hidden/l` and `cell/l` [w, batch, U].
+ * Draws the pixels of one row: `pixel` [w, batch, channels], and the row's `hidden/l` and `cell/l` [w, batch, U].
  * @param row what stands above it: `above` [w, batch, F], `gates/l` [w, batch, 4U], `cell/l` [w, batch, U]
  */
 function drawRow(
@@ -81,9 +81,9 @@ function drawRow(
   row: NamedTensors,
   temperature: tf.Tensor,
 ): NamedTensors {
-  const { layers, filters, units, firstKernel, kernel } = network;
+  const { layers, filters, units, firstKernel, kernel, law } = network;
   const batch = row.above!.shape[1]!;
-  const reach = reachOf(firstKernel);
+  const reach = reachOf(firstKernel) * law.channels;
   const firstKernelFlat = tf.reshape(state[firstNames.left]!, [reach, filters]) as tf.Tensor2D;
   const inputKernels = Array.from({ length: layers }, (_, layer) =>
     tf.reshape(state[lstmNames(layer).input]!, [-1, 4 * units]),
@@ -109,8 +109,8 @@ function drawRow(
         const added = tf.add(pointwise(hidden, state[names.output]!), state[names.outputBias]!);
         features = tf.add(features, added);
       }
-      const pixel = drawPixel(network, headOf(state, features), slices, temperature); // [batch]
-      next.left = latest(tf.concat([left.left!, tf.expandDims(centred(pixel), 1)], 1), reach);
+      const pixel = drawPixel(network, headOf(state, features), slices, temperature); // [batch, channels]
+      next.left = latest(tf.concat([left.left!, centred(pixel)], 1), reach);
       return { carries: next, outputs: { ...states, pixel } };
     },
   });

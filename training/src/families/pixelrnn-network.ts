@@ -50,7 +50,7 @@ export function lstmNames(layer: number) {
 
 /** The parameters; kernels start normal with variance 1 / (number of inputs), which keeps the variance of sums. */
 export function pixelrnnSpecs(network: PixelrnnNetwork): StateSpecs {
-  const { layers, filters, units, firstKernel, kernel, headFilters, classes, emission } = network;
+  const { layers, filters, units, firstKernel, kernel, headFilters, classes, law } = network;
   const normal = (shape: number[]): StateSpec => {
     const inputs = shape.slice(0, -1).reduce((product, size) => product * size, 1);
     return { shape, initial: { law: 'normal', scale: Math.sqrt(1 / inputs) } };
@@ -62,8 +62,8 @@ export function pixelrnnSpecs(network: PixelrnnNetwork): StateSpecs {
   });
   const reach = reachOf(firstKernel);
   const specs: Record<string, StateSpec> = {
-    [firstNames.above]: normal([reach, firstKernel, 1, filters]),
-    [firstNames.left]: normal([1, reach, 1, filters]),
+    [firstNames.above]: normal([reach, firstKernel, law.channels, filters]),
+    [firstNames.left]: normal([1, reach, law.channels, filters]),
     [firstNames.bias]: zeros(filters),
     ...(classes === 0 ? {} : { [firstNames.label]: ofClass(filters) }),
   };
@@ -76,7 +76,7 @@ export function pixelrnnSpecs(network: PixelrnnNetwork): StateSpecs {
     specs[names.output] = normal([units, filters]);
     specs[names.outputBias] = zeros(filters);
   }
-  return { ...specs, ...headSpecs([filters, headFilters, emission.width]) };
+  return { ...specs, ...headSpecs([filters, headFilters, law.width]) };
 }
 
 /** A bias and, with classes, what the class adds to it: [C], or [batch, C]. */
@@ -122,7 +122,7 @@ export function lstmCell(gates: tf.Tensor, cell: tf.Tensor): { hidden: tf.Tensor
 }
 
 /**
- * The parameters of every pixel's law given the pixels before it: [batch, D] to [batch, D, C]. A first convolution
+ * The parameters of every pixel's law given the pixels before it: [batch, D] to [batch, P, C]. A first convolution
  * sees the pixels around that come before; each Row LSTM goes down the rows, its input a window of the row that ends
  * at the pixel, its state a window of the row above (section 3.1), and adds to the features (section 3.3).
  */
@@ -132,9 +132,9 @@ export function pixelrnnForward(
   x: tf.Tensor2D,
   label?: tf.Tensor,
 ): tf.Tensor {
-  const { height, width, layers, firstKernel, emission } = network;
+  const { height, width, layers, firstKernel, law } = network;
   const batch = x.shape[0];
-  const image = centred(tf.reshape(x, [batch, height, width, 1]));
+  const image = centred(tf.reshape(x, [batch, height, width, law.channels]));
   const reach = reachOf(firstKernel);
   const above = convolvePadded(
     moved(image, [reach, 0], [height - 1 + reach, width]),
@@ -150,7 +150,7 @@ export function pixelrnnForward(
   for (let layer = 0; layer < layers; layer++) {
     features = tf.add(features, rowLstm(network, state, layer, features, label));
   }
-  return tf.reshape(headOf(state, features), [batch, height * width, emission.width]);
+  return tf.reshape(headOf(state, features), [batch, height * width, law.width]);
 }
 
 /** What a Row LSTM adds to the features: [batch, h, w, F] to the same. */

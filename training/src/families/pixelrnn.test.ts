@@ -64,7 +64,7 @@ const networks: [string, PixelrnnNetwork][] = [
 ];
 
 describe.each(networks)('PixelRNN, %s', (_, network) => {
-  const { height, width, emission, classes, layers, firstKernel, kernel } = network;
+  const { height, width, law, classes, layers, firstKernel, kernel } = network;
   const dimensions = height * width;
   const reach = (size: number) => (size - 1) / 2;
 
@@ -118,7 +118,7 @@ describe.each(networks)('PixelRNN, %s', (_, network) => {
       const cached = tf.tidy(() => drawImage(rows, state, request).arraySync()) as number[][];
       // Equal bits unless a uniform number falls within rounding of a threshold: the pixels are whole levels.
       expect(cached).toEqual(tf.tidy(() => naiveDraw(network, forward, request).arraySync()));
-      const levels = Math.max(2, emission.width);
+      const levels = Math.max(2, law.width);
       expect(new Set(cached.flat()).size).toBeGreaterThan(1);
       expect(new Set(cached.flat()).size).toBeLessThanOrEqual(levels);
     },

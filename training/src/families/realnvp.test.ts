@@ -3,9 +3,9 @@ import { hostTensor } from '@generatrix/runtime/core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Dataset, loadDataset } from '../data/index.ts';
 import { initialState } from '../run/initial-state.ts';
-import { firstExamples } from './cases.ts';
 import { meanOf, modelOf, standardError, trained } from './flow-test-support.ts';
 import { imageFlow } from './realnvp-layers.ts';
+import { firstExamples } from './tiny-data.ts';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');

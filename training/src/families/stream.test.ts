@@ -13,8 +13,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { toTensor } from '../engine/tfjs-engine.ts';
 import { bindState } from '../run/export-run.ts';
 import { initialState } from '../run/initial-state.ts';
-import { describeData, type FamilyCase, familyCases, firstExamples } from './cases.ts';
+import { type FamilyCase, familyCases } from './cases.ts';
 import { buildModel, familyNamed } from './registry.ts';
+import { describeData, firstExamples } from './tiny-data.ts';
 
 /** A sampler of a case's model with weights large enough that what was drawn before decides what is drawn next. */
 async function samplerOf({ name, family, options, dataset }: FamilyCase): Promise<Sampler> {

@@ -6,9 +6,9 @@ import { onnxEngine } from '../engine/onnx-engine.ts';
 import { tfjsEngine } from '../engine/tfjs-engine.ts';
 import { batchPlan, stepInputs } from '../run/batches.ts';
 import { initialState } from '../run/initial-state.ts';
-import { describeData, firstExamples, tinyImages, tinyPoints } from './cases.ts';
 import type { HostState, Model } from './family.ts';
 import { buildModel, familyNamed } from './registry.ts';
+import { describeData, firstExamples, tinyImages, tinyPoints } from './tiny-data.ts';
 
 const images = tinyImages(32);
 const dimensions = 30;

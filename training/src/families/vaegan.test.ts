@@ -5,9 +5,9 @@ import type { Trainer } from '../engine/engine.ts';
 import { onnxEngine } from '../engine/onnx-engine.ts';
 import { batchPlan, stepInputs } from '../run/batches.ts';
 import { initialState } from '../run/initial-state.ts';
-import { describeData, tinyImages, tinyPoints } from './cases.ts';
 import type { HostState, Model } from './family.ts';
 import { buildModel, familyNamed } from './registry.ts';
+import { describeData, tinyImages, tinyPoints } from './tiny-data.ts';
 
 const images = tinyImages(24);
 const batchSize = 8;

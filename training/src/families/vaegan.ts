@@ -6,6 +6,7 @@ import { standardNormalDivergence, sumExamples } from '../nn/distributions.ts';
 import { lossAndGradients } from '../nn/gradients.ts';
 import { newPass } from '../nn/layer.ts';
 import { runningMoments } from '../nn/normalisation.ts';
+import { measureScale } from './adversarial/data-scale.ts';
 import { buildDiscriminator } from './adversarial/discriminator.ts';
 import { buildGenerator } from './adversarial/generator.ts';
 import { adversarialLosses } from './adversarial/losses.ts';
@@ -128,8 +129,10 @@ function build(vaegan: VaeganOptions, { spec }: DataDescription): Model {
     state: Object.assign(
       {},
       ...networkSpecs,
+      decoder.fixed,
       ...Object.entries(players).map(([name, { parameters }]) => adamSpecs(parameters, `adam/${name}`)),
     ) as StateSpecs,
+    initialise: measureScale,
     batching: 'shuffled',
     step: {
       noise: { eps: normal, prior: normal },

@@ -1,5 +1,4 @@
 import { type NamedTensors, scan, tf } from '@generatrix/export';
-import { categoricalDraw } from '../nn/categorical.ts';
 import { dense } from '../nn/dense.ts';
 import { keep } from './autoregressive-programs.ts';
 import { type CarryShapes, startCarries } from './carries.ts';
@@ -7,12 +6,12 @@ import { gate, type WavenetNetwork, wavenetOutput } from './wavenet-network.ts';
 
 /** What a draw takes besides the weights. */
 export interface WavenetRequest {
-  /** [batch, time] */
-  readonly uniform: tf.Tensor2D;
+  /** Uniform, [batch, time] each, named as the network's output has it. */
+  readonly noise: NamedTensors;
   readonly temperature: tf.Tensor;
   /** [batch] int32, for a conditional network. */
   readonly label: tf.Tensor1D | undefined;
-  /** Bins that are kept: where `known` [time] is 1, `index` [batch, time] stands instead of draws. */
+  /** Levels that are kept: where `known` [time] is 1, `index` [batch, time] stands instead of draws. */
   readonly given?: { readonly index: tf.Tensor2D; readonly known: tf.Tensor1D };
 }
 
@@ -32,7 +31,7 @@ export function wavenetDraw(
   state: NamedTensors,
   request: WavenetRequest,
 ): tf.Tensor2D {
-  const batch = request.uniform.shape[0];
+  const [batch] = request.noise.uniform!.shape as [number];
   const start = startCarries(wavenetCarries(network), (shape) => tf.zeros([batch, ...shape]));
   return wavenetChunk(network, state, request, start).index;
 }
@@ -74,8 +73,8 @@ export function wavenetChunk(
   request: WavenetRequest,
   before: NamedTensors,
 ): { index: tf.Tensor2D; carries: NamedTensors } {
-  const { dilations, filters } = network;
-  const [batch, time] = request.uniform.shape;
+  const { dilations, filters, output } = network;
+  const [batch, time] = request.noise.uniform!.shape as [number, number];
   const { short, long, depth } = layersOf(network);
   const biases = dilations.map((_, layer) => layerBias(state, layer, request.label)); // [batch or 1, 2 filters]
   const kernels = long.map((layer) => tf.split(state[`layer${layer}/kernel`]!, 2)); // [past, current], each [filters, 2 filters]
@@ -100,9 +99,10 @@ export function wavenetChunk(
       gated.push(z);
       if (layer + 1 < dilations.length) h = tf.add(h, dense(state, `layer${layer}/residual`, z));
     }
-    const drawn = categoricalDraw(wavenetOutput(state, gated), slices.uniform!, request.temperature);
+    const noise = Object.fromEntries(output.noise.map((name) => [name, slices[`noise/${name}`]!]));
+    const drawn = output.draw(wavenetOutput(state, gated), noise, request.temperature);
     const x = slices.known === undefined ? drawn : keep(drawn, slices.index!, slices.known); // [batch]
-    const front = tf.gather(state['front/kernel']!, tf.cast(x, 'int32') as tf.Tensor1D); // [batch, 2 filters]
+    const front = output.enter(x, state['front/kernel']!); // [batch, 2 filters]
     const [late, soon] = tf.split(front, 2, 1) as [tf.Tensor, tf.Tensor];
     const older = tf.slice(carries.recent!, short.length * batch, (depth - 1) * short.length * batch);
     const recent = tf.concat([older, ...short.map((layer) => inputs[layer]!)], 0);
@@ -166,13 +166,14 @@ function layerBias(state: NamedTensors, layer: number, label: tf.Tensor1D | unde
 }
 
 /** What each step is given, time first, with steps added at the end to fill a whole number of blocks. */
-function timeMajor({ uniform, given }: WavenetRequest, multiple: number): NamedTensors {
-  const time = uniform.shape[1];
+function timeMajor({ noise, given }: WavenetRequest, multiple: number): NamedTensors {
+  const time = noise.uniform!.shape[1]!;
   const missing = Math.ceil(time / multiple) * multiple - time;
   const filled = (x: tf.Tensor) =>
     missing === 0 ? x : tf.pad(x, [[0, missing], ...x.shape.slice(1).map(() => [0, 0] as [number, number])]);
+  const own = Object.entries(noise).map(([name, x]) => [`noise/${name}`, filled(tf.transpose(x))]);
   return {
-    uniform: filled(tf.transpose(uniform)),
+    ...(Object.fromEntries(own) as NamedTensors),
     ...(given === undefined
       ? {}
       : {

@@ -1,11 +1,11 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { dense, denseSpecs } from '../nn/dense.ts';
 import type { StateSpecs } from './family.ts';
+import type { WavenetOutput } from './wavenet-output.ts';
 
 /** Sizes of a WaveNet. */
 export interface WavenetNetwork {
-  /** Bins of the mu-law. */
-  readonly levels: number;
+  readonly output: WavenetOutput;
   /** Dilation of each residual layer, first to last. */
   readonly dilations: readonly number[];
   readonly filters: number;
@@ -25,12 +25,12 @@ export function receptiveField(dilations: readonly number[]): number {
 }
 
 /**
- * Parameters. `front` is a convolution of width 2 over one-hot samples: row i holds what sample i adds two steps later
- * and what it adds one step later. A layer's kernel takes [input d steps ago, input now] to [filter, gate]. The last
+ * Parameters. `front` is a convolution of width 2 over samples as they go in (`WavenetOutput.inputs`): row i holds what
+ * input i adds two steps later and what it adds one step later. A layer's kernel takes [input d steps ago, input now] to [filter, gate]. The last
  * layer has no residual output, which nothing would use.
  */
 export function wavenetSpecs(network: WavenetNetwork): StateSpecs {
-  const { levels, dilations, filters, skipFilters, classes } = network;
+  const { output, dilations, filters, skipFilters, classes } = network;
   const layers = dilations.map((_, layer) => ({
     ...denseSpecs(`layer${layer}`, 2 * filters, 2 * filters),
     ...(classes > 0
@@ -39,30 +39,30 @@ export function wavenetSpecs(network: WavenetNetwork): StateSpecs {
     ...(layer + 1 < dilations.length ? denseSpecs(`layer${layer}/residual`, filters, filters) : {}),
   }));
   return Object.assign(
-    { 'front/kernel': { shape: [levels, 2 * filters], initial: normal(Math.SQRT1_2) } },
+    { 'front/kernel': { shape: [output.inputs, 2 * filters], initial: normal(Math.SQRT1_2) } },
     ...layers,
     denseSpecs('skip', dilations.length * filters, skipFilters),
     denseSpecs('output/0', skipFilters, skipFilters),
-    denseSpecs('output/1', skipFilters, levels),
+    denseSpecs('output/1', skipFilters, output.width),
   ) as StateSpecs;
 }
 
 /**
- * Logits of every sample given those before it, all at once: indices [time, batch] (and classes [batch]) to
- * [time * batch, levels].
+ * The parameters of every sample's law given the samples before it, all at once: levels [time, batch] (and classes
+ * [batch]) to [time * batch, C].
  */
-export function wavenetLogits(
+export function wavenetForward(
   network: WavenetNetwork,
   state: NamedTensors,
   index: tf.Tensor2D,
   label: tf.Tensor1D | undefined,
 ): tf.Tensor2D {
-  const { dilations } = network;
+  const { dilations, output } = network;
   const [time, batch] = index.shape;
   const unfold = (x: tf.Tensor) => tf.reshape(x, [time, batch, -1]) as tf.Tensor3D;
   const flat = (x: tf.Tensor) => tf.reshape(x, [time * batch, -1]) as tf.Tensor2D;
-  const flatIndex = tf.cast(tf.reshape(index, [-1]), 'int32') as tf.Tensor1D;
-  const [late, soon] = tf.split(tf.gather(state['front/kernel']!, flatIndex), 2, 1) as [tf.Tensor, tf.Tensor];
+  const entered = output.enter(tf.reshape(index, [-1]), state['front/kernel']!);
+  const [late, soon] = tf.split(entered, 2, 1) as [tf.Tensor, tf.Tensor];
   let h = flat(tf.add(later(unfold(late), 2), later(unfold(soon), 1))); // [time * batch, filters]
   const gated: tf.Tensor[] = [];
   for (const [layer, dilation] of dilations.entries()) {
@@ -86,7 +86,7 @@ export function gate(both: tf.Tensor): tf.Tensor {
 
 /**
  * What follows the layers (figure 4): the sum of their skip connections, 1x1 convolutions each, is one product with
- * the layers side by side. A list of [n, filters] to logits [n, levels].
+ * the layers side by side. A list of [n, filters] to parameters [n, C].
  */
 export function wavenetOutput(state: NamedTensors, gated: readonly tf.Tensor[]): tf.Tensor2D {
   const skip = tf.relu(dense(state, 'skip', tf.concat([...gated], 1)));

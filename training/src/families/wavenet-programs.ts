@@ -1,6 +1,5 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import type { DataSpec, InputSpec } from '@generatrix/runtime/core';
-import { muLawIndex, muLawValue } from '../nn/mu-law.ts';
 import { keep } from './autoregressive-programs.ts';
 import { carriesAmong, carriesOut, carryInputs, carryOutputs } from './carries.ts';
 import type { ModelProgram } from './family.ts';
@@ -8,8 +7,8 @@ import { chunkMultiple, wavenetCarries, wavenetChunk, wavenetDraw } from './wave
 import type { WavenetNetwork } from './wavenet-network.ts';
 
 /**
- * `logProb`: nats of the whole clip, the probability of its bins. `sample`: clips of the training clips' length.
- * `complete`: keeps the first `samples` samples of a clip and draws the rest given their bins. `advance`: the next
+ * `logProb`: nats of the whole clip, the probability of its levels. `sample`: clips of the training clips' length.
+ * `complete`: keeps the first `samples` samples of a clip and draws the rest given their levels. `advance`: the next
  * tenth of a second, of which the first `known` samples are kept.
  */
 export function wavenetPrograms(
@@ -20,17 +19,24 @@ export function wavenetPrograms(
     weights(state: NamedTensors): NamedTensors;
   },
 ): Record<string, ModelProgram> {
-  const { levels, classes } = network;
+  const { output, classes } = network;
   const shape = [...spec.shape];
   const time = shape[0]!;
   const data: InputSpec = { dtype: 'float32', shape, role: 'data' };
   const label: Record<string, InputSpec> =
     classes === 0 ? {} : { label: { dtype: 'int32', shape: [], role: 'label', classes } };
-  const draw: Record<string, InputSpec> = {
-    uniform: { dtype: 'float32', shape, role: 'noise', law: 'uniform' },
+  const noiseInputs = (length: number): Record<string, InputSpec> =>
+    Object.fromEntries(
+      output.noise.map((name) => [
+        name,
+        { dtype: 'float32', shape: [length], role: 'noise', law: 'uniform' },
+      ]),
+    );
+  const conditions: Record<string, InputSpec> = {
     ...label,
     temperature: { dtype: 'float32', shape: [], role: 'scalar', default: 1, min: 0.01, max: 10 },
   };
+  const draw = { ...noiseInputs(time), ...conditions };
   const samples: InputSpec = {
     dtype: 'float32',
     shape: [],
@@ -42,9 +48,8 @@ export function wavenetPrograms(
   const dataOutput = { data: { dtype: 'float32', shape, meaning: 'data' } } as const;
   const chunk = chunkOf(spec);
   const carries = wavenetCarries(network);
-  const { uniform: _, ...conditions } = draw;
   const requestOf = (inputs: NamedTensors) => ({
-    uniform: inputs.uniform as tf.Tensor2D,
+    noise: Object.fromEntries(output.noise.map((name) => [name, inputs[name]!])),
     temperature: inputs.temperature!,
     label: inputs.label as tf.Tensor1D | undefined,
   });
@@ -52,7 +57,7 @@ export function wavenetPrograms(
     sample: {
       signature: { inputs: draw, outputs: dataOutput },
       run: (state, inputs) => ({
-        data: muLawValue(wavenetDraw(network, model.weights(state), requestOf(inputs)), levels),
+        data: output.value(wavenetDraw(network, model.weights(state), requestOf(inputs))),
       }),
     },
     logProb: {
@@ -66,9 +71,9 @@ export function wavenetPrograms(
       signature: { inputs: { given: data, samples, ...draw }, outputs: dataOutput },
       run: (state, inputs) => {
         const known = firstOf(time, inputs.samples!);
-        const index = muLawIndex(inputs.given!, levels) as tf.Tensor2D;
+        const index = output.index(inputs.given!) as tf.Tensor2D;
         const request = { ...requestOf(inputs), given: { index, known } };
-        const drawn = muLawValue(wavenetDraw(network, model.weights(state), request), levels);
+        const drawn = output.value(wavenetDraw(network, model.weights(state), request));
         return { data: keep(drawn, inputs.given!, known) };
       },
     },
@@ -77,7 +82,7 @@ export function wavenetPrograms(
         inputs: {
           given: { ...data, shape: [chunk] },
           known: { dtype: 'float32', shape: [], role: 'scalar', default: 0, min: 0, max: chunk },
-          uniform: { dtype: 'float32', shape: [chunk], role: 'noise', law: 'uniform' },
+          ...noiseInputs(chunk),
           ...conditions,
           ...carryInputs(carries),
         },
@@ -89,12 +94,12 @@ export function wavenetPrograms(
       },
       run: (state, inputs) => {
         const known = firstOf(chunk, inputs.known!);
-        const index = muLawIndex(inputs.given!, levels) as tf.Tensor2D;
+        const index = output.index(inputs.given!) as tf.Tensor2D;
         const before = carriesAmong(carries, inputs);
         const request = { ...requestOf(inputs), given: { index, known } };
         const drawn = wavenetChunk(network, model.weights(state), request, before);
         return {
-          data: keep(muLawValue(drawn.index, levels), inputs.given!, known),
+          data: keep(output.value(drawn.index), inputs.given!, known),
           ...carriesOut(carries, drawn.carries),
         };
       },

@@ -3,10 +3,11 @@ import { fillNoise, type HostTensor, hostTensor } from '@generatrix/runtime/core
 import { beforeAll, describe, expect, it } from 'vitest';
 import { onnxEngine } from '../engine/onnx-engine.ts';
 import { initialState } from '../run/initial-state.ts';
-import { describeData, tinyImages, tinySounds } from './cases.ts';
 import type { HostState, Model } from './family.ts';
 import { buildModel, familyNamed } from './registry.ts';
-import { dilationsOf, receptiveField, type WavenetNetwork, wavenetLogits } from './wavenet-network.ts';
+import { describeData, tinyImages, tinySounds } from './tiny-data.ts';
+import { dilationsOf, receptiveField, type WavenetNetwork, wavenetForward } from './wavenet-network.ts';
+import { logisticOutput, muLawOutput } from './wavenet-output.ts';
 
 const tiny = { filters: 4, skipFilters: 5, averaging: 0 };
 /** Delays all shorter than a block, at and beyond one, and beyond the clip. */
@@ -43,7 +44,7 @@ function networkOf(model: Model, dilations: number[], levels: number, classes = 
   expect(Object.keys(model.state).filter((name) => /^layer\d+\/kernel$/.test(name))).toHaveLength(
     dilations.length,
   );
-  return { levels, dilations, filters, skipFilters, classes };
+  return { output: muLawOutput(levels), dilations, filters, skipFilters, classes };
 }
 
 const uniformNoise = (count: number, time: number, stream = 'u') =>
@@ -71,7 +72,7 @@ describe.each(sizes)('causality: %s', (_, size, time) => {
     expect(field).toBe(2 + size.stacks * (2 ** size.layers - 1));
     const base = [...uniformNoise(1, time)].map((u) => Math.floor(u * levels));
     const logits = (index: number[]) =>
-      tf.tidy(() => wavenetLogits(network, state, tf.tensor2d(index, [time, 1]), undefined).arraySync());
+      tf.tidy(() => wavenetForward(network, state, tf.tensor2d(index, [time, 1]), undefined).arraySync());
     const before = logits(base);
     let farthest = 0;
     for (let i = 0; i < time; i++) {
@@ -123,6 +124,71 @@ describe('logProb', () => {
   });
 });
 
+describe('logistic output', () => {
+  it('gives all 5^3 clips of even levels probabilities that add up to 1, and clips of one level the same', () => {
+    const [levels, time] = [5, 3];
+    const model = modelOf({ layers: 2, stacks: 1, output: 'logistic', components: 2, levels }, time);
+    const state = tensors(stateOf(model));
+    const count = levels ** time;
+    const clips = Float32Array.from(
+      { length: count * time },
+      (_, i) => (Math.floor(Math.floor(i / time) / levels ** (i % time)) % levels) / 2 - 1,
+    );
+    const score = (data: Float32Array | number[], rows: number) =>
+      model.programs.logProb!.run(state, { data: tf.tensor2d(data, [rows, time]) }).logProb!.dataSync();
+    const values = score(clips, count) as Float32Array;
+    expect(values.reduce((sum, value) => sum + Math.exp(value), 0)).toBeCloseTo(1, 5);
+    expect(score([0.2, -0.7, 1], 1)).toEqual(score([0, -0.5, 0.8], 1));
+    expect(score([0.2, -0.7, 1], 1)).not.toEqual(score([0.3, -0.7, 1], 1));
+  });
+
+  it.each(sizes)('a sample changes only the laws after it: %s', (_, size, time) => {
+    const model = modelOf({ ...size, output: 'logistic', components: 2, levels: 17 }, time);
+    const dilations = dilationsOf(size.layers, size.stacks);
+    const network = { ...networkOf(model, dilations, 17), output: logisticOutput(17, 2) };
+    const state = tensors(stateOf(model));
+    const base = [...uniformNoise(1, time)].map((u) => Math.floor(u * 17));
+    const laws = (index: number[]) =>
+      tf.tidy(() => wavenetForward(network, state, tf.tensor2d(index, [time, 1]), undefined).arraySync());
+    const before = laws(base);
+    for (let i = 0; i < time; i++) {
+      const after = laws(base.map((value, t) => (t === i ? (value + 8) % 17 : value)));
+      const changed = after.findIndex((row, t) => row.some((value, k) => value !== before[t]![k]));
+      expect(changed === -1 ? time : changed, `first after ${i}`).toBe(i + 1);
+    }
+  });
+
+  it.each(sizes)('draws what the whole net, worked out anew for every sample, draws: %s', (_, size, time) => {
+    const [levels, count] = [64, 3];
+    const model = modelOf({ ...size, output: 'logistic', components: 2, levels, conditional: true }, time);
+    const dilations = dilationsOf(size.layers, size.stacks);
+    const output = logisticOutput(levels, 2);
+    const network = { ...networkOf(model, dilations, levels, 2), output };
+    const state = tensors(stateOf(model));
+    const label = tf.tensor1d([0, 1, 1], 'int32');
+    const noise = {
+      uniform: tf.tensor2d(uniformNoise(count, time), [count, time]),
+      component: tf.tensor2d(uniformNoise(count, time, 'component'), [count, time]),
+    };
+    const temperature = tf.scalar(0.7);
+    const naive: number[][] = Array.from({ length: time }, () => new Array<number>(count).fill(0));
+    for (let t = 0; t < time; t++) {
+      naive[t] = tf.tidy(() => {
+        const all = wavenetForward(network, state, tf.tensor2d(naive, [time, count]), label);
+        const laws = tf.slice(all, [t * count, 0], [count, -1]) as tf.Tensor2D;
+        const at = (x: tf.Tensor) => tf.reshape(tf.slice(x, [0, t], [-1, 1]), [-1]);
+        const own = { uniform: at(noise.uniform), component: at(noise.component) };
+        return output.draw(laws, own, temperature).arraySync() as number[];
+      });
+    }
+    const { data } = model.programs.sample!.run(state, { ...noise, label, temperature });
+    const drawn = output.index(data!).arraySync() as number[][];
+    // The same levels, since what differs by rounding is rounded to one of 64.
+    expect(drawn).toEqual(Array.from({ length: count }, (_, i) => naive.map((row) => row[i]!)));
+    expect(new Set(drawn.flat()).size).toBeGreaterThan(3);
+  });
+});
+
 /** Sampling as the equations say: the whole net anew for every sample, its draw by inversion in double precision. */
 function naiveDraw(
   network: WavenetNetwork,
@@ -145,7 +211,7 @@ function naiveDraw(
         (_, i) => drawn[i % count]![Math.floor(i / count)] ?? 0,
       );
       const classes = label === undefined ? undefined : tf.tensor1d(label, 'int32');
-      const all = wavenetLogits(network, state, tf.tensor2d(columns, [time, count]), classes);
+      const all = wavenetForward(network, state, tf.tensor2d(columns, [time, count]), classes);
       return tf.slice(all, [t * count, 0], [count, -1]).arraySync() as number[][];
     });
     for (const [i, row] of logits.entries()) {

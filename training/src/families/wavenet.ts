@@ -1,12 +1,11 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { z } from 'zod';
 import { adam, adamSpecs } from '../nn/adam.ts';
-import { categoricalLogProb } from '../nn/categorical.ts';
 import { lossAndGradients } from '../nn/gradients.ts';
-import { muLawIndex } from '../nn/mu-law.ts';
 import { average, averaged, averageSpecs, startAverages } from '../nn/parameter-average.ts';
 import { type DataDescription, defineFamily, type Model } from './family.ts';
-import { dilationsOf, type WavenetNetwork, wavenetLogits, wavenetSpecs } from './wavenet-network.ts';
+import { dilationsOf, type WavenetNetwork, wavenetForward, wavenetSpecs } from './wavenet-network.ts';
+import { logisticOutput, muLawOutput } from './wavenet-output.ts';
 import { wavenetPrograms } from './wavenet-programs.ts';
 
 const count = (standard: number, max: number) => z.number().int().min(1).max(max).default(standard);
@@ -15,7 +14,20 @@ const options = z.strictObject({
   stacks: count(2, 16).describe('stacks'),
   filters: count(32, 1024).describe('filters of the dilated convolutions and residual connections'),
   skipFilters: count(64, 4096).describe('filters of the skip connections'),
-  levels: z.number().int().min(2).max(65_536).default(256).describe('bins of the mu-law'),
+  output: z
+    .enum(['mu-law', 'logistic'])
+    .default('mu-law')
+    .describe(
+      'law of a sample: a softmax over bins of the mu-law, or a mixture of logistics over even levels',
+    ),
+  levels: z
+    .number()
+    .int()
+    .min(2)
+    .max(65_536)
+    .default(256)
+    .describe('bins of the mu-law, or even levels (logistic; 65536 for 16 bits)'),
+  components: count(10, 100).describe('components of the mixture (logistic)'),
   conditional: z.boolean().default(false).describe('condition on the class'),
   averaging: z
     .number()
@@ -33,16 +45,19 @@ export type WavenetOptions = z.infer<typeof options>;
  *   z = tanh(W_f * h + V_f y) . sigmoid(W_g * h + V_g y)                             eq. 2; with class y, section 2.5
  *
  * where * is a causal convolution of width 2, dilated by 1, 2, 4, ... in each stack; each layer adds a 1x1 convolution
- * of z to its input and another to the skip connections (figure 4), from which a softmax over the bins comes.
+ * of z to its input and another to the skip connections (figure 4), from which a softmax over the bins comes. With
+ * `output: 'logistic'` samples are rounded to evenly spaced levels instead, go in as values, and a mixture of logistics
+ * gives their probabilities (`wavenet-output.ts`); nats of other levels, or of the mu-law's bins, do not compare.
  *
- * The loss is -log p of the clip: a probability of bins, not a density of samples.
+ * The loss is -log p of the clip: a probability of levels, not a density of samples.
  */
 function build(wavenet: WavenetOptions, data: DataDescription): Model {
-  const { levels, conditional, averaging } = wavenet;
+  const { levels, components, conditional, averaging } = wavenet;
   const shape = [...data.spec.shape];
   const time = shape[0]!;
+  const output = wavenet.output === 'mu-law' ? muLawOutput(levels) : logisticOutput(levels, components);
   const network: WavenetNetwork = {
-    levels,
+    output,
     dilations: dilationsOf(wavenet.layers, wavenet.stacks),
     filters: wavenet.filters,
     skipFilters: wavenet.skipFilters,
@@ -50,12 +65,12 @@ function build(wavenet: WavenetOptions, data: DataDescription): Model {
   };
   const parameters = wavenetSpecs(network);
 
-  /** log p of the clips' bins: [batch, time] (and [batch] classes) to [batch]. */
+  /** log p of the clips' levels: [batch, time] (and [batch] classes) to [batch]. */
   const logProb = (state: NamedTensors, x: tf.Tensor, label: tf.Tensor | undefined) => {
-    const index = tf.transpose(muLawIndex(x, levels)) as tf.Tensor2D; // [time, batch]
+    const index = tf.transpose(output.index(x)) as tf.Tensor2D; // [time, batch]
     const classes = conditional ? (label as tf.Tensor1D) : undefined;
-    const logits = wavenetLogits(network, state, index, classes); // [time * batch, levels]
-    const each = categoricalLogProb(logits, tf.reshape(index, [-1])); // [time * batch]
+    const laws = wavenetForward(network, state, index, classes); // [time * batch, C]
+    const each = output.logProb(laws, tf.reshape(index, [-1])); // [time * batch]
     return tf.sum(tf.reshape(each, [time, -1]), 0);
   };
 

@@ -1,6 +1,8 @@
 import { fillInputs, type HostTensor } from '@generatrix/runtime/core';
 import type { Dataset } from '../data/dataset.ts';
+import { pointLawOf } from '../data/point-laws.ts';
 import type { Trainer } from '../engine/engine.ts';
+import { modeCoverage } from '../evaluate/mode-coverage.ts';
 import type { Model } from '../families/family.ts';
 
 const evaluationBatch = 100;
@@ -58,4 +60,17 @@ export async function sampleWhileTraining(
     count,
   });
   return (await trainer.run('sample', inputs)).data!;
+}
+
+/**
+ * Curves of mode coverage while training, from samples on data whose modes are known: modes hit, and the share of
+ * samples of high quality. No metrics for other data.
+ * @param dataset name of the data set
+ * @param samples [n, 2]; with fewer than the 2,500 of the published protocol a mode is somewhat harder to hit
+ */
+export function modeMetrics(dataset: string, samples: HostTensor): Record<string, number> {
+  const law = pointLawOf(dataset);
+  if (law?.modes === undefined) return {};
+  const { hit, highQuality } = modeCoverage(samples.data, law.modes);
+  return { 'heldOut/modesHit': hit, 'heldOut/highQualityShare': highQuality };
 }

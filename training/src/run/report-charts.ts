@@ -2,7 +2,8 @@ import type { MetricsLine } from './metrics.ts';
 
 /** A curve: one value per step of its chart, null where it has none. */
 export interface ChartSeries {
-  readonly source: 'train' | 'held-out';
+  /** What the legend calls it: `train` or `held-out` in a training report. */
+  readonly source: string;
   readonly values: readonly (number | null)[];
 }
 

@@ -53,23 +53,28 @@ ${hasCharts ? scripts.map((script) => `<script>${script}</script>`).join('\n') :
 `;
 }
 
-function chartSection(charts: readonly Chart[]): string {
+/** One place for each chart, which the page's script fills; `from` is the index of the first among the page's charts. */
+export function chartFigures(charts: readonly Chart[], from = 0): string {
   const figures = charts.map(({ title, series, logarithmic }, index) => {
     const sources = series.map(({ source }) => source).join(' and ');
     const scale = logarithmic ? ', logarithmic scale' : '';
     const label = escapeHtml(`${title}, ${sources}, over the steps; the table below has its main values`);
     return (
-      `<figure><figcaption>${escapeHtml(title)} <small>${sources}${scale}</small></figcaption>` +
-      `<div class="plot" id="plot-${index}" role="img" aria-label="${label}"></div></figure>`
+      `<figure><figcaption>${escapeHtml(title)} <small>${escapeHtml(sources)}${scale}</small></figcaption>` +
+      `<div class="plot" id="plot-${from + index}" role="img" aria-label="${label}"></div></figure>`
     );
   });
+  return `<div class="charts">${figures.join('\n')}</div>`;
+}
+
+function chartSection(charts: readonly Chart[]): string {
   const rows = charts.flatMap(({ title, steps, series }) =>
     series.map(({ source, values }) => {
       const { first, last, lowest, highest } = summarise(steps, values);
       const at = (point: { value: number; step: number }) =>
         `${formatNumber(point.value)} <small>at step ${point.step}</small>`;
       return (
-        `<tr><th scope="row">${escapeHtml(title)}</th><td>${source}</td><td>${formatNumber(first)}</td>` +
+        `<tr><th scope="row">${escapeHtml(title)}</th><td>${escapeHtml(source)}</td><td>${formatNumber(first)}</td>` +
         `<td>${formatNumber(last)}</td><td>${at(lowest)}</td><td>${at(highest)}</td></tr>`
       );
     }),
@@ -78,14 +83,15 @@ function chartSection(charts: readonly Chart[]): string {
     (head) => `<th scope="col">${head}</th>`,
   );
   return (
-    `<div class="charts">${figures.join('\n')}</div>\n<noscript><p>Curves need JavaScript; the table does not.</p></noscript>\n` +
+    `${chartFigures(charts)}\n<noscript><p>Curves need JavaScript; the table does not.</p></noscript>\n` +
     '<h2>Values</h2>\n' +
     `<div class="table" tabindex="0" role="region" aria-label="Values of the metrics"><table class="values numbers">` +
     `<thead><tr>${heads.join('')}</tr></thead><tbody>${rows.join('\n')}</tbody></table></div>`
   );
 }
 
-function imageFigure({ caption, png }: Report['images'][number]): string {
+/** A picture in the page, small ones enlarged by a whole number. */
+export function imageFigure({ caption, png }: Report['images'][number]): string {
   const { width, height } = pngSize(png);
   const factor = Math.max(1, Math.floor(imageWidth / width));
   const source = `data:image/png;base64,${Buffer.from(png).toString('base64')}`;
@@ -102,7 +108,8 @@ function pngSize(png: Uint8Array): { width: number; height: number } {
   return { width: view.getUint32(16), height: view.getUint32(20) };
 }
 
-function pairTable(head: string, pairs: readonly (readonly [string, string])[]): string {
+/** A table of names and values. */
+export function pairTable(head: string, pairs: readonly (readonly [string, string])[]): string {
   if (pairs.length === 0) return '<p>None.</p>';
   const rows = pairs.map(
     ([name, value]) => `<tr><th scope="row">${escapeHtml(name)}</th><td>${escapeHtml(value)}</td></tr>`,
@@ -137,6 +144,7 @@ export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => entities[character]!);
 }
 
-function hashSource(code: string): string {
+/** What a content security policy calls a script or style by. */
+export function hashSource(code: string): string {
   return `'sha256-${createHash('sha256').update(code).digest('base64')}'`;
 }

@@ -19,10 +19,11 @@ function draw() {
     };
     // Room for the longest label, at about seven pixels a letter.
     const labelWidth = (_, labels) => 22 + 7 * Math.max(2, ...(labels || []).map((label) => String(label ?? '').length));
-    const series = chart.series.map(({ source, values }) => ({
+    const first = (source, index) => source === 'train' || (source !== 'held-out' && index === 0);
+    const series = chart.series.map(({ source, values }, index) => ({
       label: source,
-      stroke: colour(source === 'train' ? 'train' : 'held-out'),
-      dash: source === 'train' ? undefined : [7, 4],
+      stroke: colour(first(source, index) ? 'train' : 'held-out'),
+      dash: first(source, index) ? undefined : [7, 4],
       width: 2,
       spanGaps: true,
       points: { show: values.filter((value) => value !== null).length <= 40, size: 6, fill: colour('panel') },

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { writeFileAtomic } from './atomic.ts';
 import type { MetricsLine } from './metrics.ts';
 import { chartsOf } from './report-charts.ts';
-import { renderPage } from './report-page.ts';
+import { type PlottingCode, renderPage } from './report-page.ts';
 
 /** What a report shows. All texts are shown as they are; none is taken for HTML. */
 export interface Report {
@@ -23,8 +23,12 @@ export interface Report {
  * must exist.
  */
 export async function writeReport(path: string, report: Report): Promise<void> {
+  await writeFileAtomic(path, renderPage(report, chartsOf(report.metrics), await plottingCode()));
+}
+
+/** uPlot's code, as it goes into a page. */
+export async function plottingCode(): Promise<PlottingCode> {
   const require = createRequire(import.meta.url);
   const read = async (file: string) => await readFile(require.resolve(`uplot/dist/${file}`), 'utf8');
-  const plotting = { script: await read('uPlot.iife.min.js'), style: await read('uPlot.min.css') };
-  await writeFileAtomic(path, renderPage(report, chartsOf(report.metrics), plotting));
+  return { script: await read('uPlot.iife.min.js'), style: await read('uPlot.min.css') };
 }

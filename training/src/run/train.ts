@@ -8,7 +8,7 @@ import { tfjsEngine } from '../engine/tfjs-engine.ts';
 import type { HostState, Model } from '../families/family.ts';
 import { batchPlan, stepInputs } from './batches.ts';
 import { loadLatestCheckpoint, saveCheckpoint } from './checkpoint.ts';
-import { heldOutMetric, heldOutScore, sampleWhileTraining } from './evaluation.ts';
+import { heldOutMetric, heldOutScore, modeMetrics, sampleWhileTraining } from './evaluation.ts';
 import { firstNonFinite, initialState } from './initial-state.ts';
 import { type MetricsLog, openMetrics } from './metrics.ts';
 import { createProgress, type Progress } from './progress.ts';
@@ -187,6 +187,8 @@ class Loop {
       sampleCount[this.#request.train.spec.kind],
     );
     if (samples === null) return;
+    const coverage = modeMetrics(this.#request.train.name, samples);
+    if (Object.keys(coverage).length > 0) this.#write(coverage);
     const path = await saveSamples(join(folder, 'samples'), this.#step, samples, this.#request.train.spec);
     if (path !== null) onSamples?.(this.#step, path);
   }

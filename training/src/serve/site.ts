@@ -6,18 +6,8 @@ import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { UserError } from '@generatrix/runtime/core';
+import { pageHeaders } from '@generatrix/runtime/serve';
 import express from 'express';
-
-/**
- * onnxruntime's WASM needs `wasm-unsafe-eval`; nothing else is let in. The isolation headers let WASM use threads.
- */
-const headers: Record<string, string> = {
-  'Content-Security-Policy': "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; object-src 'none'",
-  'Cross-Origin-Opener-Policy': 'same-origin',
-  'Cross-Origin-Embedder-Policy': 'require-corp',
-  'X-Content-Type-Options': 'nosniff',
-  'Cache-Control': 'no-cache',
-};
 
 /** How many ports after the wanted one are tried when it is taken. */
 const portsTried = 20;
@@ -34,6 +24,16 @@ function siteFolder(): string {
     return dirname(require.resolve('@generatrix/web-demo/package.json'));
   } catch {
     throw new UserError('the package @generatrix/web-demo is not installed: the page cannot be served');
+  }
+}
+
+/** Folder of the built page, if there is one. */
+export function builtSite(): string | undefined {
+  try {
+    const built = join(siteFolder(), 'dist-site');
+    return existsSync(join(built, 'index.html')) ? built : undefined;
+  } catch {
+    return undefined;
   }
 }
 
@@ -67,8 +67,9 @@ function run(command: string, args: string[], cwd: string): Promise<void> {
 export async function serveSite(site: string, models: string, port: number): Promise<SiteServer> {
   const app = express();
   app.disable('x-powered-by');
+  app.use(pageHeaders());
   app.use((_, response, next) => {
-    response.set(headers);
+    response.set('Cache-Control', 'no-cache');
     next();
   });
   app.get('/models/index.json', async (_, response) => {

@@ -3,7 +3,6 @@ import { listModels, type ModelEntry, toEntry } from '../model-list.ts';
 import { keepOffline } from '../offline/keep-offline.ts';
 import { offerPanels } from '../panels/index.ts';
 import { parityBadge } from '../panels/parity-badge.ts';
-import { make } from '../view/make.ts';
 import { sampleLine } from '../view/text.ts';
 import { loadSampler, type RemoteSampler } from '../worker/remote-sampler.ts';
 import { applyQuery, controls, offerInputs, offerModels, readDevice, readRequest } from './controls.ts';
@@ -83,6 +82,9 @@ async function openModel(): Promise<Open | undefined> {
   const family = familyNamed(manifest.family);
   find('title').textContent = family.title;
   find('about').textContent = `${manifest.name}, trained on ${manifest.data.name}; computed on your device.`;
+  const train = find('train') as HTMLAnchorElement;
+  train.hidden = manifest.training === undefined;
+  train.href = `train.html?model=${encodeURIComponent(entry.path)}`;
   offerInputs(manifest);
   return opening;
 }
@@ -98,7 +100,7 @@ async function draw(): Promise<void> {
   if (!sampler.manifest.programs.sample) {
     showStatus('This model draws no samples; see below for what it does.');
     setIdle('ready');
-    return offerMore(using.entry, sampler);
+    return offerMore(sampler);
   }
   setBusy('sampling');
   showStatus('Sampling');
@@ -113,25 +115,16 @@ async function draw(): Promise<void> {
     showStatus(line);
     setIdle('ready');
     rememberInAddress(using.entry, request);
-    if (fresh) offerMore(using.entry, sampler);
+    if (fresh) offerMore(sampler);
   } catch (error) {
     if (open === using) fail(error);
   }
 }
 
-declare const __PAGES__: readonly string[];
-
-/** A model that brings along what training takes can be trained, where the site has the page for it. */
-function trainingLink(entry: ModelEntry, sampler: RemoteSampler): string | HTMLAnchorElement {
-  if (sampler.manifest.training === undefined || !__PAGES__.includes('train.html')) return '';
-  const address = `train.html?model=${encodeURIComponent(entry.path)}`;
-  return make('a', { href: address }, 'Train this model here');
-}
-
 /** After the first samples: whether they can be trusted, and what else the model does. */
-function offerMore(entry: ModelEntry, sampler: RemoteSampler): void {
+function offerMore(sampler: RemoteSampler): void {
   const first = sampler.manifest.programs.sample ? ['sample'] : undefined;
-  find('parity').replaceChildren(parityBadge(sampler, first), ' ', trainingLink(entry, sampler));
+  find('parity').replaceChildren(parityBadge(sampler, first));
   offerPanels(find('panels'), sampler);
 }
 

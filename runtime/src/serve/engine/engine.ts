@@ -1,0 +1,159 @@
+import type { InputSources } from '../../inputs.ts';
+import type { Manifest } from '../../manifest.ts';
+import type { HostTensor } from '../../tensor.ts';
+import type { ServeErrorKind } from './serve-error.ts';
+import { ServingEngine } from './serving.ts';
+
+export { ServeError, type ServeErrorKind } from './serve-error.ts';
+
+export interface EngineOptions {
+  /**
+   * Its sub-folders are bundles (or runs that were exported): NAME/, or NAME/VERSION/ where versions are whole numbers,
+   * the highest of them the default.
+   */
+  readonly folder: string;
+  /** Worker threads, each with sessions of its own. */
+  readonly workers: number;
+  /** Intra-op threads of each session. With 1, answers are the same to the last bit whoever shares the batch. */
+  readonly threadsPerWorker: number;
+  /** `webgpu` has room for one worker only. */
+  readonly device: 'auto' | 'cpu' | 'cuda' | 'webgpu';
+  /** Rows in one run of a program. */
+  readonly maxBatch: number;
+  /**
+   * How long an incomplete batch may wait for company while all workers are busy and others have full batches,
+   * milliseconds. A worker that is idle never waits.
+   */
+  readonly maxWaitMs: number;
+  /**
+   * Rows that may wait, over all models. A request that finds the queue full is refused as `overloaded`; one that is
+   * larger than the queue is taken when nothing waits.
+   */
+  readonly queueLimit: number;
+  /** For one request, its wait included, milliseconds; past it the request fails as `timeout`. */
+  readonly timeoutMs: number;
+  /** Rows in one request; more are a `bad-request`. */
+  readonly maxCount: number;
+  /** Looks at the folder again every second or two, and loads what changed. */
+  readonly watch: boolean;
+  /** What metrics and logs hang on. Its methods must not throw. */
+  readonly observer?: EngineObserver;
+}
+
+export interface ServedModel {
+  readonly name: string;
+  /** A whole number; `1` where the folder has no versions. */
+  readonly version: string;
+  readonly manifest: Manifest;
+  readonly folder: string;
+  readonly state: 'ready' | 'loading' | 'draining';
+  readonly loadedAt: Date;
+}
+
+/** A bundle that is in the folder and is not served, or not as it now is. */
+export interface RefusedModel {
+  readonly name: string;
+  readonly version: string;
+  /** One line. */
+  readonly reason: string;
+}
+
+export interface RunRequest {
+  readonly model: string;
+  /** The highest when absent. */
+  readonly version?: string;
+  readonly program: string;
+  /** `count` rows; noise is keyed by seed and index as everywhere, `tensors` gives any input by name. */
+  readonly sources: InputSources;
+  /** Frees the request's place; it fails as `cancelled`. */
+  readonly signal?: AbortSignal;
+  /** Shortens the engine's own limit, milliseconds. */
+  readonly timeoutMs?: number;
+  readonly requestId?: string;
+}
+
+export interface RunResult {
+  /** Every output of the program, [count, ...shape]. */
+  readonly outputs: Record<string, HostTensor>;
+  /** The version that answered. */
+  readonly version: string;
+  /** From the request's arrival until its first rows ran, milliseconds. */
+  readonly queueMs: number;
+  /** From then until its last rows were done, milliseconds. */
+  readonly runMs: number;
+  /** Rows of the largest batch that the request was part of. */
+  readonly batchRows: number;
+}
+
+/**
+ * Told of what happens, so that metrics and logs can be kept: of every accepted request `queued`, then `started`, then
+ * `finished` or `failed`, each once. `failed` comes for refused requests, too, but not for those that name no model or
+ * program there is: their names are the client's, and must not become labels.
+ */
+export interface EngineObserver {
+  queued?(event: { readonly model: string; readonly program: string; readonly rows: number }): void;
+  /** The first rows of a request begin to run; `batchRows` is what runs with them. */
+  started?(event: {
+    readonly model: string;
+    readonly program: string;
+    readonly rows: number;
+    readonly batchRows: number;
+    readonly queueMs: number;
+  }): void;
+  finished?(event: {
+    readonly model: string;
+    readonly program: string;
+    readonly rows: number;
+    readonly runMs: number;
+    readonly totalMs: number;
+  }): void;
+  failed?(event: {
+    readonly model: string;
+    readonly program: string;
+    readonly rows: number;
+    readonly kind: ServeErrorKind;
+    readonly reason: string;
+  }): void;
+  workerDied?(event: { readonly worker: number; readonly reason: string }): void;
+  modelChanged?(event: {
+    readonly name: string;
+    readonly version: string;
+    readonly change: 'loaded' | 'replaced' | 'removed' | 'refused';
+    readonly reason?: string;
+  }): void;
+}
+
+export interface InferenceEngine {
+  models(): readonly ServedModel[];
+  refused(): readonly RefusedModel[];
+  /** @throws ServeError `not-found`. */
+  model(name: string, version?: string): ServedModel;
+  /** @throws ServeError of every kind. */
+  run(request: RunRequest): Promise<RunResult>;
+  /** Looks at the folder again now. */
+  reload(): Promise<readonly RefusedModel[]>;
+  pending(): {
+    /** Accepted and not answered. */
+    readonly requests: number;
+    /** Waiting for a worker. */
+    readonly rows: number;
+    /** Batches in workers. */
+    readonly running: number;
+    readonly workersAlive: number;
+  };
+  /** At least one model and one live worker, and neither draining nor closed. */
+  ready(): boolean;
+  /** Accepts no more, and finishes what was accepted. */
+  drain(): Promise<void>;
+  /** Ends the workers; requests that are still open fail as `unavailable`. */
+  close(): Promise<void>;
+}
+
+/**
+ * Loads every bundle of a folder into worker threads and serves their programs. A bundle that is wrong is listed in
+ * `refused` and the others are served.
+ * @throws UserError when an option makes no sense, the folder is missing, or the device does not work here.
+ */
+export async function createEngine(options: EngineOptions): Promise<InferenceEngine> {
+  return ServingEngine.start(options);
+}

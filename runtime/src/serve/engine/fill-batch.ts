@@ -1,0 +1,49 @@
+import { fillNoiseInto } from '../../noise.ts';
+import type { InputSpec } from '../../program.ts';
+import { allocate, type HostTensor, hostTensor, sizeOf } from '../../tensor.ts';
+import type { BatchRows, Values } from './messages.ts';
+
+/**
+ * The inputs of a run whose rows come from several requests, each as `fillInputs` would fill it by itself. Rows that
+ * only fill the run up repeat the last one, which is known to be a sane input.
+ * @returns tensors [paddedRows, ...shape], scalars []
+ */
+export function fillBatch(
+  program: string,
+  inputs: Readonly<Record<string, InputSpec>>,
+  rows: BatchRows,
+): Record<string, HostTensor> {
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, spec]) => {
+      if (spec.role === 'scalar') return [name, hostTensor(spec.dtype, [], [rows.scalars[name]!])];
+      return [name, fillRows(`${program}/${name}`, spec, rows, rows.given[name])];
+    }),
+  );
+}
+
+function fillRows(
+  stream: string,
+  spec: InputSpec,
+  { seeds, firstIndices, counts, draws, paddedRows }: BatchRows,
+  given: Readonly<Record<number, Values>> | undefined,
+): HostTensor {
+  const size = sizeOf(spec.shape);
+  const data = allocate(spec.dtype, paddedRows * size);
+  let row = 0;
+  for (const [part, count] of counts.entries()) {
+    const values = given?.[part];
+    const target = data.subarray(row * size, (row + count) * size);
+    const firstIndex = firstIndices[part]!;
+    if (values) target.set(values);
+    else if (spec.role === 'label') {
+      for (let i = 0; i < count; i++) target[i] = (firstIndex + i) % spec.classes;
+    } else if (spec.role === 'noise') {
+      const { law, shape } = spec;
+      const noise = { law, seed: seeds[part]!, stream, firstIndex, count, draw: draws[part]!, shape };
+      fillNoiseInto(target as Float32Array, noise);
+    } else throw new Error(`${stream}: no values for input of role ${spec.role}`);
+    row += count;
+  }
+  for (; row < paddedRows; row++) data.copyWithin(row * size, (row - 1) * size, row * size);
+  return { dtype: spec.dtype, shape: [paddedRows, ...spec.shape], data } as HostTensor;
+}

@@ -1,0 +1,100 @@
+import { messageOf, UserError } from '../../errors.ts';
+import type { Executor, ProgramPort } from '../../executor.ts';
+import { openFolder } from '../../load-node.ts';
+import type { FileEntry, Manifest, ProgramEntry } from '../../manifest.ts';
+import { sha256Hex } from '../../sha256.ts';
+import type { InspectedBundle, SharedProgram } from './messages.ts';
+import { refuseExternalData } from './onnx-external.ts';
+import { rowBytes } from './row-bytes.ts';
+
+/** A file beyond what a protobuf message can be is no ONNX program. */
+const largestFile = 2 ** 31 - 1;
+/** One row of all inputs and outputs, bytes: a minute of stereo sound takes a tenth of this. */
+const largestRow = 2 ** 28;
+
+/**
+ * Reads a bundle wholly: every file's size and hash, every program compiled and its ports compared with the manifest.
+ * @throws UserError with what is wrong, in one line.
+ */
+export async function inspectBundle(folder: string, executor: Executor): Promise<InspectedBundle> {
+  const bundle = await openFolder(folder);
+  const { manifest } = bundle;
+  if (Object.keys(manifest.programs).length === 0) throw new UserError(`bundle ${folder} has no programs`);
+  const programs: Record<string, SharedProgram> = {};
+  for (const [name, entry] of Object.entries(manifest.programs)) {
+    const where = `bundle ${folder}: ${entry.file}`;
+    checkSizes(where, entry);
+    const onnx = await bundle.readProgram(name);
+    refuseExternalData(where, onnx);
+    await compile(where, name, entry, onnx, executor);
+    programs[name] = { inputs: entry.inputs, onnx: shared(onnx) };
+  }
+  for (const entry of otherFiles(manifest)) {
+    checkSize(`bundle ${folder}: ${entry.file}`, entry);
+    await bundle.readFile(entry);
+  }
+  return { manifest, digest: sha256Hex(new TextEncoder().encode(JSON.stringify(manifest))), programs };
+}
+
+function checkSizes(where: string, entry: ProgramEntry): void {
+  checkSize(where, entry);
+  const bytes = rowBytes(entry);
+  if (bytes > largestRow) {
+    throw new UserError(
+      `${where}: one row of its inputs and outputs is ${bytes} bytes, more than ${largestRow}`,
+    );
+  }
+}
+
+function checkSize(where: string, { bytes }: FileEntry): void {
+  if (bytes > largestFile)
+    throw new UserError(`${where} is said to have ${bytes} bytes, more than ${largestFile}`);
+}
+
+async function compile(
+  where: string,
+  name: string,
+  entry: ProgramEntry,
+  onnx: Uint8Array,
+  executor: Executor,
+): Promise<void> {
+  const program = await executor.load(name, onnx).catch((error: unknown) => {
+    throw new UserError(`${where} does not run here: ${messageOf(error)}`);
+  });
+  try {
+    comparePorts(where, 'inputs', entry.inputs, program.inputs);
+    comparePorts(where, 'outputs', entry.outputs, program.outputs);
+  } finally {
+    await program.release();
+  }
+}
+
+function comparePorts(
+  where: string,
+  what: string,
+  declared: Readonly<Record<string, { readonly dtype: string }>>,
+  found: readonly ProgramPort[],
+): void {
+  const list = (ports: readonly (readonly [string, string])[]) =>
+    ports
+      .map(([name, dtype]) => `${name} ${dtype}`)
+      .sort()
+      .join(', ') || 'none';
+  const expected = list(Object.entries(declared).map(([name, { dtype }]) => [name, dtype]));
+  const got = list(found.map(({ name, dtype }) => [name, dtype]));
+  if (expected !== got) throw new UserError(`${where}: its ${what} are ${got}, model.json says ${expected}`);
+}
+
+/** Files that are not needed to run, but that pages ask for. */
+function otherFiles({ reference, sample, graphModels = {} }: Manifest): FileEntry[] {
+  const graphs = Object.values(graphModels).flatMap(({ files }) =>
+    Object.entries(files).map(([file, proof]) => ({ file, ...proof })),
+  );
+  return [reference, sample, ...graphs].filter((entry) => entry !== undefined);
+}
+
+function shared(bytes: Uint8Array): SharedArrayBuffer {
+  const buffer = new SharedArrayBuffer(bytes.length);
+  new Uint8Array(buffer).set(bytes);
+  return buffer;
+}

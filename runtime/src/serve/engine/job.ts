@@ -1,0 +1,98 @@
+import { allocate, type HostTensor, sizeOf } from '../../tensor.ts';
+import type { AcceptedRows } from './accept.ts';
+import type { LoadedModel } from './loaded-model.ts';
+import type { ServeError } from './serve-error.ts';
+
+/** Consecutive rows of a job that run together. */
+export interface Piece {
+  readonly job: Job;
+  /** First row, counted within the job. */
+  readonly start: number;
+  readonly count: number;
+  /** Whether a worker has already died with it. */
+  readonly retried: boolean;
+}
+
+/** An accepted request: which rows were handed out, what came back. */
+export class Job {
+  readonly model: LoadedModel;
+  readonly program: string;
+  readonly rows: AcceptedRows;
+  readonly arrivedAt: number;
+  readonly outputs: Record<string, HostTensor> = {};
+  /** Rows that were handed out. */
+  taken = 0;
+  /** When the first rows began to run; null before. */
+  startedAt: number | null = null;
+  /** Rows of the largest batch that it was part of. */
+  batchRows = 0;
+  settled = false;
+  #done = 0;
+  readonly #onSettled: (job: Job, error: ServeError | null) => void;
+
+  /** @param onSettled called once: with null when all rows are there, else with what went wrong */
+  constructor(
+    model: LoadedModel,
+    program: string,
+    rows: AcceptedRows,
+    arrivedAt: number,
+    onSettled: (job: Job, error: ServeError | null) => void,
+  ) {
+    this.model = model;
+    this.program = program;
+    this.rows = rows;
+    this.arrivedAt = arrivedAt;
+    this.#onSettled = onSettled;
+  }
+
+  /** Rows that wait to be handed out. */
+  get waiting(): number {
+    return this.rows.count - this.taken;
+  }
+
+  take(count: number): Piece {
+    const start = this.taken;
+    this.taken += count;
+    return { job: this, start, count, retried: false };
+  }
+
+  /**
+   * Takes over the rows of a piece from a run's outputs.
+   * @param offset where the piece begins in the run
+   * @param rows rows of the run
+   */
+  deliver(
+    { start, count }: Piece,
+    outputs: Readonly<Record<string, HostTensor>>,
+    offset: number,
+    rows: number,
+  ) {
+    if (this.settled) return;
+    for (const [name, { dtype, shape, data }] of Object.entries(outputs)) {
+      const rest = shape.slice(1);
+      const size = sizeOf(rest);
+      const total = [this.rows.count, ...rest];
+      // An output that no one shares is handed on; otherwise the batch would live as long as its smallest request.
+      if (count === rows && count === this.rows.count) {
+        this.outputs[name] = { dtype, shape: total, data } as HostTensor;
+        continue;
+      }
+      const piece = data.subarray(offset * size, (offset + count) * size);
+      this.outputs[name] ??= {
+        dtype,
+        shape: total,
+        data: allocate(dtype, this.rows.count * size),
+      } as HostTensor;
+      this.outputs[name].data.set(piece, start * size);
+    }
+    this.#done += count;
+    if (this.#done === this.rows.count) this.settle(null);
+  }
+
+  /** Ends the job. Only the first call counts. */
+  settle(error: ServeError | null): void {
+    if (this.settled) return;
+    this.settled = true;
+    this.#onSettled(this, error);
+  }
+}

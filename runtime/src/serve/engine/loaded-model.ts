@@ -1,0 +1,54 @@
+import type { Manifest } from '../../manifest.ts';
+import type { ServedModel } from './engine.ts';
+import type { InspectedBundle, SharedProgram } from './messages.ts';
+import { rowBytes } from './row-bytes.ts';
+
+/** Memory that one run's inputs and outputs may take, bytes: programs with large rows get smaller batches. */
+const largestBatch = 2 ** 29;
+
+/** One bundle as it was when it was loaded. A changed bundle is another one, and both live until the old one is idle. */
+export class LoadedModel implements ServedModel {
+  /** What workers call it. */
+  readonly id: number;
+  readonly name: string;
+  readonly version: string;
+  readonly folder: string;
+  readonly manifest: Manifest;
+  readonly digest: string;
+  readonly programs: Readonly<Record<string, SharedProgram>>;
+  readonly loadedAt = new Date();
+  state: ServedModel['state'] = 'loading';
+  /** Requests that were accepted and not answered. */
+  open = 0;
+  /** Called when the last of them is answered. */
+  onIdle: (() => void) | null = null;
+
+  constructor(
+    id: number,
+    { name, version, folder }: Pick<ServedModel, 'name' | 'version' | 'folder'>,
+    inspected: InspectedBundle,
+  ) {
+    this.id = id;
+    this.name = name;
+    this.version = version;
+    this.folder = folder;
+    this.manifest = inspected.manifest;
+    this.digest = inspected.digest;
+    this.programs = inspected.programs;
+  }
+
+  /** Rows that one run of a program may have. */
+  batchLimit(program: string, maxBatch: number): number {
+    const bytes = Math.max(1, rowBytes(this.manifest.programs[program]!));
+    return Math.max(1, Math.min(maxBatch, Math.floor(largestBatch / bytes)));
+  }
+
+  enter(): void {
+    this.open++;
+  }
+
+  leave(): void {
+    this.open--;
+    if (this.open === 0) this.onIdle?.();
+  }
+}

@@ -1,0 +1,185 @@
+import { messageOf, UserError } from '../../errors.ts';
+import { createQueue } from '../../queue.ts';
+import type { EngineObserver, RefusedModel, ServedModel } from './engine.ts';
+import { type FoundBundle, folderExists, readModelFolder } from './folder.ts';
+import type { Inspector } from './inspector.ts';
+import { LoadedModel } from './loaded-model.ts';
+import type { WorkerPool } from './pool.ts';
+import { ServeError } from './serve-error.ts';
+
+interface Entry {
+  readonly name: string;
+  readonly version: string;
+  folder: string;
+  current: LoadedModel | null;
+  refusal: RefusedModel | null;
+  /** Of the state that was last loaded or refused, and of the one last seen. */
+  processed: string;
+  seen: string;
+}
+
+export interface RegistryOptions {
+  readonly folder: string;
+  readonly pool: WorkerPool;
+  readonly inspector: Inspector;
+  readonly onChange: NonNullable<EngineObserver['modelChanged']>;
+}
+
+/** Which models are served, and in which versions. A changed bundle takes over only when it was found whole and compiled. */
+export class ModelRegistry {
+  readonly #options: RegistryOptions;
+  readonly #entries = new Map<string, Entry>();
+  readonly #passing = new Set<LoadedModel>();
+  readonly #inTurn = createQueue();
+  #unreadable: RefusedModel | null = null;
+  #nextId = 0;
+
+  constructor(options: RegistryOptions) {
+    this.#options = options;
+  }
+
+  /** What is served, in order of name and version, and what is on its way in or out where nothing else is. */
+  list(): ServedModel[] {
+    const current = [...this.#entries.values()].flatMap((entry) => entry.current ?? []);
+    const known = new Set(current.map(keyOf));
+    const passing = [...this.#passing].filter((model) => {
+      const isNew = !known.has(keyOf(model));
+      known.add(keyOf(model));
+      return isNew;
+    });
+    return [...current, ...passing].sort(
+      (a, b) => compareText(a.name, b.name) || Number(a.version) - Number(b.version),
+    );
+  }
+
+  refused(): RefusedModel[] {
+    const refusals = [...this.#entries.values()].flatMap((entry) => entry.refusal ?? []);
+    return [...(this.#unreadable ? [this.#unreadable] : []), ...refusals];
+  }
+
+  /** @throws ServeError `not-found`. */
+  find(name: string, version?: string): LoadedModel {
+    const served = [...this.#entries.values()].flatMap(({ current }) => current ?? []);
+    const versions = served.filter((model) => model.name === name);
+    const [newest] = versions.sort((a, b) => Number(b.version) - Number(a.version));
+    const found = version === undefined ? newest : versions.find((model) => model.version === version);
+    if (found) return found;
+    if (newest) {
+      const known = versions.map((model) => model.version).join(', ');
+      throw new ServeError('not-found', `model ${name} has no version ${version} (it has: ${known})`);
+    }
+    throw new ServeError('not-found', `there is no model '${name}'`);
+  }
+
+  /**
+   * Looks at the folder, loads what is new or changed and lets go of what is gone.
+   * @param settledOnly leaves what changed since the last look to the next one: it may be half copied. What was
+   *   refused is tried again only when it changed.
+   * @throws UserError when the folder cannot be read; what is served stays.
+   */
+  refresh(settledOnly: boolean): Promise<void> {
+    return this.#inTurn(async () => {
+      const { folder, inspector } = this.#options;
+      const contents = await readModelFolder(folder).catch((error: unknown) => {
+        const reason = `models folder ${folder} cannot be read: ${messageOf(error)}`;
+        this.#unreadable = { name: '(folder)', version: '', reason };
+        throw new UserError(reason);
+      });
+      this.#unreadable = null;
+      for (const found of contents.found) await this.#look(found, settledOnly);
+      for (const refusal of contents.refused) this.#refuse(this.#entry(refusal), refusal.reason);
+      const present = new Set([...contents.found, ...contents.refused].map(keyOf));
+      for (const [key, entry] of this.#entries) if (!present.has(key)) await this.#missing(key, entry);
+      await inspector.close();
+    });
+  }
+
+  async #look(found: FoundBundle, settledOnly: boolean): Promise<void> {
+    const entry = this.#entry(found);
+    const { seen } = entry;
+    entry.folder = found.folder;
+    entry.seen = found.fingerprint;
+    if (entry.processed === found.fingerprint && (settledOnly || !entry.refusal)) return;
+    if (settledOnly && seen !== found.fingerprint) return;
+    try {
+      await this.#load(entry, found);
+      entry.refusal = null;
+    } catch (error) {
+      this.#refuse(entry, messageOf(error));
+    }
+    entry.processed = found.fingerprint;
+  }
+
+  async #load(entry: Entry, found: FoundBundle): Promise<void> {
+    const { pool, inspector, onChange } = this.#options;
+    const inspected = await inspector.inspect(found.folder);
+    const old = entry.current;
+    if (old?.digest === inspected.digest) return;
+    const model = new LoadedModel(this.#nextId++, found, inspected);
+    this.#passing.add(model);
+    try {
+      await pool.load(model);
+    } finally {
+      this.#passing.delete(model);
+    }
+    model.state = 'ready';
+    entry.current = model;
+    const { name, version } = entry;
+    onChange({ name, version, change: old ? 'replaced' : 'loaded' });
+    if (old) this.#retire(old);
+  }
+
+  /** The old model serves what it has accepted. */
+  #retire(model: LoadedModel): void {
+    model.state = 'draining';
+    this.#passing.add(model);
+    model.onIdle = () => {
+      model.onIdle = null;
+      this.#passing.delete(model);
+      this.#options.pool.unload(model);
+    };
+    if (model.open === 0) model.onIdle();
+  }
+
+  async #missing(key: string, entry: Entry): Promise<void> {
+    const { name, version, current } = entry;
+    entry.processed = '';
+    if (current && (await folderExists(entry.folder))) {
+      this.#refuse(entry, `bundle ${entry.folder}: model.json is missing`);
+      return;
+    }
+    this.#entries.delete(key);
+    if (!current) return;
+    this.#options.onChange({ name, version, change: 'removed' });
+    this.#retire(current);
+  }
+
+  #refuse(entry: Entry, reason: string): void {
+    const { name, version, refusal } = entry;
+    entry.refusal = { name, version, reason };
+    if (refusal?.reason !== reason) this.#options.onChange({ name, version, change: 'refused', reason });
+  }
+
+  #entry({ name, version }: { readonly name: string; readonly version: string }): Entry {
+    const key = keyOf({ name, version });
+    const entry = this.#entries.get(key) ?? {
+      name,
+      version,
+      folder: '',
+      current: null,
+      refusal: null,
+      processed: '',
+      seen: '',
+    };
+    this.#entries.set(key, entry);
+    return entry;
+  }
+}
+
+function keyOf({ name, version }: { readonly name: string; readonly version: string }): string {
+  return `${name}/${version}`;
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

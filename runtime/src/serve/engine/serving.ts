@@ -1,0 +1,278 @@
+import { stat } from 'node:fs/promises';
+import { performance } from 'node:perf_hooks';
+import { messageOf, UserError } from '../../errors.ts';
+import { type AcceptedRows, acceptRows } from './accept.ts';
+import { Dispatcher } from './dispatcher.ts';
+import type {
+  EngineObserver,
+  EngineOptions,
+  InferenceEngine,
+  RefusedModel,
+  RunRequest,
+  RunResult,
+  ServedModel,
+} from './engine.ts';
+import { Inspector } from './inspector.ts';
+import { Job } from './job.ts';
+import type { LoadedModel } from './loaded-model.ts';
+import type { Death } from './messages.ts';
+import { ModelRegistry } from './models.ts';
+import { checkOptions, checkTime } from './options.ts';
+import { WorkerPool } from './pool.ts';
+import { Queues } from './queues.ts';
+import { rowBytes } from './row-bytes.ts';
+import { ServeError } from './serve-error.ts';
+
+const pollMs = 1000;
+/** What one request's inputs and outputs may take, bytes. */
+const largestRequest = 2 ** 30;
+
+/** The engine behind `createEngine`, with what tests need besides. */
+export class ServingEngine implements InferenceEngine {
+  readonly #options: EngineOptions;
+  readonly #pool: WorkerPool;
+  readonly #queues: Queues;
+  readonly #dispatcher: Dispatcher;
+  readonly #registry: ModelRegistry;
+  readonly #inspector = new Inspector();
+  readonly #jobs = new Set<Job>();
+  #watcher: NodeJS.Timeout | null = null;
+  #state: 'open' | 'draining' | 'closed' = 'open';
+  #onIdle: (() => void)[] = [];
+
+  /** @throws UserError as `createEngine`. */
+  static async start(options: EngineOptions): Promise<ServingEngine> {
+    checkOptions(options);
+    if (!(await stat(options.folder).catch(() => undefined))?.isDirectory()) {
+      throw new UserError(`models folder ${options.folder}: there is no such folder`);
+    }
+    const engine = new ServingEngine(options);
+    await engine.#pool.start();
+    try {
+      await engine.#registry.refresh(false);
+    } catch (error) {
+      await engine.close();
+      throw error;
+    }
+    if (options.watch) engine.#watch();
+    return engine;
+  }
+
+  private constructor(options: EngineOptions) {
+    this.#options = options;
+    const { workers, device, threadsPerWorker: threads, maxBatch, maxWaitMs, folder } = options;
+    this.#pool = new WorkerPool(
+      workers,
+      { device, threads },
+      {
+        onAlive: () => this.#dispatcher.pump(),
+        onDeath: (worker, reason) => this.#tell('workerDied', { worker, reason }),
+      },
+    );
+    const batchLimit = ({ model, program }: Job) => model.batchLimit(program, maxBatch);
+    this.#queues = new Queues({ maxWaitMs, batchLimit });
+    this.#dispatcher = new Dispatcher({
+      pool: this.#pool,
+      queues: this.#queues,
+      batchLimit,
+      onStarted: (job, batchRows) => {
+        this.#tell('started', { ...eventOf(job), batchRows, queueMs: job.startedAt! - job.arrivedAt });
+      },
+    });
+    this.#registry = new ModelRegistry({
+      folder,
+      pool: this.#pool,
+      inspector: this.#inspector,
+      onChange: (event) => this.#tell('modelChanged', event),
+    });
+  }
+
+  models(): readonly ServedModel[] {
+    return this.#registry.list();
+  }
+
+  refused(): readonly RefusedModel[] {
+    return this.#registry.refused();
+  }
+
+  model(name: string, version?: string): ServedModel {
+    return this.#registry.find(name, version);
+  }
+
+  async run(request: RunRequest): Promise<RunResult> {
+    const model = this.#registry.find(request.model, request.version);
+    if (!Object.hasOwn(model.manifest.programs, request.program)) {
+      const known = Object.keys(model.manifest.programs).join(', ');
+      throw new ServeError(
+        'not-found',
+        `model ${model.name} has no program '${request.program}' (it has: ${known})`,
+      );
+    }
+    let rows: AcceptedRows;
+    try {
+      rows = this.#accept(model, request);
+    } catch (error) {
+      const refusal = asServeError(error);
+      const { kind, message: reason } = refusal;
+      const event = { model: model.name, program: request.program, rows: safeCount(request) };
+      this.#tell('failed', { ...event, kind, reason });
+      throw refusal;
+    }
+    return this.#queue(model, request, rows);
+  }
+
+  async reload(): Promise<readonly RefusedModel[]> {
+    if (this.#state === 'closed') throw closing();
+    await this.#registry.refresh(false);
+    return this.refused();
+  }
+
+  pending(): ReturnType<InferenceEngine['pending']> {
+    return {
+      requests: this.#jobs.size,
+      rows: this.#queues.rows,
+      running: this.#dispatcher.running,
+      workersAlive: this.#pool.alive,
+    };
+  }
+
+  ready(): boolean {
+    const served = this.#registry.list().some(({ state }) => state === 'ready');
+    return this.#state === 'open' && served && this.#pool.alive > 0;
+  }
+
+  async drain(): Promise<void> {
+    if (this.#state === 'open') this.#state = 'draining';
+    this.#stopWatching();
+    if (this.#jobs.size > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
+  }
+
+  async close(): Promise<void> {
+    this.#state = 'closed';
+    this.#stopWatching();
+    for (const job of this.#jobs) job.settle(closing());
+    await Promise.all([this.#pool.close(), this.#inspector.close()]);
+  }
+
+  /** For tests: see `WorkerHandle.hold`. */
+  hold(worker: number, death?: Death): () => void {
+    return this.#pool.hold(worker, death);
+  }
+
+  #accept(model: LoadedModel, { program, sources, signal, timeoutMs }: RunRequest): AcceptedRows {
+    if (this.#state !== 'open') throw closing();
+    if (timeoutMs !== undefined) checkTime('timeoutMs', timeoutMs, 0);
+    if (signal?.aborted) throw new ServeError('cancelled', 'the request was cancelled');
+    const { maxCount, queueLimit } = this.#options;
+    const entry = model.manifest.programs[program]!;
+    const { count } = sources;
+    if (count > maxCount) {
+      throw new ServeError('bad-request', `count: expected at most ${maxCount}, got ${count}`);
+    }
+    const bytes = count * rowBytes(entry);
+    if (bytes > largestRequest) {
+      const most = Math.floor(largestRequest / rowBytes(entry));
+      throw new ServeError('bad-request', `count: expected at most ${most} for ${program}, got ${count}`);
+    }
+    const rows = acceptRows(program, entry.inputs, sources);
+    const waiting = this.#queues.rows;
+    // A request larger than the whole queue is taken when nothing waits: refused, it could never be served.
+    if (waiting > 0 && waiting + count > queueLimit) {
+      const message = `the queue is full (${waiting} rows wait): try again later`;
+      throw new ServeError('overloaded', message, this.#dispatcher.retryAfterSeconds());
+    }
+    return rows;
+  }
+
+  #queue(model: LoadedModel, request: RunRequest, rows: AcceptedRows): Promise<RunResult> {
+    const { program, signal } = request;
+    const timeoutMs = Math.min(this.#options.timeoutMs, request.timeoutMs ?? Number.POSITIVE_INFINITY);
+    return new Promise((resolve, reject) => {
+      const job = new Job(model, program, rows, performance.now(), (_, error) => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', onAbort);
+        if (error) this.#queues.remove(job);
+        if (error) reject(error);
+        else resolve(resultOf(job));
+        this.#left(job, error);
+      });
+      const onAbort = () => job.settle(new ServeError('cancelled', 'the request was cancelled'));
+      const timer = setTimeout(() => {
+        job.settle(new ServeError('timeout', `no answer within ${timeoutMs} ms`));
+      }, timeoutMs);
+      signal?.addEventListener('abort', onAbort, { once: true });
+      model.enter();
+      this.#jobs.add(job);
+      this.#queues.add(job);
+      this.#tell('queued', eventOf(job));
+      this.#dispatcher.pump();
+    });
+  }
+
+  #left(job: Job, error: ServeError | null): void {
+    this.#jobs.delete(job);
+    const now = performance.now();
+    if (error) this.#tell('failed', { ...eventOf(job), kind: error.kind, reason: error.message });
+    else {
+      const runMs = now - job.startedAt!;
+      this.#tell('finished', { ...eventOf(job), runMs, totalMs: now - job.arrivedAt });
+    }
+    job.model.leave();
+    if (this.#jobs.size > 0) return;
+    for (const resolve of this.#onIdle.splice(0)) resolve();
+  }
+
+  #watch(): void {
+    this.#watcher = setTimeout(() => {
+      this.#registry
+        .refresh(true)
+        .catch(() => undefined) // `refused` says so, and what is served stays
+        .finally(() => {
+          if (this.#watcher !== null) this.#watch();
+        });
+    }, pollMs);
+  }
+
+  #stopWatching(): void {
+    if (this.#watcher !== null) clearTimeout(this.#watcher);
+    this.#watcher = null;
+  }
+
+  /** Whoever counts must not break what is counted. */
+  #tell<K extends keyof EngineObserver>(what: K, event: Parameters<NonNullable<EngineObserver[K]>>[0]): void {
+    const { observer } = this.#options;
+    try {
+      (observer?.[what] as ((event: unknown) => void) | undefined)?.call(observer, event);
+    } catch (error) {
+      process.emitWarning(`engine observer: ${what} threw ${messageOf(error)}`);
+    }
+  }
+}
+
+function eventOf({ model, program, rows }: Job) {
+  return { model: model.name, program, rows: rows.count };
+}
+
+function resultOf(job: Job): RunResult {
+  const startedAt = job.startedAt!;
+  return {
+    outputs: job.outputs,
+    version: job.model.version,
+    queueMs: startedAt - job.arrivedAt,
+    runMs: performance.now() - startedAt,
+    batchRows: job.batchRows,
+  };
+}
+
+function asServeError(error: unknown): ServeError {
+  if (error instanceof ServeError) return error;
+  return new ServeError(error instanceof UserError ? 'bad-request' : 'internal', messageOf(error));
+}
+
+function closing(): ServeError {
+  return new ServeError('unavailable', 'the server is shutting down', 1);
+}
+
+function safeCount({ sources: { count } }: RunRequest): number {
+  return Number.isSafeInteger(count) ? count : 0;
+}

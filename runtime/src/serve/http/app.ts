@@ -1,0 +1,106 @@
+import compression from 'compression';
+import cors from 'cors';
+import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Response } from 'express';
+import { requireKey } from './api-key.ts';
+import type { ServerContext } from './context.ts';
+import { docsRoutes } from './docs-routes.ts';
+import { friendlyRoutes } from './friendly/routes.ts';
+import { bundleFiles, sitePages } from './gallery.ts';
+import { HttpError, toHttpError } from './http-error.ts';
+import { oipRoutes } from './oip/routes.ts';
+import { jsonLengthHeader } from './oip/wire.ts';
+import { operationRoutes } from './operation-routes.ts';
+import { pageHeaders } from './page-headers.ts';
+import { limitRate } from './rate-limit.ts';
+import { refuseWhenFull, requestScope, scopeOf } from './request-scope.ts';
+import { registerRoutes } from './route.ts';
+
+/** Headers of ours that pages of other origins may read. */
+const exposedHeaders = [
+  'Generatrix-Seed',
+  'Generatrix-Version',
+  'X-Request-Id',
+  'Retry-After',
+  jsonLengthHeader,
+];
+
+/**
+ * Everything between a request and its answer.
+ * @param site folder of the built page, if it is served
+ */
+export function createApp(context: ServerContext, version: string, site?: string): Express {
+  const { config } = context;
+  const app = baseApp(context);
+  app.set('trust proxy', config.trustProxy);
+  app.use(pageHeaders(config.tlsCert !== undefined));
+  if (config.corsOrigins.length > 0) {
+    const origin = config.corsOrigins.includes('*') ? '*' : [...config.corsOrigins];
+    app.use(cors({ origin, exposedHeaders, methods: ['GET', 'HEAD', 'POST'], maxAge: 600 }));
+  }
+  // Numbers pack badly at any level, and the cores have samples to draw.
+  app.use(compression({ level: 1, filter: (_request, response) => isCompressible(response) }));
+
+  const guarded = [requireKey(config.apiKeys), limitRate(config.rateLimitPerMinute)];
+  const routes = [...friendlyRoutes(context), ...oipRoutes(context, version), ...operationRoutes(context)];
+  registerRoutes(app, [...routes, ...docsRoutes(routes, version, config.apiKeys.length > 0)], {
+    guarded,
+    work: [refuseWhenFull(context)],
+    body: bodyReader(config.maxBodyBytes),
+  });
+  app.use('/models', bundleFiles(context, guarded));
+  if (site !== undefined) app.use(sitePages(site));
+  return withEnding(app, context);
+}
+
+/** An app that knows its requests, and nothing yet of what they ask. */
+export function baseApp(context: ServerContext): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  // Hashing every answer costs more than it saves: no answer is asked for twice. Files keep tags of their own.
+  app.set('etag', () => undefined);
+  app.set('query parser', 'simple');
+  app.use(requestScope(context));
+  app.use(((request, _response, next) => {
+    if (request.httpVersion === '1.1' && request.headers.host === undefined) {
+      throw new HttpError(400, 'the request has no Host header');
+    }
+    next();
+  }) satisfies RequestHandler);
+  return app;
+}
+
+/** The last word: what nothing answered is unknown, and what was thrown becomes an answer. */
+export function withEnding(app: Express, context: ServerContext): Express {
+  app.use((request) => {
+    throw new HttpError(404, `there is nothing at ${request.path.slice(0, 100)}`);
+  });
+  const onError: ErrorRequestHandler = (error, _request, response, _next) =>
+    sendError(context, response, error);
+  app.use(onError);
+  return app;
+}
+
+/** Reads a body of any type, decompressed, up to the limit. */
+export function bodyReader(limit: number): RequestHandler {
+  return express.raw({ type: () => true, limit, inflate: true });
+}
+
+function sendError({ config, metrics }: ServerContext, response: Response, error: unknown): void {
+  const scope = scopeOf(response);
+  const { status, message, headers, reason } = toHttpError(error, config.maxBodyBytes);
+  metrics.failed(scope.labels, scope.signal.aborted ? 'cancelled' : reason);
+  scope.failure = error;
+  if (response.headersSent || response.destroyed) {
+    // A stream has said so itself, in an event, and ended.
+    if (!response.writableEnded) response.destroy();
+    return;
+  }
+  response.set(headers).status(status).json({ error: message });
+}
+
+/** Pictures, sound and weights are as small as they get; events must not wait for a compressor. */
+function isCompressible(response: Response): boolean {
+  const type = String(response.getHeader('Content-Type') ?? '');
+  if (type.startsWith('application/octet-stream')) return response.hasHeader(jsonLengthHeader);
+  return /json|x-npy|text\/(html|css|javascript|plain)|javascript|wasm|svg/.test(type);
+}

@@ -1,0 +1,14 @@
+import type { Logger } from 'pino';
+import type { InferenceEngine } from '../engine/engine.ts';
+import type { ServeConfig } from './config-schema.ts';
+import type { Metrics } from './metrics.ts';
+
+/** What every part of the server hangs on. */
+export interface ServerContext {
+  readonly config: ServeConfig;
+  readonly engine: InferenceEngine;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  /** True from the first signal to stop: readiness has dropped. */
+  readonly draining: () => boolean;
+}

@@ -1,0 +1,141 @@
+import type { Request, Response } from 'express';
+import type { Manifest } from '../../../manifest.ts';
+import { canRender, encodePng, imageGrid, npyBytes, renderSamples } from '../../../media/index.ts';
+import type { Seed } from '../../../noise.ts';
+import type { HostTensor } from '../../../tensor.ts';
+import type { ServedModel } from '../../engine/engine.ts';
+import { HttpError } from '../http-error.ts';
+import { toNested } from '../nested.ts';
+import { seedJson } from '../seed.ts';
+import type { Presentation } from './schemas.ts';
+
+type Format = NonNullable<Presentation['format']>;
+
+/** Media types of the Accept header, and what each asks for. */
+const mediaTypes: Readonly<Record<string, { format: Format; layout?: 'grid' | 'strip' }>> = {
+  'application/json': { format: 'json' },
+  'image/png': { format: 'png' },
+  'image/png;layout=strip': { format: 'png', layout: 'strip' },
+  'image/png;layout=grid': { format: 'png', layout: 'grid' },
+  'application/x-npy': { format: 'npy' },
+  'audio/wav': { format: 'wav' },
+};
+
+export const formatTypes: Readonly<Record<Format, string>> = {
+  json: 'application/json',
+  png: 'image/png',
+  npy: 'application/x-npy',
+  wav: 'audio/wav',
+};
+
+/** Pixels of one PNG: what a large count and a large scale make together is bounded. */
+const maxPixels = 2 ** 24;
+
+/** The formats that a model's samples can be shown in. */
+export function formatsOf({ data }: Manifest): readonly Format[] {
+  if (!canRender(data)) return ['json', 'npy'];
+  return data.kind === 'audio' ? ['json', 'wav', 'npy'] : ['json', 'png', 'npy'];
+}
+
+/**
+ * What a request wants its samples as: the field `format`, else the Accept header, else JSON.
+ * @throws HttpError 406 when the model's samples cannot be shown so, before any is drawn.
+ */
+export function chooseFormat(
+  request: Request,
+  model: ServedModel,
+  presentation: Presentation,
+): Presentation & { readonly format: Format } {
+  const possible = formatsOf(model.manifest);
+  const { format } = presentation;
+  if (format !== undefined) {
+    if (possible.includes(format)) return { ...presentation, format };
+    throw new HttpError(
+      406,
+      `format: samples of ${model.name} (${model.manifest.data.kind}) can be ${possible.join(', ')}, not ${format}`,
+    );
+  }
+  const offered = Object.keys(mediaTypes).filter((type) => possible.includes(mediaTypes[type]!.format));
+  const accepted = request.accepts(offered);
+  if (accepted === false) {
+    const types = possible.map((name) => formatTypes[name]).join(', ');
+    throw new HttpError(406, `Accept: samples of ${model.name} can be ${types}`);
+  }
+  const chosen = mediaTypes[accepted]!;
+  // A parameter without a value, which the negotiation takes for none.
+  const strip = chosen.format === 'png' && /image\/png\s*;\s*strip\b/i.test(request.get('Accept') ?? '');
+  return {
+    ...chosen,
+    ...(strip && { layout: 'strip' }),
+    ...withoutUndefined(presentation),
+    format: chosen.format,
+  };
+}
+
+function withoutUndefined(presentation: Presentation): Presentation {
+  return Object.fromEntries(Object.entries(presentation).filter(([, value]) => value !== undefined));
+}
+
+/** Samples with what the answer says about them. */
+export interface Drawn {
+  readonly model: ServedModel;
+  readonly version: string;
+  readonly program: string;
+  /** Absent where no noise was drawn. */
+  readonly seed?: Seed;
+  readonly data: HostTensor;
+  /** Further outputs of the program, by name. */
+  readonly others: Readonly<Record<string, HostTensor>>;
+}
+
+/** Answers with samples in the format chosen. */
+export async function sendSamples(
+  response: Response,
+  drawn: Drawn,
+  presentation: Presentation & { readonly format: Format },
+): Promise<void> {
+  const { model, version, program, seed, data, others } = drawn;
+  response.vary('Accept');
+  if (seed !== undefined) response.set('Generatrix-Seed', String(seed));
+  response.set('Generatrix-Version', version);
+  if (presentation.format !== 'json') {
+    const bytes = await encodeSamples(model, data, presentation);
+    response
+      .type(formatTypes[presentation.format])
+      .send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
+    return;
+  }
+  response.json({
+    model: model.name,
+    version,
+    program,
+    ...(seed !== undefined && { seed: seedJson(seed) }),
+    count: data.shape[0],
+    shape: data.shape,
+    data: toNested(data),
+    ...(Object.keys(others).length > 0 && {
+      outputs: Object.fromEntries(Object.entries(others).map(([name, tensor]) => [name, toNested(tensor)])),
+    }),
+  });
+}
+
+async function encodeSamples(
+  model: ServedModel,
+  samples: HostTensor,
+  { format, layout, columns, scale = 1 }: Presentation,
+): Promise<Uint8Array> {
+  const spec = model.manifest.data;
+  if (format === 'npy') return npyBytes(samples);
+  if (spec.kind !== 'image') return (await renderSamples(samples, spec)).bytes;
+  const count = samples.shape[0]!;
+  const across = Math.min(count, layout === 'strip' ? count : (columns ?? Math.ceil(Math.sqrt(count))));
+  const [height, width] = spec.shape;
+  const pixels = across * width * Math.ceil(count / across) * height * scale * scale;
+  if (pixels > maxPixels) {
+    throw new HttpError(
+      400,
+      `the PNG would have ${pixels} pixels, more than ${maxPixels}: ask for fewer samples`,
+    );
+  }
+  return encodePng(imageGrid(samples, { range: spec.range, columns: across, scale }));
+}

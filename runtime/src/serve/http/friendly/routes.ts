@@ -1,0 +1,99 @@
+import type { Request, Response } from 'express';
+import { z } from 'zod';
+import type { ServerContext } from '../context.ts';
+import { validate } from '../json-body.ts';
+import { findModel } from '../request-scope.ts';
+import { parameter, type Route } from '../route.ts';
+import { describe, modelSchema, modelSummarySchema, summarise } from './describe-model.ts';
+import { completeSamples, decodeLatents, drawSamples } from './draw.ts';
+import { interpolateSamples } from './interpolate.ts';
+import { answerSchemas, type FriendlySchemas, friendlySchemas, querySchema } from './schemas.ts';
+import { encodeExamples, scoreExamples } from './score.ts';
+
+const face = 'Sampling';
+const samplesResponse = {
+  description: 'Samples; the header Generatrix-Seed has the seed of their noise',
+  content: {
+    'text/event-stream': null,
+    'application/json': answerSchemas.samples,
+    'image/png': null,
+    'application/x-npy': null,
+    'audio/wav': null,
+  },
+};
+
+type Action = (
+  context: ServerContext,
+  schemas: FriendlySchemas,
+  request: Request,
+  response: Response,
+) => Promise<void>;
+
+/** The sampling face: `/v1/models`. */
+export function friendlyRoutes(context: ServerContext): Route[] {
+  const schemas = friendlySchemas(context.config.maxCount);
+  const work = (
+    name: keyof FriendlySchemas,
+    summary: string,
+    action: Action,
+    response: Route['response'],
+  ): Route => ({
+    method: 'post',
+    path: `/v1/models/{model}/${name}`,
+    face,
+    summary,
+    query: querySchema,
+    body: { 'application/json': schemas[name] },
+    response,
+    work: true,
+    handle: (request, answer) => action(context, schemas, request, answer),
+  });
+  const json = (description: string, schema: z.ZodType) => ({
+    description,
+    content: { 'application/json': schema },
+  });
+  return [
+    ...modelRoutes(context),
+    work('samples', 'Draw samples', drawSamples, samplesResponse),
+    work('complete', 'Complete examples that are given in part', completeSamples, samplesResponse),
+    work('interpolate', 'Samples between two seeds or two codes', interpolateSamples, samplesResponse),
+    work('decode', 'Examples from codes', decodeLatents, samplesResponse),
+    work('encode', 'Codes of examples', encodeExamples, json('Codes', answerSchemas.encode)),
+    work('logprob', 'Log-densities of examples', scoreExamples, json('Nats', answerSchemas.logprob)),
+  ];
+}
+
+function modelRoutes(context: ServerContext): Route[] {
+  const { engine } = context;
+  const versionsOf = (name: string) =>
+    engine.models().flatMap((model) => (model.name === name ? [model.version] : []));
+  return [
+    {
+      method: 'get',
+      path: '/v1/models',
+      face,
+      summary: 'Models that are served, and what each can do',
+      response: {
+        description: 'The default version of each model',
+        content: { 'application/json': z.object({ models: z.array(modelSummarySchema) }) },
+      },
+      handle: (_request, response) => {
+        const names = [...new Set(engine.models().map(({ name }) => name))];
+        response.json({ models: names.map((name) => summarise(engine.model(name), versionsOf(name))) });
+      },
+    },
+    {
+      method: 'get',
+      path: '/v1/models/{model}',
+      face,
+      summary: 'One model: programs, classes, scalars with their ranges, provenance, parity',
+      query: querySchema.pick({ version: true }),
+      response: { description: 'The model', content: { 'application/json': modelSchema } },
+      handle: (request, response) => {
+        const { version } = validate(querySchema.pick({ version: true }), request.query, 'query');
+        const model = findModel(context, response, parameter(request, 'model'), version);
+        response.json(describe(model, versionsOf(model.name)));
+      },
+    },
+  ];
+}

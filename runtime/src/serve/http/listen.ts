@@ -1,0 +1,103 @@
+import { readFile } from 'node:fs/promises';
+import { createServer, type RequestListener, type Server, type ServerOptions, STATUS_CODES } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { messageOf, UserError } from '../../errors.ts';
+import type { ServeConfig } from './config-schema.ts';
+
+/** Bytes that the headers of a request may have. */
+const maxHeaderSize = 16_384;
+
+/**
+ * A listening server that cuts off what is slow or malformed.
+ * @param onRefused told of each request that got no further than the parser
+ * @throws UserError when a certificate cannot be read or the port is not free.
+ */
+export async function listen(
+  app: RequestListener,
+  config: ServeConfig,
+  { host, port, secure }: { host: string; port: number; secure: boolean },
+  onRefused: (status: number) => void,
+): Promise<Server> {
+  const { headersTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs, timeoutMs } = config;
+  const options: ServerOptions = {
+    maxHeaderSize,
+    // Node wants the headers' time within the request's.
+    headersTimeout: Math.min(headersTimeoutMs, requestTimeoutMs),
+    requestTimeout: requestTimeoutMs,
+    keepAliveTimeout: keepAliveTimeoutMs,
+    connectionsCheckingInterval: Math.max(50, Math.min(1000, headersTimeoutMs / 4)),
+    // Checked where an answer of our own form can be given.
+    requireHostHeader: false,
+  };
+  const server = secure
+    ? createTlsServer({ ...options, ...(await certificate(config)) }, app)
+    : createServer(options, app);
+  server.maxConnections = config.maxConnections;
+  // Of a socket on which nothing moves: a client that does not read its answer.
+  server.timeout = requestTimeoutMs + timeoutMs;
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => onRefused(refuse(error, socket)));
+  server.on('checkExpectation', (_request, response) => {
+    const body = '{"error":"only Expect: 100-continue is supported"}';
+    const headers = { 'Content-Type': 'application/json', 'Content-Length': body.length };
+    response.writeHead(417, headers).end(body);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
+    server.listen(port, host, resolve);
+  });
+  return server;
+}
+
+/** The address to show to people. */
+export function addressOf(server: Server, secure: boolean): string {
+  const { address, port, family } = server.address() as AddressInfo;
+  const host = family === 'IPv6' ? `[${address}]` : address;
+  return `${secure ? 'https' : 'http'}://${host}:${port}`;
+}
+
+async function certificate({ tlsCert = '', tlsKey = '' }: ServeConfig) {
+  const read = (flag: string, path: string) =>
+    readFile(path).catch((error: unknown) => {
+      throw new UserError(`${flag} ${path}: cannot be read: ${messageOf(error)}`);
+    });
+  return {
+    cert: await read('--tls-cert', tlsCert),
+    key: await read('--tls-key', tlsKey),
+    minVersion: 'TLSv1.2',
+  } as const;
+}
+
+function listenError({ code, message }: NodeJS.ErrnoException, host: string, port: number): UserError {
+  if (code === 'EADDRINUSE') return new UserError(`--port: ${host}:${port} is taken: give another port`);
+  if (code === 'EACCES')
+    return new UserError(`--port: ${host}:${port} needs more rights: give a port from 1024`);
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+    return new UserError(`--host: ${host} is no address of this machine`);
+  }
+  return new UserError(`--host ${host} --port ${port}: ${message}`);
+}
+
+/** Answers what the parser refused, in the form of all errors, and ends the connection. */
+function refuse({ code }: NodeJS.ErrnoException, socket: Duplex): number {
+  const [status, error] =
+    code === 'HPE_HEADER_OVERFLOW'
+      ? [431, `the headers are larger than ${maxHeaderSize} bytes`]
+      : code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? [408, 'the request took too long to arrive']
+        : [400, 'the request is not HTTP'];
+  // Where an answer is under way already, another would be read as a part of it.
+  const busy = (socket as { _httpMessage?: { headersSent: boolean } | null })._httpMessage?.headersSent;
+  if (code === 'ECONNRESET' || !socket.writable || busy) {
+    socket.destroy();
+    return status as number;
+  }
+  const body = JSON.stringify({ error });
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status as number]}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+  );
+  // A peer that does not hang up is hung up on; at once would cut the answer short.
+  setTimeout(() => socket.destroy(), 500).unref();
+  return status as number;
+}

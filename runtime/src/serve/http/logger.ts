@@ -1,0 +1,44 @@
+import { type DestinationStream, destination, type Logger, pino } from 'pino';
+import type { EngineObserver } from '../engine/engine.ts';
+import type { ServeConfig } from './config-schema.ts';
+
+/** Lines of JSON on standard error, written without blocking. */
+export function createLogger(
+  { logLevel }: Pick<ServeConfig, 'logLevel'>,
+  stream?: DestinationStream,
+): Logger {
+  const options = {
+    level: logLevel,
+    base: null,
+    formatters: { level: (level: string) => ({ level }) },
+    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+  };
+  return pino(options, stream ?? destination({ dest: 2, sync: false }));
+}
+
+/** Tells the log of what the engine does by itself. */
+export function logObserver(logger: Logger): EngineObserver {
+  return {
+    workerDied: (event) => logger.error(event, 'worker died'),
+    modelChanged: (event) =>
+      logger[event.change === 'refused' ? 'warn' : 'info'](event, `model ${event.change}`),
+  };
+}
+
+/** Both are told of each event. */
+export function bothObservers(first: EngineObserver, second: EngineObserver): EngineObserver {
+  const observers = [first, second];
+  const tell =
+    <K extends keyof EngineObserver>(name: K) =>
+    (event: Parameters<NonNullable<EngineObserver[K]>>[0]) => {
+      for (const observer of observers) (observer[name] as ((event: unknown) => void) | undefined)?.(event);
+    };
+  return {
+    queued: tell('queued'),
+    started: tell('started'),
+    finished: tell('finished'),
+    failed: tell('failed'),
+    workerDied: tell('workerDied'),
+    modelChanged: tell('modelChanged'),
+  };
+}

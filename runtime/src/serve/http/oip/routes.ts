@@ -1,0 +1,136 @@
+import type { Request, Response } from 'express';
+import { z } from 'zod';
+import type { ServerContext } from '../context.ts';
+import { HttpError } from '../http-error.ts';
+import { bodyBytes, parseJson, validate } from '../json-body.ts';
+import { scopeOf } from '../request-scope.ts';
+import { parameter, type Route } from '../route.ts';
+import { infer } from './infer.ts';
+import { extensions, modelMetadata, repositoryIndex } from './metadata.ts';
+import { protocolModel } from './names.ts';
+import { inferSchema, oipAnswers } from './schemas.ts';
+
+const face = 'Open Inference Protocol v2';
+const json = (description: string, schema: z.ZodType) => ({
+  description,
+  content: { 'application/json': schema },
+});
+
+/** The Open Inference Protocol, version 2, over REST. */
+export function oipRoutes(context: ServerContext, serverVersion: string): Route[] {
+  return [
+    {
+      method: 'get',
+      path: '/v2',
+      face,
+      summary: 'Server metadata',
+      response: json('Name, version, extensions', oipAnswers.server),
+      handle: (_request, response) => {
+        response.json({ name: 'generatrix', version: serverVersion, extensions });
+      },
+    },
+    ...healthRoutes(context),
+    ...modelRoutes(context, '/v2/models/{model}'),
+    ...modelRoutes(context, '/v2/models/{model}/versions/{version}'),
+    indexRoute(context),
+  ];
+}
+
+/** Answered without a key and without the queue, at any load. */
+function healthRoutes({ engine, draining }: ServerContext): Route[] {
+  return [
+    {
+      method: 'get',
+      path: '/v2/health/live',
+      face,
+      summary: 'Is the server alive?',
+      response: json('It is', oipAnswers.live),
+      open: true,
+      handle: (_request, response) => {
+        response.json({ live: true });
+      },
+    },
+    {
+      method: 'get',
+      path: '/v2/health/ready',
+      face,
+      summary: 'Can the server take requests? 503 when not',
+      response: json('It can', oipAnswers.ready),
+      open: true,
+      handle: (_request, response) => {
+        const ready = engine.ready() && !draining();
+        response
+          .status(ready ? 200 : 503)
+          .json({ ready, ...(!ready && { error: 'the server is not ready' }) });
+      },
+    },
+  ];
+}
+
+function modelRoutes(context: ServerContext, path: string): Route[] {
+  const schema = inferSchema(context.config.maxCount);
+  const find = (request: Request, response: Response) => {
+    scopeOf(response).labels = { model: 'unknown', program: 'none' };
+    const version = parameter(request, 'version') || undefined;
+    const found = protocolModel(context.engine, parameter(request, 'model'), version);
+    scopeOf(response).labels = { model: found.model.name, program: 'none' };
+    return found;
+  };
+  return [
+    {
+      method: 'get',
+      path,
+      face,
+      summary:
+        'Model metadata; models are the programs of bundles, BUNDLE_PROGRAM, and BUNDLE for its sample',
+      response: json('Inputs and outputs', oipAnswers.model),
+      handle: (request, response) => {
+        response.json(modelMetadata(context.engine, find(request, response)));
+      },
+    },
+    {
+      method: 'get',
+      path: `${path}/ready`,
+      face,
+      summary: 'Can the model take requests? 503 when not',
+      response: json('It can', oipAnswers.modelReady),
+      handle: (request, response) => {
+        const { name, model } = find(request, response);
+        const ready = model.state === 'ready' && context.engine.ready() && !context.draining();
+        if (!ready) throw new HttpError(503, `model ${name} is not ready`, {}, 'unavailable');
+        response.json({ name, ready });
+      },
+    },
+    {
+      method: 'post',
+      path: `${path}/infer`,
+      face,
+      summary: 'Inference; noise that is not given is drawn from parameters.seed',
+      body: { 'application/json': schema, 'application/octet-stream': null },
+      response: {
+        description: 'Outputs, in JSON or, with the binary tensor data extension, after it',
+        content: { 'application/json': oipAnswers.infer, 'application/octet-stream': null },
+      },
+      work: true,
+      handle: (request, response) => infer(context, schema, request, response),
+    },
+  ];
+}
+
+const indexSchema = z.looseObject({ ready: z.boolean().optional() });
+
+function indexRoute({ engine, config }: ServerContext): Route {
+  return {
+    method: 'post',
+    path: '/v2/repository/index',
+    face,
+    summary: 'All models and their states',
+    body: { 'application/json': indexSchema },
+    response: json('The index', oipAnswers.index),
+    handle: (request, response) => {
+      const bytes = bodyBytes(request);
+      const { ready } = validate(indexSchema, bytes.length === 0 ? {} : parseJson(bytes, config));
+      response.json(repositoryIndex(engine, ready ?? false));
+    },
+  };
+}

@@ -1,0 +1,117 @@
+import { randomUUID } from 'node:crypto';
+import type { RequestHandler, Response } from 'express';
+import { UserError } from '../../errors.ts';
+import { type RunRequest, type RunResult, type ServedModel, ServeError } from '../engine/engine.ts';
+import type { ServerContext } from './context.ts';
+import { clientLeft } from './http-error.ts';
+import type { RequestLabels } from './metrics.ts';
+
+/** What is known of a request while it is answered. */
+export interface RequestScope {
+  readonly id: string;
+  /** Aborts when the client leaves before it has its answer. */
+  readonly signal: AbortSignal;
+  labels: RequestLabels;
+  /** Name of the API key. */
+  key?: string;
+  /** Why it failed, for the log: the answer says less of a defect. */
+  failure?: unknown;
+}
+
+/** An id from outside that is fit for logs and headers. */
+const saneId = /^[\w.:=+/-]{1,128}$/;
+
+/** Gives each request its scope, an id (its own `X-Request-Id` if that is sane), a log line and its metrics. */
+export function requestScope({ logger, metrics, draining }: ServerContext): RequestHandler {
+  return (request, response, next) => {
+    const start = performance.now();
+    const path = request.path.slice(0, 200);
+    const given = request.get('X-Request-Id');
+    const id = given !== undefined && saneId.test(given) ? given : randomUUID();
+    const controller = new AbortController();
+    const scope: RequestScope = {
+      id,
+      signal: controller.signal,
+      labels: { model: 'none', program: 'none' },
+    };
+    response.locals.scope = scope;
+    response.setHeader('X-Request-Id', id);
+    if (draining()) response.setHeader('Connection', 'close');
+    response.once('close', () => {
+      const left = !response.writableFinished;
+      if (left) controller.abort();
+      const code = left ? clientLeft : response.statusCode;
+      const milliseconds = performance.now() - start;
+      metrics.answered(scope.labels, code, milliseconds / 1000);
+      const { failure } = scope;
+      // Probes come every few seconds, and say nothing while all is well.
+      const quiet = code < 400 && (path.startsWith('/v2/health/') || path === '/metrics');
+      logger[code >= 500 ? 'error' : quiet ? 'debug' : 'info'](
+        {
+          requestId: id,
+          method: request.method,
+          path,
+          code,
+          ms: Math.round(milliseconds * 10) / 10,
+          ...(scope.labels.model !== 'none' && scope.labels),
+          ...(scope.key !== undefined && { key: scope.key }),
+          ...(failure !== undefined && code >= 500 ? { err: failure } : {}),
+        },
+        'request',
+      );
+    });
+    next();
+  };
+}
+
+/** The scope that `requestScope` made. */
+export function scopeOf(response: Response): RequestScope {
+  return response.locals.scope as RequestScope;
+}
+
+/** A served model, noted in the request's labels. @throws ServeError `not-found`. */
+export function findModel(
+  { engine }: ServerContext,
+  response: Response,
+  name: string,
+  version?: string,
+): ServedModel {
+  const scope = scopeOf(response);
+  scope.labels = { model: 'unknown', program: 'none' };
+  const model = engine.model(name, version);
+  scope.labels = { model: model.name, program: 'none' };
+  return model;
+}
+
+/** Runs a program for a request: its labels, its id and its leave are the engine's too. */
+export function runFor(
+  { engine }: ServerContext,
+  response: Response,
+  run: Pick<RunRequest, 'program' | 'sources' | 'timeoutMs'> & { readonly model: ServedModel },
+): Promise<RunResult> {
+  const scope = scopeOf(response);
+  const { model, program, ...request } = run;
+  if (!Object.hasOwn(model.manifest.programs, program)) {
+    throw new UserError(`model ${model.name} has no program '${program}'`);
+  }
+  scope.labels = { model: model.name, program };
+  return engine.run({
+    ...request,
+    model: model.name,
+    version: model.version,
+    program,
+    signal: scope.signal,
+    requestId: scope.id,
+  });
+}
+
+/**
+ * Refuses work at once while the queue is full, before its body is read.
+ * @throws ServeError `overloaded`.
+ */
+export function refuseWhenFull({ engine, config }: ServerContext): RequestHandler {
+  return (_request, _response, next) => {
+    if (engine.pending().rows < config.queueLimit) return next();
+    throw new ServeError('overloaded', 'the queue is full; try again later', 1);
+  };
+}

@@ -1,0 +1,84 @@
+import type { Express, Request, RequestHandler, Response } from 'express';
+import type { z } from 'zod';
+import { HttpError } from './http-error.ts';
+
+/** An answer as the OpenAPI document describes it. */
+export interface ResponseDoc {
+  readonly description: string;
+  /** Schemas by media type; null for one that is no JSON. */
+  readonly content?: Readonly<Record<string, z.ZodType | null>>;
+}
+
+/** One operation: what is registered, checked and documented comes from here. */
+export interface Route {
+  readonly method: 'get' | 'post';
+  /** As OpenAPI writes it: `/v1/models/{model}`. */
+  readonly path: string;
+  /** Also the tag of the documentation. */
+  readonly face: 'Sampling' | 'Open Inference Protocol v2' | 'Operation';
+  readonly summary: string;
+  /** Query parameters. */
+  readonly query?: z.ZodObject;
+  /** The body, checked by the handler; by media type. */
+  readonly body?: Readonly<Record<string, z.ZodType | null>>;
+  readonly response: ResponseDoc;
+  /** Answered without an API key. */
+  readonly open?: boolean;
+  /** Runs programs: refused before its body is read while the queue is full. */
+  readonly work?: boolean;
+  readonly handle: (request: Request, response: Response) => void | Promise<void>;
+}
+
+/** What stands between the address and the handler. */
+export interface RouteGuards {
+  /** Asks for an API key and holds the rate limit. */
+  readonly guarded: readonly RequestHandler[];
+  /** Before the body of a request that runs programs. */
+  readonly work: readonly RequestHandler[];
+  /** Reads the body. */
+  readonly body: RequestHandler;
+}
+
+/** Registers routes; another method on one of their paths is refused with 405 and Allow. */
+export function registerRoutes(app: Express, routes: readonly Route[], guards: RouteGuards): void {
+  for (const path of new Set(routes.map((route) => route.path))) {
+    const here = routes.filter((route) => route.path === path);
+    const express = app.route(path.replace(/\{(\w+)\}/g, ':$1'));
+    for (const { method, open, work, handle } of here) {
+      express[method](
+        ...(open ? [] : guards.guarded),
+        ...(work ? guards.work : []),
+        ...(method === 'post' ? [guards.body] : []),
+        async (request, response) => {
+          await handle(request, response);
+        },
+      );
+    }
+    express.all(methodNotAllowed(here.map(({ method }) => method)));
+  }
+}
+
+/** Answers OPTIONS and refuses the rest, naming what is allowed. */
+export function methodNotAllowed(methods: readonly ('get' | 'post')[]): RequestHandler {
+  const allowed = methods.flatMap((method) => (method === 'get' ? ['GET', 'HEAD'] : ['POST']));
+  const allow = [...allowed, 'OPTIONS'].join(', ');
+  return (request, response) => {
+    if (request.method === 'OPTIONS') {
+      response.set('Allow', allow).status(204).end();
+      return;
+    }
+    throw new HttpError(
+      405,
+      `${request.method.slice(0, 20)} is not allowed here: use ${allowed.join(' or ')}`,
+      {
+        Allow: allow,
+      },
+    );
+  };
+}
+
+/** A path parameter, which Express has decoded. */
+export function parameter(request: Request, name: string): string {
+  const value = request.params[name];
+  return typeof value === 'string' ? value : '';
+}

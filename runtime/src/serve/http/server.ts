@@ -1,0 +1,105 @@
+import type { Server } from 'node:http';
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import type { DestinationStream } from 'pino';
+import { createEngine, type EngineOptions, type InferenceEngine } from '../engine/engine.ts';
+import { createApp } from './app.ts';
+import type { ServeConfig } from './config-schema.ts';
+import type { ServerContext } from './context.ts';
+import { addressOf, listen } from './listen.ts';
+import { bothObservers, createLogger, logObserver } from './logger.ts';
+import { createManagementApp } from './management.ts';
+import { createMetrics } from './metrics.ts';
+import { shutDown } from './shutdown.ts';
+
+export interface RunningServer {
+  /** `http://127.0.0.1:8080` */
+  readonly url: string;
+  readonly managementUrl?: string;
+  readonly engine: InferenceEngine;
+  /**
+   * Readiness drops; after the grace time the server closes, open requests end, the engine drains and ends. Called
+   * again, it gives the same promise.
+   */
+  stop(): Promise<void>;
+  /** Cuts every connection and ends the engine. */
+  kill(): Promise<void>;
+}
+
+export interface StartOptions {
+  /** Folder of the built page. */
+  readonly site?: string;
+  /** Where log lines go; standard error when absent. */
+  readonly logStream?: DestinationStream;
+  /** Makes the engine; tests pass one of their own. */
+  readonly makeEngine?: (options: EngineOptions) => Promise<InferenceEngine>;
+}
+
+const { version } = createRequire(import.meta.url)('../../../package.json') as { version: string };
+
+/**
+ * Serves a folder of bundles.
+ * @throws UserError when a setting makes no sense here: no such folder, device or certificate, a port that is taken.
+ */
+export async function startServer(
+  config: ServeConfig,
+  { site, logStream, makeEngine = createEngine }: StartOptions = {},
+): Promise<RunningServer> {
+  const logger = createLogger(config, logStream);
+  const metrics = createMetrics();
+  const engine = await makeEngine({
+    folder: config.models,
+    workers: config.device === 'webgpu' ? 1 : config.workers || availableParallelism(),
+    threadsPerWorker: config.threadsPerWorker,
+    device: config.device,
+    maxBatch: config.maxBatch,
+    maxWaitMs: config.maxWaitMs,
+    queueLimit: config.queueLimit,
+    timeoutMs: config.timeoutMs,
+    maxCount: config.maxCount,
+    watch: config.watch,
+    observer: bothObservers(metrics.observer, logObserver(logger)),
+  });
+  metrics.watch(engine);
+  let draining = false;
+  const context: ServerContext = { config, engine, metrics, logger, draining: () => draining };
+  const servers: Server[] = [];
+  const secure = config.tlsCert !== undefined;
+  const onRefused = (status: number) => {
+    metrics.answered({ model: 'none', program: 'none' }, status, 0);
+    metrics.failed({ model: 'none', program: 'none' }, status === 408 ? 'slow-request' : 'malformed');
+  };
+  try {
+    const app = createApp(context, version, site);
+    servers.push(await listen(app, config, { host: config.host, port: config.port, secure }, onRefused));
+    if (config.managementPort !== undefined) {
+      const at = { host: '127.0.0.1', port: config.managementPort, secure: false };
+      servers.push(await listen(createManagementApp(context), config, at, onRefused));
+    }
+  } catch (error) {
+    for (const server of servers) server.close();
+    await engine.close();
+    throw error;
+  }
+  let stopped: Promise<void> | undefined;
+  const [main, management] = servers;
+  return {
+    url: addressOf(main!, secure),
+    ...(management && { managementUrl: addressOf(management, false) }),
+    engine,
+    stop: () => {
+      stopped ??= shutDown(context, servers, () => {
+        draining = true;
+      });
+      return stopped;
+    },
+    kill: async () => {
+      draining = true;
+      for (const server of servers) {
+        server.close();
+        server.closeAllConnections();
+      }
+      await engine.close();
+    },
+  };
+}

@@ -1,0 +1,72 @@
+/** What came of the requests of one load. */
+export interface LoadResult {
+  /** Milliseconds from when each request was due until its answer had arrived, sorted. */
+  readonly latencies: readonly number[];
+  readonly answered: number;
+  /** Refused with 429. */
+  readonly refused: number;
+  /** Anything else. */
+  readonly failed: number;
+  readonly seconds: number;
+}
+
+/** Sends a request; resolves to the answer's status when all of it has arrived. */
+export type Send = () => Promise<number>;
+
+/**
+ * Requests at a constant rate, whether or not earlier ones were answered; latency counts from when a request was due,
+ * so that a server that stalls is not spared the requests that it kept from being sent (no coordinated omission).
+ */
+export async function openLoop(send: Send, perSecond: number, seconds: number): Promise<LoadResult> {
+  const latencies: number[] = [];
+  let [refused, failed] = [0, 0];
+  const open = new Set<Promise<void>>();
+  const started = performance.now();
+  const total = Math.floor(perSecond * seconds);
+  for (let sent = 0; sent < total; ) {
+    const due = started + (1000 * sent) / perSecond;
+    const wait = due - performance.now();
+    if (wait > 0) {
+      await new Promise((resolve) => setTimeout(resolve, wait));
+      continue;
+    }
+    sent++;
+    const request = send()
+      .then((status) => {
+        if (status === 200) latencies.push(performance.now() - due);
+        else if (status === 429) refused++;
+        else failed++;
+      })
+      .catch(() => {
+        failed++;
+      })
+      .finally(() => open.delete(request));
+    open.add(request);
+  }
+  await Promise.all(open);
+  const took = (performance.now() - started) / 1000;
+  return {
+    latencies: latencies.toSorted((a, b) => a - b),
+    answered: latencies.length,
+    refused,
+    failed,
+    seconds: took,
+  };
+}
+
+/** Clients that each send the next request when the last was answered. @returns requests answered per second. */
+export async function closedLoop(send: Send, clients: number, seconds: number): Promise<number> {
+  let answered = 0;
+  const end = performance.now() + 1000 * seconds;
+  const started = performance.now();
+  const client = async () => {
+    while (performance.now() < end) if ((await send()) === 200) answered++;
+  };
+  await Promise.all(Array.from({ length: clients }, client));
+  return (1000 * answered) / (performance.now() - started);
+}
+
+/** The value that a share of the sorted values does not exceed. */
+export function percentile(sorted: readonly number[], share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
+}

@@ -1,0 +1,22 @@
+import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import type { TestProject } from 'vitest/node';
+
+/**
+ * Worker threads run compiled files, since Node 20 runs no TypeScript: brings those of the runtime up to date before
+ * the tests, and again before those that watch mode repeats. What does not compile is `npm run check`'s to report.
+ */
+export default function setup(project: TestProject): void {
+  compile();
+  project.onTestsRerun(async () => compile());
+}
+
+function compile(): void {
+  const compiler = createRequire(import.meta.url)
+    .resolve('typescript/package.json')
+    .replace('package.json', 'bin/tsc');
+  spawnSync(process.execPath, [compiler, '-b', 'runtime'], {
+    cwd: fileURLToPath(new URL('..', import.meta.url)),
+  });
+}

@@ -1,0 +1,82 @@
+import type { Sampler } from '@generatrix/runtime';
+
+/** What a soak saw. */
+export interface SoakResult {
+  readonly answered: number;
+  /** Requests that got no answer, or one that is neither the samples nor a refusal of a full queue. */
+  readonly lost: number;
+  /** Answers that were not the seed's samples. */
+  readonly wrong: number;
+  /** Resident memory in MB, a value each window; the first half is the warm-up. */
+  readonly memory: readonly number[];
+}
+
+export interface SoakOptions {
+  readonly url: string;
+  /** The models served, run here: what the answers are held to. */
+  readonly samplers: Readonly<Record<string, Sampler>>;
+  readonly seconds: number;
+  readonly clients: number;
+  readonly onWindow?: (line: string) => void;
+}
+
+/** Windows that memory is measured in. */
+const windows = 12;
+/** Seeds in use: few enough that their samples are known beforehand. */
+const seeds = 6;
+const counts = [1, 3, 8];
+
+/** Clients that ask for samples of several models, sizes and seeds for a while; every answer is checked. */
+export async function soak({ url, samplers, seconds, clients, onWindow }: SoakOptions): Promise<SoakResult> {
+  const known = new Map<string, Float32Array>();
+  for (const [name, sampler] of Object.entries(samplers)) {
+    for (let seed = 0; seed < seeds; seed++) {
+      const { data } = await sampler.sample({ count: Math.max(...counts), seed });
+      known.set(`${name} ${seed}`, data.data as Float32Array);
+    }
+  }
+  let [answered, lost, wrong] = [0, 0, 0];
+  const memory: number[] = [];
+  const started = performance.now();
+  const end = started + 1000 * seconds;
+  const names = Object.keys(samplers);
+  const client = async (number: number) => {
+    for (let turn = number; performance.now() < end; turn++) {
+      const [name, seed, count] = [names[turn % names.length]!, turn % seeds, counts[turn % counts.length]!];
+      const response = await fetch(new URL(`/v1/models/${name}/samples`, url), {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify({ count, seed }),
+      }).catch(() => null);
+      if (response?.status === 429) {
+        await response.text();
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        continue;
+      }
+      if (response?.status !== 200) {
+        lost++;
+        continue;
+      }
+      const { data } = (await response.json()) as { data: unknown[] };
+      answered++;
+      if (!sameStart(data.flat(Number.POSITIVE_INFINITY) as number[], known.get(`${name} ${seed}`)!)) wrong++;
+    }
+  };
+  const watch = async () => {
+    for (let window = 1; window <= windows; window++) {
+      const due = started + (1000 * seconds * window) / windows;
+      await new Promise((resolve) => setTimeout(resolve, Math.max(0, due - performance.now())));
+      memory.push(process.memoryUsage().rss / 2 ** 20);
+      onWindow?.(
+        `${Math.round((due - started) / 1000)} s: ${answered} answered, ${lost} lost, ${wrong} wrong`,
+      );
+    }
+  };
+  await Promise.all([watch(), ...Array.from({ length: clients }, (_, i) => client(i))]);
+  return { answered, lost, wrong, memory };
+}
+
+/** Rounding may depend on the batch that a row is computed in: the last bits of single precision. */
+function sameStart(got: readonly number[], known: Float32Array): boolean {
+  return got.length > 0 && got.every((value, i) => Math.abs(value - known[i]!) < 1e-5);
+}

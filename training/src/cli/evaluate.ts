@@ -1,0 +1,136 @@
+import { loadSampler } from '@generatrix/runtime';
+import { type DeviceRequest, type Manifest, UserError } from '@generatrix/runtime/core';
+import { type Command, Option } from 'commander';
+import { type DatasetRequest, loadDataset, type Split } from '../data/index.ts';
+import { diagnostics } from '../evaluate/catalogue.ts';
+import { isSkipped } from '../evaluate/diagnostic.ts';
+import {
+  checkSameKind,
+  diagnosticsNamed,
+  evaluate,
+  type Reported,
+  writeEvaluation,
+} from '../evaluate/evaluate.ts';
+import type { ClassifierEffort } from '../evaluate/reference-classifier.ts';
+import { samplerSource } from '../evaluate/sample-source.ts';
+import { hasRun, readRun, runData } from '../run/run-folder.ts';
+import { addDataFlags, dataRequest, wholeNumber } from './flags.ts';
+
+interface EvaluateFlags {
+  readonly data?: string;
+  readonly metrics?: string;
+  readonly count?: string;
+  readonly seed: string;
+  readonly dataSeed?: string;
+  readonly againstTrain?: boolean;
+  readonly out: string;
+  readonly cache?: string;
+  readonly classifier: ClassifierEffort;
+  readonly device: DeviceRequest;
+}
+
+/** Samples drawn when none are asked for, at most; as many as there are real examples otherwise. */
+const defaultCount = 10_000;
+
+/** `generatrix evaluate MODEL`: what is wrong with a model's samples, and what is not. */
+export function addEvaluate(program: Command): void {
+  const command = program
+    .command('evaluate')
+    .description('judge the samples of a trained model against data: a JSON file and a page with findings')
+    .argument('<model>', 'folder of a bundle or of a run');
+  addDataFlags(command, 'that of the training run')
+    .option('--metrics <list>', `some of ${diagnostics.map(({ name }) => name).join(',')} (default: all)`)
+    .option(
+      '--count <n>',
+      `samples to draw (default: as many as there are real examples, at most ${defaultCount})`,
+    )
+    .option('--seed <n>', 'seed of the samples and of all that is random in the evaluation', '42')
+    .option('--data-seed <n>', 'seed of a drawn data set (default: that of the training run)')
+    .option('--against-train', 'compare with the training examples instead of the held-out ones')
+    .option('--out <folder>', 'where evaluation.json and evaluation.html go', 'evaluation')
+    .option(
+      '--cache <folder>',
+      "where the data set's classifier is kept (default: cache in the --out folder)",
+    )
+    .addOption(
+      new Option('--classifier <effort>', 'how much is spent on the classifier of the data set')
+        .choices(['full', 'quick'])
+        .default('full'),
+    )
+    .addOption(
+      new Option('--device <name>', 'where to sample')
+        .choices(['auto', 'cpu', 'cuda', 'webgpu'])
+        .default('auto'),
+    )
+    .action(runEvaluation);
+}
+
+async function runEvaluation(model: string, flags: EvaluateFlags): Promise<void> {
+  const chosen =
+    flags.metrics === undefined
+      ? diagnostics
+      : diagnosticsNamed(flags.metrics.split(',').map((name) => name.trim()));
+  const seed = wholeNumber('--seed')(flags.seed);
+  const count = flags.count === undefined ? null : wholeNumber('--count', 20)(flags.count);
+  const sampler = await loadSampler(model, { device: flags.device });
+  try {
+    const { manifest } = sampler;
+    if (!('sample' in manifest.programs)) {
+      throw new UserError(
+        `bundle ${model}: model ${manifest.name} has no program 'sample', so there are no samples to judge`,
+      );
+    }
+    const runFolder = (await hasRun(model)) ? model : null;
+    const train = await loadDataset(await requestOf(flags, manifest, runFolder, 'train'));
+    const source = samplerSource(sampler);
+    checkSameKind(source, train);
+    const heldOut = await loadDataset(await requestOf(flags, manifest, runFolder, 'test'));
+    const against = flags.againstTrain === true ? train : heldOut;
+    const request = {
+      source,
+      train,
+      heldOut,
+      count: count ?? Math.max(20, Math.min(defaultCount, against.size)),
+      seed,
+      againstTrain: flags.againstTrain === true,
+      cacheFolder: flags.cache ?? `${flags.out}/cache`,
+      effort: flags.classifier,
+      runFolder,
+    };
+    if (against.size < 20) {
+      throw new UserError(
+        `--data ${train.name}: expected at least 20 examples to compare with, found ${against.size}`,
+      );
+    }
+    console.log(
+      `${manifest.name} against ${train.name}: ${request.count} samples, seed ${seed}, on ${sampler.device}`,
+    );
+    const { evaluation, reported, seconds } = await evaluate(request, chosen, { onReport: printReport });
+    await writeEvaluation(flags.out, evaluation, reported, seconds);
+    console.log(
+      `wrote ${flags.out}/evaluation.json and ${flags.out}/evaluation.html after ${seconds.toFixed(0)} s`,
+    );
+  } finally {
+    await sampler.release();
+  }
+}
+
+/** The data of the training run with what the flags change, or the data that the flags name. */
+async function requestOf(
+  flags: EvaluateFlags,
+  { data, provenance }: Manifest,
+  runFolder: string | null,
+  split: Split,
+): Promise<DatasetRequest> {
+  const seed = flags.dataSeed === undefined ? provenance.seed : wholeNumber('--data-seed')(flags.dataSeed);
+  const given = dataRequest({ ...flags, data: flags.data ?? data.name }, split, seed);
+  if (runFolder === null) return given;
+  const { settings } = await readRun(runFolder);
+  return given.name === settings.data.name ? { ...runData(settings, split), ...given } : given;
+}
+
+function printReport({ entry, outcome, seconds }: Reported): void {
+  const verdict = isSkipped(outcome) ? 'left out' : outcome.finding.verdict;
+  const text = isSkipped(outcome) ? outcome.skipped : outcome.finding.text;
+  console.log(`${`${entry.name}:`.padEnd(18)}${verdict.padEnd(9)}${text} (${seconds.toFixed(1)} s)`);
+}

@@ -1,0 +1,109 @@
+import type { Outcome, Skipped } from './diagnostic.ts';
+import { classBalance } from './diagnostics/classes.ts';
+import { copying } from './diagnostics/copies.ts';
+import { divergences } from './diagnostics/divergences.ts';
+import { frechet, manifolds, score } from './diagnostics/features.ts';
+import { interpolation } from './diagnostics/interpolation.ts';
+import { modes } from './diagnostics/modes.ts';
+import { trainingCurves } from './diagnostics/training-curves.ts';
+import { classifierTest, discrepancyTest } from './diagnostics/two-sample.ts';
+import { usefulness } from './diagnostics/usefulness.ts';
+import { wayBack } from './diagnostics/way-back.ts';
+import { windowDensity } from './diagnostics/window-density.ts';
+import type { Evaluation } from './evaluation.ts';
+
+/** A diagnostic by the name that `--metrics` takes. */
+export interface DiagnosticEntry {
+  readonly name: string;
+  readonly title: string;
+  readonly source: string;
+  run(evaluation: Evaluation): Promise<Outcome | Skipped>;
+}
+
+/** Every diagnostic, in the order that reports show them. */
+export const diagnostics: readonly DiagnosticEntry[] = [
+  {
+    name: 'c2st',
+    title: 'Classifier two-sample test',
+    source: 'Lopez-Paz and Oquab 2017, arXiv:1610.06545',
+    run: classifierTest,
+  },
+  {
+    name: 'mmd',
+    title: 'Maximum mean discrepancy',
+    source: 'Gretton et al. 2012, JMLR 13, eq. 3',
+    run: discrepancyTest,
+  },
+  {
+    name: 'divergence',
+    title: 'KL and Jensen-Shannon divergence',
+    source: 'definition, by histograms and by densities',
+    run: divergences,
+  },
+  {
+    name: 'modes',
+    title: 'Mode coverage',
+    source: 'Lin et al. 2018 (PacGAN), arXiv:1712.04086, section 4.1',
+    run: modes,
+  },
+  {
+    name: 'classes',
+    title: 'Class balance',
+    source: 'class histogram by a classifier of the same data',
+    run: classBalance,
+  },
+  {
+    name: 'fid',
+    title: 'Fréchet distance',
+    source: 'Heusel et al. 2017, arXiv:1706.08500, eq. 6, on other features',
+    run: frechet,
+  },
+  {
+    name: 'score',
+    title: 'Classifier score',
+    source: 'Salimans et al. 2016, arXiv:1606.03498, section 4, with another classifier',
+    run: score,
+  },
+  {
+    name: 'precision-recall',
+    title: 'Precision and recall of the manifold',
+    source: 'Kynkäänniemi et al. 2019, arXiv:1904.06991, k = 3',
+    run: manifolds,
+  },
+  {
+    name: 'memorisation',
+    title: 'Memorisation',
+    source: 'nearest neighbours with a permutation test; compare Meehan et al. 2020, arXiv:2004.05675',
+    run: copying,
+  },
+  {
+    name: 'usefulness',
+    title: 'Usefulness for training a classifier',
+    source: 'Esteban et al. 2017, arXiv:1706.02633, section 4.2',
+    run: usefulness,
+  },
+  {
+    name: 'parzen',
+    title: 'Parzen-window log-likelihood',
+    source: 'Goodfellow et al. 2014, arXiv:1406.2661, section 5',
+    run: windowDensity,
+  },
+  {
+    name: 'convergence',
+    title: 'Convergence of training',
+    source: "the run's metrics.jsonl",
+    run: trainingCurves,
+  },
+  {
+    name: 'interpolation',
+    title: 'Smoothness between samples',
+    source: 'White 2016, arXiv:1609.04468 (paths)',
+    run: interpolation,
+  },
+  {
+    name: 'inversion',
+    title: 'Inversion',
+    source: 'Creswell and Bharath 2018, arXiv:1611.05644',
+    run: wayBack,
+  },
+];

@@ -1,0 +1,133 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type DeviceRequest, UserError } from '@generatrix/runtime';
+import { canRender, renderSamples } from '@generatrix/runtime/media';
+import { closestNames, type Dataset } from '../data/index.ts';
+import { writeFileAtomic } from '../run/atomic.ts';
+import { plottingCode } from '../run/report.ts';
+import { type DiagnosticEntry, diagnostics } from './catalogue.ts';
+import { CompiledFunctions } from './compiled-functions.ts';
+import { isSkipped, type Outcome, type Skipped } from './diagnostic.ts';
+import { Evaluation, type EvaluationRequest, firstOf } from './evaluation.ts';
+import { renderEvaluation } from './evaluation-page.ts';
+import type { SampleSource } from './sample-source.ts';
+
+/** One diagnostic's outcome. */
+export interface Reported {
+  readonly entry: DiagnosticEntry;
+  readonly outcome: Outcome | Skipped;
+  readonly seconds: number;
+}
+
+/** Diagnostics by their names. @throws UserError naming what there is for a name that is none. */
+export function diagnosticsNamed(names: readonly string[]): DiagnosticEntry[] {
+  const known = diagnostics.map(({ name }) => name);
+  const wrong = names.find((name) => !known.includes(name));
+  if (wrong !== undefined) {
+    throw new UserError(
+      `--metrics: there is no '${wrong}', expected some of ${closestNames(wrong, known).join(', ')}`,
+    );
+  }
+  return diagnostics.filter(({ name }) => names.includes(name));
+}
+
+/** @throws UserError when the model's examples are not of the data's kind, shape or range. */
+export function checkSameKind({ spec, name }: SampleSource, data: Dataset): void {
+  const describe = (given: Dataset['spec']) =>
+    `${given.kind} of shape ${given.shape.join('x')}${'range' in given ? ` in [${given.range.join(', ')}]` : ''}`;
+  if (describe(spec) === describe(data.spec)) return;
+  throw new UserError(
+    `--data ${data.name}: model ${name} makes ${describe(spec)}, this data has ${describe(data.spec)}`,
+  );
+}
+
+/**
+ * Runs diagnostics one after another.
+ * @param onReport called as each is done
+ * @throws UserError when the model and the data do not fit, or a sample is not finite.
+ */
+export async function evaluate(
+  request: EvaluationRequest,
+  chosen: readonly DiagnosticEntry[],
+  options: { readonly device?: DeviceRequest; readonly onReport?: (reported: Reported) => void } = {},
+): Promise<{ evaluation: Evaluation; reported: Reported[]; seconds: number }> {
+  checkSameKind(request.source, request.train);
+  const started = performance.now();
+  const compiled = await CompiledFunctions.open(options.device ?? 'cpu');
+  try {
+    const evaluation = new Evaluation(request, compiled);
+    await evaluation.samples();
+    const reported: Reported[] = [];
+    for (const entry of chosen) {
+      const begun = performance.now();
+      const outcome = await entry.run(evaluation);
+      reported.push({ entry, outcome, seconds: (performance.now() - begun) / 1000 });
+      options.onReport?.(reported.at(-1)!);
+    }
+    return { evaluation, reported, seconds: (performance.now() - started) / 1000 };
+  } finally {
+    await compiled.release();
+  }
+}
+
+/** What `evaluation.json` holds: findings first, then every diagnostic's figures. */
+export function evaluationJson(
+  evaluation: Evaluation,
+  reported: readonly Reported[],
+  seconds: number,
+): object {
+  const { source, train, heldOut, count, seed, againstTrain } = evaluation.request;
+  return {
+    model: source.name,
+    data: train.name,
+    comparedWith: againstTrain ? 'training examples' : 'held-out examples',
+    samples: count,
+    realExamples: evaluation.pairs,
+    trainingExamples: train.size,
+    heldOutExamples: heldOut.size,
+    seed,
+    roundedToBytes: evaluation.isRounded(),
+    seconds,
+    findings: Object.fromEntries(
+      reported.flatMap(({ entry, outcome }) => (isSkipped(outcome) ? [] : [[entry.name, outcome.finding]])),
+    ),
+    skipped: Object.fromEntries(
+      reported.flatMap(({ entry, outcome }) => (isSkipped(outcome) ? [[entry.name, outcome.skipped]] : [])),
+    ),
+    diagnostics: Object.fromEntries(
+      reported.flatMap(({ entry, outcome, seconds }) =>
+        isSkipped(outcome)
+          ? []
+          : [[entry.name, { source: entry.source, seconds, ...outcome.figures, notes: outcome.notes ?? [] }]],
+      ),
+    ),
+  };
+}
+
+/** Samples and real examples that the page shows. */
+const shown = { image: 64, points: 2000, audio: 0 };
+
+/** Writes `evaluation.json` and `evaluation.html` into the folder, created where missing. */
+export async function writeEvaluation(
+  folder: string,
+  evaluation: Evaluation,
+  reported: readonly Reported[],
+  seconds: number,
+): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const json = evaluationJson(evaluation, reported, seconds);
+  await writeFileAtomic(join(folder, 'evaluation.json'), `${JSON.stringify(json, null, 2)}\n`);
+  const pictures: { caption: string; png: Uint8Array }[] = [];
+  const { spec } = evaluation;
+  if (canRender(spec) && spec.kind !== 'audio') {
+    for (const [caption, { data }] of [
+      ['Samples', await evaluation.samples()],
+      ['Real examples', await evaluation.real()],
+    ] as const) {
+      const { bytes } = await renderSamples(firstOf(data, shown[spec.kind]), spec, { scale: 2 });
+      pictures.push({ caption, png: bytes });
+    }
+  }
+  const page = renderEvaluation({ evaluation, reported, seconds, pictures }, await plottingCode());
+  await writeFileAtomic(join(folder, 'evaluation.html'), page);
+}
