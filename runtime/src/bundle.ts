@@ -1,6 +1,6 @@
+import { digestHex } from './digest.ts';
 import { messageOf, UserError } from './errors.ts';
 import { type FileEntry, type Manifest, type ProgramEntry, parseManifest } from './manifest.ts';
-import { sha256Hex } from './sha256.ts';
 
 /** Bytes received so far; a total of 0 is an unknown one. */
 export interface Progress {
@@ -54,7 +54,7 @@ export async function openBundle(source: BundleSource, options: ReadOptions = {}
 
   const readFile = async (entry: FileEntry, readOptions: ReadOptions = {}) => {
     const bytes = await source.read(entry.file, { ...readOptions, expectedBytes: entry.bytes });
-    verify(source, entry, bytes);
+    await verify(source, entry, bytes);
     return bytes;
   };
   const program = (name: string) => {
@@ -71,10 +71,14 @@ export async function openBundle(source: BundleSource, options: ReadOptions = {}
   };
 }
 
-function verify(source: BundleSource, { file, bytes, sha256 }: FileEntry, found: Uint8Array): void {
+async function verify(
+  source: BundleSource,
+  { file, bytes, sha256 }: FileEntry,
+  found: Uint8Array,
+): Promise<void> {
   const where = `bundle ${source.describe()}: ${file}`;
   if (found.byteLength !== bytes) throw wrongSize(where, found.byteLength, bytes);
-  const hash = sha256Hex(found);
+  const hash = await digestHex(found);
   if (hash !== sha256) {
     throw new UserError(
       `${where} was changed: its SHA-256 is ${hash.slice(0, 12)}... where ${manifestFile} says ${sha256.slice(0, 12)}...; copy the bundle again`,

@@ -11,6 +11,7 @@ export {
 } from './bundle.ts';
 export { canStream } from './can-stream.ts';
 export { type CompleteRequest, type Completion, completionOf } from './complete.ts';
+export { digestHex } from './digest.ts';
 export { messageOf, UserError } from './errors.ts';
 export * from './executor.ts';
 export { fillInputs, type InputSources } from './inputs.ts';

@@ -150,6 +150,12 @@ describe.skipIf(missing !== '')('the pages', () => {
     await page.locator('#main[data-state=ready]').waitFor();
     const cards = page.locator('.card');
     expect(await cards.count()).toBe(6);
+    // Five of them have a picture or a sound of their own, drawn before anything is run.
+    const drawn = () =>
+      page
+        .locator('.card canvas')
+        .evaluateAll((all) => all.filter((canvas) => canvas.clientHeight > 60).length);
+    await expect.poll(drawn).toBeGreaterThanOrEqual(5);
     await page.getByRole('button', { name: 'Run all of them here' }).click();
     const drawing = cards.filter({ has: page.locator('generatrix-sampler') });
     await expect.poll(() => page.locator('[data-parity=passed]').count(), { timeout: 60_000 }).toBe(6);
@@ -281,6 +287,9 @@ describe.skipIf(missing !== '')('the pages', () => {
     const section = await panel('sound');
     await section.getByRole('button', { name: 'Play' }).click();
     await expect.poll(() => section.locator('.note').textContent()).toMatch(/s of sound with seed 42/);
+    const note = section.locator('.note');
+    // Set when the sound has come to its end.
+    await expect.poll(() => note.getAttribute('data-played')).toBe('1');
   });
 
   test('without a network the gallery and its models are there again', async () => {

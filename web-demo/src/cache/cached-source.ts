@@ -1,4 +1,10 @@
-import { type BundleSource, type ReadOptions, UserError, webSource } from '@generatrix/runtime/web';
+import {
+  type BundleSource,
+  digestHex,
+  type ReadOptions,
+  UserError,
+  webSource,
+} from '@generatrix/runtime/web';
 import { fetchManifest, filesOf } from './bundle-files.ts';
 import { contentKey, keep, modelStore, openStore } from './stores.ts';
 
@@ -48,7 +54,8 @@ export function cachedSource(url: string): CachedSource {
     const bytes = await server.read(path, options);
     if (!store) unkept.set(path, bytes);
     downloaded += bytes.byteLength;
-    if ((await sha256(bytes)) === entry.sha256) await keep(store, key, bytes as Uint8Array<ArrayBuffer>);
+    if (store && (await digestHex(bytes)) === entry.sha256)
+      await keep(store, key, bytes as Uint8Array<ArrayBuffer>);
     return bytes;
   };
 
@@ -58,11 +65,4 @@ export function cachedSource(url: string): CachedSource {
     read: (path, options = {}) =>
       path === manifestFile ? readManifest(options.signal) : readFile(path, options),
   };
-}
-
-/** The browser's own hash; there is one wherever there is a cache. Empty where there is none. */
-async function sha256(bytes: Uint8Array): Promise<string> {
-  if (!globalThis.crypto?.subtle) return '';
-  const digest = await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>);
-  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }

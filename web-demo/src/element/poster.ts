@@ -2,6 +2,7 @@ import type { Manifest } from '@generatrix/runtime/web';
 import { fetchManifest, isKept } from '../cache/bundle-files.ts';
 import { engineBuild, engineBytes, engineFile } from '../cache/engine-build.ts';
 import { contentKey, engineStore, keep, modelStore, openStore } from '../cache/stores.ts';
+import { drawSamples } from '../view/sample-view.ts';
 import { formatBytes } from '../view/text.ts';
 
 /** What can be told of a bundle before its model is loaded. */
@@ -61,17 +62,16 @@ async function engineIsKept(device: 'wasm' | 'webgpu'): Promise<boolean> {
 }
 
 /**
- * Draws the picture that lies in the bundle, if there is one; false when there is none. It is drawn, not shown as an
- * image, so that it comes from the same cache as the model.
+ * Draws the picture, or the sound, that lies in the bundle, if there is one; false when there is none. It is drawn,
+ * not shown as an image, so that it comes from the same cache as the model.
  */
 export async function drawPoster(
   canvas: HTMLCanvasElement,
   url: string,
-  manifest: Partial<Manifest>,
+  { sample, data }: Partial<Manifest>,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { sample } = manifest;
-  if (!sample?.file.endsWith('.png')) return false;
+  if (!sample) return false;
   const store = await openStore(modelStore);
   const key = contentKey(sample.sha256);
   let blob = await (await store?.match(key))?.blob();
@@ -81,11 +81,18 @@ export async function drawPoster(
     blob = await response.blob();
     await keep(store, key, blob);
   }
-  const bitmap = await createImageBitmap(blob);
-  canvas.width = bitmap.width;
-  canvas.height = bitmap.height;
-  canvas.classList.add('pixels');
-  canvas.getContext('2d')?.drawImage(bitmap, 0, 0);
-  canvas.setAttribute('aria-label', `Samples drawn when the model was exported`);
+  if (data?.kind === 'audio') {
+    const sound = await new OfflineAudioContext(1, 1, data.sampleRate).decodeAudioData(
+      await blob.arrayBuffer(),
+    );
+    drawSamples(canvas, sound.getChannelData(0), { ...data, shape: [sound.length] });
+  } else {
+    const bitmap = await createImageBitmap(blob);
+    canvas.width = bitmap.width;
+    canvas.height = bitmap.height;
+    canvas.classList.add('pixels');
+    canvas.getContext('2d')?.drawImage(bitmap, 0, 0);
+  }
+  canvas.setAttribute('aria-label', 'Samples drawn when the model was exported');
   return true;
 }

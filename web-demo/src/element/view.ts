@@ -83,9 +83,13 @@ export function buildView(root: ShadowRoot, actions: ViewActions): View {
     field('Seed', seed),
     labelField,
     temperatureField,
-    make('button', { part: 'button sample', className: 'main', type: 'submit' }, 'Sample'),
-    make('button', { part: 'button new-seed', type: 'button', onclick: actions.newSeed }, 'New seed'),
-    sound,
+    make(
+      'div',
+      { className: 'buttons' },
+      make('button', { part: 'button sample', className: 'main', type: 'submit' }, 'Sample'),
+      make('button', { part: 'button new-seed', type: 'button', onclick: actions.newSeed }, 'New seed'),
+      sound,
+    ),
   );
   const offer = make('div', { className: 'row' }, run, runNote);
   const busy = make('div', { className: 'row' }, progress, progressText, cancel);

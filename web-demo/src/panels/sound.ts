@@ -43,8 +43,9 @@ function build({ sampler, manifest, label, fail }: PanelContext): HTMLElement {
       disabled: true,
       onclick: () => {
         if (!samples) return;
-        note.dataset.playing = 'true';
-        void play(samples, spec.sampleRate).ended.then(() => delete note.dataset.playing);
+        void play(samples, spec.sampleRate).ended.then(() => {
+          note.dataset.played = String(Number(note.dataset.played ?? 0) + 1);
+        });
       },
     },
     'Play',

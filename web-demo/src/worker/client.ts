@@ -81,6 +81,10 @@ class WorkerLink {
     if (opened.generation !== this.#generation) {
       opened.generation = this.#generation;
       opened.ready = this.#send('load', model, opened.request, {});
+      // One that could not be opened is tried again at the next call.
+      opened.ready.catch(() => {
+        opened.generation = 0;
+      });
     }
     return opened.ready;
   }

@@ -9,6 +9,7 @@ import {
   messageOf,
   openBundle,
   openCandidate,
+  readReference,
   type Sampler,
   UserError,
 } from '@generatrix/runtime/web';
@@ -141,7 +142,7 @@ async function prepare(
 ): Promise<void> {
   try {
     await sampler.prepare(program);
-    if (!verify || bundle.manifest.reference === undefined) return;
+    if (!verify || !(await hasReference(bundle, program))) return;
     const rows = await checkParity(bundle, executor, { programs: [program] });
     const wrong = rows.find(({ passed }) => !passed);
     if (wrong === undefined) return;
@@ -151,4 +152,9 @@ async function prepare(
     await sampler.release();
     throw error;
   }
+}
+
+async function hasReference(bundle: Bundle, program: string): Promise<boolean> {
+  if (bundle.manifest.reference === undefined) return false;
+  return Object.keys((await readReference(bundle)).outputs(program)).length > 0;
 }
