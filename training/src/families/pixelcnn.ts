@@ -63,7 +63,7 @@ export const pixelcnn = defineFamily<PixelcnnOptions>({
       options: { layers: 11, filters: 128, headFilters: 32 },
       training: { steps: 214_000, batchSize: 128, learningRate: 1e-3 },
       published:
-        '81.50 nats, test split (pytorch-generative, README); 81.30 for a PixelCNN on the fixed binarization (van den Oord, Kalchbrenner and Kavukcuoglu 2016)',
+        '81.50 nats, test split (pytorch-generative, README); 81.30 for a PixelCNN on the fixed binarization (van den Oord, Kalchbrenner and Kavukcuoglu 2016, as cited there)',
     },
     'mnist-laptop': {
       summary: 'Seven layers of 32 filters, an hour and a half on two cores',
