@@ -128,7 +128,11 @@ test('watching finds what is new and changed by itself; a new time alone changes
   await writeBundle(join(folder, 'second'), sums(2));
   await vi.waitFor(() => expect(engine.models()).toHaveLength(2), { timeout: 30_000 });
   await replace(folder, 'sums', sums(3));
-  await vi.waitFor(() => expect(modelChanged).toHaveBeenCalledTimes(3), { timeout: 30_000 });
-  const changes = modelChanged.mock.calls.map(([{ name, change }]) => `${name} ${change}`);
-  expect(changes).toEqual(['sums loaded', 'second loaded', 'sums replaced']);
+  // A bundle that is looked at while it is being written is refused, and taken when it is whole.
+  const accepted = () =>
+    modelChanged.mock.calls
+      .filter(([{ change }]) => change !== 'refused')
+      .map(([{ name, change }]) => `${name} ${change}`);
+  await vi.waitFor(() => expect(accepted()).toHaveLength(3), { timeout: 30_000 });
+  expect(accepted()).toEqual(['sums loaded', 'second loaded', 'sums replaced']);
 });
