@@ -6,8 +6,8 @@ import { describe } from './window-geometry.ts';
 
 /** Stands for the end of an axis of any length. */
 const toTheEnd = 2 ** 31 - 1;
-/** onnxruntime's WebGPU provider breaks on a Split into this many or more. */
-const splitLimit = 12;
+/** onnxruntime's WebGPU provider binds every part of a Split at once, and an adapter may stop at 8 buffers. */
+const splitLimit = 8;
 
 /** The entries begin, begin + step, ... before `end` of an axis of `length`; the step is positive. */
 interface Cut {

@@ -32,11 +32,19 @@ export function discretisedLogisticLogProb(
   return tf.sub(between, tf.add(upper, lower));
 }
 
-/** log(1 - exp(-d)) for d > 0, element by element: log tanh(d / 2) + log(1 + exp(-d)), exact for small d too. */
+/**
+ * log(1 - exp(-d)) for d > 0, element by element, exact for small d too: below a half by the series of
+ * log(d) - d / 2 + log(sinh(d / 2) / (d / 2)), whose next term is under 1e-9. tanh(d / 2) would do in one piece, but
+ * WebGPU computes it from exponentials, which cancel. The two pieces are added, since each stands still where the
+ * other counts.
+ */
 function logOneMinusExp(d: tf.Tensor): tf.Tensor {
-  // Some devices' tanh overflows far out; from 30 on it is 1 in float32.
-  const half = tf.minimum(tf.mul(d, 0.5), 30);
-  return tf.add(tf.log(tf.tanh(half)), tf.softplus(tf.neg(d)));
+  const small = tf.minimum(d, 0.5);
+  const square = tf.square(small);
+  const even = tf.add(tf.mul(tf.add(tf.mul(square, 1 / 181_440), -1 / 2880), square), 1 / 24);
+  const series = tf.add(tf.sub(tf.log(small), tf.mul(small, 0.5)), tf.mul(square, even));
+  const direct = tf.log(tf.sub(1, tf.exp(tf.neg(tf.maximum(d, 0.5)))));
+  return tf.add(series, tf.sub(direct, Math.log(1 - Math.exp(-0.5))));
 }
 
 /** The smallest uniform noise that has a logarithm: half of the step of 24-bit noise. */
