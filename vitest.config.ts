@@ -12,7 +12,8 @@ export default defineConfig({
     reporters: ['default', './test/summary-reporter.ts'],
     globalSetup: './test/compile-workers.ts',
     pool: 'forks',
-    maxWorkers: 2,
+    // Parity and page tests mostly wait for a browser: a third worker uses the two cores that they leave idle.
+    maxWorkers: 3,
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },

@@ -1,15 +1,28 @@
 #!/usr/bin/env node
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /**
- * Starts the command line. In a checkout the TypeScript sources lie beside: they are compiled first, which takes a
- * fraction of a second when nothing changed. In an installed package only the compiled files exist.
+ * Starts the command line. In a checkout the TypeScript sources lie beside: they are compiled first where they are
+ * newer than the last compilation. In an installed package only the compiled files exist.
  */
 const root = fileURLToPath(new URL('../../', import.meta.url));
-if (existsSync(new URL('../src/cli/main.ts', import.meta.url))) {
+
+/** Whether a package's sources changed since it was compiled. */
+function isStale(name) {
+  const compiled = statSync(join(root, name, 'dist/tsconfig.tsbuildinfo'), { throwIfNoEntry: false });
+  if (compiled === undefined) return true;
+  const sources = readdirSync(join(root, name, 'src'), { recursive: true, withFileTypes: true });
+  return sources.some(
+    (entry) => statSync(join(entry.parentPath ?? entry.path, entry.name)).mtimeMs > compiled.mtimeMs,
+  );
+}
+
+const inCheckout = existsSync(new URL('../src/cli/main.ts', import.meta.url));
+if (inCheckout && ['runtime', 'export', 'training'].some(isStale)) {
   const compiler = createRequire(import.meta.url)
     .resolve('typescript/package.json')
     .replace('package.json', 'bin/tsc');

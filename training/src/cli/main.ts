@@ -1,38 +1,32 @@
 import { UserError } from '@generatrix/runtime/core';
 import { Command } from 'commander';
-import { addComplete } from './complete.ts';
-import { addEvaluate } from './evaluate.ts';
-import { addExport } from './export.ts';
-import { addList } from './list.ts';
-import { addParity } from './parity.ts';
-import { addSample } from './sample.ts';
-import { addScore } from './score.ts';
-import { addServe } from './serve.ts';
-import { addStart } from './start.ts';
-import { addResume, addTrain } from './train.ts';
 import { version } from './version.ts';
 
-/** The `generatrix` command with all its subcommands. */
-export function createProgram(): Command {
+/** What adds each subcommand, imported when it is needed: most of them never load TensorFlow.js. */
+const subcommands: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
+  start: async () => (await import('./start.ts')).addStart,
+  train: async () => (await import('./train.ts')).addTrain,
+  resume: async () => (await import('./train.ts')).addResume,
+  sample: async () => (await import('./sample.ts')).addSample,
+  complete: async () => (await import('./complete.ts')).addComplete,
+  score: async () => (await import('./score.ts')).addScore,
+  evaluate: async () => (await import('./evaluate.ts')).addEvaluate,
+  export: async () => (await import('./export.ts')).addExport,
+  parity: async () => (await import('./parity.ts')).addParity,
+  serve: async () => (await import('./serve.ts')).addServe,
+  list: async () => (await import('./list.ts')).addList,
+};
+
+/** The `generatrix` command with the one subcommand that is named, or with all of them where none is. */
+async function createProgram(named: string | undefined): Promise<Command> {
   const program = new Command('generatrix')
     .description('Train generative models without Python, export them, and sample them anywhere ONNX runs')
     .version(version)
     .showHelpAfterError('(add --help for what can be given)')
     .configureHelp({ sortSubcommands: false });
-  for (const add of [
-    addStart,
-    addTrain,
-    addResume,
-    addSample,
-    addComplete,
-    addScore,
-    addEvaluate,
-    addExport,
-    addParity,
-    addServe,
-    addList,
-  ])
-    add(program);
+  if (named === '--version' || named === '-V') return program;
+  const one = Object.hasOwn(subcommands, named ?? '') ? [subcommands[named!]!] : Object.values(subcommands);
+  for (const load of one) (await load())(program);
   return program;
 }
 
@@ -42,7 +36,7 @@ export function createProgram(): Command {
  */
 export async function main(argv: string[]): Promise<void> {
   try {
-    await createProgram().parseAsync(argv);
+    await (await createProgram(argv[2])).parseAsync(argv);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     console.error(`generatrix: ${error.message}`);

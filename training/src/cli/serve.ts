@@ -23,8 +23,10 @@ export function addServe(program: Command): void {
     const config = await loadConfig({ flags: { ...flags, models }, environment: process.env, file });
     const site = siteOf(config);
     const server = await startServer(config, { site });
+    // Who reads that it listens may send a signal at once.
+    const stopped = untilStopped(server);
     report(server, site);
-    await untilStopped(server);
+    await stopped;
   });
 }
 
