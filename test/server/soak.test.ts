@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { removeFolder, serveFolder, writeServedBundles } from './serve-bundles.ts';
 import { soak } from './soak.ts';
 
-/** `GENERATRIX_SOAK_MINUTES=10 npx vitest run test/server/soak` goes on for longer. */
+/** `npm run soak` goes on for ten minutes. */
 const minutes = Number(process.env.GENERATRIX_SOAK_MINUTES ?? 0.4);
 const names = ['vae', 'gmm', 'made'];
 

@@ -5,8 +5,8 @@ export interface LoadResult {
   readonly answered: number;
   /** Refused with 429. */
   readonly refused: number;
-  /** Anything else. */
-  readonly failed: number;
+  /** Anything else: how many by status or error. */
+  readonly failures: Readonly<Record<string, number>>;
   readonly seconds: number;
 }
 
@@ -19,7 +19,11 @@ export type Send = () => Promise<number>;
  */
 export async function openLoop(send: Send, perSecond: number, seconds: number): Promise<LoadResult> {
   const latencies: number[] = [];
-  let [refused, failed] = [0, 0];
+  let refused = 0;
+  const failures: Record<string, number> = {};
+  const fail = (reason: string) => {
+    failures[reason] = (failures[reason] ?? 0) + 1;
+  };
   const open = new Set<Promise<void>>();
   const started = performance.now();
   const total = Math.floor(perSecond * seconds);
@@ -35,11 +39,9 @@ export async function openLoop(send: Send, perSecond: number, seconds: number): 
       .then((status) => {
         if (status === 200) latencies.push(performance.now() - due);
         else if (status === 429) refused++;
-        else failed++;
+        else fail(`status ${status}`);
       })
-      .catch(() => {
-        failed++;
-      })
+      .catch((error: NodeJS.ErrnoException) => fail(error.code ?? error.message))
       .finally(() => open.delete(request));
     open.add(request);
   }
@@ -49,7 +51,7 @@ export async function openLoop(send: Send, perSecond: number, seconds: number): 
     latencies: latencies.toSorted((a, b) => a - b),
     answered: latencies.length,
     refused,
-    failed,
+    failures,
     seconds: took,
   };
 }

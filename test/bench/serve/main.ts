@@ -12,6 +12,8 @@ import { closedLoop, openLoop, percentile, type Send } from './load.ts';
 const seconds = Number(process.argv[2] ?? 6);
 const workers = 2;
 const rowsPerRequest = 8;
+/** Rows of the bare session's runs, and of large requests. */
+const rowsPerRun = 64;
 const shares = [0.3, 0.7, 1, 1.5];
 
 const agent = new Agent({ keepAlive: true, maxSockets: 512 });
@@ -20,7 +22,7 @@ const agent = new Agent({ keepAlive: true, maxSockets: 512 });
 async function bareRate(bundle: string): Promise<number> {
   const file = new URL('./bare-worker.js', import.meta.url);
   const runs = Array.from({ length: workers }, () => {
-    const worker = new Worker(file, { workerData: { bundle, rows: 64, seconds } });
+    const worker = new Worker(file, { workerData: { bundle, rows: rowsPerRun, seconds } });
     return new Promise<number>((resolve, reject) => worker.once('message', resolve).once('error', reject));
   });
   return (await Promise.all(runs)).reduce((sum, rate) => sum + rate, 0);
@@ -55,11 +57,11 @@ async function startServer(models: string): Promise<{ url: string; stop(): Promi
 let lastSeed = 0;
 
 /** One request for samples, as an array that needs no text. */
-function sampling(url: string): Send {
-  const target = new URL('/v1/models/vae/samples', url);
+function sampling(url: string, model: string, count = rowsPerRequest): Send {
+  const target = new URL(`/v1/models/${model}/samples`, url);
   return () =>
     new Promise((resolve, reject) => {
-      const body = JSON.stringify({ count: rowsPerRequest, seed: lastSeed++ });
+      const body = JSON.stringify({ count, seed: lastSeed++ });
       const headers = { 'Content-Type': 'application/json', Accept: 'application/x-npy' };
       const sent = httpRequest(target, { method: 'POST', agent, headers }, (response) => {
         response.resume().on('end', () => resolve(response.statusCode!));
@@ -91,44 +93,58 @@ function watchHealth(url: string): { stop(): Promise<readonly number[]> } {
   };
 }
 
-const folder = await mkdtemp(join(tmpdir(), 'generatrix-bench-serve-'));
-try {
-  const run = join(folder, 'run');
+/** A model of which a row costs next to nothing, so that requests are the load, and one of which rows are. */
+const models: readonly { family: string; options: Record<string, unknown> }[] = [
+  { family: 'vae', options: {} },
+  { family: 'dcgan', options: { filters: [64, 128] } },
+];
+
+async function benchmark(folder: string, { family, options }: (typeof models)[number]): Promise<void> {
+  const run = join(folder, `run-${family}`);
   await runTraining(run, {
-    ...{ family: 'vae', options: {}, data: { name: 'glyphs', size: 500 }, seed: 1, steps: 10, batchSize: 50 },
+    ...{ family, options, data: { name: 'glyphs', size: 500 }, seed: 1, steps: 10, batchSize: 50 },
     ...{ learningRate: 1e-3, schedule: 'constant', engine: 'onnx', device: 'cpu' },
     ...{ reportEvery: 10, evaluateEvery: 10, checkpointEvery: 10 },
   });
-  const models = join(folder, 'models');
-  await exportRun(run, join(models, 'vae'), ['onnx'], 'bench');
-  const before = await bareRate(join(models, 'vae'));
-  const server = await startServer(models);
-  const send = sampling(server.url);
+  const served = join(folder, family);
+  await exportRun(run, join(served, family), ['onnx'], 'bench');
+  const before = await bareRate(join(served, family));
+  const server = await startServer(served);
+  const send = sampling(server.url, family);
   await closedLoop(send, 16, 2);
   const perSecond = await closedLoop(send, 32, seconds);
-  const served = perSecond * rowsPerRequest;
+  const large = await closedLoop(sampling(server.url, family, rowsPerRun), 4, seconds);
   const lines: string[] = [];
   for (const share of shares) {
     const health = watchHealth(server.url);
-    const { latencies, answered, refused, failed } = await openLoop(send, share * perSecond, seconds);
+    const { latencies, answered, refused, failures } = await openLoop(send, share * perSecond, seconds);
     const healths = await health.stop();
     const ms = (p: number) => percentile(latencies, p).toFixed(1);
+    const failed = Object.entries(failures).map(([reason, count]) => `, ${count} ${reason}`);
     lines.push(
       `${Math.round(100 * share)} % (${Math.round(share * perSecond)}/s): p50 ${ms(0.5)}, p95 ${ms(0.95)}, p99 ${ms(0.99)} ms; ` +
-        `${answered} answered, ${refused} refused (429), ${failed} failed; ` +
+        `${answered} answered, ${refused} refused (429)${failed.join('')}; ` +
         `health p50 ${percentile(healths, 0.5).toFixed(1)}, p99 ${percentile(healths, 0.99).toFixed(1)} ms`,
     );
   }
   await server.stop();
-  const after = await bareRate(join(models, 'vae'));
-  const bare = (before + after) / 2;
+  const after = await bareRate(join(served, family));
+  const throughput = (clients: number, rows: number, requests: number) => {
+    const share = (200 * rows * requests) / (before + after);
+    return `served, ${clients} clients of ${rows} rows: ${Math.round(rows * requests)} rows/s, ${share.toFixed(0)} % of the bare sessions`;
+  };
   console.log(
-    `bare sessions, ${workers} at once, 64 rows a run: ${Math.round(before)} rows/s before, ${Math.round(after)} after`,
+    `${family}: bare sessions, ${workers} at once, ${rowsPerRun} rows a run: ${Math.round(before)} rows/s before, ${Math.round(after)} after`,
   );
-  console.log(
-    `served, 32 clients of ${rowsPerRequest} rows: ${Math.round(served)} rows/s, ${((100 * served) / bare).toFixed(0)} % of the bare sessions, the client's work on the same cores included`,
-  );
+  console.log('(the client works on the same cores)');
+  console.log(throughput(32, rowsPerRequest, perSecond));
+  console.log(throughput(4, rowsPerRun, large));
   for (const line of lines) console.log(line);
+}
+
+const folder = await mkdtemp(join(tmpdir(), 'generatrix-bench-serve-'));
+try {
+  for (const model of models) await benchmark(folder, model);
 } finally {
   agent.destroy();
   await rm(folder, { recursive: true });

@@ -1,3 +1,4 @@
+import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { UserError } from '../../errors.ts';
 
 /**
@@ -27,41 +28,30 @@ export function refuseExternalData(where: string, onnx: Uint8Array): void {
   // onnxruntime's own format is told by these letters, and it would be read without a look at its weights.
   const isOrtFormat = new TextDecoder('latin1').decode(onnx.subarray(4, 8)) === 'ORTM';
   if (onnx.length === 0 || isOrtFormat) throw notOnnx(where);
-  walk(where, onnx, 'model', 0);
+  try {
+    walk(where, onnx, 'model', 0);
+  } catch (error) {
+    throw error instanceof UserError ? error : notOnnx(where);
+  }
 }
 
+/** @throws what the reader throws when the bytes are no such message. */
 function walk(where: string, bytes: Uint8Array, message: string, depth: number): void {
   if (depth > deepest) throw new UserError(`${where} nests its graphs more than ${deepest} deep`);
-  let at = 0;
-  const varint = (): number => {
-    let value = 0;
-    for (let factor = 1; factor <= 2 ** 63; factor *= 128) {
-      const byte = bytes[at++];
-      if (byte === undefined) break;
-      value += (byte & 127) * factor;
-      if (byte < 128) return value;
-    }
-    throw notOnnx(where);
-  };
-  while (at < bytes.length) {
-    const tag = varint();
-    const field = Math.floor(tag / 8);
-    const wire = tag % 8;
-    if (field === 0 || (wire !== 0 && wire !== 1 && wire !== 2 && wire !== 5)) throw notOnnx(where);
+  const reader = new BinaryReader(bytes);
+  while (reader.pos < reader.len) {
+    const [field, wire] = reader.tag();
+    const inner = fields[message]?.[field];
     if (message === 'tensor' && (field === externalData || field === dataLocation)) {
-      if (field === dataLocation && wire === 0 && varint() === 0) continue;
+      if (field === dataLocation && wire === WireType.Varint && reader.int32() === 0) continue;
       throw new UserError(
         `${where} keeps weights in another file; bundles carry them inside: export it again`,
       );
     }
-    if (wire === 0) varint();
-    else {
-      const length = wire === 2 ? varint() : wire === 1 ? 8 : 4;
-      if (length > bytes.length - at) throw notOnnx(where);
-      const inner = fields[message]?.[field];
-      if (inner && wire === 2) walk(where, bytes.subarray(at, at + length), inner, depth + 1);
-      at += length;
-    }
+    // Groups are of a protobuf older than ONNX.
+    if (wire === WireType.StartGroup) throw notOnnx(where);
+    if (inner && wire === WireType.LengthDelimited) walk(where, reader.bytes(), inner, depth + 1);
+    else reader.skip(wire, field);
   }
 }
 
