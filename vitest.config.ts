@@ -12,8 +12,7 @@ export default defineConfig({
     reporters: ['default', './test/summary-reporter.ts'],
     globalSetup: './test/compile-workers.ts',
     pool: 'forks',
-    // Parity and page tests mostly wait for a browser: a third worker uses the two cores that they leave idle.
-    maxWorkers: 3,
+    maxWorkers: 2,
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },

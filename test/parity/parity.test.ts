@@ -73,19 +73,21 @@ const missing = 'reason' in chromium ? chromium.reason : '';
 const softwareTimeout = 480_000;
 
 /**
- * The first case of each family: on a software adapter all the cases take minutes, and Chromium runs every one of
- * them through the same WebGPU provider.
+ * On a software adapter WebGPU takes seconds for each case, minutes for all: the first case of each family, and all of
+ * them in `npm run parity`.
  */
-const oneOfEach = cases.filter(
-  ({ index }) => familyCases.findIndex(({ family }) => family === familyCases[index]!.family) === index,
+const webgpuCases = cases.filter(
+  ({ index }) =>
+    process.env.GENERATRIX_ALL_CASES === '1' ||
+    familyCases.findIndex(({ family }) => family === familyCases[index]!.family) === index,
 );
 
-describe('one case of each family, in a process of its own', () => {
+describe('in a process of its own', () => {
   it.each(['webgpu', 'cuda'] as const)(
     'on onnxruntime-node, %s',
     async (device) => {
       const software = (device === 'webgpu' ? softwareVulkan(chromium) : null) ?? {};
-      const bundles = oneOfEach.map(({ index }) => bundleOf(index));
+      const bundles = webgpuCases.map(({ index }) => bundleOf(index));
       const { stdout, stderr } = await startCommand(
         ['parity', ...bundles, '--devices', device, '--json'],
         software,
@@ -94,7 +96,7 @@ describe('one case of each family, in a process of its own', () => {
       expect(lines.length, stderr).toBe(bundles.length);
       for (const [i, line] of lines.entries()) {
         const { rows, notRun: reason } = JSON.parse(line) as { rows?: ParityRow[]; notRun?: string };
-        if (rows !== undefined) record(`onnxruntime-node ${device}`, oneOfEach[i]!.name, rows);
+        if (rows !== undefined) record(`onnxruntime-node ${device}`, webgpuCases[i]!.name, rows);
         else if (i === 0) skip(`onnxruntime-node ${device}`, reason!);
       }
     },
@@ -110,7 +112,8 @@ describe.each(['wasm', 'webgpu'] as const)('in Chromium, %s', (device) => {
   });
   afterAll(() => browser?.close());
 
-  it.skipIf(missing !== '').each(cases)('$name', async ({ name, index }) => {
+  const some = device === 'webgpu' ? webgpuCases : cases;
+  it.skipIf(missing !== '').each(some)('$name', async ({ name, index }) => {
     record(
       `onnxruntime-web ${device}`,
       name,
