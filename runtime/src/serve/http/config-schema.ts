@@ -34,7 +34,11 @@ export const configSchema = z.strictObject({
   maxConnections: z.int().min(1).max(1_000_000).default(1024).describe('open connections; more are cut off'),
   headersTimeoutMs: milliseconds(100).default(10_000).describe('for the headers of a request to arrive, ms'),
   requestTimeoutMs: milliseconds(100).default(60_000).describe('for a whole request to arrive, ms'),
-  keepAliveTimeoutMs: milliseconds(0).default(5_000).describe('that an idle connection is kept, ms'),
+  keepAliveTimeoutMs: milliseconds(0)
+    .default(65_000)
+    .describe(
+      'that an idle connection is kept, ms; longer than by the load balancer in front, commonly 60 s',
+    ),
   shutdownGraceMs: milliseconds(0).default(2_000).describe('between unready and closed, ms'),
   shutdownTimeoutMs: milliseconds(0).default(60_000).describe('for open requests to end at shutdown, ms'),
   apiKeys: z
