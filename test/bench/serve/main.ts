@@ -8,7 +8,7 @@ import { Worker } from 'node:worker_threads';
 import { exportRun, runTraining } from '@generatrix/training';
 import { closedLoop, openLoop, percentile, type Send } from './load.ts';
 
-/** Seconds of each load; `npm run bench:serve -- 30` takes longer ones. */
+/** `npm run bench:serve -- 30 --max-batch 16`: seconds of each load, then flags of `generatrix serve`. */
 const seconds = Number(process.argv[2] ?? 6);
 const workers = 2;
 const rowsPerRequest = 8;
@@ -31,7 +31,7 @@ async function bareRate(bundle: string): Promise<number> {
 /** `generatrix serve` in a process of its own, and its address. */
 async function startServer(models: string): Promise<{ url: string; stop(): Promise<void> }> {
   const command = fileURLToPath(new URL('../../../../training/bin/generatrix.mjs', import.meta.url));
-  const flags = ['--port', '0', '--workers', String(workers), '--log-level', 'silent', '--site', 'none'];
+  const flags = ['--port', '0', '--workers', String(workers), '--log-level', 'silent', '--site', 'none', ...process.argv.slice(3)];
   const child = spawn(process.execPath, [command, 'serve', models, ...flags], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
