@@ -31,7 +31,17 @@ async function bareRate(bundle: string): Promise<number> {
 /** `generatrix serve` in a process of its own, and its address. */
 async function startServer(models: string): Promise<{ url: string; stop(): Promise<void> }> {
   const command = fileURLToPath(new URL('../../../../training/bin/generatrix.mjs', import.meta.url));
-  const flags = ['--port', '0', '--workers', String(workers), '--log-level', 'silent', '--site', 'none', ...process.argv.slice(3)];
+  const flags = [
+    '--port',
+    '0',
+    '--workers',
+    String(workers),
+    '--log-level',
+    'silent',
+    '--site',
+    'none',
+    ...process.argv.slice(3),
+  ];
   const child = spawn(process.execPath, [command, 'serve', models, ...flags], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
