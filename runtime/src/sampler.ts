@@ -1,6 +1,6 @@
 import { BatchCollector, checkCount, sliceSources } from './batches.ts';
 import type { Bundle, ReadOptions } from './bundle.ts';
-import type { CompleteRequest } from './complete.ts';
+import { type CompleteRequest, completeExamples } from './complete.ts';
 import { UserError } from './errors.ts';
 import type { Device, DeviceReport, Executor } from './executor.ts';
 import { checkSources, fillInputs, type InputSources } from './inputs.ts';
@@ -175,15 +175,12 @@ export function createSampler(
       );
       return { values, kind: exact ? 'exact' : 'bound' };
     },
-    // Loaded when they are used: a page that only samples does not download them.
+    // Loaded when it is used: a page that only samples does not download it.
     stream: async function* (request) {
       const { streamSamples } = await import('./stream.ts');
       yield* streamSamples(bundle, run, request);
     },
-    complete: async (request) => {
-      const { completeExamples } = await import('./complete.ts');
-      return completeExamples(bundle, run, request);
-    },
+    complete: (request) => completeExamples(bundle, run, request),
     encode: (data, options) => convert('encode', { data }, 'latent', options),
     decode: (latent, options) => convert('decode', { latent }, 'data', options),
     prepare: async (program, options) => {
