@@ -166,10 +166,16 @@ describe('generatrix', () => {
     );
     expect(status, stderr).toBe(0);
     const { settings } = JSON.parse(await readFile(join(out, 'run.json'), 'utf8')) as {
-      settings: { data: object; steps: number; batchSize: number; options: { hidden: number[] } };
+      settings: {
+        data: object;
+        steps: number;
+        batchSize: number;
+        schedule: string;
+        options: { hidden: number[] };
+      };
     };
     expect(settings.data).toEqual({ name: 'moons', size: 600 });
-    expect([settings.steps, settings.batchSize]).toEqual([2, 512]);
+    expect([settings.steps, settings.batchSize, settings.schedule]).toEqual([2, 512, 'cosine']);
     expect(settings.options.hidden).toEqual([8]);
   });
 

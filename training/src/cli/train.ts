@@ -25,7 +25,7 @@ interface TrainFlags {
   readonly steps?: string;
   readonly batchSize?: string;
   readonly learningRate?: string;
-  readonly schedule: 'constant' | 'cosine';
+  readonly schedule?: 'constant' | 'cosine';
   readonly engine: 'onnx' | 'tfjs';
   readonly device: Exclude<DeviceRequest, 'wasm'>;
   readonly threads?: string;
@@ -53,9 +53,10 @@ export function addTrain(program: Command): void {
       .option('--batch-size <n>', `examples a step (default ${batchSize})`)
       .option('--learning-rate <x>', `step size of the optimizer (default ${learningRate})`)
       .addOption(
-        new Option('--schedule <name>', 'learning rate over the run: constant, or half a cosine down to 0')
-          .choices(['constant', 'cosine'])
-          .default('constant'),
+        new Option(
+          '--schedule <name>',
+          'learning rate over the run: constant (unless a preset says otherwise), or half a cosine down to 0',
+        ).choices(['constant', 'cosine']),
       )
       .addOption(
         new Option('--engine <name>', 'what runs the step').choices(['onnx', 'tfjs']).default('onnx'),
@@ -129,7 +130,7 @@ async function startRun(family: Family, flags: TrainFlags & Record<string, unkno
       flags.learningRate === undefined
         ? defaults.learningRate
         : realNumber('--learning-rate')(flags.learningRate),
-    schedule: flags.schedule,
+    schedule: flags.schedule ?? defaults.schedule ?? 'constant',
     engine: flags.engine,
     device: flags.device,
     ...(flags.threads === undefined ? {} : { threads: wholeNumber('--threads', 1)(flags.threads) }),

@@ -79,6 +79,8 @@ export interface TrainingDefaults {
   readonly steps: number;
   readonly batchSize: number;
   readonly learningRate: number;
+  /** Constant when absent. */
+  readonly schedule?: 'constant' | 'cosine';
 }
 
 /** Published settings that a command can repeat. */

@@ -128,14 +128,14 @@ export const realnvp = defineFamily<RealNvpOptions>({
       summary: 'Real NVP on two moons',
       data: 'moons',
       options: { couplings: 8, hidden: [64, 64] },
-      training: { steps: 10_000, batchSize: 512, learningRate: 1e-3 },
+      training: { steps: 6000, batchSize: 512, learningRate: 4e-3, schedule: 'cosine' },
       published: 'none; by quadrature the law itself scores -0.770 nats on its test points',
     },
     checkerboard: {
       summary: 'Real NVP on the checkerboard',
       data: 'checkerboard',
-      options: { couplings: 16, hidden: [64, 64] },
-      training: { steps: 20_000, batchSize: 512, learningRate: 1e-3 },
+      options: { couplings: 16, hidden: [128, 128] },
+      training: { steps: 20_000, batchSize: 512, learningRate: 2e-3, schedule: 'cosine' },
       published: 'none; the density of the law is 1/32 on its squares, so at best -3.4657 nats',
     },
     mnist: {
