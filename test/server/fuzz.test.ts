@@ -15,6 +15,7 @@ beforeAll(async () => {
     maxBodyBytes: 65_536,
     headersTimeoutMs: 200,
     requestTimeoutMs: 400,
+    keepAliveTimeoutMs: 400,
     corsOrigins: ['https://a.example'],
   });
 });

@@ -5,9 +5,16 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { messageOf, UserError } from '../../errors.ts';
 import type { ServeConfig } from './config-schema.ts';
+import { watchSilentConnections } from './silent-connections.ts';
 
 /** Bytes that the headers of a request may have. */
 const maxHeaderSize = 16_384;
+
+export interface Listener {
+  readonly server: Server;
+  /** Closes the connections on which no request has begun. */
+  closeSilent(): void;
+}
 
 /**
  * A listening server that cuts off what is slow or malformed.
@@ -19,7 +26,7 @@ export async function listen(
   config: ServeConfig,
   { host, port, secure }: { host: string; port: number; secure: boolean },
   onRefused: (status: number) => void,
-): Promise<Server> {
+): Promise<Listener> {
   const { headersTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs, timeoutMs } = config;
   const options: ServerOptions = {
     maxHeaderSize,
@@ -43,15 +50,16 @@ export async function listen(
     const headers = { 'Content-Type': 'application/json', 'Content-Length': body.length };
     response.writeHead(417, headers).end(body);
   });
+  const closeSilent = watchSilentConnections(server);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
     server.listen(port, host, resolve);
   });
-  return server;
+  return { server, closeSilent };
 }
 
 /** The address to show to people. */
-export function addressOf(server: Server, secure: boolean): string {
+export function addressOf({ server }: Listener, secure: boolean): string {
   const { address, port, family } = server.address() as AddressInfo;
   const host = family === 'IPv6' ? `[${address}]` : address;
   return `${secure ? 'https' : 'http'}://${host}:${port}`;

@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request as rawRequest } from 'node:http';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
@@ -245,4 +247,20 @@ it('shutdown cuts what does not end in its time', async () => {
   await running;
   await server.stop();
   expect(await open).toBe('cut');
+});
+
+it('shutdown does not wait for connections on which nothing was asked', async () => {
+  // An hour for the headers: only the server's own end can close what is silent.
+  const server = await start({
+    headersTimeoutMs: 3_600_000,
+    requestTimeoutMs: 3_600_000,
+    shutdownTimeoutMs: 3_600_000,
+  });
+  const { hostname, port } = new URL(server.url);
+  const silent = connect(Number(port), hostname);
+  await once(silent, 'connect');
+  expect((await server.fetch('/v2/health/live')).status).toBe(200);
+  const closed = once(silent, 'close');
+  await server.stop();
+  await closed;
 });

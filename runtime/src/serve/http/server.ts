@@ -1,4 +1,3 @@
-import type { Server } from 'node:http';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import type { DestinationStream } from 'pino';
@@ -6,7 +5,7 @@ import { createEngine, type EngineOptions, type InferenceEngine } from '../engin
 import { createApp } from './app.ts';
 import type { ServeConfig } from './config-schema.ts';
 import type { ServerContext } from './context.ts';
-import { addressOf, listen } from './listen.ts';
+import { addressOf, type Listener, listen } from './listen.ts';
 import { bothObservers, createLogger, logObserver } from './logger.ts';
 import { createManagementApp } from './management.ts';
 import { createMetrics } from './metrics.ts';
@@ -63,7 +62,7 @@ export async function startServer(
   metrics.watch(engine);
   let draining = false;
   const context: ServerContext = { config, engine, metrics, logger, draining: () => draining };
-  const servers: Server[] = [];
+  const listeners: Listener[] = [];
   const secure = config.tlsCert !== undefined;
   const onRefused = (status: number) => {
     metrics.answered({ model: 'none', program: 'none' }, status, 0);
@@ -71,31 +70,31 @@ export async function startServer(
   };
   try {
     const app = createApp(context, version, site);
-    servers.push(await listen(app, config, { host: config.host, port: config.port, secure }, onRefused));
+    listeners.push(await listen(app, config, { host: config.host, port: config.port, secure }, onRefused));
     if (config.managementPort !== undefined) {
       const at = { host: '127.0.0.1', port: config.managementPort, secure: false };
-      servers.push(await listen(createManagementApp(context), config, at, onRefused));
+      listeners.push(await listen(createManagementApp(context), config, at, onRefused));
     }
   } catch (error) {
-    for (const server of servers) server.close();
+    for (const { server } of listeners) server.close();
     await engine.close();
     throw error;
   }
   let stopped: Promise<void> | undefined;
-  const [main, management] = servers;
+  const [main, management] = listeners;
   return {
     url: addressOf(main!, secure),
     ...(management && { managementUrl: addressOf(management, false) }),
     engine,
     stop: () => {
-      stopped ??= shutDown(context, servers, () => {
+      stopped ??= shutDown(context, listeners, () => {
         draining = true;
       });
       return stopped;
     },
     kill: async () => {
       draining = true;
-      for (const server of servers) {
+      for (const { server } of listeners) {
         server.close();
         server.closeAllConnections();
       }

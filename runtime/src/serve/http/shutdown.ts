@@ -1,16 +1,19 @@
-import type { Server } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerContext } from './context.ts';
+import type { Listener } from './listen.ts';
+
+/** For the first request of a connection that was opened just before the end, ms. */
+const firstRequestMs = 500;
 
 /**
  * Ends the server so that nothing accepted is lost: readiness drops, balancers get the grace time to notice, no more
- * connections are taken, open requests end, the engine finishes its queue. What is still open after the time limit
- * is cut.
+ * connections are taken, open requests end, the engine finishes its queue. Connections on which no request begins are
+ * closed, and what is still open after the time limit is cut.
  * @param drop makes readiness fail from now on
  */
 export async function shutDown(
   { config, engine, logger }: ServerContext,
-  servers: readonly Server[],
+  listeners: readonly Listener[],
   drop: () => void,
 ): Promise<void> {
   logger.info({ graceMs: config.shutdownGraceMs }, 'shutting down: not ready any more');
@@ -18,19 +21,23 @@ export async function shutDown(
   await sleep(config.shutdownGraceMs);
   const late = setTimeout(() => {
     logger.warn('open requests are cut: the time for shutdown is over');
-    for (const server of servers) server.closeAllConnections();
+    for (const { server } of listeners) server.closeAllConnections();
     // Requests that wait in the queue fail now, and `drain` returns.
     void engine.close();
   }, config.shutdownTimeoutMs);
   // A connection that becomes idle after `close` would be kept for its keep-alive time.
   const idle = setInterval(() => {
-    for (const server of servers) server.closeIdleConnections();
+    for (const { server } of listeners) server.closeIdleConnections();
   }, 50);
+  const silent = setTimeout(() => {
+    for (const { closeSilent } of listeners) closeSilent();
+  }, firstRequestMs);
   try {
-    await Promise.all(servers.map(closed));
+    await Promise.all(listeners.map(closed));
     await engine.drain();
   } finally {
     clearTimeout(late);
+    clearTimeout(silent);
     clearInterval(idle);
   }
   await engine.close();
@@ -38,7 +45,7 @@ export async function shutDown(
   logger.flush();
 }
 
-function closed(server: Server): Promise<void> {
+function closed({ server }: Listener): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve());
     server.closeIdleConnections();
