@@ -50,6 +50,7 @@ async function start(): Promise<void> {
     location.replace(new URL(`model.html${location.search}`, document.baseURI));
     return;
   }
+  void keepOffline('./generatrix-offline.js'); // not before: leaving the page would break its requests off
   const entries = await listModels(document.baseURI, null);
   const read = await Promise.all(entries.map(readEntry));
   const cards = read
@@ -71,7 +72,6 @@ function showError(line: string): void {
   find('error').hidden = line === '';
 }
 
-void keepOffline('./generatrix-offline.js');
 start().catch((error: unknown) => {
   drawMap(find('map'), new Map());
   showError(error instanceof Error ? error.message : String(error));
