@@ -7,6 +7,7 @@ import { ensureChromium } from '@generatrix/training/browser';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type BrowserExecutor, openBrowserExecutor } from '../browser/run-program.ts';
 import { startCommand } from '../cli/run-command.ts';
+import { allCases } from './all-cases.ts';
 import { writeModelBundle } from './model-bundles.ts';
 import { softwareVulkan } from './software-vulkan.ts';
 
@@ -72,31 +73,31 @@ const missing = 'reason' in chromium ? chromium.reason : '';
 /** A software adapter compiles every shader of every program on the CPU. */
 const softwareTimeout = 480_000;
 
-/**
- * On a software adapter WebGPU takes seconds for each case, minutes for all: the first case of each family, and all of
- * them in `npm run parity`.
- */
+/** The first case of each family, or all. */
 const webgpuCases = cases.filter(
   ({ index }) =>
-    process.env.GENERATRIX_ALL_CASES === '1' ||
-    familyCases.findIndex(({ family }) => family === familyCases[index]!.family) === index,
+    allCases || familyCases.findIndex(({ family }) => family === familyCases[index]!.family) === index,
 );
+/** Node's WebGPU has the kernels of the browser's: one model of each kind, or all. */
+const kinds = ['vae, mlp', 'gmm, full', 'realnvp, points', 'wavenet', 'dcgan, least squares'];
+const processCases = webgpuCases.filter(({ name }) => allCases || kinds.includes(name));
 
 describe('in a process of its own', () => {
   it.each(['webgpu', 'cuda'] as const)(
     'on onnxruntime-node, %s',
     async (device) => {
       const software = (device === 'webgpu' ? softwareVulkan(chromium) : null) ?? {};
-      const bundles = webgpuCases.map(({ index }) => bundleOf(index));
+      const bundles = processCases.map(({ index }) => bundleOf(index));
       const { stdout, stderr } = await startCommand(
         ['parity', ...bundles, '--devices', device, '--json'],
         software,
       ).outcome;
       const lines = stdout.split('\n').filter((line) => line.startsWith('{'));
+      expect(bundles.length).toBeGreaterThanOrEqual(kinds.length);
       expect(lines.length, stderr).toBe(bundles.length);
       for (const [i, line] of lines.entries()) {
         const { rows, notRun: reason } = JSON.parse(line) as { rows?: ParityRow[]; notRun?: string };
-        if (rows !== undefined) record(`onnxruntime-node ${device}`, webgpuCases[i]!.name, rows);
+        if (rows !== undefined) record(`onnxruntime-node ${device}`, processCases[i]!.name, rows);
         else if (i === 0) skip(`onnxruntime-node ${device}`, reason!);
       }
     },
