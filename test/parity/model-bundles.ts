@@ -28,7 +28,7 @@ function stirred(state: HostState, specs: Model['state']): HostState {
       const constant = typeof initial === 'number' && initial !== 0; // a scale or a running variance
       if (constant || dtype === 'int32' || optimizerSlot.test(name)) return [name, tensor];
       const fanIn = shape.slice(0, -1).reduce((product, size) => product * size, 1);
-      const std = shape.length > 1 ? 1 / Math.sqrt(fanIn) : 0.1;
+      const std = shape.length > 1 ? 0.5 / Math.sqrt(fanIn) : 0.1;
       const noise = fillNoise({
         law: 'normal',
         seed: 12,
