@@ -65,7 +65,7 @@ export const familyCases: readonly FamilyCase[] = [
   {
     name: 'realnvp, points',
     family: 'realnvp',
-    options: { couplings: 4, hidden: [12] },
+    options: { couplings: 4, hidden: [12], gradientClip: 0.5 },
     dataset: tinyPoints(40),
     batchSize: 8,
   },

@@ -1,8 +1,10 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { type InputSpec, type NoiseLaw, sizeOf } from '@generatrix/runtime/core';
+import { z } from 'zod';
 import { adam, adamSpecs } from '../nn/adam.ts';
 import type { Bijection } from '../nn/bijection.ts';
 import { standardNormalLogProb, sumExamples } from '../nn/distributions.ts';
+import { clipByNorm, gradientNorm } from '../nn/gradient-norm.ts';
 import { lossAndGradients } from '../nn/gradients.ts';
 import type { DataDescription, HostState, Model, ModelProgram, NoiseSpec } from './family.ts';
 import { preprocessingOf } from './flow-data.ts';
@@ -32,6 +34,24 @@ export const priors = {
 } as const satisfies Record<string, Prior>;
 export type PriorName = keyof typeof priors;
 
+/** Options of every flow. */
+export const flowOptions = {
+  levels: z
+    .number()
+    .int()
+    .min(2)
+    .max(65_536)
+    .default(256)
+    .describe('levels that image values are dequantised from'),
+  gradientClip: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe(
+      'largest norm of all gradients together, to which larger ones are scaled (Pascanu et al. 2013); 0: any',
+    ),
+} as const;
+
 /** What makes a normalising flow, besides the data. */
 export interface FlowParts {
   /** Preprocessed examples [batch, ...shape] to codes [batch, dimensions]. */
@@ -39,6 +59,8 @@ export interface FlowParts {
   readonly prior: PriorName;
   /** Levels that image values are dequantised from. */
   readonly levels: number;
+  /** Largest norm of the gradients, or 0 for any. */
+  readonly gradientClip: number;
   /** Border of the logit that images pass through, or null for none. */
   readonly alpha: number | null;
   /** Values of some parameters at which codes start centred and of unit variance, from moments of the data. */
@@ -63,7 +85,7 @@ export function flowRefuses({ spec }: DataDescription): string | null {
  * at the middle of its levels (u = 0.5), and `decode` is the exact inverse of that, continuous in the code.
  */
 export function buildFlow(
-  { bijection, prior: priorName, start, ...parts }: FlowParts,
+  { bijection, prior: priorName, gradientClip, start, ...parts }: FlowParts,
   data: DataDescription,
 ): Model {
   const prior: Prior = priors[priorName];
@@ -113,10 +135,15 @@ export function buildFlow(
         const { report, gradients } = lossAndGradients(state, bijection.specs, (current) => ({
           loss: tf.neg(tf.mean(logProb(current, x, drawn.uniform))),
         }));
-        const metrics = images
-          ? { ...report, bitsPerDimension: tf.div(report.loss, dimensions * Math.LN2) }
-          : { ...report, logProb: tf.neg(report.loss) };
-        return { state: { ...state, ...adam(state, gradients, learningRate) }, metrics };
+        const metrics = {
+          ...report,
+          ...(images
+            ? { bitsPerDimension: tf.div(report.loss, dimensions * Math.LN2) }
+            : { logProb: tf.neg(report.loss) }),
+          ...(gradientClip > 0 && { gradientNorm: gradientNorm(gradients) }),
+        };
+        const followed = gradientClip > 0 ? clipByNorm(gradients, gradientClip) : gradients;
+        return { state: { ...state, ...adam(state, followed, learningRate) }, metrics };
       },
     },
     programs: {

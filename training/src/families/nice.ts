@@ -4,7 +4,7 @@ import { chain, diagonalScaling, evenFirst, flattening, reversed } from '../nn/b
 import { mlpConditioner } from '../nn/conditioner.ts';
 import { splitCoupling } from '../nn/coupling.ts';
 import { type DataDescription, defineFamily, type Model } from './family.ts';
-import { buildFlow, flowRefuses } from './flow.ts';
+import { buildFlow, flowOptions, flowRefuses } from './flow.ts';
 import { type Moments, unitLogScale } from './flow-start.ts';
 
 const options = z.strictObject({
@@ -21,13 +21,7 @@ const options = z.strictObject({
     .default([256, 256, 256])
     .describe('widths of the hidden layers of each coupling'),
   prior: z.enum(['logistic', 'normal']).default('logistic').describe('law of the code'),
-  levels: z
-    .number()
-    .int()
-    .min(2)
-    .max(65_536)
-    .default(256)
-    .describe('levels that image values are dequantised from'),
+  ...flowOptions,
 });
 export type NiceOptions = z.infer<typeof options>;
 
@@ -44,7 +38,10 @@ const logisticDeviation = Math.PI / Math.sqrt(3);
  * Couplings keep volumes, so s alone tells which directions matter. Networks' last layers start at zero, and the
  * start takes their biases and s from the data's moments, so that each z_i begins centred with the prior's variance.
  */
-function build({ couplings, hidden, prior, levels }: NiceOptions, data: DataDescription): Model {
+function build(
+  { couplings, hidden, prior, levels, gradientClip }: NiceOptions,
+  data: DataDescription,
+): Model {
   const dimensions = sizeOf(data.spec.shape);
   const widths = [Math.ceil(dimensions / 2), Math.floor(dimensions / 2)] as const;
   const order = evenFirst(dimensions);
@@ -67,6 +64,7 @@ function build({ couplings, hidden, prior, levels }: NiceOptions, data: DataDesc
       ]),
       prior,
       levels,
+      gradientClip,
       alpha: null,
       start: ({ mean, variance }: Moments) => {
         const centred = (parity: number) => mean.filter((_, i) => i % 2 === parity).map((value) => -value);

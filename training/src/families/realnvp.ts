@@ -2,7 +2,7 @@ import { sizeOf } from '@generatrix/runtime/core';
 import { z } from 'zod';
 import { convolutionalConditioner } from '../nn/conditioner.ts';
 import { type DataDescription, defineFamily, type Model } from './family.ts';
-import { buildFlow, flowRefuses } from './flow.ts';
+import { buildFlow, flowOptions, flowRefuses } from './flow.ts';
 import { pooled, unitLogScale } from './flow-start.ts';
 import { firstLayer, imageFlow, vectorFlow } from './realnvp-layers.ts';
 
@@ -46,13 +46,7 @@ const options = z.strictObject({
     .default(2)
     .describe('blocks or layers inside each coupling (images)'),
   prior: z.enum(['normal', 'logistic']).default('normal').describe('law of the code'),
-  levels: z
-    .number()
-    .int()
-    .min(2)
-    .max(65_536)
-    .default(256)
-    .describe('levels that image values are dequantised from'),
+  ...flowOptions,
   alpha: z
     .number()
     .positive()
@@ -77,7 +71,7 @@ export type RealNvpOptions = z.infer<typeof options>;
  */
 function build(realnvp: RealNvpOptions, data: DataDescription): Model {
   const { spec } = data;
-  const { prior, levels, alpha } = realnvp;
+  const { prior, levels, gradientClip, alpha } = realnvp;
   const images = spec.kind === 'image';
   const width = images ? spec.shape[2] : sizeOf(spec.shape);
   const bijection = images
@@ -88,6 +82,7 @@ function build(realnvp: RealNvpOptions, data: DataDescription): Model {
       bijection,
       prior,
       levels,
+      gradientClip,
       alpha,
       start: (moments) => {
         const { mean, variance } = pooled(moments, width);

@@ -24,11 +24,6 @@ export function scores({ loss }: Game, real: Judgement, fake: Judgement): NamedT
   };
 }
 
-/** Length of all gradients read as one vector. */
-export function gradientNorm(gradients: NamedTensors): tf.Scalar {
-  return tf.sqrt(sum(Object.values(gradients).map((gradient) => tf.sum(tf.square(gradient)))));
-}
-
 /** The sum of scalars, at least one. */
 export function sum(terms: readonly tf.Tensor[]): tf.Scalar {
   return terms.slice(1).reduce<tf.Tensor>((total, term) => tf.add(total, term), terms[0]!) as tf.Scalar;

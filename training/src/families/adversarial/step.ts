@@ -1,5 +1,6 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { adam } from '../../nn/adam.ts';
+import { gradientNorm } from '../../nn/gradient-norm.ts';
 import { between, gradientPenalty } from '../../nn/gradient-penalty.ts';
 import { lossAndGradients } from '../../nn/gradients.ts';
 import { pulledToHistory, recordHistory } from '../../nn/historical-average.ts';
@@ -9,7 +10,7 @@ import { average } from '../../nn/parameter-average.ts';
 import { powerIteration } from '../../nn/spectral-normalisation.ts';
 import type { StateSpecs, Step } from '../family.ts';
 import { type Game, optimizers, type Portion, portionsOf, stepNoise } from './game.ts';
-import { auxiliaryAccuracy, gradientNorm, scores, sum } from './measures.ts';
+import { auxiliaryAccuracy, scores, sum } from './measures.ts';
 import type { Judgement } from './networks.ts';
 
 /**
