@@ -7,7 +7,7 @@ const peerOf = ({ remoteAddress, remotePort }: Socket) => `${remoteAddress} ${re
  * Watches a server for connections on which no request has begun. Browsers and HTTP clients open such in advance; Node
  * does not count them as idle, and a server that closes would wait for each until its headers are overdue. With TLS a
  * connection is that of TCP and a request's socket is not, so they are told by the peer's address.
- * @returns closes them
+ * @returns a function that closes them
  */
 export function watchSilentConnections(server: Server): () => void {
   const silent = new Map<string, Socket>();
