@@ -137,6 +137,7 @@ export const familyCases: readonly FamilyCase[] = [
       output: 'categorical',
       levels: 5,
       conditional: true,
+      positions: 'none',
       averaging: 0,
     },
     dataset: labelled(tinyImages(24, [4, 5, 1]), 3),

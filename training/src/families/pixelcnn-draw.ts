@@ -13,7 +13,10 @@ import {
   layerOutput,
   type PixelcnnNetwork,
   pointwise,
+  positionBiases,
+  positionBiasesOfRow,
   reachOf,
+  type Shifts,
   shifts,
 } from './pixelcnn-network.ts';
 
@@ -40,7 +43,11 @@ export function pixelcnnDraw(network: PixelcnnNetwork, state: NamedTensors, requ
 export function pixelcnnCarries(network: PixelcnnNetwork): CarryShapes {
   const { width, layers, filters, law } = network;
   const later = range(1, layers).map((layer) => [`rows/${layer}`, [reachOf(network, layer), width, filters]]);
-  return { image: [reachOf(network, 0), width, law.channels], ...Object.fromEntries(later) };
+  return {
+    image: [reachOf(network, 0), width, law.channels],
+    ...(network.positions && { row: [] }), // the number of the row
+    ...Object.fromEntries(later),
+  };
 }
 
 /**
@@ -58,12 +65,17 @@ export function pixelcnnRows(
   const batch = noise.shape[0]!;
   const height = noise.shape[1]! / (width * law.channels);
   const firstReach = reachOf(network, 0);
-  const layerShifts = range(0, layers).map((layer) => shifts(network, state, layer, request.label));
+  const shiftsOf = (layer: number, places: Shifts | null) =>
+    shifts(network, state, layer, request.label, places);
+  const layerShifts = range(0, layers).map((layer) => shiftsOf(layer, null));
+  const positions = positionBiases(network, state);
   const { carries, outputs } = scan({
     carries: start,
     sequences: pixelSequences([height, width], network, request),
     body: (carries, slices) => {
       const next: NamedTensors = {};
+      if (positions !== null) next.row = tf.add(carries.row!, 1);
+      const firstShift = positions && shiftsOf(0, positionBiasesOfRow(network, positions, carries.row!));
       const row: NamedTensors = { ...slices };
       let vertical: tf.Tensor | null = null; // [batch, 1, w, F]
       for (let layer = 0; layer < layers; layer++) {
@@ -72,7 +84,7 @@ export function pixelcnnRows(
         const window: tf.Tensor =
           vertical === null ? carries.image! : tf.concat([carries[`rows/${layer}`]!, vertical], 1);
         if (layer > 0) next[`rows/${layer}`] = latest(window, r);
-        const shift = layerShifts[layer]!;
+        const shift = layer === 0 && firstShift !== null ? firstShift : layerShifts[layer]!;
         const above = addShift(convolvePadded(window, state[names.vertical]!, [0, r, r]), shift.vertical);
         const across = addShift(pointwise(above, state[names.across]!), shift.horizontal);
         row[`above/${layer}`] = tf.transpose(tf.reshape(across, [batch, width, 2 * filters]), [1, 0, 2]);

@@ -11,6 +11,8 @@ export interface PixelcnnNetwork extends PixelSizes {
   /** Width of the windows of the other layers, odd. */
   readonly kernel: number;
   readonly headFilters: number;
+  /** Whether the first layer adds a learned bias at each pixel's position. */
+  readonly positions: boolean;
 }
 
 /** How far a layer's window reaches up, left and right. */
@@ -34,6 +36,9 @@ export function layerNames(layer: number) {
   };
 }
 
+/** Names of the learned biases of the positions in the two stacks, [h, w, 2F] each. */
+const positionNames = { vertical: 'position/vertical', horizontal: 'position/horizontal' } as const;
+
 const head = ['head/0', 'head/1'] as const;
 
 /**
@@ -41,7 +46,7 @@ const head = ['head/0', 'head/1'] as const;
  * first layer's windows hold pixels above or to the left, the others the row or pixel itself too.
  */
 export function pixelcnnSpecs(network: PixelcnnNetwork): StateSpecs {
-  const { layers, filters, headFilters, classes, law } = network;
+  const { height, width, layers, filters, headFilters, classes, law } = network;
   const kernel = (shape: number[]): StateSpec => {
     const inputs = shape.slice(0, -1).reduce((product, size) => product * size, 1);
     return { shape, initial: { law: 'normal', scale: Math.sqrt(1 / inputs) } };
@@ -62,6 +67,11 @@ export function pixelcnnSpecs(network: PixelcnnNetwork): StateSpecs {
     const label: StateSpec = { shape: [classes, 2 * filters], initial: { law: 'normal', scale: 0.1 } };
     specs[names.verticalLabel] = label;
     specs[names.horizontalLabel] = label;
+  }
+  if (network.positions) {
+    const position: StateSpec = { shape: [height, width, 2 * filters], initial: 0 };
+    specs[positionNames.vertical] = position;
+    specs[positionNames.horizontal] = position;
   }
   return { ...specs, ...headSpecs([filters, headFilters, law.width]) };
 }
@@ -98,27 +108,61 @@ export function gate(x: tf.Tensor): tf.Tensor {
   return tf.mul(tf.tanh(a), tf.sigmoid(b));
 }
 
+/** What a layer adds to its two stacks: [2F], [batch, 2F], or for each pixel [h, w, 2F] or [batch, h, w, 2F]. */
+export interface Shifts {
+  readonly vertical: tf.Tensor;
+  readonly horizontal: tf.Tensor;
+}
+
 /**
- * What a layer adds to its two stacks at every pixel: the bias and, of the class, V^T h (eq. 4).
- * @returns [2F], or [batch, 2F] with classes
+ * The shifts of a layer: the bias, of the class V^T h (eq. 4), and of the positions theirs, if it has such.
+ * @param positions biases of all pixels, [h, w, 2F], or of those of a row, [batch, 1, w, 2F]
  */
-export function shifts(network: PixelcnnNetwork, state: NamedTensors, layer: number, label?: tf.Tensor) {
+export function shifts(
+  network: PixelcnnNetwork,
+  state: NamedTensors,
+  layer: number,
+  label: tf.Tensor | undefined,
+  positions: Shifts | null,
+): Shifts {
   const names = layerNames(layer);
-  const shift = (bias: string, kernel: string): tf.Tensor => {
-    if (network.classes === 0) return state[bias]!;
+  const shift = (bias: string, kernel: string, position: tf.Tensor | undefined): tf.Tensor => {
+    const everywhere = (shifted: tf.Tensor) =>
+      position === undefined ? shifted : addShift(position, shifted);
+    if (network.classes === 0) return everywhere(state[bias]!);
     const chosen = tf.oneHot(label as tf.Tensor1D, network.classes);
     const ofClass = tf.matMul(tf.cast(chosen, 'float32') as tf.Tensor2D, state[kernel] as tf.Tensor2D);
-    return tf.add(ofClass, state[bias]!);
+    return everywhere(tf.add(ofClass, state[bias]!));
   };
   return {
-    vertical: shift(names.verticalBias, names.verticalLabel),
-    horizontal: shift(names.horizontalBias, names.horizontalLabel),
+    vertical: shift(names.verticalBias, names.verticalLabel, positions?.vertical),
+    horizontal: shift(names.horizontalBias, names.horizontalLabel, positions?.horizontal),
   };
 }
 
-/** Adds a shift [2F] or [batch, 2F] to every pixel of [batch, h, w, 2F]. */
+/** Adds shifts to every pixel of [batch, h, w, 2F]. */
 export function addShift(x: tf.Tensor, shift: tf.Tensor): tf.Tensor {
-  return tf.add(x, shift.rank === 1 ? shift : tf.reshape(shift, [shift.shape[0]!, 1, 1, -1]));
+  return tf.add(x, shift.rank === 2 ? tf.reshape(shift, [shift.shape[0]!, 1, 1, -1]) : shift);
+}
+
+/** The learned biases of all positions, [h, w, 2F] each, or null for a network that is the same everywhere. */
+export function positionBiases(network: PixelcnnNetwork, state: NamedTensors): Shifts | null {
+  if (!network.positions) return null;
+  return { vertical: state[positionNames.vertical]!, horizontal: state[positionNames.horizontal]! };
+}
+
+/** Those of each example's row, [batch, 1, w, 2F]: `row` [batch] holds whole numbers from 0. */
+export function positionBiasesOfRow(
+  { height, width, filters }: PixelcnnNetwork,
+  { vertical, horizontal }: Shifts,
+  row: tf.Tensor,
+): Shifts {
+  const chosen = tf.cast(tf.oneHot(tf.cast(row, 'int32') as tf.Tensor1D, height), 'float32') as tf.Tensor2D;
+  const pick = (biases: tf.Tensor) => {
+    const rows = tf.reshape(biases, [height, width * 2 * filters]) as tf.Tensor2D;
+    return tf.reshape(tf.matMul(chosen, rows), [-1, 1, width, 2 * filters]);
+  };
+  return { vertical: pick(vertical), horizontal: pick(horizontal) };
 }
 
 /** The gated horizontal sum, mixed across filters: the layer's output before the residual connection. */
@@ -154,7 +198,8 @@ export function convolvePadded(
  *
  * The vertical stack sees the rows above and passes what it finds to the horizontal stack, which sees the pixels to
  * the left: together all pixels before, without the blind spot of one masked stack (section 2.2, figure 2). Windows
- * that end above or before a pixel are ordinary convolutions of an image moved down or to the right.
+ * that end above or before a pixel are ordinary convolutions of an image moved down or to the right. Convolutions
+ * are the same at every pixel but for the zeros around; the position biases tell the first layer where it is.
  */
 export function pixelcnnForward(
   network: PixelcnnNetwork,
@@ -171,14 +216,12 @@ export function pixelcnnForward(
   let [vertical, horizontal] = [down, right];
   for (let layer = 0; layer < layers; layer++) {
     const names = layerNames(layer);
-    const shift = shifts(network, state, layer, label);
     const first = layer === 0;
+    const shift = shifts(network, state, layer, label, first ? positionBiases(network, state) : null);
     const r = reachOf(network, layer);
-    const above = addShift(
-      convolvePadded(vertical, state[names.vertical]!, [first ? 0 : r, r, r]),
-      shift.vertical,
-    ); // [batch, h, w, 2F]
+    const up = convolvePadded(vertical, state[names.vertical]!, [first ? 0 : r, r, r]);
     const left = convolvePadded(horizontal, state[names.horizontal]!, [0, first ? 0 : r, 0]);
+    const above = addShift(up, shift.vertical); // [batch, h, w, 2F]
     const sum = tf.add(addShift(left, shift.horizontal), pointwise(above, state[names.across]!));
     const output = layerOutput(state, layer, sum); // [batch, h, w, F]
     horizontal = first ? output : tf.add(output, horizontal);

@@ -56,6 +56,7 @@ function labelsInTurn(batch: number, classes: number): tf.Tensor1D {
 const networks: [string, PixelcnnNetwork][] = [
   ['binary', networkOf({ layers: 4, filters: 6, headFilters: 8, firstKernel: 5 }, 6, 5)],
   ['one layer', networkOf({ layers: 1, filters: 5, firstKernel: 3 }, 4, 5)],
+  ['the same at every position', networkOf({ layers: 3, filters: 5, positions: 'none' }, 5, 5)],
   ['wide windows', networkOf({ layers: 3, filters: 4, firstKernel: 9, kernelSize: 7 }, 5, 6)],
   [
     'categorical, conditional',
