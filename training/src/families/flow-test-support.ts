@@ -32,8 +32,8 @@ export async function trained(
 }
 
 /**
- * The model's start with noise added to every parameter, so that no coupling is the identity: kernels by their
- * fan-in, the others by `size`.
+ * The model's start with other values for its parameters, so that no coupling is the identity: kernels of noise by
+ * their fan-in, the others with noise of `size` added.
  */
 export function stirred(model: Model, dataset: Dataset, size: number): HostState {
   const state = model.initialise!(initialState(model, 2), dataset, 2);
@@ -41,8 +41,9 @@ export function stirred(model: Model, dataset: Dataset, size: number): HostState
     if (name.startsWith('adam/')) return [name, state[name]!] as const;
     const noise = fillNoise({ law: 'normal', seed: 6, stream: name, firstIndex: 0, count: 1, shape });
     const fanIn = shape.slice(0, -1).reduce((a, b) => a * b, 1);
-    const scale = name.endsWith('/kernel') ? 1 / Math.sqrt(fanIn) : size;
-    const values = Float32Array.from(data, (value, i) => value + scale * noise[i]!);
+    const kernel = name.endsWith('/kernel');
+    const scale = kernel ? 1 / Math.sqrt(fanIn) : size;
+    const values = Float32Array.from(data, (value, i) => (kernel ? 0 : value) + scale * noise[i]!);
     return [name, hostTensor('float32', shape, values)] as const;
   });
   return Object.fromEntries(entries);

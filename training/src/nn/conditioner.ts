@@ -25,11 +25,26 @@ export function zeroed(specs: StateSpecs): StateSpecs {
   return Object.fromEntries(Object.entries(specs).map(([name, spec]) => [name, { ...spec, initial: 0 }]));
 }
 
+/**
+ * Starts kernels and biases alike, uniform with variance 2 / inputs (He et al. 2015, eq. 10, for the kernels). The
+ * bends of units that see one coordinate then lie all over its range; with biases of zero all would lie at 0, and
+ * densities with edges be learned far more slowly.
+ */
+function spread(specs: StateSpecs): StateSpecs {
+  const inputsOf = (name: string) => specs[name.replace(/bias$/, 'kernel')]!.shape[0]!;
+  return Object.fromEntries(
+    Object.entries(specs).map(([name, spec]) => [
+      name,
+      { ...spec, initial: { law: 'uniform', scale: Math.sqrt(6 / inputsOf(name)) } },
+    ]),
+  );
+}
+
 /** Hidden layers with ReLU, then a linear layer that starts at zero. */
 export function mlpConditioner(hidden: readonly number[]): ConditionerBuilder {
   return (name, inputs, outputs) => ({
     specs: {
-      ...mlpSpecs(name, inputs, hidden),
+      ...spread(mlpSpecs(name, inputs, hidden)),
       ...zeroed(denseSpecs(`${name}/output`, hidden.at(-1)!, outputs)),
     },
     apply: (state, x) => dense(state, `${name}/output`, mlp(state, name, x, hidden)),
