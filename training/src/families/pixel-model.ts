@@ -14,6 +14,7 @@ import { type CarryShapes, startCarries } from './carries.ts';
 import { bernoulliEmission, categoricalEmission, nearestLevel } from './emission.ts';
 import type { DataDescription, Model, StateSpecs } from './family.ts';
 import { greyLaw, logisticLaw, type PixelLaw } from './pixel-law.ts';
+import { type Positions, positionsOption } from './pixel-positions.ts';
 
 /** An odd width in pixels. */
 export const oddWidth = (least: number) =>
@@ -41,6 +42,7 @@ export const pixelOptions = {
     .describe('levels of a channel, evenly spaced from 0 to 1 (categorical and logistic)'),
   components: z.number().int().min(1).max(100).default(10).describe('components of the mixture (logistic)'),
   conditional: z.boolean().default(false).describe('condition on the class of the image'),
+  positions: positionsOption,
   averaging: z
     .number()
     .min(0)
@@ -54,6 +56,7 @@ export interface PixelOptions {
   readonly levels: number;
   readonly components: number;
   readonly conditional: boolean;
+  readonly positions: Positions;
   readonly averaging: number;
 }
 
@@ -64,10 +67,11 @@ export interface PixelSizes {
   /** Classes to condition on; 0 for none. */
   readonly classes: number;
   readonly law: PixelLaw;
+  readonly positions: Positions;
 }
 
 export function pixelSizes(
-  { output, levels, components, conditional }: PixelOptions,
+  { output, levels, components, conditional, positions }: PixelOptions,
   { spec, classNames }: DataDescription,
 ): PixelSizes {
   const [height, width, channels] = spec.shape as readonly [number, number, number];
@@ -81,6 +85,7 @@ export function pixelSizes(
     width,
     classes: conditional ? classNames.length : 0,
     law: laws[output](),
+    positions,
   };
 }
 

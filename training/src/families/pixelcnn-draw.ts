@@ -45,7 +45,7 @@ export function pixelcnnCarries(network: PixelcnnNetwork): CarryShapes {
   const later = range(1, layers).map((layer) => [`rows/${layer}`, [reachOf(network, layer), width, filters]]);
   return {
     image: [reachOf(network, 0), width, law.channels],
-    ...(network.positions && { row: [] }), // the number of the row
+    ...(network.positions === 'learned' && { row: [] }), // the number of the row
     ...Object.fromEntries(later),
   };
 }
@@ -75,7 +75,7 @@ export function pixelcnnRows(
     body: (carries, slices) => {
       const next: NamedTensors = {};
       if (positions !== null) next.row = tf.add(carries.row!, 1);
-      const firstShift = positions && shiftsOf(0, positionBiasesOfRow(network, positions, carries.row!));
+      const firstShift = positions && shiftsOf(0, positionBiasesOfRow(positions, carries.row!));
       const row: NamedTensors = { ...slices };
       let vertical: tf.Tensor | null = null; // [batch, 1, w, F]
       for (let layer = 0; layer < layers; layer++) {

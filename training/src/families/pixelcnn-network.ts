@@ -1,6 +1,7 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import type { StateSpec, StateSpecs } from './family.ts';
 import type { PixelSizes } from './pixel-model.ts';
+import { biasesOfRow, positionSpec } from './pixel-positions.ts';
 
 /** A gated PixelCNN with its sizes settled. */
 export interface PixelcnnNetwork extends PixelSizes {
@@ -11,8 +12,6 @@ export interface PixelcnnNetwork extends PixelSizes {
   /** Width of the windows of the other layers, odd. */
   readonly kernel: number;
   readonly headFilters: number;
-  /** Whether the first layer adds a learned bias at each pixel's position. */
-  readonly positions: boolean;
 }
 
 /** How far a layer's window reaches up, left and right. */
@@ -46,7 +45,7 @@ const head = ['head/0', 'head/1'] as const;
  * first layer's windows hold pixels above or to the left, the others the row or pixel itself too.
  */
 export function pixelcnnSpecs(network: PixelcnnNetwork): StateSpecs {
-  const { height, width, layers, filters, headFilters, classes, law } = network;
+  const { layers, filters, headFilters, classes, law } = network;
   const kernel = (shape: number[]): StateSpec => {
     const inputs = shape.slice(0, -1).reduce((product, size) => product * size, 1);
     return { shape, initial: { law: 'normal', scale: Math.sqrt(1 / inputs) } };
@@ -68,8 +67,8 @@ export function pixelcnnSpecs(network: PixelcnnNetwork): StateSpecs {
     specs[names.verticalLabel] = label;
     specs[names.horizontalLabel] = label;
   }
-  if (network.positions) {
-    const position: StateSpec = { shape: [height, width, 2 * filters], initial: 0 };
+  if (network.positions === 'learned') {
+    const position = positionSpec(network, 2 * filters);
     specs[positionNames.vertical] = position;
     specs[positionNames.horizontal] = position;
   }
@@ -147,22 +146,13 @@ export function addShift(x: tf.Tensor, shift: tf.Tensor): tf.Tensor {
 
 /** The learned biases of all positions, [h, w, 2F] each, or null for a network that is the same everywhere. */
 export function positionBiases(network: PixelcnnNetwork, state: NamedTensors): Shifts | null {
-  if (!network.positions) return null;
+  if (network.positions === 'none') return null;
   return { vertical: state[positionNames.vertical]!, horizontal: state[positionNames.horizontal]! };
 }
 
 /** Those of each example's row, [batch, 1, w, 2F]: `row` [batch] holds whole numbers from 0. */
-export function positionBiasesOfRow(
-  { height, width, filters }: PixelcnnNetwork,
-  { vertical, horizontal }: Shifts,
-  row: tf.Tensor,
-): Shifts {
-  const chosen = tf.cast(tf.oneHot(tf.cast(row, 'int32') as tf.Tensor1D, height), 'float32') as tf.Tensor2D;
-  const pick = (biases: tf.Tensor) => {
-    const rows = tf.reshape(biases, [height, width * 2 * filters]) as tf.Tensor2D;
-    return tf.reshape(tf.matMul(chosen, rows), [-1, 1, width, 2 * filters]);
-  };
-  return { vertical: pick(vertical), horizontal: pick(horizontal) };
+export function positionBiasesOfRow({ vertical, horizontal }: Shifts, row: tf.Tensor): Shifts {
+  return { vertical: biasesOfRow(vertical, row), horizontal: biasesOfRow(horizontal, row) };
 }
 
 /** The gated horizontal sum, mixed across filters: the layer's output before the residual connection. */

@@ -10,26 +10,14 @@ const options = z.strictObject({
   firstKernel: oddWidth(3).default(7).describe('width in pixels of the window of the first layer, odd'),
   kernelSize: oddWidth(3).default(3).describe('width in pixels of the windows of the other layers, odd'),
   headFilters: z.number().int().min(1).max(4096).default(64).describe('filters before the output'),
-  positions: z
-    .enum(['learned', 'none'])
-    .default('learned')
-    .describe('what the first layer knows of where a pixel is: a learned bias of each position, or nothing'),
   ...pixelOptions,
 });
 export type PixelcnnOptions = z.infer<typeof options>;
 
 /** The network of these options, for images of this shape. */
 export function pixelcnnNetwork(pixelcnn: PixelcnnOptions, data: DataDescription): PixelcnnNetwork {
-  const { layers, filters, firstKernel, kernelSize, headFilters, positions } = pixelcnn;
-  return {
-    ...pixelSizes(pixelcnn, data),
-    layers,
-    filters,
-    firstKernel,
-    kernel: kernelSize,
-    headFilters,
-    positions: positions === 'learned',
-  };
+  const { layers, filters, firstKernel, kernelSize, headFilters } = pixelcnn;
+  return { ...pixelSizes(pixelcnn, data), layers, filters, firstKernel, kernel: kernelSize, headFilters };
 }
 
 /**

@@ -2,6 +2,7 @@ import { type NamedTensors, scan, tf } from '@generatrix/export';
 import type { DrawRequest } from './autoregressive-programs.ts';
 import type { CarryShapes } from './carries.ts';
 import { drawPixel, latest, pixelSequences } from './pixel-draw.ts';
+import { biasesOfRow } from './pixel-positions.ts';
 import { addShift, centred, convolvePadded, headOf, pointwise } from './pixelcnn-network.ts';
 import {
   firstNames,
@@ -14,12 +15,23 @@ import {
 } from './pixelrnn-network.ts';
 
 /** What `pixelrnnRows` carries from row to row, by name: shapes without the batch. */
-export function pixelrnnCarries({ width, layers, units, firstKernel, law }: PixelrnnNetwork): CarryShapes {
+export function pixelrnnCarries({
+  width,
+  layers,
+  units,
+  firstKernel,
+  law,
+  positions,
+}: PixelrnnNetwork): CarryShapes {
   const states = Array.from({ length: layers }, (_, layer) => [
     [`hidden/${layer}`, [width, units]],
     [`cell/${layer}`, [width, units]],
   ]);
-  return { image: [reachOf(firstKernel), width, law.channels], ...Object.fromEntries(states.flat()) };
+  return {
+    image: [reachOf(firstKernel), width, law.channels],
+    ...(positions === 'learned' && { row: [] }), // the number of the row
+    ...Object.fromEntries(states.flat()),
+  };
 }
 
 /**
@@ -40,7 +52,7 @@ export function pixelrnnRows(
   const height = noise.shape[1]! / (width * law.channels);
   const reach = reachOf(firstKernel);
   const each = Array.from({ length: layers }, (_, layer) => layer);
-  const firstShift = shiftOf(network, state, firstNames, request.label);
+  const shift = shiftOf(network, state, firstNames, request.label);
   const gateShifts = each.map((layer) => shiftOf(network, state, lstmNames(layer), request.label));
   const byPixel = (x: tf.Tensor) => tf.transpose(x, [1, 0, 2]); // [batch, w, C] to [w, batch, C] and back
 
@@ -48,6 +60,12 @@ export function pixelrnnRows(
     carries: start,
     sequences: pixelSequences([height, width], network, request),
     body: (above, slices) => {
+      const next: NamedTensors = {};
+      if (above.row !== undefined) next.row = tf.add(above.row, 1);
+      const firstShift =
+        above.row === undefined
+          ? shift
+          : addShift(biasesOfRow(state[firstNames.position]!, above.row), shift);
       const seen = convolvePadded(above.image!, state[firstNames.above]!, [0, reach, reach]);
       const row: NamedTensors = {
         ...slices,
@@ -55,13 +73,12 @@ export function pixelrnnRows(
       };
       for (const layer of each) {
         const gates = fromAbove(above[`hidden/${layer}`]!, state[lstmNames(layer).state]!);
-        const shift = gateShifts[layer]!;
-        const shifted = tf.add(gates, shift.rank === 1 ? shift : tf.expandDims(shift, 1));
+        const gateShift = gateShifts[layer]!;
+        const shifted = tf.add(gates, gateShift.rank === 1 ? gateShift : tf.expandDims(gateShift, 1));
         row[`gates/${layer}`] = byPixel(shifted);
         row[`cell/${layer}`] = byPixel(above[`cell/${layer}`]!);
       }
       const { pixel, ...states } = drawRow(network, state, row, request.temperature);
-      const next: NamedTensors = {};
       for (const [name, x] of Object.entries(states)) next[name] = byPixel(x);
       const pixels = byPixel(pixel!); // [batch, w, channels]
       next.image = latest(tf.concat([above.image!, tf.expandDims(centred(pixels), 1)], 1), reach);

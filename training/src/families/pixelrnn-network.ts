@@ -1,6 +1,7 @@
 import { type NamedTensors, scan, tf } from '@generatrix/export';
 import type { StateSpec, StateSpecs } from './family.ts';
 import type { PixelSizes } from './pixel-model.ts';
+import { positionSpec } from './pixel-positions.ts';
 import {
   addShift,
   centred,
@@ -33,6 +34,7 @@ export const firstNames = {
   left: 'first/left/kernel',
   bias: 'first/bias',
   label: 'first/label',
+  position: 'first/position',
 } as const;
 
 /** Names of an LSTM layer's parameters. */
@@ -65,6 +67,7 @@ export function pixelrnnSpecs(network: PixelrnnNetwork): StateSpecs {
     [firstNames.above]: normal([reach, firstKernel, law.channels, filters]),
     [firstNames.left]: normal([1, reach, law.channels, filters]),
     [firstNames.bias]: zeros(filters),
+    ...(network.positions === 'learned' && { [firstNames.position]: positionSpec(network, filters) }),
     ...(classes === 0 ? {} : { [firstNames.label]: ofClass(filters) }),
   };
   for (let layer = 0; layer < layers; layer++) {
@@ -146,7 +149,9 @@ export function pixelrnnForward(
     state[firstNames.left]!,
     [0, 0, 0],
   );
-  let features = addShift(tf.add(above, left), shiftOf(network, state, firstNames, label)); // [batch, h, w, F]
+  const shift = shiftOf(network, state, firstNames, label);
+  const position = network.positions === 'learned' ? state[firstNames.position]! : null; // [h, w, F]
+  let features = addShift(tf.add(above, left), position === null ? shift : addShift(position, shift)); // [batch, h, w, F]
   for (let layer = 0; layer < layers; layer++) {
     features = tf.add(features, rowLstm(network, state, layer, features, label));
   }

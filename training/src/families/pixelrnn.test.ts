@@ -43,7 +43,10 @@ function labelsOf(batch: number, classes: number): { label?: tf.Tensor1D } {
 
 const networks: [string, PixelrnnNetwork][] = [
   ['binary', networkOf({ layers: 2, filters: 6, units: 5, headFilters: 8, firstKernel: 5 }, 6, 5)],
-  ['one layer, wide windows', networkOf({ layers: 1, filters: 4, units: 6, kernelSize: 7 }, 5, 6)],
+  [
+    'one layer, wide windows',
+    networkOf({ layers: 1, filters: 4, units: 6, kernelSize: 7, positions: 'none' }, 5, 6),
+  ],
   [
     'categorical, conditional',
     networkOf(
