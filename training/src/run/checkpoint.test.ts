@@ -1,9 +1,9 @@
 import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type HostTensor, hostTensor } from '@generatrix/runtime/core';
+import { type HostTensor, hostTensor, UserError } from '@generatrix/runtime/core';
 import { expect, test } from 'vitest';
 import { expectUserError, folderOf } from '../data/test-support.ts';
-import { loadLatestCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import { loadLatestCheckpoint, saveCheckpoint, stateFitting } from './checkpoint.ts';
 
 const stateOf = (value: number): Record<string, HostTensor> => ({
   w: hostTensor('float32', [2], [value, -value]),
@@ -76,3 +76,24 @@ async function alter(path: string, change: (values: Uint8Array) => void): Promis
   change(bytes.subarray(-4));
   await writeFile(path, bytes);
 }
+
+test.each([
+  [{ w: [2], t: [], bias: [3] }, 'expected bias [3], found none'],
+  [{ w: [2, 1], t: [] }, 'expected w of shape [2, 1], found [2]'],
+  [{ w: [2] }, 'found t, which the model does not have'],
+])('a checkpoint of another model is refused in one line: %j', (shapes, message) => {
+  const specs = Object.fromEntries(
+    Object.entries(shapes).map(([name, shape]) => [name, { shape, initial: 0 as const }]),
+  );
+  const checkpoint = { path: 'runs/a/checkpoints/x', state: stateOf(1), meta: { step: 1, seed: 1 } };
+  expect(() => stateFitting(checkpoint, specs)).toThrow(UserError);
+  expect(() => stateFitting(checkpoint, specs)).toThrow(
+    `runs/a/checkpoints/x: ${message}; the run's settings`,
+  );
+});
+
+test('a checkpoint of this model is taken as it is', () => {
+  const specs = { t: { shape: [], initial: 0 }, w: { shape: [2], initial: 0 } } as const;
+  const state = stateOf(1);
+  expect(stateFitting({ path: 'x', state, meta: { step: 1, seed: 1 } }, specs)).toBe(state);
+});

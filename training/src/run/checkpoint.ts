@@ -3,7 +3,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { encodeSafetensors, UserError } from '@generatrix/runtime/core';
 import { z } from 'zod';
-import type { HostState } from '../families/family.ts';
+import type { HostState, StateSpecs } from '../families/family.ts';
 import { removeAbandoned, writeFileAtomic } from './atomic.ts';
 import { readSafetensors } from './safetensors-file.ts';
 
@@ -80,6 +80,30 @@ export async function loadLatestCheckpoint(
     `${folder}: expected a whole checkpoint, found ${files.length} damaged; ` +
       'delete the folder to start from step 0',
   );
+}
+
+/**
+ * The state of a checkpoint of this model.
+ * @param specs what the model's settings say its state is
+ * @throws UserError when names or shapes are others: the settings were changed since, or the family was.
+ */
+export function stateFitting({ path, state }: LoadedCheckpoint, specs: StateSpecs): HostState {
+  const shapeOf = (shape: readonly number[]) => `[${shape.join(', ')}]`;
+  const complaint = (what: string) =>
+    new UserError(
+      `${path}: ${what}; the run's settings in run.json, or the family in this version, are not those it was ` +
+        'saved with: give the settings back, or train anew into another folder',
+    );
+  for (const [name, { shape }] of Object.entries(specs)) {
+    const found = state[name];
+    if (found === undefined) throw complaint(`expected ${name} ${shapeOf(shape)}, found none`);
+    if (shapeOf(found.shape) !== shapeOf(shape)) {
+      throw complaint(`expected ${name} of shape ${shapeOf(shape)}, found ${shapeOf(found.shape)}`);
+    }
+  }
+  const unknown = Object.keys(state).find((name) => specs[name] === undefined);
+  if (unknown !== undefined) throw complaint(`found ${unknown}, which the model does not have`);
+  return state;
 }
 
 /** Reads one checkpoint. @throws UserError naming the file when it is no checkpoint, cut short or changed. */

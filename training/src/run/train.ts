@@ -7,7 +7,7 @@ import { onnxEngine } from '../engine/onnx-engine.ts';
 import { tfjsEngine } from '../engine/tfjs-engine.ts';
 import type { HostState, Model } from '../families/family.ts';
 import { batchPlan, stepInputs } from './batches.ts';
-import { loadLatestCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import { loadLatestCheckpoint, saveCheckpoint, stateFitting } from './checkpoint.ts';
 import { heldOutMetric, heldOutScore, modeMetrics, sampleWhileTraining } from './evaluation.ts';
 import { firstNonFinite, initialState } from './initial-state.ts';
 import { type MetricsLog, openMetrics } from './metrics.ts';
@@ -46,7 +46,8 @@ export interface TrainResult {
 /**
  * Trains until the settings' number of steps, from the run folder's latest checkpoint if it has one. Writes
  * `metrics.jsonl`, `checkpoints/` and `samples/` into the folder as it goes.
- * @throws UserError when the loss or the state stops being finite, with the step and the last good checkpoint.
+ * @throws UserError when the checkpoint is not of this model, and when the loss or the state stops being finite, with
+ * the step and the last good checkpoint.
  */
 export async function train(request: TrainRequest): Promise<TrainResult> {
   const { folder, settings, model } = request;
@@ -59,7 +60,7 @@ export async function train(request: TrainRequest): Promise<TrainResult> {
   try {
     const resumed = await loadLatestCheckpoint(checkpointFolder(folder));
     const start = resumed?.meta.step ?? 0;
-    await trainer.setState(resumed?.state ?? startState(request));
+    await trainer.setState(resumed === null ? startState(request) : stateFitting(resumed, model.state));
     const metrics = await openMetrics(join(folder, 'metrics.jsonl'), { resumeAfter: start });
     const progress = createProgress({ label: settings.family, total: settings.steps, start });
     try {

@@ -5,7 +5,7 @@ import { UserError } from '@generatrix/runtime/core';
 import type { DataDescription, HostState, Model } from '../families/family.ts';
 import { buildModel, familyNamed } from '../families/registry.ts';
 import { replaceFolderAtomic } from './atomic.ts';
-import { loadLatestCheckpoint } from './checkpoint.ts';
+import { loadLatestCheckpoint, stateFitting } from './checkpoint.ts';
 import { readRun } from './run-folder.ts';
 import type { RunSettings } from './settings.ts';
 import { checkpointFolder } from './train.ts';
@@ -22,7 +22,7 @@ export interface TrainedModel {
   readonly step: number;
 }
 
-/** Reads a run. @throws UserError when it is none, or has no checkpoint yet. */
+/** Reads a run. @throws UserError when it is none, has no checkpoint yet, or one that its settings do not fit. */
 export async function loadTrained(run: string): Promise<TrainedModel> {
   const { settings, data } = await readRun(run);
   const checkpoint = await loadLatestCheckpoint(checkpointFolder(run));
@@ -30,7 +30,8 @@ export async function loadTrained(run: string): Promise<TrainedModel> {
     throw new UserError(`${run}: no checkpoint to export yet; go on with: generatrix resume ${run}`);
   }
   const { model, options } = buildModel(familyNamed(settings.family), settings.options, data);
-  return { settings, data, model, options, state: checkpoint.state, step: checkpoint.meta.step };
+  const state = stateFitting(checkpoint, model.state);
+  return { settings, data, model, options, state, step: checkpoint.meta.step };
 }
 
 /** Writes files by their paths into a folder, which appears whole or not at all; an existing one is replaced. */
