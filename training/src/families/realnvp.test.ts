@@ -55,6 +55,18 @@ describe('on moons', () => {
   );
 });
 
+it('starts with the bends of its hidden units all over the range of a coordinate', async () => {
+  const dataset = await loadDataset({ name: 'moons', split: 'train', size: 100 });
+  const state = initialState(modelOf('realnvp', { couplings: 2, hidden: [200] }, dataset), 1);
+  const [kernel, bias] = ['kernel', 'bias'].map((part) => state[`coupling/0/0/${part}`]!.data);
+  const bends = Array.from(kernel!, (slope, i) => -bias![i]! / slope).sort((a, b) => a - b);
+  // -b / w of two uniform numbers of the same law has its quartiles at -1 and 1, coordinates of unit variance too.
+  expect(bends[50]).toBeCloseTo(-1, 0);
+  expect(bends[150]).toBeCloseTo(1, 0);
+  const gaps = bends.slice(51, 151).map((bend, i) => bend - bends[50 + i]!);
+  expect(Math.max(...gaps)).toBeLessThan(0.2);
+});
+
 describe('the multi-scale image flow', () => {
   const conditioner = (name: string, inputs: number, outputs: number) => ({
     specs: { [`${name}/weight`]: { shape: [inputs, outputs], initial: 1 } },
