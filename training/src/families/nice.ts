@@ -50,7 +50,7 @@ function build(
       kind: 'additive',
       widths,
       changes: i % 2 === 0 ? 'second' : 'first',
-      conditioner: mlpConditioner(hidden),
+      conditioner: mlpConditioner(hidden, data.spec.kind === 'image' ? 'glorot' : 'spread'),
     }),
   );
   return buildFlow(

@@ -16,7 +16,7 @@ export function vectorFlow(dimensions: number, couplings: number, hidden: readon
       kind: 'affine',
       widths,
       changes: i % 2 === 0 ? 'second' : 'first',
-      conditioner: mlpConditioner(hidden),
+      conditioner: mlpConditioner(hidden, 'spread'),
     }),
   ]);
   return chain([actnorm(firstLayer, dimensions), order, ...layers.flat(), reversed(order)]);

@@ -40,15 +40,21 @@ function spread(specs: StateSpecs): StateSpecs {
   );
 }
 
-/** Hidden layers with ReLU, then a linear layer that starts at zero. */
-export function mlpConditioner(hidden: readonly number[]): ConditionerBuilder {
-  return (name, inputs, outputs) => ({
-    specs: {
-      ...spread(mlpSpecs(name, inputs, hidden)),
-      ...zeroed(denseSpecs(`${name}/output`, hidden.at(-1)!, outputs)),
-    },
-    apply: (state, x) => dense(state, `${name}/output`, mlp(state, name, x, hidden)),
-  });
+/**
+ * Hidden layers with ReLU, then a linear layer that starts at zero.
+ * @param start of the hidden layers: `glorot` as `mlpSpecs` has it, or `spread`, for parts of few coordinates
+ */
+export function mlpConditioner(hidden: readonly number[], start: 'glorot' | 'spread'): ConditionerBuilder {
+  return (name, inputs, outputs) => {
+    const layers = mlpSpecs(name, inputs, hidden);
+    return {
+      specs: {
+        ...(start === 'spread' ? spread(layers) : layers),
+        ...zeroed(denseSpecs(`${name}/output`, hidden.at(-1)!, outputs)),
+      },
+      apply: (state, x) => dense(state, `${name}/output`, mlp(state, name, x, hidden)),
+    };
+  };
 }
 
 /**
