@@ -70,8 +70,8 @@ describe.each(cases)('$name', ({ name, index }) => {
 const chromium = await ensureChromium();
 const missing = 'reason' in chromium ? chromium.reason : '';
 
-/** A software adapter compiles every shader of every program on the CPU. */
-const softwareTimeout = 480_000;
+/** A software adapter compiles every shader of every program on the CPU, and one process may take all models. */
+const softwareTimeout = allCases ? 1_800_000 : 480_000;
 
 /** The first case of each family, or all. */
 const webgpuCases = cases.filter(
