@@ -68,7 +68,7 @@ export const pixelcnn = defineFamily<PixelcnnOptions>({
         '81.50 nats, test split (pytorch-generative, README); 81.30 for a PixelCNN on the fixed binarization (van den Oord, Kalchbrenner and Kavukcuoglu 2016, as cited there)',
     },
     'mnist-laptop': {
-      summary: 'Seven layers of 32 filters, about an hour and a quarter on one core',
+      summary: 'Seven layers of 32 filters, an hour and a half on one core',
       data: 'mnist',
       options: {},
       training: { steps: 14_000, batchSize: 16, learningRate: 3e-3, schedule: 'cosine' },
