@@ -18,7 +18,7 @@ export async function benchStep(
 ) {
   const model = untrainedModel('vae', options, dataset.spec);
   const plan = batchPlan(model.batching, dataset.size, batchSize, 1);
-  const inputs = stepInputs(model, dataset, plan(0), { seed: 1, step: 0, learningRate: 1e-3 });
+  const inputs = await stepInputs(model, dataset, plan(0), { seed: 1, step: 0, learningRate: 1e-3 });
   const times: Record<string, number> = {};
   for (const engine of [onnxEngine('cpu'), tfjsEngine(() => {})]) {
     const trainer = await engine.prepare(model, { batchSize, dataShape: dataset.spec.shape });

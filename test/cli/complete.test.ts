@@ -90,9 +90,13 @@ describe('generatrix complete', () => {
     const pixel = (cell: number, example: number, y: number, x: number) =>
       data[((example * 8 + y) * width + cell * 8 + x) * channels]!;
     const dataset = await loadDataset({ name: 'digits8', split: 'train', seed: 1, size: 100 });
-    const examples = dataset.gather([0, 1]).data;
+    const examples = (await dataset.gather([0, 1])).data;
     const sampler = await loadSampler(images, { device: 'cpu' });
-    const drawn = await sampler.complete({ data: dataset.gather([0, 0, 0, 1, 1, 1]), known: 3, seed: 5 });
+    const drawn = await sampler.complete({
+      data: await dataset.gather([0, 0, 0, 1, 1, 1]),
+      known: 3,
+      seed: 5,
+    });
     await sampler.release();
     for (let i = 0; i < 2 * 64; i++) {
       const [example, y, x] = [Math.floor(i / 64), Math.floor((i % 64) / 8), i % 8];

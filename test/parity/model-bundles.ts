@@ -51,7 +51,7 @@ export async function writeModelBundle(folder: string, familyCase: FamilyCase): 
   const data = describeData(dataset);
   const { model, options: settled } = buildModel(familyNamed(family), options, data);
   const start = initialState(model, 11);
-  const state = stirred(model.initialise?.(start, dataset, 11) ?? start, model.state);
+  const state = stirred((await model.initialise?.(start, dataset, 11)) ?? start, model.state);
   await tf.setBackend('cpu');
   const tensors = Object.fromEntries(Object.entries(state).map(([key, tensor]) => [key, toTensor(tensor)]));
   const files = await packBundle({
@@ -71,7 +71,7 @@ export async function writeModelBundle(folder: string, familyCase: FamilyCase): 
     },
     programs: bindState(model, tensors),
     formats: ['onnx', 'graph-model'],
-    examples: firstExamples(dataset, 4),
+    examples: await firstExamples(dataset, 4),
   });
   tf.dispose(tensors);
   for (const [path, bytes] of Object.entries(files)) {

@@ -21,7 +21,7 @@ export interface Examples {
   /** Class index of each example, or null when there are no labels. */
   readonly labels: Int32Array | null;
   /** The examples at these indices, float32 [n, ...shape]. */
-  gather(indices: ArrayLike<number>): HostTensor;
+  gather(indices: ArrayLike<number>): HostTensor | Promise<HostTensor>;
 }
 
 /** Which examples make up a step's batch. */
@@ -64,12 +64,12 @@ export function batchPlan(
 }
 
 /** Gathers the examples and fills the noise of a step, keyed by seed, noise name, place in the batch and step. */
-export function stepInputs(
+export async function stepInputs(
   { step: spec }: { readonly step: { readonly noise: Readonly<Record<string, NoiseSpec>> } },
   examples: Examples,
   batch: Batch,
   key: { seed: number; step: number; learningRate: number },
-): StepInputs {
+): Promise<StepInputs> {
   const { seed, step, learningRate } = key;
   const count = batch.indices.length;
   const noise: Record<string, HostTensor> = {};
@@ -79,7 +79,7 @@ export function stepInputs(
   }
   const labels = Int32Array.from(batch.indices, (index) => examples.labels?.[index] ?? 0);
   return {
-    data: examples.gather(batch.indices),
+    data: await examples.gather(batch.indices),
     label: hostTensor('int32', [count], labels),
     weight: hostTensor('float32', [count], batch.weight),
     noise,

@@ -72,7 +72,11 @@ export async function trainBundle(
       return done;
     },
     advance: async (learningRate = training.learningRate) => {
-      const inputs = stepInputs({ step: training }, examples, plan(done), { seed, step: done, learningRate });
+      const inputs = await stepInputs({ step: training }, examples, plan(done), {
+        seed,
+        step: done,
+        learningRate,
+      });
       const [metrics] = await state.advance(step, stepFeeds(inputs));
       done++;
       return metrics!;

@@ -85,7 +85,7 @@ async function complete(sampler: Sampler, flags: CompleteFlags): Promise<void> {
   const count = Math.min(wanted, dataset.size);
   // Example i's completions stand together: i * completions to (i + 1) * completions.
   const examples = Int32Array.from({ length: count * completions }, (_, i) => Math.floor(i / completions));
-  const data = dataset.gather(examples);
+  const data = await dataset.gather(examples);
   const { seed, data: drawn } = await sampler.complete({
     ...chosen,
     ...labelsOf(dataset, examples, label),

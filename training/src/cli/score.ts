@@ -38,7 +38,7 @@ export async function scoreDataset(
   for (let first = 0; first < count; first += batch) {
     const indices = Int32Array.from({ length: Math.min(batch, count - first) }, (_, i) => first + i);
     const scored = await sampler.logProb({
-      data: dataset.gather(indices),
+      data: await dataset.gather(indices),
       seed: options.seed,
       samples: options.samples,
       firstIndex: first,

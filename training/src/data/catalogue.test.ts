@@ -1,21 +1,22 @@
 import { expect, test } from 'vitest';
 import { datasetCatalogue, loadDataset } from './catalogue.ts';
-import type { DatasetRequest } from './dataset.ts';
-import { expectUserError, folderOf } from './test-support.ts';
+import type { DatasetRequest, Split } from './dataset.ts';
+import { mnist } from './mnist.ts';
+import { expectUserError, folderOf, testWithData } from './test-support.ts';
 
 const drawn = datasetCatalogue.filter(({ needs }) => needs === 'nothing');
 
 test.each(drawn.flatMap(({ name, aliases }) => [name, ...aliases]))('%s needs no files', async (name) => {
   const data = await loadDataset({ name, split: 'test', size: 4, seed: 1 });
   expect(data.size).toBe(4);
-  const { shape, dtype } = data.gather([0, 3]);
+  const { shape, dtype } = await data.gather([0, 3]);
   expect({ shape, dtype }).toEqual({ shape: [2, ...data.spec.shape], dtype: 'float32' });
   expect(data.labels!.every((label) => label >= 0 && label < data.classNames.length)).toBe(true);
 });
 
 test('an alias is the same data', async () => {
   const read = async (name: string): Promise<string> =>
-    (await loadDataset({ name, split: 'train', size: 9 })).gather([0, 8]).data.join();
+    (await (await loadDataset({ name, split: 'train', size: 9 })).gather([0, 8])).data.join();
   expect(await read('rings')).toBe(await read('ring8'));
 });
 
@@ -58,4 +59,20 @@ test.each<[Partial<DatasetRequest>, (string | RegExp)[]]>([
   [{ name: 'csv', dir: '/x', splitSeed: -1 }, ['--split-seed -1']],
 ])('refuses the setting %o', async (settings, texts) => {
   await expectUserError(loadDataset({ name: 'glyphs', split: 'train', ...settings }), ...texts);
+});
+
+testWithData('mnist', "MNIST's last 10,000 training images are set apart to validate", async (dir) => {
+  const load = (split: Split, size?: number) =>
+    loadDataset({ name: 'mnist', split, dir, ...(size === undefined ? {} : { size }) });
+  const [train, validation, all] = [
+    await load('train'),
+    await load('validation'),
+    await mnist({ dir, split: 'train' }),
+  ];
+  expect([train.size, validation.size, (await load('test')).size]).toEqual([50_000, 10_000, 10_000]);
+  expect(validation.labels).toEqual(all.labels!.slice(50_000));
+  expect(await validation.gather([0, 9_999])).toEqual(await all.gather([50_000, 59_999]));
+  expect(await train.gather([49_999])).toEqual(await all.gather([49_999]));
+  expect((await load('train', 100)).size).toBe(100);
+  await expect(validation.gather([10_000])).rejects.toThrow('index 10000 is outside its 10000 examples');
 });

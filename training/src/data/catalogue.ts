@@ -1,13 +1,15 @@
 import { UserError } from '../errors.ts';
 import { closestNames } from './closest-names.ts';
 import { csv } from './csv.ts';
-import type { Dataset, DatasetRequest } from './dataset.ts';
+import type { Dataset, DatasetRequest, FileSplit } from './dataset.ts';
 import { digits8, glyphs } from './glyphs.ts';
 import { imageFolder } from './image-folder.ts';
 import { mnist } from './mnist.ts';
 import { npy } from './npy-dataset.ts';
+import { partOf } from './part.ts';
 import { type PointLawName, pointLaws } from './point-laws.ts';
 import { points } from './points.ts';
+import { limitTo, seededSplit } from './split.ts';
 import { wavFolder } from './wav-folder.ts';
 
 /** A setting of a request besides its name, split and seed. */
@@ -25,12 +27,20 @@ export interface DatasetEntry {
   readonly options: readonly DatasetOption[];
 }
 
-/** A request whose `dir` is present where the data set needs one. */
-type ReadyRequest = DatasetRequest & { readonly dir: string };
+/** A request for data on disk, where it is. */
+type FileRequest = DatasetRequest & { readonly dir: string; readonly split: FileSplit };
 
-interface LoadableEntry extends DatasetEntry {
-  load(request: ReadyRequest): Dataset | Promise<Dataset>;
+interface DrawnEntry extends DatasetEntry {
+  readonly needs: 'nothing';
+  load(request: DatasetRequest): Dataset;
 }
+
+interface FileEntry extends DatasetEntry {
+  readonly needs: 'folder' | 'file';
+  load(request: FileRequest): Promise<Dataset>;
+}
+
+type LoadableEntry = DrawnEntry | FileEntry;
 
 /** The command-line flag that sets each option. */
 export const datasetFlags: Readonly<Record<DatasetOption, string>> = {
@@ -58,7 +68,7 @@ const entries: readonly LoadableEntry[] = [
   },
   { ...drawn, name: 'digits8', aliases: [], summary: 'the same digits at 8x8', kind: 'image', load: digits8 },
   ...(Object.keys(pointLaws) as PointLawName[]).map(
-    (name): LoadableEntry => ({
+    (name): DrawnEntry => ({
       ...drawn,
       name,
       aliases: name === 'ring8' ? ['rings'] : [],
@@ -132,7 +142,26 @@ export async function loadDataset(request: DatasetRequest): Promise<Dataset> {
     throw new UserError(`unknown data set ${request.name}: expected one of ${known.join(', ')}`);
   }
   checkOptions(entry, request);
-  return entry.load({ ...request, dir: request.dir ?? '' });
+  return entry.needs === 'nothing' ? entry.load(request) : loadFiles(entry, request);
+}
+
+/** The test files as they are; the training files without the validation part, or that part alone. */
+async function loadFiles(entry: FileEntry, request: DatasetRequest): Promise<Dataset> {
+  const { dir = '', split, splitSeed = 0, size, ...rest } = request;
+  const common = { ...rest, dir, splitSeed };
+  if (split === 'test') return entry.load({ ...common, split, ...(size === undefined ? {} : { size }) });
+  // The limit counts examples of the part that is asked for, so it comes after the part is taken.
+  const files = await entry.load({ ...common, split: 'train' });
+  const part = validationPart(entry.name, files.size, split, splitSeed);
+  return { ...partOf(files, limitTo(part, size, splitSeed)), split };
+}
+
+/** MNIST: the last sixth, 10,000 of 60,000, as the papers take it; a seeded tenth of other data. */
+function validationPart(name: string, size: number, split: FileSplit | 'validation', seed: number) {
+  if (name !== 'mnist') return seededSplit(size, split === 'validation' ? 'test' : 'train', seed);
+  const kept = size - Math.max(1, Math.floor(size / 6));
+  const [start, end] = split === 'validation' ? [kept, size] : [0, kept];
+  return Int32Array.from({ length: end - start }, (_, i) => start + i);
 }
 
 function checkOptions(entry: DatasetEntry, request: DatasetRequest): void {

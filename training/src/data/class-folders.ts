@@ -1,6 +1,6 @@
 import { basename, join } from 'node:path';
 import { UserError } from '../errors.ts';
-import type { Split } from './dataset.ts';
+import type { FileSplit } from './dataset.ts';
 import { extensionOf, filesBelow, listFolder } from './files.ts';
 import { limitTo, seededSplit } from './split.ts';
 
@@ -17,7 +17,7 @@ export interface LabelledFiles {
 
 export interface FolderOptions {
   readonly dir: string;
-  readonly split: Split;
+  readonly split: FileSplit;
   /** At most so many files, a seeded subset. */
   readonly size?: number;
   readonly splitSeed: number;
@@ -28,7 +28,7 @@ export interface FolderOptions {
   /** Classes read from file names when no sub-folders give them; null when the names show none. */
   readonly classesFromNames?: (names: readonly string[]) => string[] | null;
   /** A split that the file names are known to carry; null when they do not. */
-  readonly splitFromNames?: (names: readonly string[]) => Split[] | null;
+  readonly splitFromNames?: (names: readonly string[]) => FileSplit[] | null;
 }
 
 interface FoundFile {

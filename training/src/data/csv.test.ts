@@ -13,7 +13,7 @@ test('reads a file with header and label column, split nine to one', async () =>
     const data = await csv({ dir: path, split, labelColumn: 'kind' });
     expect(data.spec).toEqual({ kind: 'points', shape: [2] });
     expect(data.classNames).toEqual(['even', 'odd']);
-    const values = data.gather(everyIndex(data)).data;
+    const values = (await data.gather(everyIndex(data))).data;
     return Array.from(everyIndex(data), (n) => {
       expect(values[2 * n + 1]).toBe(-values[2 * n]! - 0.5);
       expect(data.labels![n]).toBe(values[2 * n]! % 2);
@@ -30,7 +30,7 @@ test('reads train.csv and test.csv, whose classes are shared', async () => {
   const held = await csv({ dir, split: 'test', labelColumn: 'c' });
   expect(held.classNames).toEqual(['x', 'y', 'z']);
   expect([...held.labels!]).toEqual([1]);
-  expect([...held.gather([0]).data]).toEqual([3]);
+  expect([...(await held.gather([0])).data]).toEqual([3]);
 });
 
 test('reads rows without header, exponents, blank lines, quotes, gzip; a label by position', async () => {
@@ -39,7 +39,7 @@ test('reads rows without header, exponents, blank lines, quotes, gzip; a label b
   const [train, held] = [await csv({ ...split, split: 'train' }), await csv({ ...split, split: 'test' })];
   // Class names that are numbers are sorted by value.
   expect(train.classNames).toEqual(['9', '10']);
-  const both = [train, held].map((data) => [...data.gather([0]).data]);
+  const both = await Promise.all([train, held].map(async (data) => [...(await data.gather([0])).data]));
   expect(both).toContainEqual([1000, -2]);
   expect(both).toContainEqual([0.5, 4]);
 });

@@ -1,7 +1,7 @@
 import { CsvError, parse } from 'csv-parse/sync';
 import { UserError } from '../errors.ts';
 import { sortedClasses } from './class-folders.ts';
-import { type Dataset, floatDataset, type Split } from './dataset.ts';
+import { type Dataset, type FileSplit, floatDataset } from './dataset.ts';
 import { firstLine, readBytes } from './files.ts';
 import { limitTo, seededSplit } from './split.ts';
 import { tableFiles } from './table-files.ts';
@@ -9,7 +9,7 @@ import { tableFiles } from './table-files.ts';
 export interface CsvOptions {
   /** The file, or a folder that holds it (see `tableFiles`). */
   readonly dir: string;
-  readonly split: Split;
+  readonly split: FileSplit;
   /** At most so many rows, a seeded subset. */
   readonly size?: number;
   readonly splitSeed?: number;
@@ -65,7 +65,7 @@ export async function csv({ dir, split, size, splitSeed = 0, labelColumn }: CsvO
   );
 }
 
-function sideOf(table: Table, split: Split, seed: number): Int32Array {
+function sideOf(table: Table, split: FileSplit, seed: number): Int32Array {
   if (table.rows < 2) {
     throw new UserError(
       `${table.path}: expected at least 2 rows to split into train and test, found 1; add more`,

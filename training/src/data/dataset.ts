@@ -1,6 +1,14 @@
 import type { DataSpec, HostTensor } from '@generatrix/runtime/core';
 
-export type Split = 'train' | 'test';
+/**
+ * Parts of a data set. A model learns from `train`; settings, the best checkpoint and early stopping are chosen by
+ * `validation`; `test` is for the figures that are reported, and for nothing else.
+ */
+export const splits = ['train', 'validation', 'test'] as const;
+export type Split = (typeof splits)[number];
+
+/** What files on disk come as; the validation part is taken out of the training files when a data set is loaded. */
+export type FileSplit = Exclude<Split, 'validation'>;
 
 /** Examples that a model is trained or judged on. */
 export interface Dataset {
@@ -17,7 +25,7 @@ export interface Dataset {
    * Copies out the examples at these indices as float32 `[n, ...spec.shape]`, in the data set's own range.
    * @throws RangeError when an index is not an integer in `[0, size)`.
    */
-  gather(indices: ArrayLike<number>): HostTensor;
+  gather(indices: ArrayLike<number>): Promise<HostTensor>;
 }
 
 /** Which data to load, and how. Options that the named data set does not read are refused, not ignored. */
@@ -70,7 +78,7 @@ function gatherable(fields: DatasetFields, values: Uint8Array | Float32Array, sc
   }
   return {
     ...fields,
-    gather(indices) {
+    async gather(indices) {
       checkIndices(fields.name, indices, fields.size);
       const out = new Float32Array(indices.length * width);
       for (let row = 0; row < indices.length; row++) {

@@ -11,11 +11,11 @@ const correlation = (a: readonly number[], b: readonly number[]): number => {
 };
 
 describe('glyphs', () => {
-  test('has the stated sizes, shape and range, on clean paper', () => {
+  test('has the stated sizes, shape and range, on clean paper', async () => {
     const data = glyphs({ split: 'test' });
     expect(data.size).toBe(2000);
     expect(glyphs({ split: 'train' }).size).toBe(20_000);
-    const { shape, data: values } = data.gather(everyIndex(data));
+    const { shape, data: values } = await data.gather(everyIndex(data));
     expect(shape).toEqual([2000, 28, 28, 1]);
     let [paper, border, outside] = [0, 0, 0];
     values.forEach((value, at) => {
@@ -31,11 +31,11 @@ describe('glyphs', () => {
     expect(border).toBeLessThan(216);
   });
 
-  test('an example depends on seed, split and index alone', () => {
+  test('an example depends on seed, split and index alone', async () => {
     const whole = glyphs({ split: 'train', seed: 3, size: 50 });
-    const all = whole.gather(everyIndex(whole)).data;
+    const all = (await whole.gather(everyIndex(whole))).data;
     const few = glyphs({ split: 'train', seed: 3, size: 20 });
-    expect(few.gather([17, 4, 17]).data).toEqual(
+    expect((await few.gather([17, 4, 17])).data).toEqual(
       Float32Array.from([
         ...all.slice(17 * 784, 18 * 784),
         ...all.slice(4 * 784, 5 * 784),
@@ -44,20 +44,22 @@ describe('glyphs', () => {
     );
     expect(few.labels).toEqual(whole.labels!.slice(0, 20));
     const other = glyphs({ split: 'train', seed: 4, size: 20 });
-    expect(other.gather([4]).data).not.toEqual(few.gather([4]).data);
+    expect((await other.gather([4])).data).not.toEqual((await few.gather([4])).data);
   });
 
-  test('no test glyph is a training glyph', () => {
-    const keys = (split: 'train' | 'test'): string[] => {
+  test('no glyph to validate or to test is a training glyph', async () => {
+    const keys = async (split: 'train' | 'validation' | 'test'): Promise<string[]> => {
       const data = glyphs({ split, size: 2000 });
-      return Array.from(everyIndex(data), (i) => data.gather([i]).data.join());
+      return Promise.all(Array.from(everyIndex(data), async (i) => (await data.gather([i])).data.join()));
     };
-    const train = new Set(keys('train'));
+    const train = new Set(await keys('train'));
     expect(train.size).toBe(2000);
-    expect(keys('test').filter((key) => train.has(key))).toEqual([]);
+    for (const split of ['validation', 'test'] as const) {
+      expect((await keys(split)).filter((key) => train.has(key))).toEqual([]);
+    }
   });
 
-  test('digits are equally likely', () => {
+  test('digits are equally likely', async () => {
     const { labels } = glyphs({ split: 'train' });
     const counts = new Array<number>(10).fill(0);
     for (const label of labels!) counts[label]!++;
@@ -66,14 +68,16 @@ describe('glyphs', () => {
     expect(chiSquared).toBeLessThan(27.88);
   });
 
-  test('the factors are what was drawn: slant and thickness measured on the straight ones', () => {
+  test('the factors are what was drawn: slant and thickness measured on the straight ones', async () => {
     const data = glyphs({ split: 'train', size: 6000 });
     const ones = Array.from(everyIndex(data)).filter((i) => {
       const { digit, variant } = data.factors(i);
       return digit === 1 && variant === 0;
     });
     expect(ones.length).toBeGreaterThan(150);
-    const measured = ones.map((index) => measureStroke(data.gather([index]).data));
+    const measured = await Promise.all(
+      ones.map(async (index) => measureStroke((await data.gather([index])).data)),
+    );
     const factors = ones.map((index) => data.factors(index));
     // Shear then rotation turn the vertical by atan(slant) + rotation; the hand's unsteadiness blurs it.
     const lean = factors.map(({ slant, rotation }) => Math.tan(Math.atan(slant) + rotation));
@@ -95,11 +99,11 @@ describe('glyphs', () => {
     expect(Math.abs(ratio - 1)).toBeLessThan(0.1);
   });
 
-  test('labels say what is drawn: the nearest of 2000 training glyphs has the right digit', () => {
+  test('labels say what is drawn: the nearest of 2000 training glyphs has the right digit', async () => {
     const train = glyphs({ split: 'train', size: 2000 });
     const unseen = glyphs({ split: 'test', size: 200 });
-    const known = train.gather(everyIndex(train)).data;
-    const asked = unseen.gather(everyIndex(unseen)).data;
+    const known = (await train.gather(everyIndex(train))).data;
+    const asked = (await unseen.gather(everyIndex(unseen))).data;
     let right = 0;
     for (let q = 0; q < unseen.size; q++) {
       let [best, nearest] = [Infinity, -1];
@@ -115,21 +119,21 @@ describe('glyphs', () => {
     expect(right).toBeGreaterThan(180);
   });
 
-  test('refuses an index outside', () => {
+  test('refuses an index outside', async () => {
     const data = glyphs({ split: 'train', size: 5 });
-    expect(() => data.gather([5])).toThrow(RangeError);
-    expect(() => data.gather([0.5])).toThrow('index 0.5 is outside its 5 examples');
+    await expect(data.gather([5])).rejects.toThrow(RangeError);
+    await expect(data.gather([0.5])).rejects.toThrow('index 0.5 is outside its 5 examples');
     expect(() => data.factors(-1)).toThrow(RangeError);
   });
 });
 
-test('digits8 is the block mean of the same glyphs', () => {
+test('digits8 is the block mean of the same glyphs', async () => {
   const large = glyphs({ split: 'test', seed: 9, size: 30 });
   const small = digits8({ split: 'test', seed: 9, size: 30 });
   expect(small.spec.shape).toEqual([8, 8, 1]);
   expect(small.labels).toEqual(large.labels);
-  const full = large.gather(everyIndex(large)).data;
-  const averaged = small.gather(everyIndex(small)).data;
+  const full = (await large.gather(everyIndex(large))).data;
+  const averaged = (await small.gather(everyIndex(small))).data;
   averaged.forEach((value, at) => {
     const [x, y, n] = [at % 8, Math.floor(at / 8) % 8, Math.floor(at / 64)];
     let mean = 0;

@@ -16,12 +16,12 @@ export interface GlyphOptions {
   readonly split: Split;
   /** 0 when absent. */
   readonly seed?: number;
-  /** Number of examples; 20,000 to train and 2,000 to test when absent. */
+  /** Number of examples; 20,000 to train, 2,000 to validate and to test when absent. */
   readonly size?: number;
 }
 
 /** Examples drawn when none are asked for, by split. */
-export const drawnSize = { train: 20_000, test: 2_000 } as const;
+export const drawnSize = { train: 20_000, validation: 2_000, test: 2_000 } as const;
 
 /**
  * Hand-written-looking digits, 28x28x1 in [0, 1] (0 is paper, 1 is ink), drawn from pen strokes under a random
@@ -70,7 +70,7 @@ function drawnDigits(
   );
   return {
     ...held,
-    gather(indices) {
+    async gather(indices) {
       checkIndices(name, indices, size);
       for (let row = 0; row < indices.length; row++) {
         const index = indices[row]!;

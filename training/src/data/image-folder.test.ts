@@ -44,7 +44,7 @@ test('sub-folders train and test are the splits, their sub-folders the classes',
   expect(train.classNames).toEqual(['cold', 'grass', 'warm']);
   expect([...train.labels!]).toEqual([0, 2]);
   expect(train.spec).toEqual({ kind: 'image', shape: [2, 2, 3], range: [0, 1] });
-  const pixels = train.gather([1, 0]).data;
+  const pixels = (await train.gather([1, 0])).data;
   expect([...pixels.slice(0, 3)]).toEqual([1, 0, 0]);
   // WebP is lossy: off by a few of 255 steps.
   [...pixels.slice(12, 15)].forEach((value, c) => {
@@ -62,15 +62,15 @@ test('values pass unchanged at the images own size, grey or colour', async () =>
   const colour = await imageFolder({ dir, split: 'train' });
   expect(colour.spec.shape).toEqual([2, 4, 3]);
   expect(colour.labels).toBeNull();
-  expect(colour.gather([0]).data).toEqual(Float32Array.from(values, (byte) => byte / 255));
+  expect((await colour.gather([0])).data).toEqual(Float32Array.from(values, (byte) => byte / 255));
   const one = await imageFolder({
     dir: await folderOf({ 'a.png': grey, 'b.png': grey }),
     split: 'test',
     channels: 1,
   });
-  expect(one.gather([0]).data).toEqual(Float32Array.from(values.slice(0, 8), (byte) => byte / 255));
+  expect((await one.gather([0])).data).toEqual(Float32Array.from(values.slice(0, 8), (byte) => byte / 255));
   const tripled = await imageFolder({ dir: await folderOf({ 'a.png': grey, 'b.png': grey }), split: 'test' });
-  expect([...tripled.gather([0]).data.slice(3, 6)]).toEqual(Array(3).fill(Math.fround(10 / 255)));
+  expect([...(await tripled.gather([0])).data.slice(3, 6)]).toEqual(Array(3).fill(Math.fround(10 / 255)));
 });
 
 test('a wide image covers the square: its middle is kept and not stretched', async () => {
@@ -78,14 +78,14 @@ test('a wide image covers the square: its middle is kept and not stretched', asy
   const file = await exact([0, 255, 255, 0, 0, 255, 255, 0], 4, 2, 1);
   const dir = await folderOf({ 'a.png': file, 'b.png': file });
   const data = await imageFolder({ dir, split: 'test', imageSize: [2, 2], channels: 1 });
-  expect([...data.gather([0]).data]).toEqual([1, 1, 1, 1]);
+  expect([...(await data.gather([0])).data]).toEqual([1, 1, 1, 1]);
 });
 
 test('lays transparent images on white', async () => {
   const file = await exact([0, 0, 0, 0, 0, 0, 0, 255], 2, 1, 4);
   const dir = await folderOf({ 'a.png': file, 'b.png': file });
   const data = await imageFolder({ dir, split: 'test' });
-  expect([...data.gather([0]).data]).toEqual([1, 1, 1, 0, 0, 0]);
+  expect([...(await data.gather([0])).data]).toEqual([1, 1, 1, 0, 0, 0]);
 });
 
 test('turns a photograph upright', async () => {
@@ -100,7 +100,7 @@ test('turns a photograph upright', async () => {
   });
   // Orientation 6: the left column of the file is the top row of the picture.
   expect(data.spec.shape).toEqual([2, 1, 1]);
-  expect([...data.gather([0]).data]).toEqual([0, 1]);
+  expect([...(await data.gather([0])).data]).toEqual([0, 1]);
 });
 
 test('without a split, nine in ten train and the rest test; size takes fewer', async () => {
@@ -115,7 +115,9 @@ test('without a split, nine in ten train and the rest test; size takes fewer', a
   const dir = await folderOf(files);
   const reds = async (split: 'train' | 'test', size?: number): Promise<number[]> => {
     const data = await imageFolder({ dir, split, size, imageSize: [1, 1] });
-    const values = Array.from(everyIndex(data), (i) => Math.round(255 * Number(data.gather([i]).data[0])));
+    const values = await Promise.all(
+      Array.from(everyIndex(data), async (i) => Math.round(255 * Number((await data.gather([i])).data[0]))),
+    );
     expect(values.map((value) => value % 2)).toEqual([...data.labels!]);
     return values;
   };
@@ -197,7 +199,7 @@ testWithData('cifar10-jpeg', 'reads CIFAR-10 as JPEG files', async (dir) => {
     'truck',
   ]);
   expect(new Set(data.labels).size).toBe(10);
-  const values = data.gather(everyIndex(data)).data;
+  const values = (await data.gather(everyIndex(data))).data;
   let sum = 0;
   for (const value of values) sum += value;
   // CIFAR-10's mean over channels is 0.4734; over 300 images its standard error is about 0.012.

@@ -1,12 +1,12 @@
 import { decodeImageFile, imageFileSize } from '@generatrix/runtime/media';
 import { UserError } from '../errors.ts';
 import { labelledFiles } from './class-folders.ts';
-import { byteDataset, type Dataset, type Split } from './dataset.ts';
+import { byteDataset, type Dataset, type FileSplit } from './dataset.ts';
 import { firstLine } from './files.ts';
 
 export interface ImageFolderOptions {
   readonly dir: string;
-  readonly split: Split;
+  readonly split: FileSplit;
   /** At most so many images, a seeded subset. */
   readonly size?: number;
   readonly splitSeed?: number;

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
-import { byteDataset, type Dataset, type Split } from './dataset.ts';
+import { byteDataset, type Dataset, type FileSplit } from './dataset.ts';
 import { listFolder } from './files.ts';
 import { readIdx } from './idx.ts';
 import { limitTo } from './split.ts';
@@ -8,13 +8,13 @@ import { limitTo } from './split.ts';
 export interface MnistOptions {
   /** Folder with the IDX files, packed with gzip or not. */
   readonly dir: string;
-  readonly split: Split;
+  readonly split: FileSplit;
   /** At most so many examples, a seeded subset. */
   readonly size?: number;
   readonly splitSeed?: number;
 }
 
-const prefixes: Record<Split, string> = { train: 'train', test: 't10k' };
+const prefixes: Record<FileSplit, string> = { train: 'train', test: 't10k' };
 
 /**
  * Images `[height, width, 1]` in [0, 1] from MNIST's files or others of their form (Fashion-MNIST, KMNIST):
@@ -78,7 +78,7 @@ export async function mnist({ dir, split, size, splitSeed = 0 }: MnistOptions): 
 function theFile(
   dir: string,
   files: readonly string[],
-  split: Split,
+  split: FileSplit,
   part: string,
   rank: number,
 ): string | undefined {

@@ -1,6 +1,6 @@
 import type { DataSpec } from '@generatrix/runtime/core';
 import { UserError } from '../errors.ts';
-import { byteDataset, type Dataset, floatDataset, type Split } from './dataset.ts';
+import { byteDataset, type Dataset, type FileSplit, floatDataset } from './dataset.ts';
 import { pathKind } from './files.ts';
 import { type NpyArray, readNpy } from './npy.ts';
 import { limitTo, seededSplit } from './split.ts';
@@ -9,7 +9,7 @@ import { tableFiles } from './table-files.ts';
 export interface NpyOptions {
   /** The file, or a folder that holds it (see `tableFiles`). */
   readonly dir: string;
-  readonly split: Split;
+  readonly split: FileSplit;
   /** At most so many examples, a seeded subset. */
   readonly size?: number;
   readonly splitSeed?: number;

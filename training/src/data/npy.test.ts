@@ -53,7 +53,7 @@ test('two dimensions are points, with labels from beside', async () => {
     const data = await npy({ dir, split });
     expect(data.spec).toEqual({ kind: 'points', shape: [2] });
     expect(data.classNames).toEqual(['0', '1', '2', '3']);
-    for (const n of everyIndex(data)) seen.push([Number(data.gather([n]).data[0]), data.labels![n]!]);
+    for (const n of everyIndex(data)) seen.push([Number((await data.gather([n])).data[0]), data.labels![n]!]);
   }
   expect(seen.sort((a, b) => b[0] - a[0])).toEqual([
     [1.5, 3],
@@ -65,14 +65,16 @@ test('two dimensions are points, with labels from beside', async () => {
 test('one dimension is points on a line', async () => {
   const data = await npy({ dir: await folderOf({ 'a.npy': file('i4') }), split: 'train' });
   expect(data.spec).toEqual({ kind: 'points', shape: [1] });
-  expect(data.gather([0, 1]).shape).toEqual([2, 1]);
+  expect((await data.gather([0, 1])).shape).toEqual([2, 1]);
 });
 
 test('bytes of three dimensions are grey images in [0, 1]', async () => {
   const dir = await folderOf({ 'train.npy': file('u1'), 'test.npy': file('u1') });
   const data = await npy({ dir, split: 'test' });
   expect(data.spec).toEqual({ kind: 'image', shape: [3, 4, 1], range: [0, 1] });
-  expect(data.gather([1]).data).toEqual(Float32Array.from({ length: 12 }, (_, i) => (120 + 10 * i) / 255));
+  expect((await data.gather([1])).data).toEqual(
+    Float32Array.from({ length: 12 }, (_, i) => (120 + 10 * i) / 255),
+  );
 });
 
 test('booleans are images of 0 and 1; whole numbers of any width are bytes', async () => {
@@ -80,8 +82,10 @@ test('booleans are images of 0 and 1; whole numbers of any width are bytes', asy
     'train.npy': file('b1'),
     'test.npy': npyFile('<i4', [1, 1, 2], wholes(0, 255)),
   });
-  expect([...(await npy({ dir, split: 'train' })).gather([0, 1]).data]).toEqual([1, 0, 0, 1, 1, 1, 0, 0]);
-  expect([...(await npy({ dir, split: 'test' })).gather([0]).data]).toEqual([0, 1]);
+  expect([...(await (await npy({ dir, split: 'train' })).gather([0, 1])).data]).toEqual([
+    1, 0, 0, 1, 1, 1, 0, 0,
+  ]);
+  expect([...(await (await npy({ dir, split: 'test' })).gather([0])).data]).toEqual([0, 1]);
 });
 
 test('float images keep their own range, colour included', async () => {
@@ -91,10 +95,10 @@ test('float images keep their own range, colour included', async () => {
     npy({ dir: await folderOf({ 'train.npy': content, 'test.npy': content }), split: 'train' });
   const colour = await read(unit);
   expect(colour.spec).toEqual({ kind: 'image', shape: [1, 1, 3], range: [0, 1] });
-  expect([...colour.gather([0]).data]).toEqual([0, 0.5, 1]);
+  expect([...(await colour.gather([0])).data]).toEqual([0, 0.5, 1]);
   const grey = await read(signed);
   expect(grey.spec).toEqual({ kind: 'image', shape: [1, 2, 1], range: [-1, 1] });
-  expect([...grey.gather([0]).data]).toEqual([-1, 0.25]);
+  expect([...(await grey.gather([0])).data]).toEqual([-1, 0.25]);
 });
 
 const rows = npyFile('<f4', [2, 1], floats(1, 2));

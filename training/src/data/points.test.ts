@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { Split } from './dataset.ts';
 import { type PointLaw, type PointLawName, pointLaws } from './point-laws.ts';
 import { points } from './points.ts';
 import { everyIndex } from './test-support.ts';
@@ -50,13 +51,13 @@ describe.each(Object.keys(grids) as (keyof typeof grids)[])('%s', (name) => {
   const law: PointLaw = pointLaws[name];
   const { mass, means } = integrate(law, grids[name]);
 
-  test('the density integrates to 1', () => {
+  test('the density integrates to 1', async () => {
     expect(Math.abs(mass - 1)).toBeLessThan(1e-6);
   });
 
-  test('samples have the moments and the entropy of the density', () => {
+  test('samples have the moments and the entropy of the density', async () => {
     const data = points(name, { split: 'train', seed: 5 });
-    const values = data.gather(everyIndex(data)).data;
+    const values = (await data.gather(everyIndex(data))).data;
     const logDensity = law.logDensity!(values);
     const rows = Array.from(everyIndex(data), (n) =>
       features(values[2 * n]!, values[2 * n + 1]!, logDensity[n]!),
@@ -69,9 +70,9 @@ describe.each(Object.keys(grids) as (keyof typeof grids)[])('%s', (name) => {
     });
   });
 
-  test('every class is equally likely and lies where its name says', () => {
+  test('every class is equally likely and lies where its name says', async () => {
     const data = points(name, { split: 'train', seed: 6 });
-    const values = data.gather(everyIndex(data)).data;
+    const values = (await data.gather(everyIndex(data))).data;
     const counts = new Array<number>(data.classNames.length).fill(0);
     data.labels!.forEach((label, n) => {
       counts[label]!++;
@@ -89,7 +90,7 @@ describe.each(Object.keys(grids) as (keyof typeof grids)[])('%s', (name) => {
   });
 });
 
-test('the mixtures have the closed-form entropy of well-separated Gaussians', () => {
+test('the mixtures have the closed-form entropy of well-separated Gaussians', async () => {
   for (const name of ['ring8', 'grid25'] as const) {
     const { centres, std } = pointLaws[name].modes!;
     const expected = Math.log(centres.length) + Math.log(2 * Math.PI * Math.E * std * std);
@@ -97,9 +98,9 @@ test('the mixtures have the closed-form entropy of well-separated Gaussians', ()
   }
 });
 
-test('moons: means, and the noise about each half circle', () => {
+test('moons: means, and the noise about each half circle', async () => {
   const data = points('moons', { split: 'train', seed: 1 });
-  const values = data.gather(everyIndex(data)).data;
+  const values = (await data.gather(everyIndex(data))).data;
   let [x, y, radius, spread] = [0, 0, 0, 0];
   for (let n = 0; n < data.size; n++) {
     x += values[2 * n]! / data.size;
@@ -117,9 +118,9 @@ test('moons: means, and the noise about each half circle', () => {
   expect(Math.abs(Math.sqrt(spread) - 0.08)).toBeLessThan(0.002);
 });
 
-test('spirals: mean squared radius, and each arm the other turned by half a turn', () => {
+test('spirals: mean squared radius, and each arm the other turned by half a turn', async () => {
   const data = points('spirals', { split: 'train', seed: 1 });
-  const values = data.gather(everyIndex(data)).data;
+  const values = (await data.gather(everyIndex(data))).data;
   let squared = 0;
   const centre = [0, 0, 0, 0];
   for (let n = 0; n < data.size; n++) {
@@ -134,10 +135,15 @@ test('spirals: mean squared radius, and each arm the other turned by half a turn
   expect(Math.abs(centre[1]! + centre[3]!)).toBeLessThan(0.12);
 });
 
-test.each(Object.keys(pointLaws) as PointLawName[])('%s depends on seed and split, not on size', (name) => {
-  const first = (split: 'train' | 'test', seed: number, size: number): string =>
-    points(name, { split, seed, size }).gather([0, 1, 2]).data.join();
-  expect(first('train', 1, 3)).toBe(first('train', 1, 100));
-  expect(first('train', 1, 3)).not.toBe(first('train', 2, 3));
-  expect(first('train', 1, 3)).not.toBe(first('test', 1, 3));
-});
+test.each(Object.keys(pointLaws) as PointLawName[])(
+  '%s depends on seed and split, not on size',
+  async (name) => {
+    const first = async (split: Split, seed: number, size: number): Promise<string> =>
+      (await points(name, { split, seed, size }).gather([0, 1, 2])).data.join();
+    expect(await first('train', 1, 3)).toBe(await first('train', 1, 100));
+    expect(await first('train', 1, 3)).not.toBe(await first('train', 2, 3));
+    for (const split of ['validation', 'test'] as const) {
+      expect(await first('train', 1, 3)).not.toBe(await first(split, 1, 3));
+    }
+  },
+);

@@ -7,7 +7,7 @@ export interface PointsOptions {
   readonly split: Split;
   /** 0 when absent. */
   readonly seed?: number;
-  /** Number of points; 20,000 to train and 2,000 to test when absent. */
+  /** Number of points; 20,000 to train, 2,000 to validate and to test when absent. */
   readonly size?: number;
 }
 

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
-import type { Split } from './dataset.ts';
+import type { FileSplit } from './dataset.ts';
 import { extensionOf, listFolder, pathKind } from './files.ts';
 
 /** Where a table lies: one file to be split, or one file per split. */
 export type TableFiles =
   | { readonly kind: 'whole'; readonly path: string }
-  | ({ readonly kind: 'split' } & Readonly<Record<Split, string>>);
+  | ({ readonly kind: 'split' } & Readonly<Record<FileSplit, string>>);
 
 /**
  * Finds a table: the file itself or, in a folder, `train.<extension>` and `test.<extension>`, or the only

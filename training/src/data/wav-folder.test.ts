@@ -83,12 +83,12 @@ test('pads with silence, labels by name, and splits spoken digits by take', asyn
   expect(train.spec).toEqual({ kind: 'audio', shape: [4000], sampleRate: 8000, range: [-1, 1] });
   expect(train.classNames).toEqual(['0', '7']);
   expect([...train.labels!]).toEqual([0, 0, 1, 1]);
-  const clips = train.gather(everyIndex(train)).data;
+  const clips = (await train.gather(everyIndex(train))).data;
   expect([...train.labels!].map((_, n) => Number(clips[4000 * n]) * 32768)).toEqual([49, 5, 7049, 7005]);
   expect([clips[1999], clips[2000], clips[3999]]).toEqual([49 / 32768, 0, 0]);
   const held = await wavFolder({ dir, split: 'test', clipSeconds: 0.5 });
   expect(
-    [...held.gather(everyIndex(held)).data].filter((_, at) => at % 4000 === 0).map((v) => v * 32768),
+    [...(await held.gather(everyIndex(held))).data].filter((_, at) => at % 4000 === 0).map((v) => v * 32768),
   ).toEqual([0, 4, 7000, 7004]);
 });
 
@@ -100,11 +100,12 @@ test('sub-folders are classes; the clips of one file stay on one side', async ()
   const dir = await folderOf(Object.fromEntries(files));
   const sources = async (split: 'train' | 'test', size?: number): Promise<number[]> => {
     const data = await wavFolder({ dir, split, clipSeconds: 0.125, size });
-    return Array.from(everyIndex(data), (n) => {
-      const source = Math.round((Number(data.gather([n]).data[0]) * 32768) / 100);
+    const found = Array.from(everyIndex(data), async (n) => {
+      const source = Math.round((Number((await data.gather([n])).data[0]) * 32768) / 100);
       expect(data.classNames[data.labels![n]!]).toBe(source % 2 ? 'odd' : 'even');
       return source;
     });
+    return Promise.all(found);
   };
   const [train, held] = [await sources('train'), await sources('test')];
   expect([train.length, held.length]).toEqual([54, 6]);
@@ -119,7 +120,7 @@ test('resamples to the rate asked for; without one, to the first file of either 
     expect(data.spec).toMatchObject({ shape: [8000], sampleRate: 8000 });
     expect(data.labels).toBeNull();
     // A constant passes a rate change unchanged, away from its ends; 1e-6 is float32 rounding.
-    expect(Math.abs(Number(data.gather([0]).data[4000]) - 0.5)).toBeLessThan(1e-6);
+    expect(Math.abs(Number((await data.gather([0])).data[4000]) - 0.5)).toBeLessThan(1e-6);
   }
   const fine = await wavFolder({ dir, split: 'train', sampleRate: 4000, clipSeconds: 0.25 });
   expect(fine.spec).toMatchObject({ shape: [1000], sampleRate: 4000 });
@@ -182,6 +183,6 @@ testWithData('fsdd', 'reads the Free Spoken Digit Dataset, split as it prescribe
   expect(train.size).toBeLessThan(2750);
   expect(held.size).toBeGreaterThanOrEqual(300);
   expect(held.size).toBeLessThan(310);
-  const values = train.gather([0, 1000, 2000]).data;
+  const values = (await train.gather([0, 1000, 2000])).data;
   expect(Math.max(...values)).toBeGreaterThan(0.05);
 });

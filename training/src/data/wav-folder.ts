@@ -1,14 +1,14 @@
 import { decodeWav, type Sound } from '@generatrix/runtime/media';
 import { UserError } from '../errors.ts';
 import { labelledFiles } from './class-folders.ts';
-import { type Dataset, floatDataset, type Split } from './dataset.ts';
+import { type Dataset, type FileSplit, floatDataset } from './dataset.ts';
 import { readBytes } from './files.ts';
 import { resampler } from './resample.ts';
 import { limitTo } from './split.ts';
 
 export interface WavFolderOptions {
   readonly dir: string;
-  readonly split: Split;
+  readonly split: FileSplit;
   /** At most so many clips, a seeded subset. */
   readonly size?: number;
   readonly splitSeed?: number;
@@ -90,10 +90,10 @@ function classesFromNames(names: readonly string[]): string[] | null {
   return !classes.has('') && classes.size >= 2 && classes.size <= names.length / 2 ? prefixes : null;
 }
 
-function spokenDigitSplit(names: readonly string[]): Split[] | null {
+function spokenDigitSplit(names: readonly string[]): FileSplit[] | null {
   const takes = names.map((name) => /^\d_[a-z]+_(\d+)\.wav$/.exec(name)?.[1]);
   if (takes.some((take) => take === undefined)) return null;
-  const splits = takes.map((take): Split => (Number(take) < 5 ? 'test' : 'train'));
+  const splits = takes.map((take): FileSplit => (Number(take) < 5 ? 'test' : 'train'));
   return splits.includes('train') && splits.includes('test') ? splits : null;
 }
 

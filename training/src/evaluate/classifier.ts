@@ -54,7 +54,7 @@ export async function trainClassifier(
     const plan = batchPlan(model.batching, dataset.size, batchSize, seed);
     for (let step = 0; step < steps; step++) {
       const rate = (learningRate * (1 + Math.cos((Math.PI * step) / steps))) / 2;
-      await trainer.step(stepInputs(model, dataset, plan(step), { seed, step, learningRate: rate }));
+      await trainer.step(await stepInputs(model, dataset, plan(step), { seed, step, learningRate: rate }));
       if (step % 20 === 0) await new Promise(setImmediate);
     }
     return classifierOf(compiled, settings, await trainer.getState());

@@ -110,8 +110,8 @@ describe('a generator that copies', () => {
     const half: SampleSource = {
       ...datasetSource('half', train, (i) => i),
       draw: async ({ count }) => {
-        const copied = train.gather(Int32Array.from({ length: count }, (_, i) => i));
-        const original = fresh.gather(Int32Array.from({ length: count }, (_, i) => i));
+        const copied = await train.gather(Int32Array.from({ length: count }, (_, i) => i));
+        const original = await fresh.gather(Int32Array.from({ length: count }, (_, i) => i));
         const width = copied.data.length / count;
         const values = (original.data as Float32Array).map((value, at) =>
           Math.floor(at / width) % 2 === 0 ? value : copied.data[at]! + 0.004 * (at % 3),
@@ -158,8 +158,8 @@ test('samples between classes are called unclear', async () => {
   const between: SampleSource = {
     ...datasetSource('between', fresh, (i) => i),
     draw: async ({ count }) => {
-      const [a, b] = [0, count].map((from) =>
-        fresh.gather(Int32Array.from({ length: count }, (_, i) => from + i)),
+      const [a, b] = await Promise.all(
+        [0, count].map((from) => fresh.gather(Int32Array.from({ length: count }, (_, i) => from + i))),
       );
       const data = (a!.data as Float32Array).map((value, at) => (value + b!.data[at]!) / 2);
       return { data: { dtype: 'float32', shape: a!.shape, data }, labels: null };

@@ -71,11 +71,11 @@ export async function evaluate(
 }
 
 /** What `evaluation.json` holds: findings first, then every diagnostic's figures. */
-export function evaluationJson(
+export async function evaluationJson(
   evaluation: Evaluation,
   reported: readonly Reported[],
   seconds: number,
-): object {
+): Promise<object> {
   const { source, train, heldOut, count, seed, againstTrain } = evaluation.request;
   return {
     model: source.name,
@@ -86,7 +86,7 @@ export function evaluationJson(
     trainingExamples: train.size,
     heldOutExamples: heldOut.size,
     seed,
-    roundedToBytes: evaluation.isRounded(),
+    roundedToBytes: await evaluation.isRounded(),
     seconds,
     findings: Object.fromEntries(
       reported.flatMap(({ entry, outcome }) => (isSkipped(outcome) ? [] : [[entry.name, outcome.finding]])),
@@ -115,7 +115,7 @@ export async function writeEvaluation(
   seconds: number,
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
-  const json = evaluationJson(evaluation, reported, seconds);
+  const json = await evaluationJson(evaluation, reported, seconds);
   await writeFileAtomic(join(folder, 'evaluation.json'), `${JSON.stringify(json, null, 2)}\n`);
   const pictures: { caption: string; png: Uint8Array }[] = [];
   const { spec } = evaluation;

@@ -77,16 +77,20 @@ export class Evaluation {
             `holds ${drawn.data.data[broken]}; the training diverged, go back to an earlier checkpoint`,
         );
       }
-      return this.isRounded() ? { ...drawn, data: roundToBytes(drawn.data, this.spec) } : drawn;
+      return (await this.isRounded()) ? { ...drawn, data: roundToBytes(drawn.data, this.spec) } : drawn;
     });
   }
 
   /** Do the data take the 256 levels of 8 bits? Samples are then rounded likewise, as a file would round them. */
-  isRounded(): boolean {
+  isRounded(): Promise<boolean> {
+    return this.#once('rounded', () => this.#seesLevels());
+  }
+
+  async #seesLevels(): Promise<boolean> {
     const { spec, request } = this;
     if (spec.kind !== 'image') return false;
     const [low, high] = spec.range;
-    const some = request.train.gather(choose(request.train.size, 20, 0, 'levels')).data;
+    const some = (await request.train.gather(choose(request.train.size, 20, 0, 'levels'))).data;
     return some.every((value: number) => {
       const level = (255 * (value - low)) / (high - low);
       return Math.abs(level - Math.round(level)) < 1e-3;
@@ -131,11 +135,11 @@ export class Evaluation {
     );
   }
 
-  #take(dataset: Dataset, count: number, stream: string): Examples {
+  async #take(dataset: Dataset, count: number, stream: string): Promise<Examples> {
     const indices = choose(dataset.size, count, this.seed, `evaluate/${stream}`);
     const labels =
       dataset.labels === null ? null : Int32Array.from(indices, (index) => dataset.labels![index]!);
-    return { data: dataset.gather(indices), labels };
+    return { data: await dataset.gather(indices), labels };
   }
 
   #once<T>(name: string, make: () => Promise<T>): Promise<T> {

@@ -81,11 +81,11 @@ describe('classifierScore', () => {
 describe('modeCoverage', () => {
   const [ring8, grid25] = [pointLaws.ring8.modes!, pointLaws.grid25.modes!];
 
-  test('the law itself hits all modes, with 1 - exp(-4.5) of high quality', () => {
+  test('the law itself hits all modes, with 1 - exp(-4.5) of high quality', async () => {
     for (const name of ['ring8', 'grid25'] as const) {
       const drawn = points(name, { split: 'train', size: 2500 });
       const found = modeCoverage(
-        drawn.gather(Array.from({ length: 2500 }, (_, i) => i)).data,
+        (await drawn.gather(Array.from({ length: 2500 }, (_, i) => i))).data,
         pointLaws[name].modes!,
       );
       const modes = pointLaws[name].modes!.centres.length;

@@ -78,7 +78,10 @@ export async function referenceClassifier(
   const refusal = classifierRefuses(train);
   if (refusal !== null) throw new UserError(`classifier: ${refusal}`);
   const settings = classifierSettings(train, train.size, effort, classifierSeed);
-  const hash = createHash('sha256').update(JSON.stringify(settings)).update(fingerprint(train)).digest('hex');
+  const hash = createHash('sha256')
+    .update(JSON.stringify(settings))
+    .update(await fingerprint(train))
+    .digest('hex');
   const path = join(folder, `classifier-${hash.slice(0, 16)}.safetensors`);
   const known = await readCached(path, hash);
   if (known !== null) {
@@ -91,7 +94,7 @@ export async function referenceClassifier(
   }
   const classifier = await trainClassifier(compiled, train, settings);
   const indices = Int32Array.from({ length: Math.min(testExamples, heldOut.size) }, (_, i) => i);
-  const { labels } = await classifier.classify(heldOut.gather(indices));
+  const { labels } = await classifier.classify(await heldOut.gather(indices));
   const testAccuracy = agreement(labels, heldOut.labels!);
   await mkdir(folder, { recursive: true });
   const weights = Object.entries(classifier.state).filter(([name]) => !name.startsWith('adam/'));
@@ -117,7 +120,7 @@ async function readCached(path: string, hash: string) {
 }
 
 /** Tells data sets apart by their size, classes and some examples. */
-function fingerprint(dataset: Dataset): string {
+async function fingerprint(dataset: Dataset): Promise<string> {
   const { name, size, spec, classNames, labels } = dataset;
   const some = Int32Array.from({ length: Math.min(50, size) }, (_, i) =>
     Math.floor((i * size) / Math.min(50, size)),
@@ -125,6 +128,6 @@ function fingerprint(dataset: Dataset): string {
   return createHash('sha256')
     .update(JSON.stringify([name, size, spec, classNames]))
     .update(labels ?? '')
-    .update(dataset.gather(some).data)
+    .update((await dataset.gather(some)).data)
     .digest('hex');
 }

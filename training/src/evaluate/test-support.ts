@@ -16,7 +16,7 @@ export function datasetSource(
     draw: async ({ count, firstIndex = 0 }) => {
       const indices = Int32Array.from({ length: count }, (_, i) => choose(firstIndex + i));
       return {
-        data: dataset.gather(indices),
+        data: await dataset.gather(indices),
         labels: options.labelled === true ? indices.map((index) => dataset.labels![index]!) : null,
       };
     },

@@ -97,7 +97,7 @@ describe('autoencoder', () => {
     let loss = Number.NaN;
     for (let step = 0; step < 1500; step++) {
       const key = { seed: 1, step, learningRate: step < 1000 ? 2e-2 : 1e-3 };
-      loss = (await trainer.step(stepInputs(model, dataset, plan(step), key))).loss!;
+      loss = (await trainer.step(await stepInputs(model, dataset, plan(step), key))).loss!;
     }
     await trainer.release();
     expect(loss).toBeGreaterThan(best * (1 - 1e-4));
@@ -118,7 +118,7 @@ describe('autoencoder', () => {
       ];
       const state = initialState(noisy, 4);
       const plan = batchPlan('shuffled', 8, 8, 1)(0);
-      const inputs = stepInputs(noisy, dataset, plan, { seed: 2, step: 0, learningRate: 0 });
+      const inputs = await stepInputs(noisy, dataset, plan, { seed: 2, step: 0, learningRate: 0 });
       const noise = inputs.noise.corruption!.data;
       // By hand: corrupt the examples, reconstruct them without corruption, compare with the clean ones.
       const corrupted = Float32Array.from(inputs.data.data, (value, i) =>
@@ -148,7 +148,7 @@ describe('autoencoder', () => {
     const model = autoencoderOf({ latent: 3, hidden: [8] }, dataset);
     const trainer = await onnxEngine('cpu').prepare(model, { batchSize: 8, dataShape: dataset.spec.shape });
     await trainer.setState(initialState(model, 4));
-    const data = firstExamples(dataset, 4);
+    const data = await firstExamples(dataset, 4);
     const inputs = fillInputs('encode', model.programs.encode!.signature.inputs, {
       seed: 1,
       firstIndex: 0,

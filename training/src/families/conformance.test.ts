@@ -19,9 +19,9 @@ function modelOf({ family, options, dataset }: FamilyCase): Model {
   return buildModel(familyNamed(family), options, describeData(dataset)).model;
 }
 
-function startOf(model: Model, { dataset }: FamilyCase): HostState {
+async function startOf(model: Model, { dataset }: FamilyCase): Promise<HostState> {
   const state = initialState(model, seed);
-  return model.initialise?.(state, dataset, seed) ?? state;
+  return (await model.initialise?.(state, dataset, seed)) ?? state;
 }
 
 async function trainers(model: Model, { batchSize, dataset }: FamilyCase): Promise<Trainer[]> {
@@ -57,9 +57,9 @@ describe.each(familyCases)('$name', (familyCase) => {
   });
 
   it('compiled and eager steps report the same numbers for 20 steps and end in the same state', async () => {
-    for (const trainer of [compiled, eager]) await trainer.setState(startOf(model, familyCase));
+    for (const trainer of [compiled, eager]) await trainer.setState(await startOf(model, familyCase));
     for (let step = 0; step < 20; step++) {
-      const inputs = inputsAt(step);
+      const inputs = await inputsAt(step);
       const [fast, slow] = [await compiled.step(inputs), await eager.step(inputs)];
       for (const [name, value] of Object.entries(slow)) {
         const off = Math.abs(fast[name]! - value) / Math.max(1, Math.abs(value));
@@ -70,12 +70,12 @@ describe.each(familyCases)('$name', (familyCase) => {
   });
 
   it('steps taken several at once give the state and the numbers of single steps, bit for bit', async () => {
-    const inputs = [0, 1, 2, 3].map(inputsAt);
-    await compiled.setState(startOf(model, familyCase));
+    const inputs = await Promise.all([0, 1, 2, 3].map(inputsAt));
+    await compiled.setState(await startOf(model, familyCase));
     const single: Record<string, number>[] = [];
     for (const each of inputs) single.push(await compiled.step(each));
     const expected = await compiled.getState();
-    await compiled.setState(startOf(model, familyCase));
+    await compiled.setState(await startOf(model, familyCase));
     const block = [...(await compiled.steps(inputs.slice(0, 2))), ...(await compiled.steps(inputs.slice(2)))];
     const state = await compiled.getState();
     expect(block).toEqual(single);
@@ -83,10 +83,10 @@ describe.each(familyCases)('$name', (familyCase) => {
   });
 
   it('training moves every parameter and lowers the loss', async () => {
-    const before = startOf(model, familyCase);
+    const before = await startOf(model, familyCase);
     await compiled.setState(before);
     const losses: number[] = [];
-    for (let step = 0; step < 60; step++) losses.push((await compiled.step(inputsAt(step))).loss!);
+    for (let step = 0; step < 60; step++) losses.push((await compiled.step(await inputsAt(step))).loss!);
     const after = await compiled.getState();
     const still = Object.keys(before).filter((name) => {
       const moved = after[name]!.data.some((value, i) => value !== before[name]!.data[i]);
@@ -101,13 +101,13 @@ describe.each(familyCases)('$name', (familyCase) => {
   it.each(Object.keys(model.programs))(
     'program %s is the same compiled and eager, at batches of 1 and 5',
     async (name) => {
-      const state = startOf(model, familyCase);
+      const state = await startOf(model, familyCase);
       await compiled.setState(state);
       await eager.setState(state);
       for (const count of [1, 5]) {
         const { signature } = model.programs[name]!;
         const { outputs } = signature;
-        const inputs = referenceInputs(name, signature, firstExamples(dataset, count), seed);
+        const inputs = referenceInputs(name, signature, await firstExamples(dataset, count), seed);
         const [fast, slow] = [await compiled.run(name, inputs), await eager.run(name, inputs)];
         for (const [output, { dtype, shape }] of Object.entries(outputs)) {
           expect(slow[output]!.shape).toEqual([count, ...shape]);

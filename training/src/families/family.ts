@@ -65,7 +65,7 @@ export interface ModelProgram {
 export interface Model {
   readonly state: StateSpecs;
   /** Fills the state from data, where random numbers alone do not do (k-means++ of a mixture). */
-  initialise?(state: HostState, dataset: Dataset, seed: number): HostState;
+  initialise?(state: HostState, dataset: Dataset, seed: number): HostState | Promise<HostState>;
   readonly step: Step;
   /** How examples reach the step. */
   readonly batching: Batching;

@@ -139,8 +139,12 @@ beforeAll(async () => {
 
 describe.each(flows)('$name', ({ family, options, dataset }) => {
   const model = modelOf(family, options, dataset);
-  const state = stirred(model, dataset, 0.2);
-  const data = firstExamples(dataset, 12);
+  let state: HostState;
+  let data: HostTensor;
+  beforeAll(async () => {
+    state = await stirred(model, dataset, 0.2);
+    data = await firstExamples(dataset, 12);
+  });
   const dimensions = sizeOf(dataset.spec.shape);
   const prior = 'prior' in options ? options.prior : family === 'nice' ? 'logistic' : 'normal';
 
@@ -181,8 +185,8 @@ describe.each(flows)('$name', ({ family, options, dataset }) => {
   });
 
   it('starts with codes centred and of the variance of the prior', async () => {
-    const many = firstExamples(dataset, 64);
-    const start = model.initialise!(initialState(model, 1), dataset, 1);
+    const many = await firstExamples(dataset, 64);
+    const start = await model.initialise!(initialState(model, 1), dataset, 1);
     const { latent } = (await run(model, 'encode', start, { data: many })) as { latent: HostTensor };
     const variance = prior === 'logistic' && family === 'nice' ? Math.PI ** 2 / 3 : 1;
     const mean = meanOf(latent.data);
@@ -287,7 +291,7 @@ describe.each([
     const trainer = await trained(model, dataset, { steps: 200, batchSize: 100, learningRate: 5e-3 });
     const count = 2000;
     // Other noise than the training data's, by another shape of the draw.
-    const fresh = firstExamples(levelImages(count, [4, 4, 1], { least: 0 }), count);
+    const fresh = await firstExamples(levelImages(count, [4, 4, 1], { least: 0 }), count);
     const shuffled = hostTensor('float32', fresh.shape, Float32Array.from(fresh.data).reverse());
     const { inputs } = model.programs.logWeight!.signature;
     const sources = fillInputs('logWeight', inputs, { seed: 9, firstIndex: 0, count, data: shuffled });
@@ -307,7 +311,7 @@ it('a flow that is the identity with a logistic prior codes every 8-bit image in
   // Untouched by the data: all scales are 1 and all couplings the identity.
   const state = initialState(model, 1);
   for (const u of [0, 0.3, 0.9]) {
-    for (const nats of await scoreOf(model, state, firstExamples(dataset, 8), u)) {
+    for (const nats of await scoreOf(model, state, await firstExamples(dataset, 8), u)) {
       expect(-nats / (16 * Math.LN2)).toBeCloseTo(8 - Math.log2(1 - 2 * alpha), 4);
     }
   }
@@ -322,9 +326,9 @@ it.each(['nice', 'realnvp'])('%s scores the same levels alike in any range of th
   ).map((range) => levelImages(8, [4, 4, 1], { range }));
   const options = family === 'nice' ? { hidden: [8] } : { filters: 4, blocks: 1 };
   const [first, second] = [modelOf(family, options, unit!), modelOf(family, options, wide!)];
-  const state = stirred(first, unit!, 0.2);
-  const scores = await scoreOf(first, state, firstExamples(unit!, 8));
-  const others = await scoreOf(second, state, firstExamples(wide!, 8));
+  const state = await stirred(first, unit!, 0.2);
+  const scores = await scoreOf(first, state, await firstExamples(unit!, 8));
+  const others = await scoreOf(second, state, await firstExamples(wide!, 8));
   for (const [i, nats] of scores.entries()) expect(others[i]).toBeCloseTo(nats, 3);
 });
 

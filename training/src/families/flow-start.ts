@@ -12,11 +12,11 @@ export interface Moments {
 }
 
 /** Moments of a sample spread over the data set, with the variance that dequantisation adds. */
-export function momentsOf(dataset: Dataset, preprocessing: Preprocessing): Moments {
+export async function momentsOf(dataset: Dataset, preprocessing: Preprocessing): Promise<Moments> {
   const dimensions = sizeOf(dataset.spec.shape);
   const count = Math.min(dataset.size, largestSample);
   const stride = dataset.size / count;
-  const { data } = dataset.gather(Array.from({ length: count }, (_, i) => Math.floor(i * stride)));
+  const { data } = await dataset.gather(Array.from({ length: count }, (_, i) => Math.floor(i * stride)));
   const mapped = Array.from(data, (value) => preprocessing.moments(value));
   const mean = new Float64Array(dimensions);
   const variance = new Float64Array(dimensions);

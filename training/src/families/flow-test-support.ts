@@ -21,12 +21,12 @@ export async function trained(
 ): Promise<Trainer> {
   const { steps, batchSize, learningRate } = settings;
   const trainer = await onnxEngine('cpu').prepare(model, { batchSize, dataShape: dataset.spec.shape });
-  await trainer.setState(model.initialise!(initialState(model, 1), dataset, 1));
+  await trainer.setState(await model.initialise!(initialState(model, 1), dataset, 1));
   const plan = batchPlan(model.batching, dataset.size, batchSize, 1);
   for (let step = 0; step < steps; step++) {
     // Steps of constant size end up beside the optimum; half a cosine lets them settle.
     const rate = 0.5 * learningRate * (1 + Math.cos((Math.PI * step) / steps));
-    await trainer.step(stepInputs(model, dataset, plan(step), { seed: 1, step, learningRate: rate }));
+    await trainer.step(await stepInputs(model, dataset, plan(step), { seed: 1, step, learningRate: rate }));
   }
   return trainer;
 }
@@ -35,8 +35,8 @@ export async function trained(
  * The model's start with other values for its parameters, so that no coupling is the identity: kernels of noise by
  * their fan-in, the others with noise of `size` added.
  */
-export function stirred(model: Model, dataset: Dataset, size: number): HostState {
-  const state = model.initialise!(initialState(model, 2), dataset, 2);
+export async function stirred(model: Model, dataset: Dataset, size: number): Promise<HostState> {
+  const state = await model.initialise!(initialState(model, 2), dataset, 2);
   const entries = Object.entries(state).map(([name, { shape, data }]) => {
     if (name.startsWith('adam/')) return [name, state[name]!] as const;
     const noise = fillNoise({ law: 'normal', seed: 6, stream: name, firstIndex: 0, count: 1, shape });

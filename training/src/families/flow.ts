@@ -127,7 +127,7 @@ export function buildFlow(
 
   return {
     state: { ...bijection.specs, ...adamSpecs(bijection.specs) },
-    initialise: (state, dataset) => withValues(state, start(momentsOf(dataset, preprocessing))),
+    initialise: async (state, dataset) => withValues(state, start(await momentsOf(dataset, preprocessing))),
     batching: 'shuffled',
     step: {
       noise,

@@ -30,7 +30,7 @@ async function fit(
 ): Promise<Fitted> {
   const { model } = buildModel(familyNamed('gmm'), options, describeData(dataset));
   const trainer = await onnxEngine('cpu').prepare(model, { batchSize, dataShape: dataset.spec.shape });
-  await trainer.setState(model.initialise!(initialState(model, 1), dataset, 1));
+  await trainer.setState(await model.initialise!(initialState(model, 1), dataset, 1));
   const plan = batchPlan(model.batching, dataset.size, batchSize, 1);
   const perEpoch = Math.ceil(dataset.size / batchSize);
   const history: number[] = [];
@@ -39,7 +39,7 @@ async function fit(
     for (let i = 0; i < perEpoch; i++) {
       const batch = plan(epoch * perEpoch + i);
       const metrics = await trainer.step(
-        stepInputs(model, dataset, batch, { seed: 1, step: i, learningRate: 0 }),
+        await stepInputs(model, dataset, batch, { seed: 1, step: i, learningRate: 0 }),
       );
       total += metrics.logProb! * batch.weight.reduce((a, b) => a + b, 0);
     }
@@ -98,7 +98,7 @@ describe.each(kinds)('gmm, %s', (covariance) => {
       count,
     });
     const { data } = await trainer.run('sample', inputs);
-    const theirs = dataset.gather(Int32Array.from({ length: 400 }, (_, i) => i));
+    const theirs = await dataset.gather(Int32Array.from({ length: 400 }, (_, i) => i));
     const [sampled, given] = [moments(data!), moments(theirs)];
     // EM reproduces mean and covariance of the data exactly; what is left is the noise of 20,000 draws.
     for (const [i, value] of given.entries()) expect(Math.abs(sampled[i]! - value)).toBeLessThan(0.05);

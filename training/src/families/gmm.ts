@@ -73,8 +73,8 @@ function build(
       ...covariance.specs,
       ...totals,
     },
-    initialise: (state, dataset, seed) => {
-      const { weights, means, variances } = clusterStart(dataset, components, seed);
+    initialise: async (state, dataset, seed) => {
+      const { weights, means, variances } = await clusterStart(dataset, components, seed);
       const start: Record<string, Float32Array> = {
         logWeights: Float32Array.from(weights, (weight) => Math.log(weight)),
         means: Float32Array.from(means),

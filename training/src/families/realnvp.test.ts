@@ -43,7 +43,7 @@ describe('on moons', () => {
       const heldOut: Dataset = await loadDataset({ name: 'moons', split: 'test', size: 2000 });
       const model = modelOf(family, options, dataset);
       const trainer = await trained(model, dataset, { steps, batchSize: 256, learningRate: 4e-3 });
-      const data = firstExamples(heldOut, 2000);
+      const data = await firstExamples(heldOut, 2000);
       const { logProb } = await trainer.run('logProb', { data });
       await trainer.release();
       const truth = moonsLogDensity(data.data);

@@ -38,7 +38,7 @@ async function samplerOf({ name, family, options, dataset }: FamilyCase): Promis
     },
     programs: bindState(model, tensors),
     formats: ['onnx'],
-    examples: firstExamples(dataset, 2),
+    examples: await firstExamples(dataset, 2),
   });
   tf.dispose(tensors);
   const source = { describe: () => 'memory', read: async (path: string) => files[path]! };
@@ -113,7 +113,7 @@ describe.each(streaming)('$name', (familyCase) => {
   });
 
   it('streams a completion: the given beginning, then what `complete` draws', async () => {
-    const data = firstExamples(dataset, 4);
+    const data = await firstExamples(dataset, 4);
     const label = conditional ? { label: Int32Array.of(0, 1, 1, 0) } : {};
     const middle = Math.floor(length / 2) + 1;
     const drawn = new Set<string>();
@@ -142,7 +142,7 @@ describe.each(streaming)('$name', (familyCase) => {
   });
 
   it('refuses what makes no sense, in a line', async () => {
-    const data = firstExamples(dataset, 2);
+    const data = await firstExamples(dataset, 2);
     const drain = (request: StreamRequest) => parts(sampler, request);
     const label = conditional ? { label: 0 } : {};
     const refused: [Promise<unknown>, RegExp][] = [
@@ -191,7 +191,7 @@ it.each(familyCases.filter(({ name }) => name.startsWith('nice, points') || name
     await expect(parts(sampler, { count: 1 })).rejects.toThrow(
       /cannot stream: it draws a sample in one piece/,
     );
-    const data = firstExamples(familyCase.dataset, 1);
+    const data = await firstExamples(familyCase.dataset, 1);
     await expect(sampler.complete({ data, known: 1 })).rejects.toThrow(/cannot complete/);
     await expect(sampler.complete({ data, known: 1 })).rejects.toBeInstanceOf(UserError);
     await sampler.release();

@@ -58,7 +58,7 @@ export function describeData({ spec, classNames }: Dataset): DataDescription {
 }
 
 /** The first examples of a data set. */
-export function firstExamples(dataset: Dataset, count: number): HostTensor {
-  const { data, shape } = dataset.gather(Int32Array.from({ length: count }, (_, i) => i));
+export async function firstExamples(dataset: Dataset, count: number): Promise<HostTensor> {
+  const { data, shape } = await dataset.gather(Int32Array.from({ length: count }, (_, i) => i));
   return hostTensor('float32', shape, data);
 }

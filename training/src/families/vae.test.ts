@@ -31,13 +31,13 @@ async function withTrainer<T>(
   }
 }
 
-function scoreInputs(model: Model, count: number, draw: number) {
+async function scoreInputs(model: Model, count: number, draw: number) {
   return fillInputs('logWeight', model.programs.logWeight!.signature.inputs, {
     seed: 5,
     firstIndex: 0,
     count,
     draw,
-    data: firstExamples(images, count),
+    data: await firstExamples(images, count),
   });
 }
 
@@ -58,7 +58,7 @@ describe('vae', () => {
       0,
     );
     await withTrainer(model, zeros, async (trainer) => {
-      const { logWeight } = await trainer.run('logWeight', scoreInputs(model, 4, 0));
+      const { logWeight } = await trainer.run('logWeight', await scoreInputs(model, 4, 0));
       for (const value of logWeight!.data) expect(value).toBeCloseTo(-dimensions * Math.LN2, 4);
     });
   });
@@ -71,7 +71,8 @@ describe('vae', () => {
       const weights: Float32Array[] = [];
       for (let draw = 0; draw < draws; draw++) {
         weights.push(
-          (await trainer.run('logWeight', scoreInputs(model, count, draw))).logWeight!.data as Float32Array,
+          (await trainer.run('logWeight', await scoreInputs(model, count, draw))).logWeight!
+            .data as Float32Array,
         );
       }
       const flat = weights.flatMap((values) => [...values]);
@@ -85,7 +86,7 @@ describe('vae', () => {
       const { indices } = plan(0);
       for (let step = 0; step < draws; step++) {
         const batch = { ...plan(0), indices: indices.map((_, i) => i) };
-        const inputs = stepInputs(model, images, batch, { seed: 9, step, learningRate: 0 });
+        const inputs = await stepInputs(model, images, batch, { seed: 9, step, learningRate: 0 });
         elbo += (await trainer.step(inputs)).elbo! / draws;
       }
       const deviation = Math.sqrt(flat.reduce((sum, value) => sum + (value - mean) ** 2, 0)) / flat.length;
@@ -107,8 +108,9 @@ describe('vae', () => {
     const plan = batchPlan('shuffled', dataset.size, 8, 1);
     const lossAt = async (current: HostState, learningRate = 0) => {
       await trainer.setState(current);
-      return (await trainer.step(stepInputs(model, dataset, plan(0), { seed: 9, step: 0, learningRate })))
-        .loss!;
+      return (
+        await trainer.step(await stepInputs(model, dataset, plan(0), { seed: 9, step: 0, learningRate }))
+      ).loss!;
     };
     await lossAt(state);
     const slots = await trainer.getState();

@@ -30,7 +30,7 @@ async function fixedStep(model: Model) {
     dataShape: images.spec.shape,
   });
   const batch = batchPlan('shuffled', images.size, batchSize, 1)(0);
-  const inputs = stepInputs(model, images, batch, { seed: 9, step: 0, learningRate: 0 });
+  const inputs = await stepInputs(model, images, batch, { seed: 9, step: 0, learningRate: 0 });
   const metricsAt = async (state: HostState) => {
     await trainer.setState(state);
     return trainer.step(inputs);

@@ -309,7 +309,7 @@ describe('training', () => {
     const trainer = await onnxEngine('cpu').prepare(model, { batchSize, dataShape: [time] });
     await trainer.setState(initialState(model, 1));
     const all = Int32Array.from({ length: batchSize }, (_, i) => i);
-    const data = dataset.gather(all);
+    const data = await dataset.gather(all);
     const entropy = histogramEntropy(data.data as Float32Array, levels);
     let loss = Number.POSITIVE_INFINITY;
     for (let step = 0; step < 150; step++) {

@@ -16,7 +16,7 @@ export interface ClusterStart {
  * Clusters a sample of the data: k-means++ seeding (Arthur and Vassilvitskii 2007, section 2.2), then a few
  * iterations of Lloyd's algorithm. The same seed gives the same start.
  */
-export function clusterStart(dataset: Dataset, clusters: number, seed: number): ClusterStart {
+export async function clusterStart(dataset: Dataset, clusters: number, seed: number): Promise<ClusterStart> {
   const random = randomStream(seed, 'k-means++');
   const dimensions = sizeOf(dataset.spec.shape);
   const count = Math.min(dataset.size, largestSample);
@@ -24,7 +24,7 @@ export function clusterStart(dataset: Dataset, clusters: number, seed: number): 
     throw new Error(`k-means++: ${clusters} clusters need at least as many examples, got ${count}`);
   }
   const stride = dataset.size / count;
-  const data = dataset.gather(Array.from({ length: count }, (_, i) => Math.floor(i * stride))).data;
+  const data = (await dataset.gather(Array.from({ length: count }, (_, i) => Math.floor(i * stride)))).data;
   const points = Float64Array.from(data);
   const means = seedCentres(points, count, dimensions, clusters, () => random.nextUniform());
   const owner = new Int32Array(count);

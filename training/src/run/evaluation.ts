@@ -37,7 +37,7 @@ export async function heldOutScore(
       seed: evaluationSeed,
       firstIndex: i * batch,
       count: batch,
-      data: dataset.gather(indices),
+      data: await dataset.gather(indices),
       labels,
     });
     const outputs = await trainer.run(name, inputs);

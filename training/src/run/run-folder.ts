@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '@generatrix/runtime/core';
-import type { DatasetRequest } from '../data/index.ts';
+import type { DatasetRequest, Split } from '../data/index.ts';
 import type { DataDescription } from '../families/family.ts';
 import { writeFileAtomic } from './atomic.ts';
 import { parseSettings, type RunSettings } from './settings.ts';
@@ -50,6 +50,6 @@ export async function readRun(folder: string): Promise<RunRecord> {
 }
 
 /** The request that loads a split of the data that a run was trained on. */
-export function runData({ data, seed }: RunSettings, split: 'train' | 'test'): DatasetRequest {
+export function runData({ data, seed }: RunSettings, split: Split): DatasetRequest {
   return { seed, ...data, split } as DatasetRequest;
 }

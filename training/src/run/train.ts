@@ -60,7 +60,7 @@ export async function train(request: TrainRequest): Promise<TrainResult> {
   try {
     const resumed = await loadLatestCheckpoint(checkpointFolder(folder));
     const start = resumed?.meta.step ?? 0;
-    await trainer.setState(resumed === null ? startState(request) : stateFitting(resumed, model.state));
+    await trainer.setState(resumed === null ? await startState(request) : stateFitting(resumed, model.state));
     const metrics = await openMetrics(join(folder, 'metrics.jsonl'), { resumeAfter: start });
     const progress = createProgress({ label: settings.family, total: settings.steps, start });
     try {
@@ -79,9 +79,9 @@ export function checkpointFolder(folder: string): string {
   return join(folder, 'checkpoints');
 }
 
-function startState({ model, train, settings }: TrainRequest): HostState {
+async function startState({ model, train, settings }: TrainRequest): Promise<HostState> {
   const state = initialState(model, settings.seed);
-  return model.initialise?.(state, train, settings.seed) ?? state;
+  return (await model.initialise?.(state, train, settings.seed)) ?? state;
 }
 
 class Loop {
@@ -120,7 +120,9 @@ class Loop {
       stepInputs(model, train, plan(step), { seed, step, learningRate: learningRateAt(settings, step) });
     while (this.#step < steps && !signal?.aborted) {
       const first = this.#step;
-      const inputs = Array.from({ length: this.#stepsAtOnce() }, (_, i) => inputsOf(first + i));
+      const inputs = await Promise.all(
+        Array.from({ length: this.#stepsAtOnce() }, (_, i) => inputsOf(first + i)),
+      );
       for (const metrics of await this.#trainer.steps(inputs)) {
         this.#step++;
         this.#accumulate(metrics);

@@ -37,12 +37,13 @@ export async function trainingFiles(
     dataset === null || examples === 0
       ? undefined
       : {
-          data: dataset.gather(chosen),
+          data: await dataset.gather(chosen),
           ...(dataset.labels === null
             ? {}
             : { labels: hostTensor('int32', [examples], dataset.labels.slice(0, examples)) }),
         };
-  const start = dataset === null ? undefined : model.initialise?.(initialState(model, seed), dataset, seed);
+  const start =
+    dataset === null ? undefined : await model.initialise?.(initialState(model, seed), dataset, seed);
   return packTraining({
     step: traceStep(model, batchSize, dataShape),
     batchSize,

@@ -22,8 +22,8 @@ export async function copying(evaluation: Evaluation): Promise<Outcome> {
   const { train, heldOut } = evaluation.request;
   const kept =
     train.size > trainLimit ? choose(train.size, trainLimit, evaluation.seed, 'copying') : everyIndex(train);
-  const trainData = train.gather(kept);
-  const heldOutData = heldOut.gather(everyIndex(heldOut));
+  const trainData = await train.gather(kept);
+  const heldOutData = await heldOut.gather(everyIndex(heldOut));
   const samples = await evaluation.samples();
   const search = (rows: Rows, trained: Rows, others: Rows) =>
     memorisation(evaluation.compiled, head(rows, searched), trained, others, { seed: evaluation.seed });
@@ -113,7 +113,7 @@ async function triples(
   for (const [i, sample] of chosen.entries()) {
     const pair = Int32Array.from([0, 1], (rank) => trained[neighbours[2 * sample + rank]!]!);
     values.set(samples.values.subarray(sample * width, (sample + 1) * width), 4 * i * width);
-    values.set(evaluation.request.train.gather(pair).data as Float32Array, (4 * i + 1) * width);
+    values.set((await evaluation.request.train.gather(pair)).data as Float32Array, (4 * i + 1) * width);
   }
   const images = hostTensor('float32', [cells, ...spec.shape], values);
   return encodePng(imageGrid(images, { range: spec.range, columns: 4 * triplesInRow, padding: 1, scale: 2 }));

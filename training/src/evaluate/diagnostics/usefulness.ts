@@ -18,12 +18,12 @@ export async function usefulness(evaluation: Evaluation): Promise<Outcome | Skip
   const drawn = await evaluation.samples();
   const { labels } = drawn;
   if (labels === null) return { skipped: 'it needs samples with labels, and the model takes no class' };
-  const real = trainingExamples(evaluation);
+  const real = await trainingExamples(evaluation);
   const count = Math.min(labels.length, real.labels!.length);
   const settings = classifierSettings(request.train, count, request.effort, seed);
   const trained = async (examples: Examples) =>
     trainClassifier(compiled, asDataset(request.train, examples, count), settings);
-  const test = request.heldOut.gather(Int32Array.from({ length: request.heldOut.size }, (_, i) => i));
+  const test = await request.heldOut.gather(Int32Array.from({ length: request.heldOut.size }, (_, i) => i));
   const bySamples = (await (await trained({ data: drawn.data, labels })).classify(test)).labels;
   const realClassifier = await trained(real);
   const byReal = (await realClassifier.classify(test)).labels;
@@ -46,10 +46,13 @@ export async function usefulness(evaluation: Evaluation): Promise<Outcome | Skip
   };
 }
 
-function trainingExamples({ request, seed }: Evaluation): Examples {
+async function trainingExamples({ request, seed }: Evaluation): Promise<Examples> {
   const { train, count } = request;
   const indices = choose(train.size, count, seed, 'usefulness');
-  return { data: train.gather(indices), labels: Int32Array.from(indices, (index) => train.labels![index]!) };
+  return {
+    data: await train.gather(indices),
+    labels: Int32Array.from(indices, (index) => train.labels![index]!),
+  };
 }
 
 function asDataset({ spec, classNames }: Dataset, { data, labels }: Examples, count: number): Dataset {

@@ -35,7 +35,9 @@ export async function wayBack(evaluation: Evaluation): Promise<Outcome | Skipped
   if ('skipped' in opened) return opened;
   try {
     const count = Math.min(examples, train.size, heldOut.size);
-    const [trained, others] = [train, heldOut].map((dataset) => chosen(dataset, count, evaluation.seed));
+    const [trained, others] = await Promise.all(
+      [train, heldOut].map((dataset) => chosen(dataset, count, evaluation.seed)),
+    );
     const data = joined(trained!.data, others!.data);
     const labels =
       trained!.labels === null ? null : Int32Array.from([...trained!.labels, ...others!.labels!]);
@@ -65,10 +67,10 @@ async function openGenerator(
   return { generator, state: Object.fromEntries(tensors) as Record<string, tf.Tensor> };
 }
 
-function chosen(dataset: Dataset, count: number, seed: number) {
+async function chosen(dataset: Dataset, count: number, seed: number) {
   const indices = choose(dataset.size, count, seed, 'inversion');
   const labels = dataset.labels === null ? null : indices.map((index) => dataset.labels![index]!);
-  return { data: dataset.gather(indices), labels };
+  return { data: await dataset.gather(indices), labels };
 }
 
 function joined(first: HostTensor, second: HostTensor): HostTensor {

@@ -16,14 +16,14 @@ export async function windowDensity(evaluation: Evaluation): Promise<Outcome> {
   const samples = (await evaluation.samples()).data;
   // The examples that choose the width come from the training split: the test split is only measured on.
   const order = choose(train.size, Math.min(train.size, validationExamples + count), seed, 'parzen');
-  const validation = train.gather(order.subarray(0, Math.min(validationExamples, order.length >> 1)));
-  const test = heldOut.gather(
+  const validation = await train.gather(order.subarray(0, Math.min(validationExamples, order.length >> 1)));
+  const test = await heldOut.gather(
     choose(heldOut.size, Math.min(heldOut.size, publishedSamples), seed, 'parzen/test'),
   );
   const found = await parzen(samples, validation, test);
   const onPixels = evaluation.spec.kind === 'image';
   const finer = onPixels ? await parzen(samples, validation, test, { sigmas: parzenGrids.li }) : null;
-  const others = train.gather(order.subarray(validation.shape[0]!));
+  const others = await train.gather(order.subarray(validation.shape[0]!));
   const baseline = await parzen(
     firstOf(hostTensor('float32', others.shape, others.data), count),
     validation,

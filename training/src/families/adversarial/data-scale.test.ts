@@ -10,10 +10,10 @@ beforeAll(async () => {
 const points = { kind: 'points', shape: [2] } as const;
 const image = { kind: 'image', shape: [1, 2, 1], range: [0, 10] } as const;
 
-it('standardises points by the mean and deviation of the data, and back', () => {
+it('standardises points by the mean and deviation of the data, and back', async () => {
   const values = new Float32Array([1, 7, 3, 7, 8, 7]); // columns 1 3 8 and 7 7 7
   const fields = { name: 't', split: 'train', spec: points, size: 3, labels: null, classNames: [] } as const;
-  const host = measureScale({}, floatDataset(fields, values));
+  const host = await measureScale({}, floatDataset(fields, values));
   const state = Object.fromEntries(
     Object.entries(host).map(([name, x]) => [name, tf.tensor(x.data, [...x.shape])]),
   );

@@ -18,11 +18,11 @@ export function scaleSpecs(spec: DataSpec): StateSpecs {
 }
 
 /** A fresh state with the mean and deviation of the data in place. */
-export function measureScale(state: HostState, dataset: Dataset): HostState {
+export async function measureScale(state: HostState, dataset: Dataset): Promise<HostState> {
   const { spec } = dataset;
   if ('range' in spec) return state;
   const count = Math.min(measured, dataset.size);
-  const { data } = dataset.gather(Int32Array.from({ length: count }, (_, i) => i));
+  const { data } = await dataset.gather(Int32Array.from({ length: count }, (_, i) => i));
   const width = data.length / count;
   const moments = Array.from({ length: width }, (_, k) => {
     let [sum, squares] = [0, 0];

@@ -81,8 +81,8 @@ export function buildAdversarial(
       ...historySpecs(everything, historicalAveraging),
       ...averageSpecs(shown, averaging),
     },
-    initialise: (state, dataset) => {
-      const scaled = measureScale(state, dataset);
+    initialise: async (state, dataset) => {
+      const scaled = await measureScale(state, dataset);
       return startAverages(startHistory(scaled, everything, historicalAveraging), shown, averaging);
     },
     batching: 'shuffled',

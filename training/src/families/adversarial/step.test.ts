@@ -31,12 +31,12 @@ async function compiled(
     dataShape: dataset.spec.shape,
   });
   const fresh = initialState(model, 5);
-  const start: HostState = model.initialise?.(fresh, dataset, 5) ?? fresh;
+  const start: HostState = (await model.initialise?.(fresh, dataset, 5)) ?? fresh;
   const plan = batchPlan(model.batching, dataset.size, batchSize, 5);
   const stepFrom = async (state: HostState, step = 0) => {
     await trainer.setState(state);
     const metrics = await trainer.step(
-      stepInputs(model, dataset, plan(step), { seed: 5, step, learningRate: rate }),
+      await stepInputs(model, dataset, plan(step), { seed: 5, step, learningRate: rate }),
     );
     return { metrics, state: await trainer.getState() };
   };
