@@ -1,4 +1,5 @@
 export { type BundleFiles, type BundleFormat, type BundleRequest, packBundle } from './bundle/pack.ts';
+export { ParityError } from './bundle/parity-error.ts';
 export { type ExportedProgram, traceExported } from './bundle/program.ts';
 export { referenceInputs } from './bundle/reference.ts';
 export { packTraining, type TrainingRequest } from './bundle/trainable.ts';

@@ -10,6 +10,7 @@ export {
   type ReadOptions,
 } from './bundle.ts';
 export { canStream } from './can-stream.ts';
+export { compareOutputs, type Difference, parityTolerance } from './comparison.ts';
 export { type CompleteRequest, type Completion, completionOf } from './complete.ts';
 export { digestHex } from './digest.ts';
 export { messageOf, UserError } from './errors.ts';
@@ -28,7 +29,6 @@ export {
   checkParity,
   compareWithReference,
   type ParityRow,
-  parityTolerance,
   type Reference,
   readReference,
 } from './parity.ts';

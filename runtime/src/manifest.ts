@@ -80,6 +80,8 @@ const parity = z.object({
       maxAbsoluteError: z.number(),
       maxRelativeError: z.number(),
       batch: whole,
+      /** Whether the errors are allowed; bundles of earlier releases were written only when they were. */
+      passed: z.optional(z.boolean()),
       /** For a loop too long for the reference: the program for parts of it that stood in, itself compared. */
       through: z.optional(z.string()),
     }),

@@ -3,7 +3,7 @@ import { openBundle } from './bundle.ts';
 import { UserError } from './errors.ts';
 import { createExecutor } from './ort-node.ts';
 import { checkParity, compareWithReference } from './parity.ts';
-import { hostTensor } from './tensor.ts';
+import { type HostTensor, hostTensor } from './tensor.ts';
 import { memorySource, testBundle } from './test-bundle.ts';
 
 const row = (values: readonly number[]) => hostTensor('float32', [1, 3], values);
@@ -19,7 +19,7 @@ const reference = {
   'encode/out/y': row([2, -4, 1]),
 };
 
-async function rowsFor(changes: Partial<typeof reference>, programs?: string[]) {
+async function rowsFor(changes: Record<string, HostTensor>, programs?: string[]) {
   const bundle = await openBundle(
     memorySource(testBundle(['sample', 'encode'], { ...reference, ...changes }).files),
   );
@@ -28,7 +28,7 @@ async function rowsFor(changes: Partial<typeof reference>, programs?: string[]) 
 
 describe('checkParity', () => {
   test('a row for each output of each program', async () => {
-    const exact = { maxAbsoluteError: 0, maxRelativeError: 0, passed: true };
+    const exact = { maxAbsoluteError: 0, maxRelativeError: 0, flips: 0, passed: true };
     expect(await rowsFor({})).toEqual([
       { program: 'sample', output: 'data', ...exact },
       { program: 'sample', output: 'level', ...exact },
@@ -43,9 +43,19 @@ describe('checkParity', () => {
       'encode/out/y': row([2, -4 - 2 ** -10, 1]),
     });
     expect(close).toMatchObject({ maxAbsoluteError: 2 ** -10, passed: true });
-    expect(close!.maxRelativeError).toBeCloseTo(2 ** -10 / (31.5 + 2 ** -10), 12);
+    expect(close!.maxRelativeError).toBeCloseTo(2 ** -10 / (31.5 + 2 ** -10 + 0.01), 12);
     expect(far).toMatchObject({ maxAbsoluteError: 2 ** -10, passed: false });
-    expect(far!.maxRelativeError).toBeCloseTo(2 ** -10 / (4 + 2 ** -10), 12);
+    expect(far!.maxRelativeError).toBeCloseTo(2 ** -10 / (4 + 2 ** -10 + 0.01), 12);
+  });
+
+  test('counts a draw that fell on the other side of a threshold near by, where the bundle says so', async () => {
+    const flipped = { 'sample/out/data': row([12, 25, 99]) };
+    const near = { 'sample/margin/data': row([0.1, 5e-5, 0.1]) };
+    const far = { 'sample/margin/data': row([0.1, 5e-3, 0.1]) };
+    const [first] = await rowsFor({ ...flipped, ...near });
+    expect(first).toMatchObject({ output: 'data', flips: 1, passed: true });
+    expect((await rowsFor({ ...flipped, ...far }))[0]).toMatchObject({ flips: 0, passed: false });
+    expect((await rowsFor(flipped))[0]).toMatchObject({ flips: 0, passed: false });
   });
 
   test('whole numbers must be equal', async () => {
@@ -84,7 +94,10 @@ describe('compareWithReference', () => {
 
   test('zeros', () => {
     expect(compare([0, -0, 0], [0, 0, 0]).passed).toBe(true);
-    expect(compare([0, 1e-20, 0], [0, 0, 0]).passed).toBe(false);
+    expect(compare([0, 1e-7, 0], [0, 0, 0])).toMatchObject({ passed: true });
+    // Finite, so that JSON can hold it.
+    expect(compare([0, 1e-7, 0], [0, 0, 0]).maxRelativeError).toBeCloseTo(1e-5, 10);
+    expect(compare([0, 1e-3, 0], [0, 0, 0]).passed).toBe(false);
   });
 
   test('a missing output, another shape and another type do not pass', () => {

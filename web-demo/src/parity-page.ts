@@ -12,8 +12,9 @@ import { toEntry } from './model-list.ts';
 /** Shows the rows as a table and leaves them as JSON in `data-rows`, for scripts that drive the page. */
 function show(device: string, rows: readonly ParityRow[]): void {
   const table = document.querySelector<HTMLTableElement>('#rows')!;
-  for (const { program, output, maxAbsoluteError, maxRelativeError, passed } of rows) {
-    const cells = [program, output, maxAbsoluteError.toExponential(1), maxRelativeError.toExponential(1)];
+  for (const { program, output, maxAbsoluteError, maxRelativeError, flips, passed } of rows) {
+    const errors = [maxAbsoluteError.toExponential(1), maxRelativeError.toExponential(1)];
+    const cells = [program, output, ...errors, String(flips)];
     const line = table.tBodies[0]!.insertRow();
     for (const text of [...cells, passed ? 'yes' : 'NO']) line.insertCell().textContent = text;
   }

@@ -4,6 +4,7 @@ import {
   type HostTensor,
   hostTensor,
   type Manifest,
+  parseManifest,
 } from '@generatrix/runtime';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { tf } from '../tf.ts';
@@ -11,6 +12,7 @@ import { currentRecorder } from '../trace/backend.ts';
 import { scan } from '../trace/scan.ts';
 import { loopSteps } from './long-loops.ts';
 import { type BundleRequest, packBundle } from './pack.ts';
+import { ParityError } from './parity-error.ts';
 import { type ExportedProgram, traceExported } from './program.ts';
 
 beforeAll(async () => {
@@ -144,9 +146,59 @@ describe('the reference of a program with a long loop', () => {
     );
   });
 
-  it('stops the export when the parts do not add up to the whole', async () => {
+  it('the export says so when the parts do not add up to the whole', async () => {
     const { programs } = sums(1500, { wrong: 1 });
     await expect(packBundle(requestOf(1500, programs))).rejects.toThrow(/program sample: .*differs/);
+  });
+});
+
+/** A program that computes other values eagerly than when it is traced. */
+function apart(change: (y: tf.Tensor) => tf.Tensor, law: (u: tf.Tensor) => tf.Tensor = tf.neg) {
+  const sample: ExportedProgram = {
+    signature: { inputs: noise(4), outputs: { data: data(4) } },
+    run: ({ u }) => ({ data: currentRecorder() === null ? change(law(u!)) : law(u!) }),
+  };
+  return requestOf(4, { sample });
+}
+
+describe('the verdict', () => {
+  const failed = async (request: BundleRequest) =>
+    packBundle(request).then(
+      () => expect.fail('the export passed'),
+      (error: unknown) => error as ParityError,
+    );
+
+  it('is one line with the place and the size of the error, and the files are there', async () => {
+    const error = await failed(apart((y) => tf.add(y, 1e-3)));
+    expect(error).toBeInstanceOf(ParityError);
+    expect(error.message).toMatch(
+      /^program sample: output 'data' of onnxruntime differs from tfjs by 1\.0e-3, .*allowed: 0\.000001 and 0\.0001 of the scale\)$/,
+    );
+    const { parity, programs } = manifestOf(error.files);
+    expect(parity!.programs.sample).toMatchObject({ passed: false });
+    expect(parity!.programs.sample!.maxAbsoluteError).toBeCloseTo(1e-3, 6);
+    expect(error.files[programs.sample!.file]!.length).toBe(programs.sample!.bytes);
+  });
+
+  it('an error that is infinite leaves a manifest that can be read', async () => {
+    const error = await failed(apart((y) => tf.div(y, 0)));
+    const manifest = parseManifest(manifestOf(error.files), 'test');
+    expect(manifest.parity!.programs.sample!.maxAbsoluteError).toBe(Number.MAX_VALUE);
+  });
+
+  it('a sparse sigmoid passes, whose values onnxruntime gives to 1e-7 but not to 1e-4 of their scale', async () => {
+    const files = await packBundle(apart(tf.clone, (u) => tf.sigmoid(tf.sub(tf.mul(u, -6), 12))));
+    const { maxAbsoluteError, passed } = manifestOf(files).parity!.programs.sample!;
+    expect(passed).toBe(true);
+    const largest = 1 / (1 + Math.exp(12));
+    // What the test is about: relative to the scale alone it would have been refused.
+    expect(maxAbsoluteError).toBeGreaterThan(1e-4 * largest);
+    expect(maxAbsoluteError).toBeLessThan(1e-6);
+  });
+
+  it('values that are not numbers are refused, though both sides agree on them', async () => {
+    const error = await failed(apart(tf.clone, (u) => tf.log(tf.sub(u, 2))));
+    expect(error.message).toMatch(/^program sample: output 'data' is not a number.*diverged/);
   });
 });
 

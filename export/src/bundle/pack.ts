@@ -1,12 +1,15 @@
 import {
   type Bundle,
+  compareOutputs,
   createExecutor,
   createSampler,
+  type Difference,
   type Executor,
   encodeSafetensors,
   type HostTensor,
   type Manifest,
   openBundle,
+  parityTolerance,
   type Sampler,
   sha256Hex,
 } from '@generatrix/runtime';
@@ -16,6 +19,7 @@ import { graphModelFiles, unsupportedInGraphModel } from '../graph-model/index.t
 import { onnxOpset } from '../onnx/lowering.ts';
 import { writeOnnx } from '../onnx/write.ts';
 import { followsStream, loopSteps, streamedReference } from './long-loops.ts';
+import { ParityError } from './parity-error.ts';
 import { type ExportedProgram, traceExported } from './program.ts';
 import { referenceInputs, runEagerly } from './reference.ts';
 
@@ -50,15 +54,14 @@ export type BundleFiles = Record<string, Uint8Array>;
  * called wrong. What computes something else differs for every noise.
  */
 const referenceSeeds = [42, 43, 44] as const;
-/** Relative to the largest value of an output: a program further off than this is not written. */
-const largestError = 1e-4;
 
 /**
  * Exports a model: traces each program for any batch size, writes it as ONNX (and GraphModel), runs it eagerly in
  * tfjs and in onnxruntime on the same inputs, and records the difference in the manifest and the reference values
  * in the bundle, so that every other runtime can be checked against them later. A program of a long loop is compared
  * with its model's program for parts instead (`long-loops.ts`). The picture of samples is drawn by onnxruntime.
- * @throws when a program cannot be traced or written, or when onnxruntime does not agree with tfjs.
+ * @throws TraceError when a program cannot be traced or written; ParityError, which has the files, when onnxruntime
+ *   does not agree with tfjs.
  */
 export async function packBundle(request: BundleRequest): Promise<BundleFiles> {
   const files: BundleFiles = {};
@@ -89,12 +92,13 @@ export async function packBundle(request: BundleRequest): Promise<BundleFiles> {
   // A bundle without its checks, to run them on.
   const unchecked = await openMemory({ ...files, 'model.json': json(manifest) });
   try {
-    const { parity, tensors } = await checkedReference(request, graphs, unchecked);
+    const { parity, tensors, failures } = await checkedReference(request, graphs, unchecked);
     files['reference.safetensors'] = tensors;
     const reference = { file: 'reference.safetensors', ...digest(tensors) };
     const sample = await drawSample(request, unchecked.sampler, files);
     const checks = { parity: { reference: 'tfjs-cpu', programs: parity }, reference };
     files['model.json'] = json({ ...manifest, ...checks, ...(sample === null ? {} : { sample }) });
+    if (failures.length > 0) throw new ParityError(failures, files);
     return files;
   } finally {
     await unchecked.sampler.release();
@@ -114,14 +118,22 @@ async function openMemory(files: BundleFiles): Promise<Opened> {
   return { bundle, executor, sampler: createSampler(bundle, executor) };
 }
 
+interface CheckedReference {
+  readonly parity: NonNullable<Manifest['parity']>['programs'];
+  readonly tensors: Uint8Array;
+  /** One line for each program that is off. */
+  readonly failures: readonly string[];
+}
+
 /** Runs every program on the reference inputs, compares, and gathers the values to keep. */
 async function checkedReference(
   { programs, examples }: BundleRequest,
   graphs: Readonly<Record<string, Graph>>,
   opened: Opened,
-): Promise<{ parity: NonNullable<Manifest['parity']>['programs']; tensors: Uint8Array }> {
+): Promise<CheckedReference> {
   const parity: NonNullable<Manifest['parity']>['programs'] = {};
   const reference: Record<string, HostTensor> = {};
+  const failures: string[] = [];
   const batch = examples.shape[0]!;
   for (const [name, program] of Object.entries(programs)) {
     const follows = followsStream(name, graphs[name]!, programs);
@@ -134,31 +146,67 @@ async function checkedReference(
         ? await streamedReference(name, opened, inputs, seed)
         : await runEagerly(program, inputs);
       const actual = (await loaded.run(inputs)) as Record<string, HostTensor>;
-      found = { inputs, expected, error: largestDifference(actual, expected) };
-      if (found.error.maxRelativeError <= largestError) break;
+      found = { inputs, expected, worst: worstOutput(actual, expected) };
+      if (found.worst.passed) break;
     }
     await loaded.release();
-    const { inputs, expected, error } = found!;
-    refuseAbove(name, error.maxRelativeError);
+    const { inputs, expected, worst } = found!;
+    const trouble = troubleOf(name, worst, expected);
+    if (trouble !== null) failures.push(trouble);
     for (const [input, tensor] of Object.entries(inputs)) reference[`${name}/in/${input}`] = tensor;
     for (const [output, tensor] of Object.entries(expected)) reference[`${name}/out/${output}`] = tensor;
-    parity[name] = { ...error, batch, ...(follows ? { through: 'advance' } : {}) };
+    parity[name] = {
+      // JSON has no infinity, and a manifest with null in its place could not be read.
+      maxAbsoluteError: Math.min(Number.MAX_VALUE, worst.maxAbsoluteError),
+      maxRelativeError: Math.min(Number.MAX_VALUE, worst.maxRelativeError),
+      batch,
+      passed: trouble === null,
+      ...(follows ? { through: 'advance' } : {}),
+    };
   }
-  return { parity, tensors: encodeSafetensors(reference) };
+  return { parity, tensors: encodeSafetensors(reference), failures };
 }
 
 interface Compared {
   readonly inputs: Record<string, HostTensor>;
   readonly expected: Record<string, HostTensor>;
-  readonly error: { readonly maxAbsoluteError: number; readonly maxRelativeError: number };
+  readonly worst: Worst;
 }
 
-function refuseAbove(name: string, relativeError: number): void {
-  // Written so that what is no number is refused too.
-  if (relativeError <= largestError) return;
-  throw new Error(
-    `program ${name}: onnxruntime differs from tfjs by ${relativeError} of the output's scale, more than ` +
-      `${largestError}: the export is not written`,
+interface Worst extends Difference {
+  readonly output: string;
+}
+
+/** The output that is furthest off, for what a tolerance allows. */
+function worstOutput(
+  actual: Readonly<Record<string, HostTensor>>,
+  expected: Readonly<Record<string, HostTensor>>,
+): Worst {
+  const [first, ...others] = Object.entries(compareOutputs(actual, expected)).map(([output, found]) => ({
+    output,
+    ...found,
+  }));
+  return others.reduce((worst, found) => {
+    if (worst.passed !== found.passed) return worst.passed ? found : worst;
+    return found.maxRelativeError > worst.maxRelativeError ? found : worst;
+  }, first!);
+}
+
+/** What is wrong with a program's outputs, in one line, or null. */
+function troubleOf(
+  name: string,
+  { output, passed, maxAbsoluteError, maxRelativeError }: Worst,
+  expected: Readonly<Record<string, HostTensor>>,
+): string | null {
+  const empty = Object.entries(expected).find(([, { data }]) => data.some((value) => Number.isNaN(value)));
+  if (empty !== undefined) {
+    return `program ${name}: output '${empty[0]}' is not a number (NaN): the weights have diverged; train with a lower learning rate`;
+  }
+  if (passed) return null;
+  const { absolute, relative } = parityTolerance;
+  return (
+    `program ${name}: output '${output}' of onnxruntime differs from tfjs by ${maxAbsoluteError.toExponential(1)}, ` +
+    `${maxRelativeError.toExponential(1)} of its scale (allowed: ${absolute} and ${relative} of the scale)`
   );
 }
 
@@ -186,25 +234,4 @@ function packGraphModel(name: string, graph: Graph, files: BundleFiles) {
     written[path] = digest(bytes);
   }
   return { files: written };
-}
-
-function largestDifference(
-  actual: Record<string, HostTensor>,
-  expected: Record<string, HostTensor>,
-): Compared['error'] {
-  let maxAbsoluteError = 0;
-  let maxRelativeError = 0;
-  for (const [output, { data }] of Object.entries(expected)) {
-    let error = 0;
-    let scale = 0;
-    for (const [i, value] of data.entries()) {
-      const difference = Math.abs(value - actual[output]!.data[i]!);
-      // Written so that a NaN on either side counts as infinitely wrong.
-      if (!(difference <= error)) error = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : difference;
-      scale = Math.max(scale, Math.abs(value));
-    }
-    maxAbsoluteError = Math.max(maxAbsoluteError, error);
-    maxRelativeError = Math.max(maxRelativeError, error === 0 ? 0 : error / scale);
-  }
-  return { maxAbsoluteError, maxRelativeError };
 }

@@ -52,7 +52,7 @@ function parseDevices(text: string): ParityDevice[] {
   });
 }
 
-/** Prints `{bundle, device, rows}` or `{bundle, device, notRun}` for each runtime, a line each. */
+/** Prints `{bundle, device, rows}` (an error that is infinite as null) or `{bundle, device, notRun}` for each runtime, a line each. */
 async function printParityJson(bundle: string, devices: readonly ParityDevice[]): Promise<boolean> {
   let passed = true;
   for (const device of devices) {
@@ -67,14 +67,14 @@ async function printParityJson(bundle: string, devices: readonly ParityDevice[])
 /** Prints the table of runtime by program; true when every row that could run passed. */
 export async function printParity(folder: string, devices: readonly ParityDevice[]): Promise<boolean> {
   const table = new Table({
-    head: ['runtime', 'program', 'output', 'max abs error', 'relative to scale', ''],
+    head: ['runtime', 'program', 'output', 'max abs error', 'relative to scale', 'flips', ''],
     style: { head: [], border: [] },
   });
   let passed = true;
   for (const device of devices) {
     const outcome = await runDevice(folder, device);
     if (typeof outcome === 'string') {
-      table.push([titles[device], { colSpan: 5, content: `not run: ${outcome}` }]);
+      table.push([titles[device], { colSpan: 6, content: `not run: ${outcome}` }]);
       continue;
     }
     for (const row of outcome) {
@@ -85,6 +85,7 @@ export async function printParity(folder: string, devices: readonly ParityDevice
         row.output,
         row.maxAbsoluteError.toExponential(1),
         row.maxRelativeError.toExponential(1),
+        row.flips,
         row.passed ? 'ok' : 'FAILED',
       ]);
     }

@@ -4,11 +4,12 @@ import {
   type BundleRequest,
   type ExportedProgram,
   type NamedTensors,
+  ParityError,
   packBundle,
   tf,
 } from '@generatrix/export';
 import type { DataSpec } from '@generatrix/runtime/core';
-import { fillNoise, type HostTensor, hostTensor, sizeOf } from '@generatrix/runtime/core';
+import { fillNoise, type HostTensor, hostTensor, sizeOf, UserError } from '@generatrix/runtime/core';
 import { canRender, renderSamples } from '@generatrix/runtime/media';
 import { version } from '../cli/version.ts';
 import { toTensor } from '../engine/tfjs-engine.ts';
@@ -24,9 +25,10 @@ const sampleSeed = 42;
 const sampleCount = 64;
 
 /**
- * Exports a run's latest checkpoint as a bundle. The folder appears whole or not at all.
+ * Exports a run's latest checkpoint as a bundle. The folder appears whole or not at all; it appears, too, when a
+ * program is found to compute something else in onnxruntime than in tfjs, and the manifest says so.
  * @returns the largest difference between onnxruntime and tfjs over all programs, relative to the outputs' scale.
- * @throws UserError when the run has no checkpoint yet.
+ * @throws UserError when the run has no checkpoint yet, or the programs do not agree.
  */
 export async function exportRun(
   run: string,
@@ -41,7 +43,7 @@ export async function exportRun(
   const metrics = await lastMetrics(join(run, 'metrics.jsonl'));
   const training =
     trainable === null ? null : await trainingFiles(model, settings, data.spec.shape, trained, trainable);
-  const files = await packBundle({
+  const request: BundleRequest = {
     about: {
       name: `${settings.family}-${settings.data.name}`,
       family: settings.family,
@@ -65,8 +67,16 @@ export async function exportRun(
     examples: referenceExamples(data.spec),
     ...samplePicture(model, data.spec),
     ...(training === null ? {} : { training }),
-  });
-  tf.dispose(state);
+  };
+  const files = await packBundle(request)
+    .catch(async (error: unknown) => {
+      if (!(error instanceof ParityError)) throw error;
+      await writeFolder(out, error.files);
+      throw new UserError(
+        `${error.message}; ${out} is written all the same, do not rely on it: generatrix parity ${out} shows every output`,
+      );
+    })
+    .finally(() => tf.dispose(state));
   await writeFolder(out, files);
   const manifest = JSON.parse(new TextDecoder().decode(files['model.json'])) as {
     parity: { programs: Record<string, { maxRelativeError: number }> };

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { arch, cpus, platform } from 'node:os';
 import { join } from 'node:path';
+import { messageOf } from '@generatrix/runtime/core';
 import { densityPicture } from './density-picture.ts';
 import { exportRun } from './export-run.ts';
 import { readMetrics } from './metrics.ts';
@@ -11,22 +12,34 @@ import type { TrainResult } from './train.ts';
 /** Folder of the bundle inside a run's folder. */
 export const bundleFolder = (run: string) => join(run, 'bundle');
 
-/** After the last step: exports the bundle and writes the report, both into the run's folder. */
+/**
+ * After the last step: exports the bundle and writes the report, both into the run's folder.
+ * @throws what the export throws, after the report is written, which then says so.
+ */
 export async function finishRun(folder: string, result: TrainResult): Promise<void> {
-  const exported = await exportRun(folder, bundleFolder(folder), ['onnx'], result.engine);
+  const exported = await exportRun(folder, bundleFolder(folder), ['onnx'], result.engine).catch(
+    (error: unknown) => ({ error }),
+  );
+  const verdict =
+    'error' in exported
+      ? `The export failed: ${messageOf(exported.error)}.`
+      : `Exported programs agree with tfjs to ${exported.maxRelativeError.toExponential(1)} of their output's scale.`;
   const { settings } = await readRun(folder);
   const path = join(folder, 'report.html');
   await writeReport(path, {
     title: `${settings.family} on ${settings.data.name}`,
     settings: { ...settings, options: JSON.stringify(settings.options), data: JSON.stringify(settings.data) },
     metrics: await readMetrics(join(folder, 'metrics.jsonl')),
-    images: [...(await samplePictures(join(folder, 'samples'))), ...(await densityPictures(folder))],
+    images: [
+      ...(await samplePictures(join(folder, 'samples'))),
+      ...('error' in exported ? [] : await densityPictures(folder)),
+    ],
     notes: [
       `${result.step} steps in ${result.seconds.toFixed(1)} s, on ${result.engine}.`,
       ...(result.heldOut === null
         ? []
         : [`Held-out log-likelihood (or its bound) after the last step: ${result.heldOut.toFixed(3)} nats.`]),
-      `Exported programs agree with tfjs to ${exported.maxRelativeError.toExponential(1)} of their output's scale.`,
+      verdict,
     ],
     environment: {
       node: process.version,
@@ -34,6 +47,10 @@ export async function finishRun(folder: string, result: TrainResult): Promise<vo
       cpu: cpus()[0]?.model ?? 'unknown',
     },
   });
+  if ('error' in exported) {
+    console.log(`wrote ${path} (curves and samples); the checkpoints are kept`);
+    throw exported.error;
+  }
   console.log(`wrote ${bundleFolder(folder)} (the exported model) and ${path} (curves and samples)`);
 }
 

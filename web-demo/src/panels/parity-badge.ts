@@ -23,11 +23,13 @@ export function parityBadge(sampler: RemoteSampler, programs?: readonly string[]
       const worst = Math.max(0, ...rows.map(({ maxRelativeError }) => maxRelativeError));
       const passed = rows.every((row) => row.passed);
       const error = worst === 0 ? 'to the last bit' : `within ${worst.toExponential(0)} of scale`;
+      const flips = rows.reduce((sum, row) => sum + row.flips, 0);
+      const turned = flips === 0 ? '' : `, ${flips} of its draws on the other side of a threshold`;
       const device = deviceName(sampler.device);
       show(
         passed ? 'passed' : 'failed',
         passed
-          ? `Same as at export on ${device}, ${error}`
+          ? `Same as at export on ${device}, ${error}${turned}`
           : `Differs on ${device} by ${worst.toExponential(0)} of scale`,
       );
       badge.title = rows

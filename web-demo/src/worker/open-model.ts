@@ -146,8 +146,13 @@ async function prepare(
     const rows = await checkParity(bundle, executor, { programs: [program] });
     const wrong = rows.find(({ passed }) => !passed);
     if (wrong === undefined) return;
-    const error = wrong.maxRelativeError.toExponential(1);
-    throw new Error(`it computes ${wrong.output} of ${program} wrongly, by ${error} of its scale`);
+    const [error, scaled] = [
+      wrong.maxAbsoluteError.toExponential(1),
+      wrong.maxRelativeError.toExponential(1),
+    ];
+    throw new Error(
+      `it computes ${wrong.output} of ${program} wrongly, by ${error} (${scaled} of its scale)`,
+    );
   } catch (error) {
     await sampler.release();
     throw error;
