@@ -3,36 +3,7 @@ import { type HostTensor, hostTensor, portNames, type StepInputs } from '@genera
 import type { HostState, Model } from '../families/family.ts';
 import type { Engine, Trainer } from './engine.ts';
 import { programFunction, stepFunction } from './step-program.ts';
-
-/** What runs the eager engine here. */
-export interface TfjsBackend {
-  readonly description: string;
-  /** One line when the backend is much slower than what could be installed; else empty. */
-  readonly warning: string;
-}
-
-/**
- * Picks the fastest eager backend that loads: tfjs-node-gpu, tfjs-node, else tfjs's own CPU backend, which is
- * hundreds of times slower than the compiled step and meant for checking only.
- */
-export async function selectTfjsBackend(): Promise<TfjsBackend> {
-  for (const name of ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node']) {
-    try {
-      await import(name);
-      await tf.setBackend('tensorflow');
-      return { description: `tfjs on ${name}`, warning: '' };
-    } catch {
-      // Not installed or does not load here: try the next one.
-    }
-  }
-  await tf.setBackend('cpu');
-  return {
-    description: 'tfjs on its own CPU backend',
-    warning:
-      'neither @tensorflow/tfjs-node-gpu nor @tensorflow/tfjs-node loads here: the eager engine runs on the ' +
-      'JavaScript CPU backend, hundreds of times slower than --engine onnx',
-  };
-}
+import { selectTfjsBackend } from './tfjs-backend.ts';
 
 /** The engine that runs the step eagerly in TensorFlow.js: the reference that the compiled step is held to. */
 export function tfjsEngine(warn: (line: string) => void = console.warn): Engine {
