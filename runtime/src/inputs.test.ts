@@ -37,6 +37,22 @@ describe('fillInputs', () => {
     });
   });
 
+  test('noise of the example is the same in every draw, that of the estimate is another in each', () => {
+    const noise = { dtype: 'float32', shape: [3], role: 'noise', law: 'uniform' } as const;
+    const owned: Record<string, InputSpec> = {
+      binarisation: { ...noise, belongsTo: 'example' },
+      eps: { ...noise, belongsTo: 'estimate' },
+    };
+    const draws = [0, 1, 2].map((draw) => fillInputs('logWeight', owned, { ...key, draw }));
+    for (const [draw, { binarisation, eps }] of draws.entries()) {
+      expect(binarisation).toEqual(draws[0]!.binarisation);
+      const stream = 'logWeight/eps';
+      expect(eps!.data).toEqual(fillNoise({ law: 'uniform', stream, shape: [3], draw, ...key }));
+    }
+    const next = fillInputs('logWeight', owned, { ...key, firstIndex: 3 });
+    expect(next.binarisation!.data.subarray(0, 9)).toEqual(draws[0]!.binarisation!.data.subarray(3));
+  });
+
   test('what is given is used', () => {
     const data = hostTensor('float32', [4, 2], [1, 2, 3, 4, 5, 6, 7, 8]);
     const latent = hostTensor('float32', [4, 3], new Float32Array(12));

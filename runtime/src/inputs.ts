@@ -1,6 +1,6 @@
 import { UserError } from './errors.ts';
 import { fillNoise, type Seed } from './noise.ts';
-import type { InputSpec } from './program.ts';
+import type { InputSpec, NoiseOwner } from './program.ts';
 import { allocate, type DType, type HostTensor, hostTensor, sizeOf } from './tensor.ts';
 
 /** What a program's inputs are filled from. */
@@ -9,7 +9,7 @@ export interface InputSources {
   /** Index of the first sample, which keys its noise and, where none is given, its label. */
   readonly firstIndex: number;
   readonly count: number;
-  /** Which of several draws for the same sample this is; 0 when absent. */
+  /** Which of several draws for the same sample this is, 0 when absent; noise of the example is that of draw 0. */
   readonly draw?: number;
   /**
    * Of a program that returns a part of an example at a call: which part this is, and the program for whole examples
@@ -90,7 +90,16 @@ function fill(program: string, name: string, spec: InputSpec, sources: InputSour
       const { law, shape } = spec;
       const stream = `${chunk.of}/${name}`;
       const skip = chunk.index * sizeOf(shape);
-      const noise = fillNoise({ law, seed, stream, firstIndex, count, draw, shape, skip });
+      const noise = fillNoise({
+        law,
+        seed,
+        stream,
+        firstIndex,
+        count,
+        draw: drawOf(spec, draw),
+        shape,
+        skip,
+      });
       return hostTensor('float32', [count, ...shape], noise);
     }
     case 'label': {
@@ -105,6 +114,11 @@ function fill(program: string, name: string, spec: InputSpec, sources: InputSour
     case 'latent':
       return sources[spec.role]!;
   }
+}
+
+/** Which draw of a noise input goes into draw `draw` of an estimate: what belongs to the example stays the same. */
+export function drawOf({ belongsTo }: { readonly belongsTo?: NoiseOwner }, draw: number): number {
+  return belongsTo === 'example' ? 0 : draw;
 }
 
 function constant(dtype: DType, shape: readonly number[], value: number): HostTensor {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { estimateLogProb } from './log-prob.ts';
+import { checkDraws, estimateLogProb } from './log-prob.ts';
+import type { InputSpec } from './program.ts';
 import { hostTensor } from './tensor.ts';
 
 const estimate = (...draws: number[][]) =>
@@ -36,5 +37,32 @@ describe('estimateLogProb', () => {
     expect(values[1]).toBeCloseTo(-Math.log(2), 6);
     expect(values[2]).toBeNaN();
     expect(values[3]).toBeNaN();
+  });
+});
+
+describe('checkDraws', () => {
+  const noise = { dtype: 'float32', shape: [2], role: 'noise', law: 'normal' } as const;
+  const x: InputSpec = { dtype: 'float32', shape: [2], role: 'data' };
+
+  test('refuses several draws where two noise inputs do not both say what they belong to', () => {
+    const silent = { x, eps: noise, uniform: noise };
+    const half: Record<string, InputSpec> = { ...silent, eps: { ...noise, belongsTo: 'estimate' } };
+    for (const inputs of [silent, half]) {
+      expect(() => checkDraws('old', inputs, 50)).toThrow(
+        /^model old does not say .* of 50: export the model/,
+      );
+      expect(() => checkDraws('old', inputs, 1)).not.toThrow();
+    }
+  });
+
+  test('lets several draws pass where they do, or where there is one noise input', () => {
+    const both: Record<string, InputSpec> = {
+      x,
+      eps: { ...noise, belongsTo: 'estimate' },
+      uniform: { ...noise, belongsTo: 'example' },
+    };
+    for (const inputs of [both, { x, eps: noise }, { x }]) {
+      expect(() => checkDraws('new', inputs, 50)).not.toThrow();
+    }
   });
 });

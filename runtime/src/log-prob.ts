@@ -1,4 +1,20 @@
+import { UserError } from './errors.ts';
+import type { InputSpec } from './program.ts';
 import type { HostTensor } from './tensor.ts';
+
+/**
+ * Checks that a bound of several draws can be had from a program `logWeight`: each draw keeps the noise that belongs
+ * to the example and renews the rest, so the program must say which is which. One noise input alone is the estimate's.
+ * @throws UserError when it does not say: a bundle of an earlier release.
+ */
+export function checkDraws(model: string, inputs: Readonly<Record<string, InputSpec>>, draws: number): void {
+  const noises = Object.values(inputs).filter((spec) => spec.role === 'noise');
+  if (draws === 1 || noises.length < 2 || noises.every(({ belongsTo }) => belongsTo !== undefined)) return;
+  throw new UserError(
+    `model ${model} does not say which noise belongs to the example, so only the bound of 1 sample can be had, ` +
+      `not of ${draws}: export the model again`,
+  );
+}
 
 /**
  * log 1/k sum_j exp(w_j) for each example, over k draws of its log-weight w: the importance-weighted bound of Burda,

@@ -23,6 +23,7 @@ const inputSpec = z.discriminatedUnion('role', [
     dtype: z.literal('float32'),
     shape,
     law: z.enum(['normal', 'uniform']),
+    belongsTo: z.optional(z.enum(['example', 'estimate'])),
   }),
   z.object({ role: z.literal('data'), dtype, shape }),
   z.object({ role: z.literal('latent'), dtype, shape }),

@@ -4,6 +4,14 @@ import type { DType } from './tensor.ts';
 export type NoiseLaw = 'normal' | 'uniform';
 
 /**
+ * What a noise input's numbers are a part of, in a program that estimates a density:
+ * - `example`: the example itself, such as its binarisation. They are drawn once, and all draws of an estimate share
+ *   them: averaged over, they would estimate log E_b[p(b)], which exceeds what a bound may.
+ * - `estimate`: a draw of the estimate, such as a code from the posterior, or dequantisation. Drawn anew each time.
+ */
+export type NoiseOwner = 'example' | 'estimate';
+
+/**
  * A program's input. `shape` leaves out the leading batch dimension, which every input but a scalar has. What it
  * means decides who fills it:
  * - `noise`: the runtime, from Philox, keyed by seed and sample index;
@@ -19,6 +27,8 @@ export type InputSpec =
       readonly dtype: 'float32';
       readonly shape: readonly number[];
       readonly law: NoiseLaw;
+      /** Absent where a program takes one draw alone, and in bundles of earlier releases. */
+      readonly belongsTo?: NoiseOwner;
     }
   | { readonly role: 'data'; readonly dtype: DType; readonly shape: readonly number[] }
   | { readonly role: 'latent'; readonly dtype: DType; readonly shape: readonly number[] }

@@ -4,7 +4,7 @@ import { type CompleteRequest, completeExamples } from './complete.ts';
 import { UserError } from './errors.ts';
 import type { Device, DeviceReport, Executor } from './executor.ts';
 import { checkSources, fillInputs, type InputSources } from './inputs.ts';
-import { estimateLogProb } from './log-prob.ts';
+import { checkDraws, estimateLogProb } from './log-prob.ts';
 import type { Manifest } from './manifest.ts';
 import type { Seed } from './noise.ts';
 import type { OutputMeaning } from './program.ts';
@@ -86,7 +86,8 @@ export interface Sampler {
   run(program: string, sources: InputSources, options?: BatchOptions): Promise<Record<string, HostTensor>>;
   /**
    * Log-density of examples: exact where the model has `logProb`; else, from `logWeight`, the ELBO, or with
-   * `samples` > 1 the importance-weighted bound.
+   * `samples` > 1 the importance-weighted bound. Of a model of binary data it is that of the example as it is
+   * binarised, once for all draws.
    */
   logProb(request: LogProbRequest): Promise<LogProbs>;
   /** Codes of examples. */
@@ -167,6 +168,7 @@ export function createSampler(
           `model ${bundle.manifest.name} (${bundle.manifest.family}) has no density to evaluate`,
         );
       }
+      if (!exact) checkDraws(bundle.manifest.name, bundle.program(name).inputs, samples);
       const { seed = defaultSeed, firstIndex = 0, label } = options;
       const count = rows(data);
       const sources = { data, seed, firstIndex, count, ...givenLabels(bundle, name, label, count) };

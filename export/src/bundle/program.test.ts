@@ -24,6 +24,19 @@ describe('traceExported', () => {
     expect(graph.inputs.map(({ value }) => value.shape.length)).toEqual([2, 0]);
   });
 
+  it('refuses a bound whose noise does not say what it belongs to', () => {
+    const noise = { role: 'noise', dtype: 'float32', shape: [3], law: 'normal' } as const;
+    const bound = (inputs: ExportedProgram['signature']['inputs']): ExportedProgram => ({
+      signature: { inputs, outputs: { logWeight: { dtype: 'float32', shape: [], meaning: 'logWeight' } } },
+      run: ({ eps, u }) => ({ logWeight: tf.sum(tf.add(eps!, u ?? 0), 1) }),
+    });
+    expect(() => traceExported('logWeight', bound({ eps: noise, u: noise }))).toThrow(/noise 'eps' must say/);
+    expect(() =>
+      traceExported('logWeight', bound({ eps: { ...noise, belongsTo: 'estimate' }, u: noise })),
+    ).toThrow(/noise 'u' must say/);
+    expect(traceExported('logWeight', bound({ eps: noise })).outputs).toHaveLength(1);
+  });
+
   it.each<[string, ExportedProgram['run'], RegExp]>([
     ['another shape', ({ z }) => ({ data: z! }), /output 'data' must be float32 \[batch,2\], got float32/],
     [

@@ -12,13 +12,14 @@ export interface ExportedProgram {
 
 /**
  * Traces a program for any batch size and checks that what it returns is what its signature promises.
- * @throws TraceError naming the output that differs.
+ * @throws TraceError naming the output that differs, or noise that does not say what it belongs to.
  */
 export function traceExported(name: string, { signature, run }: ExportedProgram): Graph {
   const inputs: Record<string, BatchedInput> = {};
   for (const [input, { dtype, shape, role }] of Object.entries(signature.inputs)) {
     inputs[input] = { dtype, shape, batched: role !== 'scalar' };
   }
+  checkOwners(name, signature);
   const graph = traceBatched(run, inputs);
   for (const [output, { dtype, shape }] of Object.entries(signature.outputs)) {
     const value = graph.outputs.find((port) => port.name === output)?.value;
@@ -32,4 +33,15 @@ export function traceExported(name: string, { signature, run }: ExportedProgram)
     }
   }
   return graph;
+}
+
+/** Draws of a bound renew some noise and keep the rest: with several inputs of it, each must say. */
+function checkOwners(name: string, { inputs, outputs }: ProgramSignature): void {
+  if (!Object.values(outputs).some(({ meaning }) => meaning === 'logWeight')) return;
+  const noises = Object.entries(inputs).filter(([, { role }]) => role === 'noise');
+  const silent = noises.find(([, spec]) => spec.role === 'noise' && spec.belongsTo === undefined);
+  if (silent === undefined || noises.length < 2) return;
+  throw new TraceError(
+    `program ${name}: noise '${silent[0]}' must say what it belongs to (belongsTo): the example, such as its binarisation, or the estimate, drawn anew for each importance sample`,
+  );
 }

@@ -85,7 +85,10 @@ export function autoregressivePrograms(
   const shape = [...spec.shape];
   const dimensions = sizeOf(shape);
   const data: InputSpec = { dtype: 'float32', shape, role: 'data' };
-  const noiseInput = (law: NoiseSpec['law'], noiseShape: readonly number[]): InputSpec => ({
+  const noiseInput = (
+    law: NoiseSpec['law'],
+    noiseShape: readonly number[],
+  ): InputSpec & { role: 'noise' } => ({
     dtype: 'float32',
     shape: noiseShape,
     role: 'noise',
@@ -98,9 +101,12 @@ export function autoregressivePrograms(
   const { classes = 0 } = network;
   const labels: Record<string, InputSpec> =
     classes === 0 ? {} : { label: { dtype: 'int32', shape: [], role: 'label', classes } };
-  const binarisation: Record<string, InputSpec> = binary
-    ? { binarisation: noiseInput('uniform', shape) }
-    : {};
+  // A binarised image is one example, however often it is scored.
+  const binarised = (noiseShape: readonly number[]): InputSpec => ({
+    ...noiseInput('uniform', noiseShape),
+    belongsTo: 'example',
+  });
+  const binarisation: Record<string, InputSpec> = binary ? { binarisation: binarised(shape) } : {};
   const dataOutput = { data: { dtype: 'float32', shape, meaning: 'data' } } as const;
   const noiseOf = (inputs: NamedTensors) => mapValues(drawNoise, (_, name) => inputs[name]!);
   const shaped = (x: tf.Tensor) => tf.reshape(x, [x.shape[0]!, ...shape]);
@@ -120,7 +126,7 @@ export function autoregressivePrograms(
     },
     logProb: {
       signature: {
-        inputs: { data, ...(binary ? { uniform: noiseInput('uniform', shape) } : {}), ...labels },
+        inputs: { data, ...(binary ? { uniform: binarised(shape) } : {}), ...labels },
         outputs: { logProb: { dtype: 'float32', shape: [], meaning: 'logProb' } },
       },
       run: (state, { data: x, uniform, label }) => ({
@@ -165,7 +171,7 @@ export function autoregressivePrograms(
     programs.advance = advanceProgram(network.rows, shape, {
       noise: mapValues(network.noise, (law) => noiseInput(law, [row])),
       conditions: labels,
-      ...(binary ? { binarisation: noiseInput('uniform', [1, ...shape.slice(1)]) } : {}),
+      ...(binary ? { binarisation: binarised([1, ...shape.slice(1)]) } : {}),
     });
   }
   return programs;

@@ -109,7 +109,10 @@ export function buildFlow(
     ? {
         logWeight: {
           signature: {
-            inputs: { data: dataInput, uniform: { dtype: 'float32', shape, role: 'noise', law: 'uniform' } },
+            inputs: {
+              data: dataInput,
+              uniform: { dtype: 'float32', shape, role: 'noise', law: 'uniform', belongsTo: 'estimate' },
+            },
             outputs: { logWeight: { dtype: 'float32', shape: [], meaning: 'logWeight' } },
           },
           run: (state, { data: x, uniform }) => ({ logWeight: logProb(state, x!, uniform) }),

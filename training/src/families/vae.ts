@@ -1,5 +1,5 @@
 import { type NamedTensors, tf } from '@generatrix/export';
-import type { InputSpec, ProgramSignature } from '@generatrix/runtime/core';
+import type { InputSpec, NoiseOwner, ProgramSignature } from '@generatrix/runtime/core';
 import { sizeOf } from '@generatrix/runtime/core';
 import { z } from 'zod';
 import { adam, adamSpecs } from '../nn/adam.ts';
@@ -95,17 +95,18 @@ function build(vae: VaeOptions, data: DataDescription): Model {
   };
 
   const dataInput: InputSpec = { dtype: 'float32', shape, role: 'data' };
-  const noiseInput = ({ law, shape }: NoiseSpec): InputSpec => ({
+  const noiseInput = ({ law, shape }: NoiseSpec, belongsTo?: NoiseOwner): InputSpec => ({
     dtype: 'float32',
     shape,
     role: 'noise',
     law,
+    ...(belongsTo === undefined ? {} : { belongsTo }),
   });
   const eps: NoiseSpec = { law: 'normal', shape: [latent] };
   const scoreInputs: ProgramSignature['inputs'] = {
     data: dataInput,
-    eps: noiseInput(eps),
-    ...(binary ? { uniform: noiseInput(binarisation.uniform!) } : {}),
+    eps: noiseInput(eps, 'estimate'),
+    ...(binary ? { uniform: noiseInput(binarisation.uniform!, 'example') } : {}),
   };
   const imageOutput = { data: { dtype: 'float32', shape, meaning: 'data' } } as const;
   const codeOutput = { dtype: 'float32', shape: [latent], meaning: 'latent' } as const;

@@ -9,7 +9,7 @@ import type { BatchRows, Values } from './messages.ts';
 
 const inputs: Record<string, InputSpec> = {
   z: { dtype: 'float32', shape: [5], role: 'noise', law: 'normal' },
-  u: { dtype: 'float32', shape: [2, 2], role: 'noise', law: 'uniform' },
+  u: { dtype: 'float32', shape: [2, 2], role: 'noise', law: 'uniform', belongsTo: 'example' },
   x: { dtype: 'bool', shape: [2], role: 'data' },
   label: { dtype: 'int32', shape: [], role: 'label', classes: 3 },
   temperature: { dtype: 'float32', shape: [], role: 'scalar', default: 0.7, min: 0, max: 1 },

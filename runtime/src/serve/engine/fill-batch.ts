@@ -1,3 +1,4 @@
+import { drawOf } from '../../inputs.ts';
 import { fillNoiseInto } from '../../noise.ts';
 import type { InputSpec } from '../../program.ts';
 import { allocate, type HostTensor, hostTensor, sizeOf } from '../../tensor.ts';
@@ -39,7 +40,15 @@ function fillRows(
       for (let i = 0; i < count; i++) target[i] = (firstIndex + i) % spec.classes;
     } else if (spec.role === 'noise') {
       const { law, shape } = spec;
-      const noise = { law, seed: seeds[part]!, stream, firstIndex, count, draw: draws[part]!, shape };
+      const noise = {
+        law,
+        seed: seeds[part]!,
+        stream,
+        firstIndex,
+        count,
+        draw: drawOf(spec, draws[part]!),
+        shape,
+      };
       fillNoiseInto(target as Float32Array, noise);
     } else throw new Error(`${stream}: no values for input of role ${spec.role}`);
     row += count;

@@ -1,5 +1,5 @@
 import type { Request, Response } from 'express';
-import { estimateLogProb } from '../../../log-prob.ts';
+import { checkDraws, estimateLogProb } from '../../../log-prob.ts';
 import type { ServerContext } from '../context.ts';
 import { HttpError } from '../http-error.ts';
 import { toNested } from '../nested.ts';
@@ -7,6 +7,7 @@ import { seedJson } from '../seed.ts';
 import {
   has,
   inputOfRole,
+  inputsOf,
   labelSources,
   runAndPick,
   scalarSources,
@@ -32,6 +33,7 @@ export async function scoreExamples(
   const data = tensorField(context, 'data', inputOfRole(model, program, 'data'), body.data);
   const count = data.shape[0]!;
   const draws = exact ? 1 : body.samples;
+  checkDraws(model.name, inputsOf(model, program), draws);
   if (count * draws > context.config.maxCount) {
     throw new HttpError(
       400,

@@ -31,7 +31,12 @@ function inputParameters(spec: InputSpec): Record<string, string | number | bool
   const { role } = spec;
   switch (spec.role) {
     case 'noise':
-      return { role, optional: true, law: spec.law };
+      return {
+        role,
+        optional: true,
+        law: spec.law,
+        ...(spec.belongsTo !== undefined && { belongs_to: spec.belongsTo }),
+      };
     case 'label':
       return { role, optional: true, classes: spec.classes };
     case 'carry':
