@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { type DeviceRequest, UserError } from '@generatrix/runtime/core';
 import { type Command, Option } from 'commander';
+import { augmentation, augmentSummary } from '../data/augment.ts';
 import { loadDataset } from '../data/index.ts';
 import type { Family } from '../families/family.ts';
 import { buildModel, families, familyNamed } from '../families/registry.ts';
@@ -29,6 +30,7 @@ interface TrainFlags {
   readonly engine: 'onnx' | 'tfjs';
   readonly device: Exclude<DeviceRequest, 'wasm'>;
   readonly threads?: string;
+  readonly augment?: string;
   readonly reportEvery?: string;
   readonly evaluateEvery?: string;
   readonly checkpointEvery?: string;
@@ -67,6 +69,7 @@ export function addTrain(program: Command): void {
           .default('auto'),
       )
       .option('--threads <n>', 'threads of the onnx engine on the CPU (default: one a core)')
+      .option('--augment <list>', augmentSummary)
       .option('--report-every <n>', 'steps between lines of metrics (default: 1/200 of the steps)')
       .option('--evaluate-every <n>', 'steps between held-out evaluations and sample grids (default: 1/10)')
       .option('--checkpoint-every <n>', 'steps between checkpoints (default: 1/10)');
@@ -133,6 +136,7 @@ async function startRun(family: Family, flags: TrainFlags & Record<string, unkno
     schedule: flags.schedule ?? defaults.schedule ?? 'constant',
     engine: flags.engine,
     device: flags.device,
+    ...(flags.augment === undefined ? {} : { augment: flags.augment }),
     ...(flags.threads === undefined ? {} : { threads: wholeNumber('--threads', 1)(flags.threads) }),
     reportEvery: number(flags.reportEvery, '--report-every', Math.max(1, Math.round(steps / 200))),
     evaluateEvery: number(flags.evaluateEvery, '--evaluate-every', Math.max(1, Math.round(steps / 10))),
@@ -152,6 +156,8 @@ export async function runTraining(
   const family = familyNamed(settings.family);
   const dataset = await loadDataset(runData(settings, 'train'));
   const heldOut = await loadDataset(runData(settings, 'test'));
+  // Refused before anything is written.
+  augmentation(settings.augment, dataset.spec, settings.seed);
   const data = { spec: dataset.spec, classNames: dataset.classNames };
   const { model, options } = buildModel(family, settings.options, data);
   const settled = { ...settings, options };

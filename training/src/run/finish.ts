@@ -36,6 +36,7 @@ export async function finishRun(folder: string, result: TrainResult): Promise<vo
     ],
     notes: [
       `${result.step} steps in ${result.seconds.toFixed(1)} s, on ${result.engine}.`,
+      `Waiting for data: ${(100 * result.dataWait).toFixed(1)} % of the time.`,
       ...(result.heldOut === null
         ? []
         : [`Held-out log-likelihood (or its bound) after the last step: ${result.heldOut.toFixed(3)} nats.`]),

@@ -14,6 +14,8 @@ export const settingsSchema = z.strictObject({
   schedule: z.enum(['constant', 'cosine']).default('constant'),
   engine: z.enum(['onnx', 'tfjs']),
   device: z.enum(['auto', 'cpu', 'cuda', 'webgpu']),
+  /** Random changes of training images, as `--augment` has them; none when absent. */
+  augment: z.string().optional(),
   /** Threads of the onnx engine on the CPU; as many as there are cores when absent. */
   threads: z.number().int().min(1).optional(),
   /** Steps between two lines of metrics. */

@@ -6,14 +6,14 @@ import type { Trainer } from '../engine/engine.ts';
 import { onnxEngine } from '../engine/onnx-engine.ts';
 import { tfjsEngine } from '../engine/tfjs-engine.ts';
 import type { HostState, Model } from '../families/family.ts';
-import { batchPlan, stepInputs } from './batches.ts';
+import { type BatchSource, batchSource } from './batch-source.ts';
 import { loadLatestCheckpoint, saveCheckpoint, stateFitting } from './checkpoint.ts';
 import { heldOutMetric, heldOutScore, modeMetrics, sampleWhileTraining } from './evaluation.ts';
 import { firstNonFinite, initialState } from './initial-state.ts';
 import { type MetricsLog, openMetrics } from './metrics.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { saveSamples } from './samples.ts';
-import { learningRateAt, type RunSettings } from './settings.ts';
+import type { RunSettings } from './settings.ts';
 
 /** Held-out examples that an evaluation while training looks at. */
 const heldOutExamples = 1000;
@@ -41,6 +41,8 @@ export interface TrainResult {
   readonly engine: string;
   readonly seconds: number;
   readonly heldOut: number | null;
+  /** Share of the time that the loop waited for data, 0 to 1. */
+  readonly dataWait: number;
 }
 
 /**
@@ -63,9 +65,11 @@ export async function train(request: TrainRequest): Promise<TrainResult> {
     await trainer.setState(resumed === null ? await startState(request) : stateFitting(resumed, model.state));
     const metrics = await openMetrics(join(folder, 'metrics.jsonl'), { resumeAfter: start });
     const progress = createProgress({ label: settings.family, total: settings.steps, start });
+    const source = batchSource(request);
     try {
-      return await new Loop(request, trainer, metrics, progress, start).run();
+      return await new Loop(request, trainer, source, metrics, progress, start).run();
     } finally {
+      await source.close();
       progress.stop();
       await metrics.close();
     }
@@ -87,10 +91,12 @@ async function startState({ model, train, settings }: TrainRequest): Promise<Hos
 class Loop {
   readonly #request: TrainRequest;
   readonly #trainer: Trainer;
+  readonly #source: BatchSource;
   readonly #metrics: MetricsLog;
   readonly #progress: Progress;
   readonly #sums = new Map<string, { total: number; count: number }>();
   readonly #started: number;
+  #reported = { at: performance.now(), waited: 0 };
   #step: number;
   #savedStep: number;
   #heldOut: number | null = null;
@@ -98,12 +104,14 @@ class Loop {
   constructor(
     request: TrainRequest,
     trainer: Trainer,
+    source: BatchSource,
     metrics: MetricsLog,
     progress: Progress,
     start: number,
   ) {
     this.#request = request;
     this.#trainer = trainer;
+    this.#source = source;
     this.#metrics = metrics;
     this.#progress = progress;
     // A resumed run's clock goes on from what its metrics say.
@@ -113,23 +121,19 @@ class Loop {
   }
 
   async run(): Promise<TrainResult> {
-    const { settings, model, train, signal } = this.#request;
-    const { seed, steps } = settings;
-    const plan = batchPlan(model.batching, train.size, settings.batchSize, seed);
-    const inputsOf = (step: number) =>
-      stepInputs(model, train, plan(step), { seed, step, learningRate: learningRateAt(settings, step) });
+    const { settings, signal } = this.#request;
+    const { steps } = settings;
+    const source = this.#source;
+    const begun = performance.now();
     while (this.#step < steps && !signal?.aborted) {
-      const first = this.#step;
-      const inputs = await Promise.all(
-        Array.from({ length: this.#stepsAtOnce() }, (_, i) => inputsOf(first + i)),
-      );
+      const inputs = await source.inputs(this.#step, this.#stepsAtOnce());
       for (const metrics of await this.#trainer.steps(inputs)) {
         this.#step++;
         this.#accumulate(metrics);
         this.#progress.update(this.#step, metrics);
       }
       const last = this.#step === steps;
-      if (last || this.#step % settings.reportEvery === 0) this.#report(plan(this.#step - 1).epoch);
+      if (last || this.#step % settings.reportEvery === 0) this.#report(source.plan(this.#step - 1).epoch);
       if (last || this.#step % settings.evaluateEvery === 0) await this.#evaluate();
       if (last || this.#step % settings.checkpointEvery === 0) await this.#save();
       // The run blocks this thread; a turn of the event loop lets Ctrl-C and other handlers in.
@@ -143,6 +147,7 @@ class Loop {
       engine: this.#trainer.description,
       seconds: (performance.now() - this.#started) / 1000,
       heldOut: this.#heldOut,
+      dataWait: source.waited / Math.max(1e-3, performance.now() - begun),
     };
   }
 
@@ -163,11 +168,14 @@ class Loop {
     }
   }
 
-  /** Writes the means since the last report. */
+  /** Writes the means since the last report, and the share of the time that the loop waited for data. */
   #report(epoch: number): void {
     const means = [...this.#sums].map(([name, { total, count }]) => [name, total / count]);
     this.#sums.clear();
-    this.#write({ epoch, ...Object.fromEntries(means) });
+    const [now, waited] = [performance.now(), this.#source.waited];
+    const dataWait = (waited - this.#reported.waited) / Math.max(1e-3, now - this.#reported.at);
+    this.#reported = { at: now, waited };
+    this.#write({ epoch, ...Object.fromEntries(means), dataWait });
   }
 
   #write(metrics: Record<string, number>): void {
