@@ -254,13 +254,6 @@ describeConformance('elementwise lowerings', elementwiseLowerings, [
       bools: tf.where(c!, b!, tf.logicalNot(b!)),
       rows: kernel('Select', { condition: r!, t: x!, e: tf.neg(x!) }),
     }),
-    // tfjs's CPU kernel reads the wrong elements when it selects rows.
-    reference: ({ c, x, y, i, b, r }) => ({
-      floats: tf.where(c!, x!, y!),
-      ints: tf.where(c!, i!, tf.onesLike(i!)),
-      bools: tf.where(c!, b!, tf.logicalNot(b!)),
-      rows: tf.where(tf.reshape(r!, [3, 1]), x!, tf.neg(x!)),
-    }),
     inputs: () => ({
       c: tf.tensor2d([1, 0, 1], [3, 1], 'bool'),
       x: noise([3, 4], 1),

@@ -1,0 +1,84 @@
+import type tf from '@tensorflow/tfjs';
+
+type Saved = readonly tf.Tensor[];
+type Gradient = (dy: tf.Tensor, saved: Saved, attrs: tf.NamedAttrMap) => Record<string, () => tf.Tensor>;
+
+/**
+ * Gradients that tfjs states wrongly, whatever the backend: a traced training step has them, too. They go by the name
+ * of the kernel that they are the gradient of.
+ */
+function correctedGradients(tfjs: typeof tf): Readonly<Record<string, Gradient>> {
+  /** Sums what was broadcast: a tensor of the shape that was spread. */
+  const summedTo = (x: tf.Tensor, shape: readonly number[]) => {
+    const missing = x.rank - shape.length;
+    const axes = x.shape.flatMap((size, axis) => {
+      const own = shape[axis - missing];
+      return own === undefined || (own === 1 && size !== 1) ? [axis] : [];
+    });
+    return tfjs.reshape(axes.length === 0 ? x : tfjs.sum(x, axes), [...shape]);
+  };
+  return {
+    // d/dx of sums along an axis: the sums of dy the other way. tfjs moves the result's axes afterwards.
+    Cumsum: (dy, _, attrs) => {
+      const { axis, exclusive, reverse } = attrs as unknown as tf.CumsumAttrs;
+      return { x: () => tfjs.cumsum(dy, axis, exclusive, !reverse) };
+    },
+
+    // tfjs leaves out the sum over the batch axes along which a factor was broadcast.
+    BatchMatMul: (dy, saved, attrs) => {
+      const [a, b] = saved as [tf.Tensor, tf.Tensor];
+      const { transposeA, transposeB } = attrs as unknown as tf.BatchMatMulAttrs;
+      const forA = () =>
+        transposeA ? tfjs.matMul(b, dy, transposeB, true) : tfjs.matMul(dy, b, false, !transposeB);
+      const forB = () =>
+        transposeB ? tfjs.matMul(dy, a, true, transposeA) : tfjs.matMul(a, dy, !transposeA, false);
+      return { a: () => summedTo(forA(), a.shape), b: () => summedTo(forB(), b.shape) };
+    },
+
+    // tfjs sums over the axes along which statistics were broadcast only for statistics of one axis.
+    FusedBatchNorm: (dy, saved, attrs) => {
+      const [x, mean, variance, scale] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor | undefined];
+      const { varianceEpsilon } = attrs as unknown as tf.FusedBatchNormAttrs;
+      const inverse = tfjs.rsqrt(tfjs.add(variance, varianceEpsilon));
+      const scaled = scale == null ? dy : tfjs.mul(dy, scale);
+      const centred = tfjs.sub(x, mean);
+      return {
+        x: () => tfjs.mul(scaled, inverse),
+        mean: () => summedTo(tfjs.neg(tfjs.mul(scaled, inverse)), mean.shape),
+        variance: () => {
+          const cube = tfjs.mul(tfjs.mul(inverse, inverse), inverse);
+          return summedTo(tfjs.mul(tfjs.mul(scaled, centred), tfjs.mul(cube, -0.5)), variance.shape);
+        },
+        scale: () => summedTo(tfjs.mul(dy, tfjs.mul(centred, inverse)), mean.shape),
+        offset: () => summedTo(dy, mean.shape),
+      };
+    },
+
+    // tfjs forgets how the output's size was rounded.
+    Conv2D: (dy, saved, attrs) => {
+      const [x, filter] = saved as [tf.Tensor4D, tf.Tensor4D];
+      const { strides, pad, dataFormat, dilations, dimRoundingMode } = attrs as unknown as tf.Conv2DAttrs;
+      if ([dilations].flat().some((dilation) => dilation > 1)) {
+        throw new Error(`the gradient of a convolution of dilation ${dilations}: tfjs has none`);
+      }
+      const run = (kernel: string, inputs: tf.NamedTensorMap, shape: object) => {
+        const settings = { strides, pad, dataFormat, dimRoundingMode, ...shape };
+        return tfjs.engine().runKernel(kernel, inputs, settings as unknown as tf.NamedAttrMap) as tf.Tensor;
+      };
+      return {
+        x: () => run('Conv2DBackpropInput', { dy, filter }, { inputShape: x.shape }),
+        filter: () => run('Conv2DBackpropFilter', { x, dy }, { filterShape: filter.shape }),
+      };
+    },
+  };
+}
+
+/** Puts the corrected gradients in the places of tfjs's own. Calling it again changes nothing. */
+export function correctGradients(tfjs: typeof tf): void {
+  for (const [kernelName, gradFunc] of Object.entries(correctedGradients(tfjs))) {
+    const original = tfjs.getGradient(kernelName);
+    if (original === undefined || original === null) continue;
+    tfjs.unregisterGradient(kernelName);
+    tfjs.registerGradient({ ...original, gradFunc: gradFunc as tf.GradFunc });
+  }
+}
