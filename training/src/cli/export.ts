@@ -11,6 +11,7 @@ interface ExportFlags {
   readonly out: string;
   readonly trainable?: boolean;
   readonly withExamples: string;
+  readonly overwrite?: boolean;
 }
 
 const formats: readonly BundleFormat[] = ['onnx', 'graph-model'];
@@ -26,9 +27,9 @@ function parseFormats(text: string): BundleFormat[] {
   });
 }
 
-async function writeTriton(run: string, { out, trainable }: ExportFlags): Promise<void> {
+async function writeTriton(run: string, { out, trainable, overwrite = false }: ExportFlags): Promise<void> {
   if (trainable) throw new UserError('--trainable: a Triton repository holds no training step; leave it out');
-  const models = await exportTriton(run, out);
+  const models = await exportTriton(run, out, { overwrite });
   console.log(`wrote ${out}: a Triton model repository of ${models.join(', ')}`);
 }
 
@@ -48,7 +49,8 @@ export function addExport(program: Command): void {
       'with the training step and its state, so that the bundle can be trained, in a page too',
     )
     .option('--with-examples <n>', 'examples of the training data to put into a trainable bundle', '0')
-    .requiredOption('--out <folder>', 'where the bundle goes; an existing one is replaced')
+    .requiredOption('--out <folder>', 'where the bundle goes: a new or empty folder')
+    .option('--overwrite', 'replace what an earlier export wrote to that folder, never anything else')
     .action(async (run: string, flags: ExportFlags) => {
       if (flags.format === 'triton') {
         await writeTriton(run, flags);
@@ -61,7 +63,9 @@ export function addExport(program: Command): void {
         throw new UserError('--with-examples: only a bundle to be trained takes examples; add --trainable');
       }
       const trainable = flags.trainable ? { examples } : null;
-      const { maxRelativeError } = await exportRun(run, flags.out, chosen, settings.engine, trainable);
+      const { maxRelativeError } = await exportRun(run, flags.out, chosen, settings.engine, trainable, {
+        overwrite: flags.overwrite ?? false,
+      });
       console.log(
         `wrote ${flags.out}: onnxruntime agrees with tfjs to ${maxRelativeError.toExponential(1)} of the outputs' scale`,
       );

@@ -1,22 +1,27 @@
-import { randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { messageOf, UserError } from '@generatrix/runtime/core';
-
-const temporaryPattern = /^\..+\.(partial|replaced)-[0-9a-f]{12}$/;
+import { UserError } from '@generatrix/runtime/core';
+import { takeLock } from './lock.ts';
+import { checkReplaceable, foreignFile, type ReplaceOptions } from './owned-folder.ts';
+import { clearSiblings, siblingOf } from './siblings.ts';
+import { systemCode, systemError } from './system-error.ts';
 
 /**
  * Writes a file so that a reader, or a crash at any moment, finds the old content or the new, never a part: a
  * temporary file in the same folder, flushed to the disk, then renamed over the path. The folder must exist.
- * @throws UserError naming the path when the system refuses (no space, no permission, no such folder); the old
- * file is then untouched and no temporary file remains.
+ * @param data the content, or its parts, which are written one after the other
+ * @throws UserError naming the path when the system refuses (no space, no permission, no such folder), and what the
+ *   parts throw; the old file is then untouched and no temporary file remains.
  */
-export async function writeFileAtomic(path: string, data: Uint8Array | string): Promise<void> {
+export async function writeFileAtomic(
+  path: string,
+  data: Uint8Array | string | AsyncIterable<Uint8Array>,
+): Promise<void> {
   const temporary = siblingOf(path, 'partial');
   let handle: FileHandle | null = null;
   try {
     handle = await open(temporary, 'wx');
-    await handle.writeFile(data);
+    await writeFile(handle, data);
     await handle.sync();
     await handle.close();
     handle = null;
@@ -24,91 +29,90 @@ export async function writeFileAtomic(path: string, data: Uint8Array | string): 
   } catch (error) {
     await handle?.close().catch(() => undefined);
     await rm(temporary, { force: true }).catch(() => undefined);
-    throw unwritable(path, 'a file', error);
+    throw systemCode(error) === '' ? error : unwritable(path, 'a file', error);
   }
   await flushFolder(dirname(path));
+}
+
+/** Creates a folder and those around it where missing. @throws UserError naming it when the system refuses. */
+export async function makeFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true }).catch((error: unknown) => {
+    throw unwritable(path, 'a folder', error);
+  });
+}
+
+/**
+ * Finds out, before any work is done, whether a file can be created in a folder.
+ * @param path what errors name
+ * @throws UserError when the system refuses.
+ */
+export async function checkWritable(folder: string, path: string = folder): Promise<void> {
+  const probe = siblingOf(join(folder, 'probe'), 'partial');
+  try {
+    await (await open(probe, 'wx')).close();
+  } catch (error) {
+    throw unwritable(path, 'a file', error);
+  } finally {
+    await rm(probe, { force: true }).catch(() => undefined);
+  }
 }
 
 /**
  * Replaces a folder as a whole. `writer` fills a new sibling folder, which takes the path's place once it is
  * complete and on the disk. When the path exists already, there is an instant between the two renames at which
  * nothing stands there; nothing half-written ever does. If the writer or the swap fails, the old folder is back
- * in place and the new one gone.
- * @param options.marker a file that an existing, non-empty folder must hold to be replaced: guards a mistyped
- * path against losing what is there
- * @throws what the writer throws; UserError naming the path when the marker is missing or the system refuses.
+ * in place and the new one gone. What writers that were killed left beside the path is cleared first.
+ * @throws what the writer throws; UserError naming the path when it may not be replaced (`checkReplaceable`), when
+ *   another process is replacing it, or when the system refuses.
  */
 export async function replaceFolderAtomic(
   path: string,
   writer: (temporaryFolder: string) => Promise<void>,
-  options: { readonly marker?: string } = {},
+  options: ReplaceOptions,
 ): Promise<void> {
   // Without a trailing slash or `.`, so that the sibling's name is built from the folder's own.
   const target = resolve(path);
-  await checkReplaceable(target, options.marker);
+  await checkReplaceable(path, options);
+  const lock = await takeLock(join(dirname(target), `.${basename(target)}.lock`), path);
   const temporary = siblingOf(target, 'partial');
   try {
+    await clearSiblings(target);
+    await checkReplaceable(path, options);
     await mkdir(temporary).catch((error: unknown) => {
-      throw unwritable(target, 'a folder', error);
+      throw unwritable(path, 'a folder', error);
     });
     await writer(temporary);
     await flushTree(temporary);
-    await swap(temporary, target);
+    await swap(temporary, target, path);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
-    throw error;
+    throw systemCode(error) === '' ? error : unwritable(path, 'a folder', error);
+  } finally {
+    await lock.release();
   }
 }
 
-/**
- * Deletes what killed writers left behind in a folder that no one else writes to: the temporary siblings of
- * `writeFileAtomic` and `replaceFolderAtomic`.
- */
-export async function removeAbandoned(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    if (temporaryPattern.test(name)) await rm(join(folder, name), { recursive: true, force: true });
-  }
-}
-
-async function checkReplaceable(target: string, marker: string | undefined): Promise<void> {
-  const found = await stat(target).catch(() => null);
-  if (found === null) return;
-  if (!found.isDirectory()) {
-    throw new UserError(`${target}: expected a folder or nothing, found a file; choose another path`);
-  }
-  if (marker === undefined) return;
-  const names = await readdir(target);
-  if (names.length === 0 || names.includes(marker)) return;
-  throw new UserError(
-    `${target}: expected an empty folder or one that holds ${marker}, found ${names.length} other entries; ` +
-      'choose another path',
-  );
-}
-
-async function swap(temporary: string, target: string): Promise<void> {
+async function swap(temporary: string, target: string, path: string): Promise<void> {
   const replaced = siblingOf(target, 'replaced');
-  let moved = false;
+  const moved = await rename(target, replaced).then(
+    () => true,
+    (error: unknown) => {
+      if (systemCode(error) === 'ENOENT') return false;
+      throw error;
+    },
+  );
   try {
-    await rename(target, replaced).then(
-      () => {
-        moved = true;
-      },
-      (error: unknown) => {
-        if (codeOf(error) !== 'ENOENT') throw error;
-      },
-    );
+    // Someone may have put a file there since it was looked through.
+    const late = moved ? ((await foreignFile(replaced))?.path ?? null) : null;
+    if (late !== null)
+      throw new UserError(`${path}: not replaced, as it holds ${late}, which no export wrote`);
     await rename(temporary, target);
   } catch (error) {
     if (moved) await rename(replaced, target);
-    throw unwritable(target, 'a folder', error);
+    throw error;
   }
   await flushFolder(dirname(target));
   if (moved) await rm(replaced, { recursive: true, force: true });
-}
-
-/** A hidden name beside the path: in the same folder, since only there is renaming atomic. */
-function siblingOf(path: string, kind: 'partial' | 'replaced'): string {
-  return join(dirname(path), `.${basename(path)}.${kind}-${randomBytes(6).toString('hex')}`);
 }
 
 async function flushTree(folder: string): Promise<void> {
@@ -135,23 +139,5 @@ async function flush(path: string, flags: 'r' | 'r+'): Promise<void> {
 }
 
 function unwritable(path: string, what: string, error: unknown): UserError {
-  const code = codeOf(error);
-  const cures: Readonly<Record<string, string>> = {
-    ENOSPC: 'the disk is full, make room',
-    EDQUOT: 'the quota is used up, make room',
-    EACCES: 'check the permissions of its folder',
-    EPERM: 'check the permissions of its folder',
-    EROFS: 'the file system is read-only, choose another path',
-    ENOENT: 'its folder is missing, create it',
-    ENOTDIR: 'a part of the path is a file, choose another path',
-    EISDIR: 'a folder stands there, choose another path',
-  };
-  const cure = cures[code] ?? 'check the path and the disk';
-  return new UserError(
-    `${path}: expected to write ${what} there, the system says ${code || messageOf(error)}; ${cure}`,
-  );
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
+  return systemError(path, `expected to write ${what} there`, error);
 }

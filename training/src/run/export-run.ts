@@ -16,7 +16,7 @@ import { toTensor } from '../engine/tfjs-engine.ts';
 import type { Model } from '../families/family.ts';
 import { readMetrics } from './metrics.ts';
 import { type TrainableOptions, trainingFiles } from './trainable.ts';
-import { loadTrained, writeFolder } from './trained-model.ts';
+import { checkExportFolder, loadTrained, writeFolder } from './trained-model.ts';
 
 /** Examples in the reference run that a bundle carries, fewer where they are large: eager tfjs is slow. */
 const referenceBatch = 4;
@@ -27,8 +27,9 @@ const sampleCount = 64;
 /**
  * Exports a run's latest checkpoint as a bundle. The folder appears whole or not at all; it appears, too, when a
  * program is found to compute something else in onnxruntime than in tfjs, and the manifest says so.
+ * @param options.overwrite replaces a bundle that stands there; nothing else is ever replaced
  * @returns the largest difference between onnxruntime and tfjs over all programs, relative to the outputs' scale.
- * @throws UserError when the run has no checkpoint yet, or the programs do not agree.
+ * @throws UserError when the folder may not be replaced, the run has no checkpoint yet, or the programs do not agree.
  */
 export async function exportRun(
   run: string,
@@ -36,7 +37,10 @@ export async function exportRun(
   formats: readonly BundleFormat[],
   engine: string,
   trainable: TrainableOptions | null = null,
+  { overwrite = false }: { readonly overwrite?: boolean } = {},
 ): Promise<{ maxRelativeError: number }> {
+  const replace = { overwrite, inputs: [run] };
+  await checkExportFolder(out, replace);
   const { settings, data, model, options, state: trained, step } = await loadTrained(run);
   await tf.setBackend('cpu');
   const state = Object.fromEntries(Object.entries(trained).map(([name, x]) => [name, toTensor(x)]));
@@ -71,13 +75,13 @@ export async function exportRun(
   const files = await packBundle(request)
     .catch(async (error: unknown) => {
       if (!(error instanceof ParityError)) throw error;
-      await writeFolder(out, error.files);
+      await writeFolder(out, error.files, replace);
       throw new UserError(
         `${error.message}; ${out} is written all the same, do not rely on it: generatrix parity ${out} shows every output`,
       );
     })
     .finally(() => tf.dispose(state));
-  await writeFolder(out, files);
+  await writeFolder(out, files, replace);
   const manifest = JSON.parse(new TextDecoder().decode(files['model.json'])) as {
     parity: { programs: Record<string, { maxRelativeError: number }> };
   };

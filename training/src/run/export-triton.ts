@@ -1,7 +1,8 @@
 import { tf, tritonRepository } from '@generatrix/export';
 import { toTensor } from '../engine/tfjs-engine.ts';
 import { bindState, referenceExamples } from './export-run.ts';
-import { loadTrained, writeFolder } from './trained-model.ts';
+import { tritonMarker } from './owned-folder.ts';
+import { checkExportFolder, loadTrained, writeFolder } from './trained-model.ts';
 
 /** Rows that differ in their scalars when programs are tried. */
 const examples = 3;
@@ -9,10 +10,17 @@ const examples = 3;
 /**
  * Exports a run's latest checkpoint as a model repository for Triton Inference Server: a model `FAMILY-DATA_PROGRAM`
  * for each program. The folder appears whole or not at all.
+ * @param options.overwrite replaces a repository or bundle that stands there; nothing else is ever replaced
  * @returns the names of the models.
- * @throws UserError when the run has no checkpoint yet.
+ * @throws UserError when the folder may not be replaced, or the run has no checkpoint yet.
  */
-export async function exportTriton(run: string, out: string): Promise<string[]> {
+export async function exportTriton(
+  run: string,
+  out: string,
+  { overwrite = false }: { readonly overwrite?: boolean } = {},
+): Promise<string[]> {
+  const replace = { overwrite, inputs: [run] };
+  await checkExportFolder(out, replace);
   const { settings, data, model, state } = await loadTrained(run);
   await tf.setBackend('cpu');
   const tensors = Object.fromEntries(Object.entries(state).map(([name, x]) => [name, toTensor(x)]));
@@ -22,6 +30,12 @@ export async function exportTriton(run: string, out: string): Promise<string[]> 
     examples: referenceExamples(data.spec, examples),
   });
   tf.dispose(tensors);
-  await writeFolder(out, files);
+  // Beside the models, where servers do not look: what tells a later export that all of it is ours.
+  const marker = { format: 'generatrix-triton', version: 1, files: Object.keys(files) };
+  const written = {
+    ...files,
+    [tritonMarker]: new TextEncoder().encode(`${JSON.stringify(marker, null, 2)}\n`),
+  };
+  await writeFolder(out, written, replace);
   return [...new Set(Object.keys(files).map((path) => path.split('/')[0]!))];
 }

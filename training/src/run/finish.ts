@@ -17,9 +17,9 @@ export const bundleFolder = (run: string) => join(run, 'bundle');
  * @throws what the export throws, after the report is written, which then says so.
  */
 export async function finishRun(folder: string, result: TrainResult): Promise<void> {
-  const exported = await exportRun(folder, bundleFolder(folder), ['onnx'], result.engine).catch(
-    (error: unknown) => ({ error }),
-  );
+  const exported = await exportRun(folder, bundleFolder(folder), ['onnx'], result.engine, null, {
+    overwrite: true,
+  }).catch((error: unknown) => ({ error }));
   const verdict =
     'error' in exported
       ? `The export failed: ${messageOf(exported.error)}.`

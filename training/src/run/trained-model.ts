@@ -1,11 +1,12 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { BundleFiles } from '@generatrix/export';
 import { UserError } from '@generatrix/runtime/core';
 import type { DataDescription, HostState, Model } from '../families/family.ts';
 import { buildModel, familyNamed } from '../families/registry.ts';
-import { replaceFolderAtomic } from './atomic.ts';
+import { checkWritable, makeFolder, replaceFolderAtomic } from './atomic.ts';
 import { loadLatestCheckpoint, stateFitting } from './checkpoint.ts';
+import { checkReplaceable, type ReplaceOptions } from './owned-folder.ts';
 import { readRun } from './run-folder.ts';
 import type { RunSettings } from './settings.ts';
 import { checkpointFolder } from './train.ts';
@@ -34,13 +35,31 @@ export async function loadTrained(run: string): Promise<TrainedModel> {
   return { settings, data, model, options, state, step: checkpoint.meta.step };
 }
 
-/** Writes files by their paths into a folder, which appears whole or not at all; an existing one is replaced. */
-export async function writeFolder(out: string, files: BundleFiles): Promise<void> {
-  await mkdir(dirname(out), { recursive: true });
-  await replaceFolderAtomic(out, async (folder) => {
-    for (const [path, bytes] of Object.entries(files)) {
-      await mkdir(dirname(join(folder, path)), { recursive: true });
-      await writeFile(join(folder, path), bytes);
-    }
-  });
+/**
+ * Finds out, before any work is done, whether an export can go to a folder; creates the folder around it.
+ * @throws UserError when it may not be replaced or cannot be written.
+ */
+export async function checkExportFolder(out: string, options: ReplaceOptions): Promise<void> {
+  await checkReplaceable(out, options);
+  const around = dirname(resolve(out));
+  await makeFolder(around);
+  await checkWritable(around, out);
+}
+
+/**
+ * Writes files by their paths into a folder, which appears whole or not at all.
+ * @throws UserError when what stands there may not be replaced, or the system refuses.
+ */
+export async function writeFolder(out: string, files: BundleFiles, options: ReplaceOptions): Promise<void> {
+  await makeFolder(dirname(resolve(out)));
+  await replaceFolderAtomic(
+    out,
+    async (folder) => {
+      for (const [path, bytes] of Object.entries(files)) {
+        await mkdir(dirname(join(folder, path)), { recursive: true });
+        await writeFile(join(folder, path), bytes);
+      }
+    },
+    options,
+  );
 }
