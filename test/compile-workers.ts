@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { TestProject } from 'vitest/node';
 
 /**
- * Worker threads run compiled files, since Node 20 runs no TypeScript: brings those of the runtime up to date before
+ * Worker threads and child processes run compiled files, since Node 20 runs no TypeScript: brings them up to date before
  * the tests, and again before those that watch mode repeats. What does not compile is `npm run check`'s to report.
  */
 export default function setup(project: TestProject): void {
@@ -16,7 +16,7 @@ function compile(): void {
   const compiler = createRequire(import.meta.url)
     .resolve('typescript/package.json')
     .replace('package.json', 'bin/tsc');
-  spawnSync(process.execPath, [compiler, '-b', 'runtime'], {
+  spawnSync(process.execPath, [compiler, '-b', 'training'], {
     cwd: fileURLToPath(new URL('..', import.meta.url)),
   });
 }
