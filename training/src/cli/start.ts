@@ -90,7 +90,7 @@ async function tourModel(
       checkpointEvery: often(2),
       ...settings,
     } as RunSettings,
-    (step, path) => console.log(`samples after step ${step}: ${path}`),
+    { onSamples: (step, path) => console.log(`samples after step ${step}: ${path}`) },
   );
   if (!result.finished) return;
   const bundle = join(models, name);

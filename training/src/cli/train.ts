@@ -8,7 +8,8 @@ import { buildModel, families, familyNamed } from '../families/registry.ts';
 import { finishRun } from '../run/finish.ts';
 import { hasRun, readRun, runData, writeRun } from '../run/run-folder.ts';
 import type { RunSettings } from '../run/settings.ts';
-import { type TrainResult, train } from '../run/train.ts';
+import { type TrainRequest, type TrainResult, train } from '../run/train.ts';
+import { loadTracker } from '../tracking/tracker.ts';
 import {
   addDataFlags,
   addFamilyFlags,
@@ -34,6 +35,7 @@ interface TrainFlags {
   readonly reportEvery?: string;
   readonly evaluateEvery?: string;
   readonly checkpointEvery?: string;
+  readonly tracker?: string;
 }
 
 /** `generatrix train FAMILY`: one subcommand for each family, with its options as flags. */
@@ -72,13 +74,17 @@ export function addTrain(program: Command): void {
       .option('--augment <list>', augmentSummary)
       .option('--report-every <n>', 'steps between lines of metrics (default: 1/200 of the steps)')
       .option('--evaluate-every <n>', 'steps between held-out evaluations and sample grids (default: 1/10)')
-      .option('--checkpoint-every <n>', 'steps between checkpoints (default: 1/10)');
+      .option('--checkpoint-every <n>', 'steps between checkpoints (default: 1/10)')
+      .option('--tracker <module>', trackerHelp);
     addFamilyFlags(command, family);
     command.action(async (flags: TrainFlags) => {
       await startRun(family, flags as TrainFlags & Record<string, unknown>);
     });
   }
 }
+
+const trackerHelp =
+  'JavaScript module that is told metrics and samples, such as for MLflow (docs/tracking.md)';
 
 /** What is trained on when neither a flag nor a preset names data. */
 const defaultData = 'glyphs';
@@ -96,10 +102,11 @@ export function addResume(program: Command): void {
     .description('go on with a run that was stopped, or train it further with --steps')
     .argument('<run>', 'folder of the run')
     .option('--steps <n>', 'train to this step instead')
-    .action(async (folder: string, { steps }: { steps?: string }) => {
+    .option('--tracker <module>', trackerHelp)
+    .action(async (folder: string, { steps, tracker }: { steps?: string; tracker?: string }) => {
       const record = await readRun(folder);
       const more = steps === undefined ? {} : { steps: wholeNumber('--steps', 1)(steps) };
-      await runTraining(folder, { ...record.settings, ...more });
+      await runTraining(folder, { ...record.settings, ...more }, await watcherOf(tracker));
     });
 }
 
@@ -122,7 +129,9 @@ async function startRun(family: Family, flags: TrainFlags & Record<string, unkno
     seed: __,
     ...data
   } = dataRequest({ ...flags, data: flags.data ?? preset?.data ?? defaultData }, 'train');
-  await runTraining(folder, {
+  // A module that does not load is said before anything is written.
+  const watcher = await watcherOf(flags.tracker);
+  const settings: RunSettings = {
     family: family.name,
     options: { ...preset?.options, ...familyOptions(family, flags) },
     data,
@@ -141,7 +150,16 @@ async function startRun(family: Family, flags: TrainFlags & Record<string, unkno
     reportEvery: number(flags.reportEvery, '--report-every', Math.max(1, Math.round(steps / 200))),
     evaluateEvery: number(flags.evaluateEvery, '--evaluate-every', Math.max(1, Math.round(steps / 10))),
     checkpointEvery: number(flags.checkpointEvery, '--checkpoint-every', Math.max(1, Math.round(steps / 10))),
-  });
+  };
+  await runTraining(folder, settings, watcher);
+}
+
+/** What follows a run from outside, see `TrainRequest`. */
+export type Watcher = Pick<TrainRequest, 'onSamples' | 'tracker'>;
+
+/** The watcher that a module given to `--tracker` makes. Run folders do not name it: none brings code to run. */
+async function watcherOf(module: string | undefined): Promise<Watcher> {
+  return module === undefined ? {} : { tracker: await loadTracker(module) };
 }
 
 /**
@@ -151,7 +169,7 @@ async function startRun(family: Family, flags: TrainFlags & Record<string, unkno
 export async function runTraining(
   folder: string,
   settings: RunSettings,
-  onSamples?: (step: number, path: string) => void,
+  watcher: Watcher = {},
 ): Promise<TrainResult> {
   const family = familyNamed(settings.family);
   const dataset = await loadDataset(runData(settings, 'train'));
@@ -178,7 +196,7 @@ export async function runTraining(
       train: dataset,
       test: heldOut,
       signal: stop.signal,
-      ...(onSamples === undefined ? {} : { onSamples }),
+      ...watcher,
     });
     if (!result.finished) {
       console.error(

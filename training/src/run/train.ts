@@ -6,11 +6,12 @@ import type { Trainer } from '../engine/engine.ts';
 import { onnxEngine } from '../engine/onnx-engine.ts';
 import { tfjsEngine } from '../engine/tfjs-engine.ts';
 import type { HostState, Model } from '../families/family.ts';
+import { Recording } from '../tracking/recording.ts';
+import type { Tracker } from '../tracking/tracker.ts';
 import { type BatchSource, batchSource } from './batch-source.ts';
 import { loadLatestCheckpoint, saveCheckpoint, stateFitting } from './checkpoint.ts';
 import { heldOutMetric, heldOutScore, modeMetrics, sampleWhileTraining } from './evaluation.ts';
 import { firstNonFinite, initialState } from './initial-state.ts';
-import { type MetricsLog, openMetrics } from './metrics.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { saveSamples } from './samples.ts';
 import type { RunSettings } from './settings.ts';
@@ -30,6 +31,8 @@ export interface TrainRequest {
   readonly signal?: AbortSignal;
   /** Called with each sample picture as it is written. */
   readonly onSamples?: (step: number, path: string) => void;
+  /** Is told of the run's course. */
+  readonly tracker?: Tracker;
 }
 
 export interface TrainResult {
@@ -47,7 +50,7 @@ export interface TrainResult {
 
 /**
  * Trains until the settings' number of steps, from the run folder's latest checkpoint if it has one. Writes
- * `metrics.jsonl`, `checkpoints/` and `samples/` into the folder as it goes.
+ * `metrics.jsonl`, `metrics.csv`, `tensorboard/`, `checkpoints/` and `samples/` into the folder as it goes.
  * @throws UserError when the checkpoint is not of this model, and when the loss or the state stops being finite, with
  * the step and the last good checkpoint.
  */
@@ -63,15 +66,23 @@ export async function train(request: TrainRequest): Promise<TrainResult> {
     const resumed = await loadLatestCheckpoint(checkpointFolder(folder));
     const start = resumed?.meta.step ?? 0;
     await trainer.setState(resumed === null ? await startState(request) : stateFitting(resumed, model.state));
-    const metrics = await openMetrics(join(folder, 'metrics.jsonl'), { resumeAfter: start });
     const progress = createProgress({ label: settings.family, total: settings.steps, start });
+    const { tracker } = request;
+    const recording = await Recording.open({
+      folder,
+      settings,
+      resumeAfter: start,
+      say: (line) => progress.note(line),
+      ...(tracker === undefined ? {} : { tracker }),
+    });
     const source = batchSource(request);
+    const loop = new Loop(request, trainer, source, recording, progress, start);
     try {
-      return await new Loop(request, trainer, source, metrics, progress, start).run();
+      return await loop.run();
     } finally {
       await source.close();
+      await recording.close({ step: loop.step, finished: loop.step >= settings.steps });
       progress.stop();
-      await metrics.close();
     }
   } finally {
     await trainer.release();
@@ -92,7 +103,7 @@ class Loop {
   readonly #request: TrainRequest;
   readonly #trainer: Trainer;
   readonly #source: BatchSource;
-  readonly #metrics: MetricsLog;
+  readonly #recording: Recording;
   readonly #progress: Progress;
   readonly #sums = new Map<string, { total: number; count: number }>();
   readonly #started: number;
@@ -105,19 +116,24 @@ class Loop {
     request: TrainRequest,
     trainer: Trainer,
     source: BatchSource,
-    metrics: MetricsLog,
+    recording: Recording,
     progress: Progress,
     start: number,
   ) {
     this.#request = request;
     this.#trainer = trainer;
     this.#source = source;
-    this.#metrics = metrics;
+    this.#recording = recording;
     this.#progress = progress;
     // A resumed run's clock goes on from what its metrics say.
-    this.#started = performance.now() - 1000 * metrics.seconds;
+    this.#started = performance.now() - 1000 * recording.seconds;
     this.#step = start;
     this.#savedStep = start;
+  }
+
+  /** Steps done. */
+  get step(): number {
+    return this.#step;
   }
 
   async run(): Promise<TrainResult> {
@@ -133,7 +149,8 @@ class Loop {
         this.#progress.update(this.#step, metrics);
       }
       const last = this.#step === steps;
-      if (last || this.#step % settings.reportEvery === 0) this.#report(source.plan(this.#step - 1).epoch);
+      if (last || this.#step % settings.reportEvery === 0)
+        await this.#report(source.plan(this.#step - 1).epoch);
       if (last || this.#step % settings.evaluateEvery === 0) await this.#evaluate();
       if (last || this.#step % settings.checkpointEvery === 0) await this.#save();
       // The run blocks this thread; a turn of the event loop lets Ctrl-C and other handlers in.
@@ -169,18 +186,18 @@ class Loop {
   }
 
   /** Writes the means since the last report, and the share of the time that the loop waited for data. */
-  #report(epoch: number): void {
+  async #report(epoch: number): Promise<void> {
     const means = [...this.#sums].map(([name, { total, count }]) => [name, total / count]);
     this.#sums.clear();
     const [now, waited] = [performance.now(), this.#source.waited];
     const dataWait = (waited - this.#reported.waited) / Math.max(1e-3, now - this.#reported.at);
     this.#reported = { at: now, waited };
-    this.#write({ epoch, ...Object.fromEntries(means), dataWait });
+    await this.#write({ epoch, ...Object.fromEntries(means), dataWait });
   }
 
-  #write(metrics: Record<string, number>): void {
+  async #write(metrics: Record<string, number>): Promise<void> {
     const seconds = (performance.now() - this.#started) / 1000;
-    this.#metrics.append({ step: this.#step, seconds, metrics });
+    await this.#recording.append({ step: this.#step, seconds, metrics });
   }
 
   async #evaluate(): Promise<void> {
@@ -188,7 +205,7 @@ class Loop {
     if (test !== null) {
       this.#heldOut = await heldOutScore(this.#trainer, model, test, heldOutExamples);
       if (this.#heldOut !== null) {
-        this.#write({ [`heldOut/${heldOutMetric(model)}`]: this.#heldOut });
+        await this.#write({ [`heldOut/${heldOutMetric(model)}`]: this.#heldOut });
         this.#progress.note(`step ${this.#step}: held-out log-likelihood ${this.#heldOut.toFixed(3)} nats`);
       }
     }
@@ -199,9 +216,11 @@ class Loop {
     );
     if (samples === null) return;
     const coverage = modeMetrics(this.#request.train.name, samples);
-    if (Object.keys(coverage).length > 0) this.#write(coverage);
+    if (Object.keys(coverage).length > 0) await this.#write(coverage);
     const path = await saveSamples(join(folder, 'samples'), this.#step, samples, this.#request.train.spec);
-    if (path !== null) onSamples?.(this.#step, path);
+    if (path === null) return;
+    await this.#recording.samples(this.#step, path);
+    onSamples?.(this.#step, path);
   }
 
   async #save(): Promise<void> {
