@@ -48,6 +48,13 @@ export const adversarialCases: readonly FamilyCase[] = [
     batchSize: 8,
   },
   {
+    name: 'dcgan, differentiable augmentation, instance noise',
+    family: 'dcgan',
+    options: { latent: 3, filters: [3, 4], diffAugment: 'color,translation,cutout', instanceNoise: 0.1 },
+    dataset: tinyImages(24, [8, 6, 3]),
+    batchSize: 8,
+  },
+  {
     name: 'dcgan, least squares',
     family: 'dcgan',
     options: { latent: 3, filters: [3, 4], loss: 'least-squares', discriminatorRate: 2 },

@@ -34,6 +34,8 @@ describe('options that do not fit are refused in one line', () => {
     ['cgan', { generatorNormalisation: 'virtual' }, classes, /virtual/],
     ['cgan', { packing: 2 }, classes, /packing/],
     ['cogan', { discriminatorNormalisation: 'spectral' }, images, /spectral/],
+    ['gan', { diffAugment: 'color' }, points, /diff-augment changes images, not points/],
+    ['dcgan', { diffAugment: 'colour' }, images, /expected none, or some of color, translation, cutout/],
     ['cogan', { pairs: 'edges', architecture: 'mlp' }, points, /edges needs images/],
   ];
   it.each(refusals)('%s %o', (family, options, dataset, line) => {

@@ -1,6 +1,7 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { UserError } from '@generatrix/runtime/core';
 import type { AdamOptions } from '../../nn/adam.ts';
+import { type AugmentationKind, augmentationDraws } from '../../nn/differentiable-augmentation.ts';
 import type { NoiseSpec, StateSpecs, StepArguments } from '../family.ts';
 import type { AdversarialLoss } from './losses.ts';
 import type { Discriminator, Generator } from './networks.ts';
@@ -46,6 +47,11 @@ export interface StepSettings {
   readonly instanceNoise: number;
   readonly instanceNoiseSteps: number;
   readonly averaging: number;
+  /** Changes under which the discriminator sees images, and the range of these; null for none. */
+  readonly augmentation: {
+    readonly kinds: readonly AugmentationKind[];
+    readonly range: readonly [number, number];
+  } | null;
   /** Weight of the gradient penalty; 0 for none. */
   readonly gradientPenalty: number;
   /** Bound of the discriminator's weights; 0 for none. */
@@ -62,11 +68,17 @@ export interface Portion {
   readonly noise: NamedTensors;
 }
 
-/** A step's noise: the latent code, and what the penalty and the instance noise need, for each example. */
+/** A step's noise: the latent code, and what the penalty, the instance noise and the augmentation need, for each example. */
 export function stepNoise({ latent, dataShape, settings }: Game): Record<string, NoiseSpec> {
   return {
     z: { law: 'normal', shape: [latent] },
     ...(settings.gradientPenalty > 0 ? { share: { law: 'uniform', shape: [] } as const } : {}),
+    ...(settings.augmentation === null
+      ? {}
+      : {
+          realChange: { law: 'uniform', shape: [augmentationDraws] } as const,
+          fakeChange: { law: 'uniform', shape: [augmentationDraws] } as const,
+        }),
     ...(settings.instanceNoise > 0
       ? {
           realNoise: { law: 'normal', shape: dataShape } as const,

@@ -10,7 +10,7 @@ import { type Domain, optimizers } from './game.ts';
 import { buildGenerator } from './generator.ts';
 import { type AdversarialLossName, adversarialLosses } from './losses.ts';
 import type { Conditioning } from './networks.ts';
-import type { AdversarialOptions } from './options.ts';
+import { type AdversarialOptions, augmentationsOf } from './options.ts';
 import { adversarialPrograms } from './programs.ts';
 import { adversarialStep } from './step.ts';
 
@@ -34,6 +34,7 @@ export function buildAdversarial(
 ): Model {
   const { latent, averaging, historicalAveraging } = options;
   const { conditioning, paired } = setting;
+  const kinds = augmentationsOf(options.diffAugment);
   const classes = conditioning === 'none' ? 0 : data.classNames.length;
   const generator = buildGenerator(options, data.spec, classes);
   const discriminator = buildDiscriminator(options, data.spec, {
@@ -102,6 +103,8 @@ export function buildAdversarial(
         gradientPenalty: setting.gradientPenalty ?? 0,
         clip: setting.clip ?? 0,
         auxiliary: setting.auxiliary ?? 0,
+        augmentation:
+          kinds.length > 0 && data.spec.kind === 'image' ? { kinds, range: data.spec.range } : null,
       },
     }),
     programs: adversarialPrograms({

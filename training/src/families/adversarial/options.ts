@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type AugmentationKind, augmentationKinds } from '../../nn/differentiable-augmentation.ts';
 import type { DataDescription } from '../family.ts';
 
 const widths = z.array(z.number().int().min(1)).min(1);
@@ -86,6 +87,16 @@ export const adversarialOptions = {
     .min(0)
     .default(0)
     .describe('updates over which the instance noise falls to 0; 0 keeps it'),
+  diffAugment: z
+    .string()
+    .regex(/^(none|(color|translation|cutout)(,(color|translation|cutout))*)$/, {
+      error: `expected none, or some of ${augmentationKinds.join(', ')} joined by commas`,
+    })
+    .default('none')
+    .describe(
+      'changes under which the discriminator sees real and generated images, for few examples: some of ' +
+        'color,translation,cutout (Zhao et al. 2020)',
+    ),
   packing: z
     .number()
     .int()
@@ -102,6 +113,12 @@ export const adversarialOptions = {
       'decay of the running mean of the generator that the programs use; 0 uses the last (Yazici et al. 2019)',
     ),
 } as const;
+
+/** The changes that `diffAugment` names, in the order of their publication. */
+export function augmentationsOf(option: string): AugmentationKind[] {
+  const named = option.split(',');
+  return augmentationKinds.filter((kind) => named.includes(kind));
+}
 
 /** The option with another default, for families whose papers have one. */
 export function preferring<T extends z.ZodType>(
@@ -159,6 +176,9 @@ export function adversarialRefuses(
 ): string | null {
   if (options.architecture === 'dcgan' && spec.kind !== 'image') {
     return `architecture dcgan needs images, not ${spec.kind}; use architecture mlp`;
+  }
+  if (options.diffAugment !== 'none' && spec.kind !== 'image') {
+    return `diff-augment changes images, not ${spec.kind}; leave it out`;
   }
   if (conditional && classNames.length < 2) return 'needs data with at least two classes; use gan or dcgan';
   const targets = loss === 'minimax' || loss === 'non-saturating' || loss === 'least-squares';

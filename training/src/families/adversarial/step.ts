@@ -1,5 +1,6 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { adam } from '../../nn/adam.ts';
+import { differentiableAugmentation } from '../../nn/differentiable-augmentation.ts';
 import { gradientNorm } from '../../nn/gradient-norm.ts';
 import { between, gradientPenalty } from '../../nn/gradient-penalty.ts';
 import { lossAndGradients } from '../../nn/gradients.ts';
@@ -52,10 +53,11 @@ interface Updated {
 function discriminatorUpdate(game: Game, start: NamedTensors, portion: Portion, rate: tf.Scalar): Updated {
   const { settings, parameters, domains, discriminator, generator, loss } = game;
   const before = { ...start, ...powerIteration(start, discriminator.statistics) };
+  const changed = augmentation(game, portion.noise);
   const fakes = domains.map(({ view }) =>
-    generator.apply(view(before), portion.z, portion.classes, newPass(true)),
+    changed(generator.apply(view(before), portion.z, portion.classes, newPass(true)), 'fakeChange'),
   );
-  const reals = domains.map(({ real }) => real(portion.data));
+  const reals = domains.map(({ real }) => changed(real(portion.data), 'realChange'));
   const classes = portion.classes;
   const noisy = instanceNoise(game, before, portion.noise);
   const { report, gradients } = lossAndGradients(before, parameters.discriminator, (state) => {
@@ -107,6 +109,7 @@ function discriminatorUpdate(game: Game, start: NamedTensors, portion: Portion, 
 function generatorUpdate(game: Game, before: NamedTensors, portion: Portion, rate: tf.Scalar): Updated {
   const { settings, parameters, domains, discriminator, generator, loss } = game;
   const noisy = instanceNoise(game, before, portion.noise);
+  const changed = augmentation(game, portion.noise);
   const judge = (state: NamedTensors, x: tf.Tensor) =>
     discriminator.apply(state, x, portion.classes, newPass(true));
   const { report, gradients } = lossAndGradients(before, parameters.generator, (state) => {
@@ -114,9 +117,9 @@ function generatorUpdate(game: Game, before: NamedTensors, portion: Portion, rat
     const losses = domains.map(({ view, real }, i) => {
       const seen = view(state);
       const sample = generator.apply(seen, portion.z, portion.classes, passes[i]!);
-      const fake = judge(seen, noisy(sample, 'fakeNoise'));
+      const fake = judge(seen, noisy(changed(sample, 'fakeChange'), 'fakeNoise'));
       const aim = settings.featureMatching
-        ? featureDistance(judge(seen, noisy(real(portion.data), 'realNoise')), fake)
+        ? featureDistance(judge(seen, noisy(changed(real(portion.data), 'realChange'), 'realNoise')), fake)
         : loss.generator(fake.logits);
       return sum([aim, ...auxiliaryTerms(game, portion.classes, [fake])]);
     });
@@ -164,6 +167,17 @@ function instanceNoise({ settings }: Game, state: NamedTensors, noise: NamedTens
       : tf.relu(tf.sub(1, tf.div(state[`${optimizers.discriminator}/count`]!, steps)));
   const scale = tf.mul(std, left);
   return (x: tf.Tensor, name: 'realNoise' | 'fakeNoise') => tf.add(x, tf.mul(scale, noise[name]!));
+}
+
+/**
+ * The changes under which the discriminator sees images, real and generated alike, in its own update and in the
+ * generator's (Zhao et al. 2020, eq. 2 and 3).
+ */
+function augmentation({ settings }: Game, noise: NamedTensors) {
+  const { augmentation: asked } = settings;
+  if (asked === null) return (x: tf.Tensor) => x;
+  return (x: tf.Tensor, name: 'realChange' | 'fakeChange') =>
+    differentiableAugmentation(x as tf.Tensor4D, noise[name] as tf.Tensor2D, asked.kinds, asked.range);
 }
 
 /** -weight E[log P(class | x)] for each judgement (Odena et al. 2017, eq. 3; both players gain by it). */

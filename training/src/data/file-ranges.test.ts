@@ -1,0 +1,63 @@
+import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { UserError } from '../errors.ts';
+import { readRanges, seeFile, streamRecords } from './file-ranges.ts';
+
+let folder = '';
+let path = '';
+/** Longer than one read, and no multiple of anything. */
+const bytes = Uint8Array.from({ length: 9_000_011 }, (_, i) => (i * 2_654_435_761) >>> 13);
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'generatrix-ranges-'));
+  path = join(folder, 'data.bin');
+  await writeFile(path, bytes);
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+it('reads ranges in the order asked for: near, far, twice, overlapping, empty and longer than one read', async () => {
+  const ranges = [
+    { offset: 8_000_000, length: 11 },
+    { offset: 5, length: 10 },
+    { offset: 9_000_000, length: 11 },
+    { offset: 12, length: 20 },
+    { offset: 5, length: 10 },
+    { offset: 100, length: 0 },
+    { offset: 1_000_000, length: 6_000_000 },
+    { offset: 40_000, length: 3 },
+  ];
+  const read = await readRanges(await seeFile(path), ranges);
+  for (const [i, { offset, length }] of ranges.entries()) {
+    expect(Buffer.compare(read[i]!, bytes.subarray(offset, offset + length)), `range ${i}`).toBe(0);
+  }
+});
+
+it('streams whole records from front to back', async () => {
+  const [recordBytes, offset, count] = [1_000_003, 8, 8];
+  const pieces: Uint8Array[] = [];
+  let next = 0;
+  await streamRecords(await seeFile(path), { offset, recordBytes, count }, (piece, first) => {
+    expect(first).toBe(next);
+    expect(piece.length % recordBytes).toBe(0);
+    next += piece.length / recordBytes;
+    pieces.push(piece.slice());
+  });
+  expect(next).toBe(count);
+  expect(pieces.length).toBeGreaterThan(1);
+  expect(Buffer.concat(pieces).equals(bytes.subarray(offset, offset + count * recordBytes))).toBe(true);
+});
+
+it('refuses a file that is gone, too short, or changed meanwhile', async () => {
+  const seen = await seeFile(path);
+  await expect(readRanges(seen, [{ offset: 9_000_000, length: 12 }])).rejects.toThrow(
+    /expected 9000012 bytes or more, found 9000011; fetch it again/,
+  );
+  await expect(seeFile(join(folder, 'none'))).rejects.toThrow(UserError);
+  const other = join(folder, 'other.bin');
+  await writeFile(other, 'abc');
+  const before = await seeFile(other);
+  await appendFile(other, 'd');
+  await expect(readRanges(before, [{ offset: 0, length: 1 }])).rejects.toThrow(/changed while in use/);
+});
