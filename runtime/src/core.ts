@@ -16,6 +16,7 @@ export { digestHex } from './digest.ts';
 export { messageOf, UserError } from './errors.ts';
 export * from './executor.ts';
 export { fillInputs, type InputSources } from './inputs.ts';
+export { drawLabels, type LabelLaw } from './labels.ts';
 export {
   bundleFormat,
   bundleVersion,
@@ -46,6 +47,7 @@ export {
   type Sampler,
   type Samples,
 } from './sampler.ts';
+export type { DrawKind } from './sampler-arguments.ts';
 export { sha256Hex } from './sha256.ts';
 export { webSource } from './source-web.ts';
 export { nextCarries, type StreamPart, type StreamRequest } from './stream.ts';

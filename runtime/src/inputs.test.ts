@@ -53,6 +53,22 @@ describe('fillInputs', () => {
     expect(next.binarisation!.data.subarray(0, 9)).toEqual(draws[0]!.binarisation!.data.subarray(3));
   });
 
+  test('noise that the program does not look at is zeros, unless it is given', () => {
+    const scalar = { dtype: 'float32', shape: [], role: 'scalar', default: 1 } as const;
+    const skipping: Record<string, InputSpec> = {
+      u: { dtype: 'float32', shape: [3], role: 'noise', law: 'uniform', unless: 'mean' },
+      mean: scalar,
+    };
+    const zeros = hostTensor('float32', [4, 3], new Float32Array(12));
+    const drawn = fillNoise({ law: 'uniform', stream: 'sample/u', shape: [3], ...key });
+    expect(fillInputs('sample', skipping, key).u).toEqual(zeros);
+    expect(fillInputs('sample', skipping, { ...key, scalars: { mean: 0 } }).u!.data).toEqual(drawn);
+    const byName = { mean: hostTensor('float32', [], [0]) };
+    expect(fillInputs('sample', skipping, { ...key, tensors: byName }).u!.data).toEqual(drawn);
+    const ones = hostTensor('float32', [4, 3], new Float32Array(12).fill(1));
+    expect(fillInputs('sample', skipping, { ...key, tensors: { u: ones } }).u).toBe(ones);
+  });
+
   test('what is given is used', () => {
     const data = hostTensor('float32', [4, 2], [1, 2, 3, 4, 5, 6, 7, 8]);
     const latent = hostTensor('float32', [4, 3], new Float32Array(12));

@@ -45,7 +45,13 @@ export function fillInputs(
 ): Record<string, HostTensor> {
   checkSources(program, inputs, sources);
   return Object.fromEntries(
-    Object.entries(inputs).map(([name, spec]) => [name, fill(program, name, spec, sources)]),
+    Object.entries(inputs).map(([name, spec]) => {
+      const value =
+        ownTensor(sources, name) === undefined && isUnused(spec, inputs, sources)
+          ? constant(spec.dtype, [sources.count, ...spec.shape], 0)
+          : fill(program, name, spec, sources);
+      return [name, value];
+    }),
   );
 }
 
@@ -114,6 +120,15 @@ function fill(program: string, name: string, spec: InputSpec, sources: InputSour
     case 'latent':
       return sources[spec.role]!;
   }
+}
+
+/** Noise that was not given and that the program does not look at: drawing it would be for nothing. */
+function isUnused(spec: InputSpec, inputs: Inputs, sources: InputSources): boolean {
+  if (spec.role !== 'noise' || spec.unless === undefined) return false;
+  const scalar = inputs[spec.unless];
+  if (scalar?.role !== 'scalar') return false;
+  const given = ownTensor(sources, spec.unless)?.data[0] ?? sources.scalars?.[spec.unless];
+  return (given ?? scalar.default) === 1;
 }
 
 /** Which draw of a noise input goes into draw `draw` of an estimate: what belongs to the example stays the same. */

@@ -24,6 +24,7 @@ const inputSpec = z.discriminatedUnion('role', [
     shape,
     law: z.enum(['normal', 'uniform']),
     belongsTo: z.optional(z.enum(['example', 'estimate'])),
+    unless: z.optional(z.string()),
   }),
   z.object({ role: z.literal('data'), dtype, shape }),
   z.object({ role: z.literal('latent'), dtype, shape }),
@@ -50,7 +51,12 @@ const outputSpec = z.object({
   meaning: z.enum(['data', 'latent', 'logProb', 'logWeight', 'label', 'carry', 'other']),
 });
 
-const dataset = { name: z.string(), classNames: z._default(z.array(z.string()), []) };
+const dataset = {
+  name: z.string(),
+  classNames: z._default(z.array(z.string()), []),
+  /** Share of the training examples that each class has. */
+  classFrequencies: z.optional(z.readonly(z.array(z.number().check(z.nonnegative())))),
+};
 const side = z.int().check(z.positive());
 const dataSpec = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('image'), shape: z.readonly(z.tuple([side, side, side])), range, ...dataset }),

@@ -29,6 +29,8 @@ export type InputSpec =
       readonly law: NoiseLaw;
       /** Absent where a program takes one draw alone, and in bundles of earlier releases. */
       readonly belongsTo?: NoiseOwner;
+      /** Name of a scalar input: where it is 1 the program does not look at this noise, which is then zeros. */
+      readonly unless?: string;
     }
   | { readonly role: 'data'; readonly dtype: DType; readonly shape: readonly number[] }
   | { readonly role: 'latent'; readonly dtype: DType; readonly shape: readonly number[] }
@@ -65,6 +67,12 @@ export type InputSpec =
  * - `other`: anything else.
  */
 export type OutputMeaning = 'data' | 'latent' | 'logProb' | 'logWeight' | 'label' | 'carry' | 'other';
+
+/**
+ * The scalar input of a program `sample` that first draws a code and then an example given it: 0 draws both, 1 gives
+ * the mean of examples given the code, as is the custom for images. Its default says what `sample` does by itself.
+ */
+export const meanScalar = 'mean';
 
 /** The output that holds the next value of a carried input. */
 export function nextOf(carry: string): string {

@@ -1,6 +1,8 @@
 import type { Bundle } from './bundle.ts';
 import { UserError } from './errors.ts';
-import type { OutputMeaning } from './program.ts';
+import { drawLabels, type LabelLaw } from './labels.ts';
+import type { Seed } from './noise.ts';
+import { type InputSpec, meanScalar, type OutputMeaning } from './program.ts';
 import type { HostTensor } from './tensor.ts';
 
 /** What is known of a bundle without reading its programs. */
@@ -19,21 +21,83 @@ export function spread(label: number | Int32Array, count: number): Int32Array {
   return new Int32Array(count).fill(label);
 }
 
+/** What a sample of a model with codes is: a draw given the code, or the mean. */
+export type DrawKind = 'sample' | 'mean';
+
 /**
- * Labels for a program that draws samples; none given, the samples take their classes in turn.
- * @throws UserError when there is a label and the program takes none.
+ * The scalar that makes a program draw samples or means; what its manifest says when neither is asked for.
+ * @throws UserError when means are asked for and the program has none to give.
+ */
+export function drawScalar(
+  { name }: Pick<BundleView['manifest'], 'name'>,
+  program: string,
+  inputs: Readonly<Record<string, InputSpec>>,
+  draw: DrawKind | undefined,
+): Record<string, number> {
+  if (draw === undefined) return {};
+  if (draw !== 'sample' && draw !== 'mean') {
+    throw new UserError(`draw: expected sample or mean, got ${String(draw)}`);
+  }
+  if (inputs[meanScalar]?.role === 'scalar') return { [meanScalar]: draw === 'mean' ? 1 : 0 };
+  if (draw === 'sample') return {};
+  throw new UserError(`draw: program ${program} of ${name} draws samples; it has no means to give`);
+}
+
+/**
+ * Classes drawn as they are in the training data, for a program that takes a class.
+ * @throws UserError when the program takes none, or the bundle does not say how frequent they are.
+ */
+export function dataLabels(
+  { name, data }: Pick<BundleView['manifest'], 'name' | 'data'>,
+  program: string,
+  inputs: Readonly<Record<string, InputSpec>>,
+  key: { readonly seed: Seed; readonly firstIndex: number; readonly count: number },
+): Int32Array {
+  const spec = Object.values(inputs).find(({ role }) => role === 'label');
+  if (spec?.role !== 'label') throw new UserError(`labels: program ${program} of ${name} takes no class`);
+  const { classFrequencies: frequencies } = data;
+  if (frequencies?.length === spec.classes && frequencies.some((frequency) => frequency > 0)) {
+    return drawLabels(frequencies, key);
+  }
+  throw new UserError(
+    frequencies === undefined
+      ? `labels: model ${name} does not say how frequent the classes of its training data are: train and export it again, or draw them balanced`
+      : `labels: model ${name} has frequencies of ${frequencies.length} classes, program ${program} takes ${spec.classes}: draw them balanced`,
+  );
+}
+
+/** What decides the classes of samples. */
+export interface LabelRequest {
+  readonly label?: number | Int32Array;
+  readonly labels?: LabelLaw;
+  readonly seed: Seed;
+  readonly firstIndex: number;
+  readonly count: number;
+}
+
+/**
+ * Labels for a program that draws samples; none given, the samples take their classes in turn, or by the frequencies
+ * of the training data.
+ * @throws UserError when there is a label and the program takes none, or when both are asked for.
  */
 export function labelsFor(
   bundle: BundleView,
   program: string,
-  label: number | Int32Array | undefined,
-  count: number,
+  { label, labels: law, ...key }: LabelRequest,
 ): { readonly labels?: Int32Array } {
+  if (law !== undefined && law !== 'balanced' && law !== 'data') {
+    throw new UserError(`labels: expected balanced or data, got ${String(law)}`);
+  }
+  if (label !== undefined && law !== undefined)
+    throw new UserError('labels: say a label, or labels, not both');
+  if (law === 'data') {
+    return { labels: dataLabels(bundle.manifest, program, bundle.program(program).inputs, key) };
+  }
   if (label === undefined) return {};
   if (!Object.values(bundle.program(program).inputs).some(({ role }) => role === 'label')) {
     throw new UserError(`program ${program} of ${bundle.manifest.name} takes no label, got ${String(label)}`);
   }
-  return { labels: spread(label, count) };
+  return { labels: spread(label, key.count) };
 }
 
 /** Number of examples in a batch. @throws UserError when there are none. */

@@ -4,12 +4,22 @@ import { type CompleteRequest, completeExamples } from './complete.ts';
 import { UserError } from './errors.ts';
 import type { Device, DeviceReport, Executor } from './executor.ts';
 import { checkSources, fillInputs, type InputSources } from './inputs.ts';
+import type { LabelLaw } from './labels.ts';
 import { checkDraws, estimateLogProb } from './log-prob.ts';
 import type { Manifest } from './manifest.ts';
 import type { Seed } from './noise.ts';
 import type { OutputMeaning } from './program.ts';
 import { ProgramCache } from './program-cache.ts';
-import { givenLabels, labelsFor, outputOf, randomSeed, rows, scalarsOnly } from './sampler-arguments.ts';
+import {
+  type DrawKind,
+  drawScalar,
+  givenLabels,
+  labelsFor,
+  outputOf,
+  randomSeed,
+  rows,
+  scalarsOnly,
+} from './sampler-arguments.ts';
 import type { StreamPart, StreamRequest } from './stream.ts';
 import type { HostTensor } from './tensor.ts';
 import { downloadAll } from './transfer.ts';
@@ -30,6 +40,10 @@ export interface SampleRequest extends BatchOptions {
   readonly firstIndex?: number;
   /** One class for all samples, or one for each; sample i gets class i modulo their number when absent. */
   readonly label?: number | Int32Array;
+  /** How samples without a label get their classes: in turn (`balanced`, when absent), or as in the training data. */
+  readonly labels?: LabelLaw;
+  /** Draws given a code, or their means; what the manifest says (the default of the scalar `mean`) when absent. */
+  readonly draw?: DrawKind;
   /** `sample` when absent. */
   readonly program?: string;
   /** The program's scalars by name, such as `temperature: 0.8`. */
@@ -151,11 +165,13 @@ export function createSampler(
     device: executor.device,
     deviceReports: reports,
     run,
-    sample: async ({ count, seed = randomSeed(), firstIndex = 0, label, program = 'sample', ...rest }) => {
-      const { batchSize, signal, ...scalars } = rest;
+    sample: async ({ count, seed = randomSeed(), firstIndex = 0, program = 'sample', ...rest }) => {
+      const { batchSize, signal, label, labels: law, draw, ...others } = rest;
       checkCount('count', count);
-      const labels = labelsFor(bundle, program, label, count);
-      const sources = { seed, firstIndex, count, ...labels, scalars: scalarsOnly(scalars) };
+      const labels = labelsFor(bundle, program, { label, labels: law, seed, firstIndex, count });
+      const { inputs } = bundle.program(program);
+      const scalars = { ...scalarsOnly(others), ...drawScalar(bundle.manifest, program, inputs, draw) };
+      const sources = { seed, firstIndex, count, ...labels, scalars };
       const outputs = await run(program, sources, { batchSize, signal });
       return { seed, outputs, data: outputOf(bundle, program, outputs, 'data') };
     },

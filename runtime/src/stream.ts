@@ -2,6 +2,7 @@ import { checkCount } from './batches.ts';
 import { canStream, streamProgram } from './can-stream.ts';
 import { UserError } from './errors.ts';
 import { checkSources, type InputSources } from './inputs.ts';
+import type { LabelLaw } from './labels.ts';
 import type { ProgramEntry } from './manifest.ts';
 import type { Seed } from './noise.ts';
 import { nextOf } from './program.ts';
@@ -24,10 +25,12 @@ export interface StreamRequest extends BatchOptions {
   readonly firstIndex?: number;
   /** One class for all samples, or one for each; sample i gets class i modulo their number when absent. */
   readonly label?: number | Int32Array;
+  /** How samples without a label get their classes: in turn (`balanced`, when absent), or as in the training data. */
+  readonly labels?: LabelLaw;
   /** Begins every sample with the first `known` rows, or audio samples, of an example: data [count, ...shape]. */
   readonly given?: { readonly data: HostTensor; readonly known: number };
   /** The program's scalars by name, such as `temperature: 0.8`. */
-  readonly [scalar: string]: number | bigint | Int32Array | AbortSignal | StreamRequest['given'];
+  readonly [scalar: string]: number | bigint | string | Int32Array | AbortSignal | StreamRequest['given'];
 }
 
 /** One part of a stream of samples: some rows of images, or a stretch of sound. */
@@ -58,7 +61,8 @@ export async function* streamSamples(
   run: Sampler['run'],
   request: StreamRequest,
 ): AsyncGenerator<StreamPart, void, undefined> {
-  const { count, seed = randomSeed(), firstIndex = 0, label, given, batchSize, signal, ...rest } = request;
+  const { count, seed = randomSeed(), firstIndex = 0, given, batchSize, signal, ...others } = request;
+  const { label, labels: law, ...rest } = others;
   const { manifest } = bundle;
   if (!canStream(bundle)) {
     throw new UserError(
@@ -76,7 +80,7 @@ export async function* streamSamples(
     ...(batchSize === undefined ? {} : { batchSize }),
     ...(signal === undefined ? {} : { signal }),
   };
-  const labels = labelsFor(bundle, streamProgram, label, count);
+  const labels = labelsFor(bundle, streamProgram, { label, labels: law, seed, firstIndex, count });
   // Classes in turn would rarely be those of the examples that are continued.
   if (given !== undefined) givenLabels(bundle, streamProgram, label, count);
   const scalars = scalarsOnly(rest);

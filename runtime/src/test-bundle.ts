@@ -133,7 +133,13 @@ export function testBundle(
     name: 'test-points',
     family: 'test',
     options: { depth: 2, nested: { list: [1, 'a', null] } },
-    data: { kind: 'points', shape: [3], name: 'points', classNames: ['origin', 'far'] },
+    data: {
+      kind: 'points',
+      shape: [3],
+      name: 'points',
+      classNames: ['origin', 'far'],
+      classFrequencies: [0.25, 0.75],
+    },
     programs: Object.fromEntries(programs.map((name) => [name, entry(name)])),
     provenance: {
       seed: 1,

@@ -1,6 +1,13 @@
 import { loadSampler } from '@generatrix/runtime';
-import { type DeviceRequest, type Manifest, UserError } from '@generatrix/runtime/core';
+import {
+  type DeviceRequest,
+  type DrawKind,
+  type LabelLaw,
+  type Manifest,
+  UserError,
+} from '@generatrix/runtime/core';
 import { type Command, Option } from 'commander';
+import { classFrequencies } from '../data/class-frequencies.ts';
 import { type DatasetRequest, loadDataset, type Split } from '../data/index.ts';
 import { diagnostics } from '../evaluate/catalogue.ts';
 import { isSkipped } from '../evaluate/diagnostic.ts';
@@ -14,7 +21,7 @@ import {
 import type { ClassifierEffort } from '../evaluate/reference-classifier.ts';
 import { samplerSource } from '../evaluate/sample-source.ts';
 import { hasRun, readRun, runData } from '../run/run-folder.ts';
-import { addDataFlags, dataRequest, wholeNumber } from './flags.ts';
+import { addDataFlags, dataRequest, drawOption, labelsOption, wholeNumber } from './flags.ts';
 
 interface EvaluateFlags {
   readonly data?: string;
@@ -23,6 +30,8 @@ interface EvaluateFlags {
   readonly seed: string;
   readonly dataSeed?: string;
   readonly againstTrain?: boolean;
+  readonly labels: LabelLaw;
+  readonly draw: DrawKind;
   readonly out: string;
   readonly cache?: string;
   readonly classifier: ClassifierEffort;
@@ -46,6 +55,8 @@ export function addEvaluate(program: Command): void {
     )
     .option('--seed <n>', 'seed of the samples and of all that is random in the evaluation', '42')
     .option('--data-seed <n>', 'seed of a drawn data set (default: that of the training run)')
+    .addOption(labelsOption('as in the training data').default('data'))
+    .addOption(drawOption('sample').default('sample'))
     .option('--against-train', 'compare with the training examples instead of the held-out ones')
     .option('--out <folder>', 'where evaluation.json and evaluation.html go', 'evaluation')
     .option(
@@ -82,7 +93,11 @@ async function runEvaluation(model: string, flags: EvaluateFlags): Promise<void>
     }
     const runFolder = (await hasRun(model)) ? model : null;
     const train = await loadDataset(await requestOf(flags, manifest, runFolder, 'train'));
-    const source = samplerSource(sampler);
+    const frequencies = flags.labels === 'data' ? classFrequencies(train) : undefined;
+    const source = samplerSource(sampler, {
+      draw: flags.draw,
+      ...(frequencies === undefined ? {} : { classFrequencies: frequencies }),
+    });
     checkSameKind(source, train);
     const heldOut = await loadDataset(await requestOf(flags, manifest, runFolder, 'test'));
     const against = flags.againstTrain === true ? train : heldOut;

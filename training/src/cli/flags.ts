@@ -13,6 +13,19 @@ export function wholeNumber(flag: string, least = 0): (text: string) => number {
   };
 }
 
+/** `--labels`: how samples without a label get their classes. @param absent what happens without the flag */
+export function labelsOption(absent: string): Option {
+  const summary = 'classes of samples without a label: balanced, or drawn as in the training data';
+  return new Option('--labels <law>', `${summary} (without: ${absent})`).choices(['balanced', 'data']);
+}
+
+/** `--draw`: what a sample of a model with codes is. @param absent what happens without the flag */
+export function drawOption(absent: string): Option {
+  const summary =
+    "draws from the model's distribution, or, of models that draw a code first, means given the code";
+  return new Option('--draw <kind>', `${summary} (without: ${absent})`).choices(['sample', 'mean']);
+}
+
 export function realNumber(flag: string): (text: string) => number {
   return (text) => {
     const value = Number(text);

@@ -1,6 +1,8 @@
 import { loadSampler } from '@generatrix/runtime';
 import {
   type DeviceRequest,
+  type DrawKind,
+  type LabelLaw,
   type Sampler,
   type Samples,
   type StreamRequest,
@@ -8,13 +10,15 @@ import {
 } from '@generatrix/runtime/core';
 import { type Command, Option } from 'commander';
 import { writeFileAtomic } from '../run/atomic.ts';
-import { realNumber, wholeNumber } from './flags.ts';
+import { drawOption, labelsOption, realNumber, wholeNumber } from './flags.ts';
 import { checkSampleFile, isArray, type SampleFileFlags, sampleFile } from './sample-file.ts';
 
 interface SampleFlags extends SampleFileFlags {
   readonly count: string;
   readonly seed?: string;
   readonly label?: string;
+  readonly labels?: LabelLaw;
+  readonly draw?: DrawKind;
   readonly temperature?: string;
   readonly program: string;
   readonly stream?: boolean;
@@ -30,6 +34,8 @@ export function addSample(program: Command): void {
     .option('--count <n>', 'number of samples', '64')
     .option('--seed <n>', 'the same seed gives the same samples everywhere (default: a random one, printed)')
     .option('--label <n>', 'class or component to sample, for models that have them')
+    .addOption(labelsOption('balanced, in turn'))
+    .addOption(drawOption("what the model's bundle says: means for images of a VAE"))
     .option('--temperature <x>', 'below 1 for likelier samples, for models that take it')
     .option('--program <name>', 'program to run', 'sample')
     .option('--stream', 'rewrite the file while the samples are drawn, for models that draw part by part')
@@ -49,7 +55,12 @@ export function addSample(program: Command): void {
           ? {}
           : { temperature: realNumber('--temperature')(flags.temperature) }),
         ...(flags.label === undefined ? {} : { label: wholeNumber('--label')(flags.label) }),
+        ...(flags.labels === undefined ? {} : { labels: flags.labels }),
       };
+      const draw = flags.draw === undefined ? {} : { draw: flags.draw };
+      if (flags.stream === true && flags.draw === 'mean') {
+        throw new UserError('--draw mean: models that draw part by part (--stream) have no means to give');
+      }
       if (flags.stream === true && flags.program !== 'sample') {
         throw new UserError(`--stream: draws what program sample draws, not --program ${flags.program}`);
       }
@@ -59,7 +70,7 @@ export function addSample(program: Command): void {
         checkSampleFile(flags, spec);
         const { seed, data } = await (flags.stream === true
           ? watched(sampler, request, flags)
-          : sampler.sample({ ...request, program: flags.program }));
+          : sampler.sample({ ...request, ...draw, program: flags.program }));
         await writeFileAtomic(flags.out, await sampleFile(flags, data, spec));
         console.log(`wrote ${flags.out}: ${request.count} samples, seed ${seed}, on ${sampler.device}`);
       } finally {

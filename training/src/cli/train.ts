@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { type DeviceRequest, UserError } from '@generatrix/runtime/core';
 import { type Command, Option } from 'commander';
 import { augmentation, augmentSummary } from '../data/augment.ts';
+import { classFrequencies } from '../data/class-frequencies.ts';
 import { loadDataset } from '../data/index.ts';
 import type { Family } from '../families/family.ts';
 import { buildModel, families, familyNamed } from '../families/registry.ts';
@@ -176,7 +177,12 @@ export async function runTraining(
   const heldOut = await loadDataset(runData(settings, 'test'));
   // Refused before anything is written.
   augmentation(settings.augment, dataset.spec, settings.seed);
-  const data = { spec: dataset.spec, classNames: dataset.classNames };
+  const frequencies = classFrequencies(dataset);
+  const data = {
+    spec: dataset.spec,
+    classNames: dataset.classNames,
+    ...(frequencies === undefined ? {} : { classFrequencies: frequencies }),
+  };
   const { model, options } = buildModel(family, settings.options, data);
   const settled = { ...settings, options };
   await mkdir(folder, { recursive: true });

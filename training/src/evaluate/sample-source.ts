@@ -1,4 +1,5 @@
 import type { DataSpec, HostTensor, Sampler } from '@generatrix/runtime';
+import { type DrawKind, drawLabels } from '@generatrix/runtime/core';
 
 /** Samples of a model, and the classes that they were asked to be of. */
 export interface DrawnSamples {
@@ -13,7 +14,7 @@ export interface SampleSource {
   /** What reports call it. */
   readonly name: string;
   readonly spec: DataSpec;
-  /** Samples `firstIndex` to `firstIndex + count - 1` of a seed; classes take turns where the source has them. */
+  /** Samples `firstIndex` to `firstIndex + count - 1` of a seed, and their classes where the source has them. */
   draw(request: { count: number; seed: number; firstIndex?: number }): Promise<DrawnSamples>;
   /** Exact log-density of examples [n, ...shape], nats; absent when the source has none. */
   readonly logDensity?: (data: HostTensor, labels: Int32Array | null) => Promise<Float32Array>;
@@ -26,21 +27,42 @@ export interface SampleSource {
   };
 }
 
+/** How a model's samples are drawn to be judged. */
+export interface SourceOptions {
+  /** Draws from the model's distribution (`sample`, when absent), or means given a code where it has them. */
+  readonly draw?: DrawKind;
+  /** Frequencies that classes are drawn with; when absent, or of another number of classes, they take turns. */
+  readonly classFrequencies?: readonly number[];
+}
+
 /** Runs of the sampler's programs take this many examples. */
 const batchSize = 250;
 
-/** The source that samples from a loaded bundle. */
-export function samplerSource(sampler: Sampler): SampleSource {
+/**
+ * The source that samples from a loaded bundle.
+ * @throws UserError (when it draws) when means are asked for and the model has none.
+ */
+export function samplerSource(
+  sampler: Sampler,
+  { draw = 'sample', classFrequencies }: SourceOptions = {},
+): SampleSource {
   const { name, data, programs } = sampler.manifest;
   const classes = classesOf(sampler, 'sample');
   const latentShape = decoderShape(sampler);
+  const labelsOf = (key: { count: number; seed: number; firstIndex: number }) => {
+    if (classes === 0) return null;
+    if (classFrequencies?.length === classes) return drawLabels(classFrequencies, key);
+    return Int32Array.from({ length: key.count }, (_, i) => (key.firstIndex + i) % classes);
+  };
   return {
     name,
     spec: data,
-    draw: async ({ count, seed, firstIndex = 0 }) => ({
-      data: (await sampler.sample({ count, seed, firstIndex, batchSize })).data,
-      labels: classes === 0 ? null : Int32Array.from({ length: count }, (_, i) => (firstIndex + i) % classes),
-    }),
+    draw: async ({ count, seed, firstIndex = 0 }) => {
+      const labels = labelsOf({ count, seed, firstIndex });
+      const given = labels === null ? {} : { label: labels };
+      const { data: drawn } = await sampler.sample({ count, seed, firstIndex, batchSize, draw, ...given });
+      return { data: drawn, labels };
+    },
     ...('logProb' in programs
       ? {
           logDensity: async (examples, labels) =>
@@ -72,12 +94,11 @@ function classesOf({ manifest }: Sampler, program: string): number {
   return label?.role === 'label' ? label.classes : 0;
 }
 
-/** Shape of codes, when sampling is decoding one normal noise of the code's shape: the prior is then known. */
+/** Shape of codes, when sampling is decoding the normal noise `z` of the code's shape: the prior is then known. */
 function decoderShape({ manifest }: Sampler): readonly number[] | null {
   const latent = Object.values(manifest.programs.decode?.inputs ?? {}).find(({ role }) => role === 'latent');
   if (latent === undefined) return null;
-  const noises = Object.values(manifest.programs.sample?.inputs ?? {}).filter(({ role }) => role === 'noise');
-  const prior = noises.length === 1 ? noises[0] : undefined;
+  const prior = manifest.programs.sample?.inputs.z;
   const known =
     prior?.role === 'noise' && prior.law === 'normal' && String(prior.shape) === String(latent.shape);
   return known ? latent.shape : null;

@@ -18,6 +18,8 @@ export interface DataDescription {
   readonly spec: DataSpec;
   /** Names of the classes; empty when the data is unlabelled. */
   readonly classNames: readonly string[];
+  /** Share of the training examples that each class has; absent when the data is unlabelled. */
+  readonly classFrequencies?: readonly number[];
 }
 
 export type { StateSpec } from '@generatrix/runtime/core';

@@ -82,7 +82,8 @@ export function flowRefuses({ spec }: DataDescription): string | null {
  * trained by maximum likelihood. For points the score is exact (`logProb`). For images it is that of the discrete
  * data, by dequantisation with noise u (see `dequantise`): `logWeight` = log p(k + u) in nats, whose mean over u
  * is a lower bound of log P(k), and bits per dimension are -logWeight / (dimensions * ln 2). `encode` puts an image
- * at the middle of its levels (u = 0.5), and `decode` is the exact inverse of that, continuous in the code.
+ * at the middle of its levels (u = 0.5), and `decode` is the exact inverse of that, continuous in the code. `sample`
+ * draws the continuous value that `logWeight` scores; the level nearest to it is a draw from P(k).
  */
 export function buildFlow(
   { bijection, prior: priorName, gradientClip, start, ...parts }: FlowParts,

@@ -1,6 +1,7 @@
 import { packBundle, tf } from '@generatrix/export';
 import { createExecutor, createSampler, openBundle, type Sampler } from '@generatrix/runtime';
 import { fillNoise, type HostTensor } from '@generatrix/runtime/core';
+import { classFrequencies } from '../data/class-frequencies.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { toTensor } from '../engine/tfjs-engine.ts';
 import { bindState } from '../run/export-run.ts';
@@ -52,12 +53,14 @@ export async function stirredModel(
 export async function exportedSampler(model: Model, state: HostState, dataset: Dataset): Promise<Sampler> {
   await tf.setBackend('cpu');
   const tensors = Object.fromEntries(Object.entries(state).map(([name, x]) => [name, toTensor(x)]));
+  const shares = classFrequencies(dataset);
+  const frequencies = shares === undefined ? {} : { classFrequencies: shares };
   const files = await packBundle({
     about: {
       name: 'test',
       family: 'test',
       options: {},
-      data: { ...dataset.spec, name: dataset.name, classNames: [...dataset.classNames] },
+      data: { ...dataset.spec, name: dataset.name, classNames: [...dataset.classNames], ...frequencies },
       provenance: {
         seed: 11,
         dataset: dataset.name,

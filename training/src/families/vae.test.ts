@@ -31,12 +31,12 @@ async function withTrainer<T>(
   }
 }
 
-async function scoreInputs(model: Model, count: number, draw: number) {
+/** Another seed gives another binarisation as well as another code. */
+async function scoreInputs(model: Model, count: number, seed: number) {
   return fillInputs('logWeight', model.programs.logWeight!.signature.inputs, {
-    seed: 5,
+    seed,
     firstIndex: 0,
     count,
-    draw,
     data: await firstExamples(images, count),
   });
 }
@@ -63,7 +63,7 @@ describe('vae', () => {
     });
   });
 
-  it('the mean log-weight over many draws is the ELBO that training reports, and 20 draws tighten it', async () => {
+  it('the mean log-weight over many draws is the ELBO that training reports', async () => {
     const model = vaeOf({});
     await withTrainer(model, initialState(model, 3), async (trainer) => {
       const draws = 400;
@@ -77,10 +77,6 @@ describe('vae', () => {
       }
       const flat = weights.flatMap((values) => [...values]);
       const mean = flat.reduce((a, b) => a + b, 0) / flat.length;
-      const bounds = groups(weights, 20).flatMap((group) =>
-        Array.from({ length: count }, (_, i) => logMeanExp(group.map((values) => values[i]!))),
-      );
-      expect(bounds.reduce((a, b) => a + b, 0) / bounds.length).toBeGreaterThan(mean);
       let elbo = 0;
       const plan = batchPlan('shuffled', images.size, count, 1);
       const { indices } = plan(0);
@@ -162,15 +158,4 @@ function withoutKinks(state: HostState): HostState {
     ];
   });
   return Object.fromEntries(entries);
-}
-
-function groups<T>(list: T[], size: number): T[][] {
-  return Array.from({ length: Math.floor(list.length / size) }, (_, i) =>
-    list.slice(i * size, (i + 1) * size),
-  );
-}
-
-function logMeanExp(values: number[]): number {
-  const top = Math.max(...values);
-  return top + Math.log(values.reduce((sum, value) => sum + Math.exp(value - top), 0) / values.length);
 }

@@ -1,6 +1,6 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import type { InputSpec, NoiseOwner, ProgramSignature } from '@generatrix/runtime/core';
-import { sizeOf } from '@generatrix/runtime/core';
+import { meanScalar, sizeOf } from '@generatrix/runtime/core';
 import { z } from 'zod';
 import { adam, adamSpecs } from '../nn/adam.ts';
 import {
@@ -75,14 +75,26 @@ function build(vae: VaeOptions, data: DataDescription): Model {
   const logLikelihood = (state: NamedTensors, x: tf.Tensor, z: tf.Tensor): tf.Tensor => {
     const output = coder.decode(state, z); // [batch, dimensions]
     if (binary) return sumExamples(bernoulliLogProb(x, output));
-    const logStd = learnedStd ? state['decoder/logStd']! : tf.scalar(Math.log(vae.outputStd!));
-    return sumExamples(normalLogProb(x, output, logStd));
+    return sumExamples(normalLogProb(x, output, logStdOf(state)));
   };
 
-  /** The decoder's mean, in the data's own shape and range. */
-  const decodeMean = (state: NamedTensors, z: tf.Tensor) => {
+  /** Log standard deviation of the gaussian likelihood, one for all dimensions or one for each. */
+  const logStdOf = (state: NamedTensors): tf.Tensor =>
+    learnedStd ? state['decoder/logStd']! : tf.scalar(Math.log(vae.outputStd!));
+  const shaped = (x: tf.Tensor) => tf.reshape(x, [x.shape[0]!, ...shape]);
+  /** The mean of p(x|z): [batch, dimensions]. */
+  const meanOf = (state: NamedTensors, z: tf.Tensor) => {
     const output = coder.decode(state, z);
-    return tf.reshape(binary ? tf.sigmoid(output) : output, [z.shape[0]!, ...shape]);
+    return binary ? tf.sigmoid(output) : output;
+  };
+  /** A draw from p(x|z), or, where the scalar `mean` is 1, its mean: [batch, ...shape]. */
+  const observe = (state: NamedTensors, z: tf.Tensor, noise: tf.Tensor, mean: tf.Tensor) => {
+    const centre = meanOf(state, z);
+    const flatNoise = tf.reshape(noise, centre.shape);
+    const drawn = binary
+      ? binarise(centre, flatNoise)
+      : tf.add(centre, tf.mul(tf.exp(logStdOf(state)), flatNoise));
+    return shaped(tf.where(tf.broadcastTo(tf.greater(mean, 0), centre.shape), centre, drawn));
   };
 
   const loss = (state: NamedTensors, x: tf.Tensor, eps: tf.Tensor) => {
@@ -95,7 +107,7 @@ function build(vae: VaeOptions, data: DataDescription): Model {
   };
 
   const dataInput: InputSpec = { dtype: 'float32', shape, role: 'data' };
-  const noiseInput = ({ law, shape }: NoiseSpec, belongsTo?: NoiseOwner): InputSpec => ({
+  const noiseInput = ({ law, shape }: NoiseSpec, belongsTo?: NoiseOwner): InputSpec & { role: 'noise' } => ({
     dtype: 'float32',
     shape,
     role: 'noise',
@@ -107,6 +119,19 @@ function build(vae: VaeOptions, data: DataDescription): Model {
     data: dataInput,
     eps: noiseInput(eps, 'estimate'),
     ...(binary ? { uniform: noiseInput(binarisation.uniform!, 'example') } : {}),
+  };
+  const sampleInputs: ProgramSignature['inputs'] = {
+    z: noiseInput(eps),
+    observation: { ...noiseInput({ law: binary ? 'uniform' : 'normal', shape }), unless: meanScalar },
+    // Images are shown as means by custom: a draw adds noise that every pixel has by itself.
+    [meanScalar]: {
+      dtype: 'float32',
+      shape: [],
+      role: 'scalar',
+      default: data.spec.kind === 'image' ? 1 : 0,
+      min: 0,
+      max: 1,
+    },
   };
   const imageOutput = { data: { dtype: 'float32', shape, meaning: 'data' } } as const;
   const codeOutput = { dtype: 'float32', shape: [latent], meaning: 'latent' } as const;
@@ -126,8 +151,10 @@ function build(vae: VaeOptions, data: DataDescription): Model {
     },
     programs: {
       sample: {
-        signature: { inputs: { z: noiseInput(eps) }, outputs: imageOutput },
-        run: (state, { z }) => ({ data: decodeMean(state, z!) }),
+        signature: { inputs: sampleInputs, outputs: imageOutput },
+        run: (state, { z, observation, [meanScalar]: mean }) => ({
+          data: observe(state, z!, observation!, mean!),
+        }),
       },
       logWeight: {
         signature: {
@@ -159,7 +186,7 @@ function build(vae: VaeOptions, data: DataDescription): Model {
           inputs: { latent: { dtype: 'float32', shape: [latent], role: 'latent' } },
           outputs: imageOutput,
         },
-        run: (state, { latent: z }) => ({ data: decodeMean(state, z!) }),
+        run: (state, { latent: z }) => ({ data: shaped(meanOf(state, z!)) }),
       },
     },
   };

@@ -52,7 +52,12 @@ export async function exportRun(
       name: `${settings.family}-${settings.data.name}`,
       family: settings.family,
       options: jsonOnly(options),
-      data: { ...data.spec, name: settings.data.name, classNames: [...data.classNames] },
+      data: {
+        ...data.spec,
+        name: settings.data.name,
+        classNames: [...data.classNames],
+        ...(data.classFrequencies === undefined ? {} : { classFrequencies: data.classFrequencies }),
+      },
       provenance: {
         seed: settings.seed,
         dataset: settings.data.name,

@@ -1,9 +1,9 @@
-import type { DeviceRequest, Manifest } from '@generatrix/runtime/web';
+import type { DeviceRequest, DrawKind, LabelLaw, Manifest } from '@generatrix/runtime/web';
 import { keepOffline } from '../offline/keep-offline.ts';
 import { drawSamples } from '../view/sample-view.ts';
 import { play } from '../view/sound.ts';
 import { formatBytes, sampleLine } from '../view/text.ts';
-import type { Conditions } from '../worker/protocol.ts';
+import type { SampleRequest } from '../worker/protocol.ts';
 import { loadSampler, type RemoteSampler, randomSeed } from '../worker/remote-sampler.ts';
 import { drawPoster, previewBundle } from './poster.ts';
 import { buildView, offerInputs, type View } from './view.ts';
@@ -11,7 +11,17 @@ import { buildView, offerInputs, type View } from './view.ts';
 /** What the element is doing; also its attribute `state`, for style sheets. */
 export type ElementState = 'empty' | 'poster' | 'loading' | 'sampling' | 'ready' | 'failed';
 
-const attributes = ['src', 'count', 'seed', 'device', 'label', 'temperature', 'autoload'] as const;
+const attributes = [
+  'src',
+  'count',
+  'seed',
+  'device',
+  'label',
+  'labels',
+  'draw',
+  'temperature',
+  'autoload',
+] as const;
 const devices: readonly string[] = ['auto', 'webgpu', 'wasm'];
 
 /**
@@ -76,6 +86,22 @@ export class GeneratrixSampler extends HTMLElement {
   set label(value: number | undefined) {
     if (value === undefined) this.removeAttribute('label');
     else this.setAttribute('label', String(value));
+  }
+  /** How samples without a label get their classes: in turn when absent, or as in the training data. */
+  get labels(): LabelLaw | undefined {
+    const value = this.getAttribute('labels');
+    return value === 'data' || value === 'balanced' ? value : undefined;
+  }
+  set labels(value: LabelLaw | undefined) {
+    this.#set('labels', value);
+  }
+  /** Draws from the model's distribution or means given a code; as the model's bundle says when absent. */
+  get draw(): DrawKind | undefined {
+    const value = this.getAttribute('draw');
+    return value === 'sample' || value === 'mean' ? value : undefined;
+  }
+  set draw(value: DrawKind | undefined) {
+    this.#set('draw', value);
   }
   get temperature(): number | undefined {
     const text = this.getAttribute('temperature');
@@ -229,12 +255,19 @@ export class GeneratrixSampler extends HTMLElement {
     await this.sample().catch(() => undefined);
   }
 
-  #conditions({ programs }: Manifest): Conditions {
+  #set(name: string, value: string | undefined): void {
+    if (value === undefined) this.removeAttribute(name);
+    else this.setAttribute(name, value);
+  }
+
+  #conditions({ programs }: Manifest): Omit<SampleRequest, 'count' | 'seed'> {
     const inputs = programs.sample?.inputs ?? {};
-    const { label, temperature } = this;
+    const { label, labels, draw, temperature } = this;
     const takesLabel = Object.values(inputs).some(({ role }) => role === 'label');
     return {
       ...(label !== undefined && takesLabel ? { label } : {}),
+      ...(label === undefined && labels !== undefined && takesLabel ? { labels } : {}),
+      ...(draw !== undefined && inputs.mean?.role === 'scalar' ? { draw } : {}),
       scalars: temperature !== undefined && inputs.temperature ? { temperature } : {},
     };
   }

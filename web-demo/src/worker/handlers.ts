@@ -42,15 +42,15 @@ export const handlers: Handlers = {
     const { sampler } = model();
     return timed(() =>
       inBatches(request.count, signal, part, async (firstIndex, count) => {
-        const { seed, program = 'sample' } = request;
-        const options = { ...conditions(request), program, seed, firstIndex, count, batchSize };
+        const { seed, program = 'sample', labels, draw } = request;
+        const options = { ...conditions(request), labels, draw, program, seed, firstIndex, count, batchSize };
         return (await sampler.sample(options)).data;
       }),
     );
   },
-  stream: async ({ count, seed, ...given }, { model, part, signal }) => {
+  stream: async ({ count, seed, labels, ...given }, { model, part, signal }) => {
     const { sampler } = model();
-    return timed(() => watch(sampler.stream({ ...conditions(given), count, seed, signal }), part));
+    return timed(() => watch(sampler.stream({ ...conditions(given), labels, count, seed, signal }), part));
   },
   complete: async ({ data, known, seed, ...given }, { model, part, signal }) => {
     const { sampler, bundle } = model();

@@ -2,7 +2,9 @@ import type {
   Device,
   DeviceReport,
   DeviceRequest,
+  DrawKind,
   HostTensor,
+  LabelLaw,
   Manifest,
   ParityRow,
 } from '@generatrix/runtime/web';
@@ -39,6 +41,10 @@ export interface Conditions {
 }
 
 export interface SampleRequest extends Conditions {
+  /** Classes where no label is said: in turn (when absent), or as frequent as in the training data. */
+  readonly labels?: LabelLaw;
+  /** Draws given a code, or their means; as the manifest says when absent. */
+  readonly draw?: DrawKind;
   readonly count: number;
   readonly seed: number;
   /** `sample` when absent. */

@@ -10,6 +10,10 @@ import type { BatchRows, Values } from './messages.ts';
 const inputs: Record<string, InputSpec> = {
   z: { dtype: 'float32', shape: [5], role: 'noise', law: 'normal' },
   u: { dtype: 'float32', shape: [2, 2], role: 'noise', law: 'uniform', belongsTo: 'example' },
+  unused: { dtype: 'float32', shape: [3], role: 'noise', law: 'normal', unless: 'mean' },
+  used: { dtype: 'float32', shape: [3], role: 'noise', law: 'normal', unless: 'other' },
+  mean: { dtype: 'float32', shape: [], role: 'scalar', default: 1 },
+  other: { dtype: 'float32', shape: [], role: 'scalar', default: 0 },
   x: { dtype: 'bool', shape: [2], role: 'data' },
   label: { dtype: 'int32', shape: [], role: 'label', classes: 3 },
   temperature: { dtype: 'float32', shape: [], role: 'scalar', default: 0.7, min: 0, max: 1 },
@@ -53,12 +57,12 @@ function joined(paddedRows: number): BatchRows {
 }
 
 test('every request gets what fillInputs gives it alone', () => {
-  const { temperature, ...filled } = fillBatch('sample', inputs, joined(6));
+  const { temperature, mean, other, ...filled } = fillBatch('sample', inputs, joined(6));
   const expected = new BatchCollector('expected', 6);
   let row = 0;
   for (const sources of requests) {
-    const { temperature: alone, ...rest } = fillInputs('sample', inputs, sources);
-    expect(temperature).toEqual(alone);
+    const { temperature: t, mean: m, other: o, ...rest } = fillInputs('sample', inputs, sources);
+    expect([temperature, mean, other]).toEqual([t, m, o]);
     expected.add(row, sources.count, rest);
     row += sources.count;
   }

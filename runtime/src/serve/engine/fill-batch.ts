@@ -25,9 +25,10 @@ export function fillBatch(
 function fillRows(
   stream: string,
   spec: InputSpec,
-  { seeds, firstIndices, counts, draws, paddedRows }: BatchRows,
+  rows: BatchRows,
   given: Readonly<Record<number, Values>> | undefined,
 ): HostTensor {
+  const { seeds, firstIndices, counts, draws, paddedRows } = rows;
   const size = sizeOf(spec.shape);
   const data = allocate(spec.dtype, paddedRows * size);
   let row = 0;
@@ -40,6 +41,10 @@ function fillRows(
       for (let i = 0; i < count; i++) target[i] = (firstIndex + i) % spec.classes;
     } else if (spec.role === 'noise') {
       const { law, shape } = spec;
+      if (spec.unless !== undefined && rows.scalars[spec.unless] === 1) {
+        row += count;
+        continue;
+      }
       const noise = {
         law,
         seed: seeds[part]!,

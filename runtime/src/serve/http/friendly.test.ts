@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { drawLabels } from '../../labels.ts';
 import { loadSampler } from '../../load-node.ts';
 import type { Sampler } from '../../sampler.ts';
 import { hostTensor } from '../../tensor.ts';
@@ -58,6 +59,9 @@ describe('samples', () => {
       ((await json(await server.post(samples, body))).outputs as { level: number[] }).level;
     expect(await levels({ count: 3 })).toEqual([0, 1, 0]);
     expect(await levels({ count: 3, label: 1 })).toEqual([1, 1, 1]);
+    expect(await levels({ count: 30, labels: 'data', seed: 4, first_index: 7 })).toEqual([
+      ...drawLabels([0.25, 0.75], { seed: 4, firstIndex: 7, count: 30 }),
+    ]);
     expect(await levels({ count: 3, label: [1, 1, 0] })).toEqual([1, 1, 0]);
   });
 

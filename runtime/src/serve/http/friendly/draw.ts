@@ -1,10 +1,13 @@
 import type { Request, Response } from 'express';
 import type { Seed } from '../../../noise.ts';
+import { drawScalar } from '../../../sampler-arguments.ts';
 import type { HostTensor } from '../../../tensor.ts';
 import type { ServedModel } from '../../engine/engine.ts';
 import type { ServerContext } from '../context.ts';
+import { HttpError } from '../http-error.ts';
 import { chooseFormat, sendSamples } from './present.ts';
 import {
+  drawnLabels,
   inputOfRole,
   inputsOf,
   labelSources,
@@ -32,6 +35,14 @@ export async function drawSamples(
   response: Response,
 ): Promise<void> {
   const { model, body, presentation } = readRequest(context, request, response, samples);
+  const unused =
+    body.given === undefined ? undefined : (['labels', 'draw'] as const).find((name) => body[name]);
+  if (unused !== undefined) {
+    throw new HttpError(
+      400,
+      `${unused}: not for completions: the examples given have their classes and values`,
+    );
+  }
   if (wantsStream(request, body)) {
     return streamDrawn(context, response, model, body, Object.keys(samples.shape));
   }
@@ -39,20 +50,20 @@ export async function drawSamples(
     return complete(context, request, response, model, body, presentation, Object.keys(samples.shape));
   }
   const program = 'sample';
-  inputsOf(model, program);
+  const inputs = inputsOf(model, program);
   const chosen = chooseFormat(request, model, presentation);
   const { count, first_index: firstIndex } = body;
   const seed = seedFor(model, program, body.seed);
+  const key = { seed: seed ?? 0, firstIndex, count };
+  const { scalars } = scalarSources(model, program, body, Object.keys(samples.shape));
   const drawn = await runAndPick(context, response, {
     model,
     program,
     meaning: 'data',
     sources: {
-      seed: seed ?? 0,
-      firstIndex,
-      count,
-      ...labelSources(model, program, body.label, count, false),
-      ...scalarSources(model, program, body, Object.keys(samples.shape)),
+      ...key,
+      ...drawnLabels(model, program, body, key),
+      scalars: { ...scalars, ...drawScalar(model.manifest, program, inputs, body.draw) },
     },
   });
   await sendSamples(response, { model, program, seed, ...drawn }, chosen);

@@ -1,9 +1,10 @@
 import type { Response } from 'express';
 import { UserError } from '../../../errors.ts';
 import type { InputSources } from '../../../inputs.ts';
+import type { LabelLaw } from '../../../labels.ts';
 import type { Seed } from '../../../noise.ts';
 import type { InputSpec, OutputMeaning } from '../../../program.ts';
-import { randomSeed, spread } from '../../../sampler-arguments.ts';
+import { dataLabels, randomSeed, spread } from '../../../sampler-arguments.ts';
 import { type HostTensor, hostTensor, sizeOf } from '../../../tensor.ts';
 import type { ServedModel } from '../../engine/engine.ts';
 import type { ServerContext } from '../context.ts';
@@ -99,6 +100,23 @@ export function labelSources(
   const wrong = labels.find((value) => value >= spec.classes);
   if (wrong === undefined) return { labels };
   throw new HttpError(400, `label: expected a class from 0 to ${spec.classes - 1}, got ${wrong}`);
+}
+
+/**
+ * Labels of samples: those asked for, or drawn as they are in the training data, or none, and then they take turns.
+ * @throws HttpError, UserError when the program takes none, or both are asked for.
+ */
+export function drawnLabels(
+  model: ServedModel,
+  program: string,
+  { label, labels }: { readonly label?: number | readonly number[]; readonly labels?: LabelLaw },
+  key: { readonly seed: Seed; readonly firstIndex: number; readonly count: number },
+): Pick<InputSources, 'labels'> {
+  if (label !== undefined && labels !== undefined) {
+    throw new HttpError(400, 'labels: say a label, or labels, not both');
+  }
+  if (labels !== 'data') return labelSources(model, program, label, key.count, false);
+  return { labels: dataLabels(model.manifest, program, inputsOf(model, program), key) };
 }
 
 /**

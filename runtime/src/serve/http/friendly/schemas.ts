@@ -52,6 +52,14 @@ export function friendlySchemas(maxCount: number) {
       .object({
         count: count.default(1).describe('Samples to draw'),
         ...draw,
+        labels: z
+          .enum(['balanced', 'data'])
+          .optional()
+          .describe('Classes where no label is said: in turn, or as frequent as in the training data'),
+        draw: z
+          .enum(['sample', 'mean'])
+          .optional()
+          .describe("Draws given a code, or their means; the default of the model's scalar mean when absent"),
         given: values.optional().describe('Examples to complete; needs a model with the program complete'),
         stream: z.boolean().optional().describe('Server-sent events, for models that sample step by step'),
         ...presentation,

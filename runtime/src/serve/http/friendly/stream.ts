@@ -3,7 +3,7 @@ import type { Request, Response } from 'express';
 import { completionOf } from '../../../complete.ts';
 import { fillInputs } from '../../../inputs.ts';
 import type { Sampler } from '../../../sampler.ts';
-import { randomSeed } from '../../../sampler-arguments.ts';
+import { drawScalar, randomSeed } from '../../../sampler-arguments.ts';
 import { type StreamPart, streamSamples } from '../../../stream.ts';
 import type { HostTensor } from '../../../tensor.ts';
 import type { ServedModel } from '../../engine/engine.ts';
@@ -12,7 +12,15 @@ import { HttpError, toHttpError } from '../http-error.ts';
 import { toNested } from '../nested.ts';
 import { runFor, scopeOf } from '../request-scope.ts';
 import { seedJson } from '../seed.ts';
-import { inputOfRole, inputsOf, labelSources, repeated, scalarSources, tensorField } from './programs.ts';
+import {
+  drawnLabels,
+  inputOfRole,
+  inputsOf,
+  labelSources,
+  repeated,
+  scalarSources,
+  tensorField,
+} from './programs.ts';
 import type { FriendlyBody } from './schemas.ts';
 
 const program = 'advance';
@@ -72,8 +80,10 @@ function request(
   const { seed = randomSeed(), first_index: firstIndex, label } = body;
   if (body.given === undefined) {
     const { scalars = {} } = scalarSources(model, 'sample', body, fields);
-    const { labels } = labelSources(model, program, label, body.count, false);
-    return { ...scalars, ...(labels && { label: labels }), seed, firstIndex, count: body.count };
+    const key = { seed, firstIndex, count: body.count };
+    const { labels } = drawnLabels(model, program, body, key);
+    const chosen = drawScalar(model.manifest, 'sample', inputsOf(model, 'sample'), body.draw);
+    return { ...scalars, ...chosen, ...(labels && { label: labels }), seed, firstIndex, count: body.count };
   }
   const data = repeated(
     tensorField(context, 'given', inputOfRole(model, 'complete', 'data'), body.given),
