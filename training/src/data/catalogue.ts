@@ -1,19 +1,17 @@
 import { UserError } from '../errors.ts';
 import { closestNames } from './closest-names.ts';
 import { csv } from './csv.ts';
-import type { Dataset, DatasetRequest, FileSplit } from './dataset.ts';
+import type { Dataset, DatasetRequest } from './dataset.ts';
 import { digits8, glyphs } from './glyphs.ts';
 import { imageFolder } from './image-folder.ts';
 import { mnist } from './mnist.ts';
 import { npy } from './npy-dataset.ts';
-import { partOf } from './part.ts';
 import { type PointLawName, pointLaws } from './point-laws.ts';
 import { points } from './points.ts';
-import { limitTo, seededSplit } from './split.ts';
 import { wavFolder } from './wav-folder.ts';
 
-/** A setting of a request besides its name, split and seed. */
-export type DatasetOption = Exclude<keyof DatasetRequest, 'name' | 'split' | 'seed'>;
+/** A setting of a request besides its name, split, the rule of the split, and seed. */
+export type DatasetOption = Exclude<keyof DatasetRequest, 'name' | 'split' | 'seed' | 'splitRule'>;
 
 /** What `generatrix list` shows of a data set. */
 export interface DatasetEntry {
@@ -28,7 +26,7 @@ export interface DatasetEntry {
 }
 
 /** A request for data on disk, where it is. */
-type FileRequest = DatasetRequest & { readonly dir: string; readonly split: FileSplit };
+type FileRequest = DatasetRequest & { readonly dir: string };
 
 interface DrawnEntry extends DatasetEntry {
   readonly needs: 'nothing';
@@ -142,26 +140,7 @@ export async function loadDataset(request: DatasetRequest): Promise<Dataset> {
     throw new UserError(`unknown data set ${request.name}: expected one of ${known.join(', ')}`);
   }
   checkOptions(entry, request);
-  return entry.needs === 'nothing' ? entry.load(request) : loadFiles(entry, request);
-}
-
-/** The test files as they are; the training files without the validation part, or that part alone. */
-async function loadFiles(entry: FileEntry, request: DatasetRequest): Promise<Dataset> {
-  const { dir = '', split, splitSeed = 0, size, ...rest } = request;
-  const common = { ...rest, dir, splitSeed };
-  if (split === 'test') return entry.load({ ...common, split, ...(size === undefined ? {} : { size }) });
-  // The limit counts examples of the part that is asked for, so it comes after the part is taken.
-  const files = await entry.load({ ...common, split: 'train' });
-  const part = validationPart(entry.name, files.size, split, splitSeed);
-  return { ...partOf(files, limitTo(part, size, splitSeed)), split };
-}
-
-/** MNIST: the last sixth, 10,000 of 60,000, as the papers take it; a seeded tenth of other data. */
-function validationPart(name: string, size: number, split: FileSplit | 'validation', seed: number) {
-  if (name !== 'mnist') return seededSplit(size, split === 'validation' ? 'test' : 'train', seed);
-  const kept = size - Math.max(1, Math.floor(size / 6));
-  const [start, end] = split === 'validation' ? [kept, size] : [0, kept];
-  return Int32Array.from({ length: end - start }, (_, i) => start + i);
+  return entry.needs === 'nothing' ? entry.load(request) : entry.load({ ...request, dir: request.dir! });
 }
 
 function checkOptions(entry: DatasetEntry, request: DatasetRequest): void {

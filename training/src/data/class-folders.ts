@@ -1,13 +1,15 @@
-import { basename, join } from 'node:path';
+import { basename, join, relative, sep } from 'node:path';
 import { UserError } from '../errors.ts';
-import type { FileSplit } from './dataset.ts';
+import { type Split, splits } from './dataset.ts';
 import { extensionOf, filesBelow, listFolder } from './files.ts';
-import { limitTo, seededSplit } from './split.ts';
+import { named, type PartRequest, sourceOf, takePart } from './split.ts';
 
-/** Files of one split, with the classes that both splits share. */
+/** Files of one split, with the classes that all splits share. */
 export interface LabelledFiles {
   readonly paths: readonly string[];
-  /** The first file of either split: what is not asked for is taken from it, so that both splits agree. */
+  /** Of each file: its path below the folder of its split, with slashes. */
+  readonly identities: readonly string[];
+  /** The first file of any split: what is not asked for is taken from it, so that all splits agree. */
   readonly first: string;
   /** Class index of each file, or null when the files are not sorted into classes. */
   readonly labels: Int32Array | null;
@@ -15,65 +17,110 @@ export interface LabelledFiles {
   readonly classNames: readonly string[];
 }
 
-export interface FolderOptions {
+export interface FolderOptions extends PartRequest {
   readonly dir: string;
-  readonly split: FileSplit;
-  /** At most so many files, a seeded subset. */
-  readonly size?: number;
-  readonly splitSeed: number;
   /** What the files are, for messages: `images`. */
   readonly what: string;
   /** Lower-case extensions of the files wanted; others are passed over. */
   readonly extensions: ReadonlySet<string>;
   /** Classes read from file names when no sub-folders give them; null when the names show none. */
   readonly classesFromNames?: (names: readonly string[]) => string[] | null;
-  /** A split that the file names are known to carry; null when they do not. */
-  readonly splitFromNames?: (names: readonly string[]) => FileSplit[] | null;
+  /** The split that each file's name is known to carry; null when they do not. */
+  readonly splitFromNames?: (names: readonly string[]) => Split[] | null;
 }
 
 interface FoundFile {
   readonly path: string;
+  /** Path below the folder that it was looked for in, with slashes: what the split goes by. */
+  readonly identity: string;
   readonly className: string | null;
 }
 
+/** Names of a split's folder, in any case. */
+const splitFolders: Readonly<Record<Split, readonly string[]>> = {
+  train: ['train', 'training'],
+  validation: ['val', 'valid', 'validation', 'dev'],
+  test: ['test', 'testing'],
+};
+
 /**
- * Finds the files of one split. With sub-folders `train` and `test` these are the splits; else the files are
- * split as their names say, or nine to one by seed. Within that, each sub-folder is a class and holds files at
- * any depth; a single sub-folder is no class.
+ * Finds the files of one split. A sub-folder `train` with `val` or `test` beside it holds that split (also
+ * `training`, `valid`, `validation`, `dev`, `testing`, in any case); splits without a folder are drawn from the
+ * training files, as the files' names say or by a hash of the path below the folder. Within that, each sub-folder is a
+ * class and holds files at any depth; a single sub-folder is no class.
  * @throws UserError when there is no such folder, it holds no such files, or files lie beside class folders.
  */
 export async function labelledFiles(options: FolderOptions): Promise<LabelledFiles> {
-  const { dir, split, size, splitSeed, what } = options;
-  const { folders } = await listFolder(dir);
-  if (folders.includes('test') && !folders.includes('train')) {
-    throw new UserError(`${dir}: expected a folder train beside test, found none; add it or move test away`);
-  }
-  if (!folders.includes('train')) {
-    const found = await collect(dir, options);
-    return labelled(dir, found, chosenSide(dir, found, options), options);
-  }
-  const train = await collect(join(dir, 'train'), options);
-  if (!folders.includes('test')) return labelled(dir, train, chosenSide(dir, train, options), options);
-  const both = [...train, ...(await collect(join(dir, 'test'), options))];
-  if (both.some((file) => file.className === null) && both.some((file) => file.className !== null)) {
+  const { dir, what } = options;
+  const folders = await foldersOfSplits(dir);
+  const found = new Map<Split, readonly FoundFile[]>();
+  for (const [split, folder] of folders) found.set(split, await collect(folder, options));
+  const all = [...found.values()].flat();
+  const sorted = all.filter((file) => file.className !== null).length;
+  if (sorted > 0 && sorted < all.length) {
     throw new UserError(
-      `${dir}: expected ${what} in class folders in both train and test, found them in one; arrange both alike`,
+      `${dir}: expected ${what} in class folders in each of ${[...folders.values()].map((path) => basename(path)).join(', ')}, ` +
+        'found them in some; arrange all alike',
     );
   }
-  const [start, end] = split === 'train' ? [0, train.length] : [train.length, both.length];
-  const side = Int32Array.from({ length: end - start }, (_, i) => start + i);
-  return labelled(dir, both, limitTo(side, size, splitSeed), options);
+  const own = folders.size > 1 ? found : byNames(all, options.splitFromNames);
+  const { files, missing } = sourceOf(options, [...own.keys()]);
+  const side = own.get(files)!;
+  const part = takePart(named(side.map(({ identity }) => identity)), options, missing, dir);
+  return labelled(
+    all,
+    Array.from(part, (index) => side[index]!),
+    options,
+  );
+}
+
+/** The splits that the files' names carry; all files are to train on when they carry none. */
+function byNames(
+  files: readonly FoundFile[],
+  splitFromNames: FolderOptions['splitFromNames'],
+): Map<Split, readonly FoundFile[]> {
+  const known = splitFromNames?.(files.map(({ path }) => basename(path))) ?? null;
+  if (known === null) return new Map([['train', files]]);
+  const parts = splits.map((split) => [split, files.filter((_, index) => known[index] === split)] as const);
+  return new Map(parts.filter(([, part]) => part.length > 0));
+}
+
+/** The folder of each split, or the whole folder as `train`. */
+async function foldersOfSplits(dir: string): Promise<Map<Split, string>> {
+  const { folders } = await listFolder(dir);
+  const found = new Map<Split, string>();
+  for (const split of splits) {
+    const alike = folders.filter((name) => splitFolders[split].includes(name.toLowerCase()));
+    if (alike.length > 1) {
+      throw new UserError(
+        `${dir}: expected one folder for the ${split} split, found ${alike.join(' and ')}; put them together`,
+      );
+    }
+    if (alike[0] !== undefined) found.set(split, join(dir, alike[0]));
+  }
+  if (found.has('train')) return found;
+  if (found.has('test')) {
+    throw new UserError(
+      `${dir}: expected a folder train beside ${basename(found.get('test')!)}, found none; add it or move test away`,
+    );
+  }
+  return new Map([['train', dir]]);
 }
 
 async function collect(root: string, { extensions, what }: FolderOptions): Promise<FoundFile[]> {
   const { files, folders } = await listFolder(root);
   const direct = files.filter((name) => extensions.has(extensionOf(name)));
-  const found: FoundFile[] = direct.map((name) => ({ path: join(root, name), className: null }));
+  const fileAt = (path: string, className: string | null): FoundFile => ({
+    path,
+    identity: relative(root, path).split(sep).join('/'),
+    className,
+  });
+  const found = direct.map((name) => fileAt(join(root, name), null));
   let classes = 0;
   for (const folder of folders) {
     const inside = await filesBelow(join(root, folder), extensions);
     classes += inside.length > 0 ? 1 : 0;
-    found.push(...inside.map((path) => ({ path, className: folder })));
+    for (const path of inside) found.push(fileAt(path, folder));
   }
   if (found.length === 0) {
     throw new UserError(
@@ -87,43 +134,28 @@ async function collect(root: string, { extensions, what }: FolderOptions): Promi
         `beside class folders (${direct[0]}, ...); move them`,
     );
   }
-  return classes === 1 ? found.map(({ path }) => ({ path, className: null })) : found;
-}
-
-function chosenSide(
-  dir: string,
-  found: readonly FoundFile[],
-  { split, size, splitSeed, what, splitFromNames }: FolderOptions,
-): Int32Array {
-  if (found.length < 2) {
-    throw new UserError(
-      `${dir}: expected at least 2 ${what} to split into train and test, found 1; add more`,
-    );
-  }
-  const named = splitFromNames?.(found.map((file) => basename(file.path)));
-  const side = named
-    ? Int32Array.from(named.keys()).filter((index) => named[index] === split)
-    : seededSplit(found.length, split, splitSeed);
-  return limitTo(side, size, splitSeed);
+  return found;
 }
 
 function labelled(
-  dir: string,
-  found: readonly FoundFile[],
-  side: Int32Array,
+  all: readonly FoundFile[],
+  chosen: readonly FoundFile[],
   { classesFromNames }: FolderOptions,
 ): LabelledFiles {
-  const byFolder = found.every((file) => file.className !== null);
-  const classes = byFolder
-    ? found.map((file) => file.className!)
-    : (classesFromNames?.(found.map((file) => basename(file.path))) ?? null);
-  const paths = Array.from(side, (index) => found[index]!.path);
-  if (paths.length === 0) throw new UserError(`${dir}: expected files for this split, found none; add more`);
-  const first = found[0]!.path;
-  if (classes === null) return { paths, first, labels: null, classNames: [] };
+  const first = all[0]!.path;
+  const paths = chosen.map(({ path }) => path);
+  const identities = chosen.map(({ identity }) => identity);
+  const folders = new Set(all.map(({ className }) => className));
+  const classes =
+    !folders.has(null) && folders.size > 1
+      ? all.map(({ className }) => className!)
+      : (classesFromNames?.(all.map(({ path }) => basename(path))) ?? null);
+  if (classes === null) return { paths, identities, first, labels: null, classNames: [] };
   const classNames = sortedClasses(classes);
   const position = new Map(classNames.map((name, index) => [name, index]));
-  return { paths, first, classNames, labels: side.map((index) => position.get(classes[index]!)!) };
+  const labelOf = new Map(all.map(({ path }, index) => [path, position.get(classes[index]!)!]));
+  const labels = Int32Array.from(paths, (path) => labelOf.get(path)!);
+  return { paths, identities, first, labels, classNames };
 }
 
 /** Distinct class names: by value when all are numbers, else by code unit. */

@@ -1,15 +1,16 @@
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { csv } from './csv.ts';
+import { type Split, splits } from './dataset.ts';
 import { everyIndex, expectUserError, folderOf } from './test-support.ts';
 
 const header = 'x,y,kind\n';
 const body = (rows: number, from = 0): string =>
   Array.from({ length: rows }, (_, i) => `${from + i},-${from + i}.5,${i % 2 ? 'odd' : 'even'}\n`).join('');
 
-test('reads a file with header and label column, split nine to one', async () => {
+test('reads a file with header and label column, split by what the rows hold', async () => {
   const dir = await folderOf({ 'points.csv': `\ufeff${header}${body(20)}` });
-  const rows = async (split: 'train' | 'test', path = dir): Promise<number[]> => {
+  const rows = async (split: Split, path = dir): Promise<number[]> => {
     const data = await csv({ dir: path, split, labelColumn: 'kind' });
     expect(data.spec).toEqual({ kind: 'points', shape: [2] });
     expect(data.classNames).toEqual(['even', 'odd']);
@@ -20,9 +21,28 @@ test('reads a file with header and label column, split nine to one', async () =>
       return values[2 * n]!;
     });
   };
-  const [train, held] = [await rows('train'), await rows('test', `${dir}/points.csv`)];
-  expect([train.length, held.length]).toEqual([18, 2]);
-  expect([...train, ...held].sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, i) => i));
+  const [train, validation, held] = [
+    await rows('train'),
+    await rows('validation'),
+    await rows('test', `${dir}/points.csv`),
+  ];
+  expect(Math.min(train.length, validation.length, held.length)).toBeGreaterThan(0);
+  expect([...train, ...validation, ...held].sort((a, b) => a - b)).toEqual(
+    Array.from({ length: 20 }, (_, i) => i),
+  );
+});
+
+test('a row that is added leaves the held-out rows where they were', async () => {
+  const held = async (text: string): Promise<number[]> => {
+    const dir = await folderOf({ 'a.csv': `x,y\n${text}` });
+    return [...(await csv({ dir, split: 'test' }).then((data) => data.gather(everyIndex(data)))).data];
+  };
+  const rows = Array.from({ length: 60 }, (_, i) => `${i},${i * i}\n`);
+  const before = await held(rows.join(''));
+  expect(before.length).toBeGreaterThan(4);
+  const kept = await held(['0.5,0.5\n', ...rows.toReversed()].join(''));
+  expect(kept).toEqual(expect.arrayContaining(before));
+  expect(kept.length - before.length).toBeLessThanOrEqual(2);
 });
 
 test('reads train.csv and test.csv, whose classes are shared', async () => {
@@ -34,14 +54,19 @@ test('reads train.csv and test.csv, whose classes are shared', async () => {
 });
 
 test('reads rows without header, exponents, blank lines, quotes, gzip; a label by position', async () => {
-  const dir = await folderOf({ 'a.csv': gzipSync('1e3, "-2" ,10\n\n.5,+4,9\r\n') });
-  const split = { dir, labelColumn: '2' };
-  const [train, held] = [await csv({ ...split, split: 'train' }), await csv({ ...split, split: 'test' })];
-  // Class names that are numbers are sorted by value.
-  expect(train.classNames).toEqual(['9', '10']);
-  const both = await Promise.all([train, held].map(async (data) => [...(await data.gather([0])).data]));
-  expect(both).toContainEqual([1000, -2]);
-  expect(both).toContainEqual([0.5, 4]);
+  const dir = await folderOf({ 'a.csv': gzipSync('1e3, "-2" ,10\n\n.5,+4,9\r\n7,8,9\n') });
+  const rows: number[][] = [];
+  for (const split of splits) {
+    const data = await csv({ dir, labelColumn: '2', split });
+    // Class names that are numbers are sorted by value.
+    expect(data.classNames).toEqual(['9', '10']);
+    rows.push(Array.from((await data.gather([0])).data));
+  }
+  expect(rows.sort((a, b) => a[0]! - b[0]!)).toEqual([
+    [0.5, 4],
+    [7, 8],
+    [1000, -2],
+  ]);
 });
 
 test.each<[string, Record<string, string | Uint8Array>, string | undefined, (string | RegExp)[]]>([
@@ -66,7 +91,7 @@ test.each<[string, Record<string, string | Uint8Array>, string | undefined, (str
     ['column z', 'x, y', '--label-column'],
   ],
   ['only a label column', { 'a.csv': 'c\nx\ny\n' }, 'c', ['only the label']],
-  ['one row', { 'a.csv': 'x\n1\n' }, undefined, ['at least 2 rows']],
+  ['one row', { 'a.csv': 'x\n1\n' }, undefined, ['at least 3 different examples', 'found 1']],
   [
     'differing columns',
     { 'train.csv': 'x,y\n1,2\n', 'test.csv': 'x,z\n1,2\n' },

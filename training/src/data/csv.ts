@@ -1,18 +1,14 @@
 import { CsvError, parse } from 'csv-parse/sync';
 import { UserError } from '../errors.ts';
 import { sortedClasses } from './class-folders.ts';
-import { type Dataset, type FileSplit, floatDataset } from './dataset.ts';
+import { type Dataset, floatDataset, type Split } from './dataset.ts';
 import { firstLine, readBytes } from './files.ts';
-import { limitTo, seededSplit } from './split.ts';
+import { type PartRequest, rowsOf, sourceOf, takePart } from './split.ts';
 import { tableFiles } from './table-files.ts';
 
-export interface CsvOptions {
+export interface CsvOptions extends PartRequest {
   /** The file, or a folder that holds it (see `tableFiles`). */
   readonly dir: string;
-  readonly split: FileSplit;
-  /** At most so many rows, a seeded subset. */
-  readonly size?: number;
-  readonly splitSeed?: number;
   /** Name of the column that holds the class; without a header, its 0-based position. */
   readonly labelColumn?: string;
 }
@@ -33,45 +29,34 @@ interface Table {
  * cell is a number is data; otherwise it is the header. Every column but the label's must be numeric.
  * @throws UserError naming the file, the line and the column of what cannot be used.
  */
-export async function csv({ dir, split, size, splitSeed = 0, labelColumn }: CsvOptions): Promise<Dataset> {
-  const files = await tableFiles(dir, 'csv');
-  const tables =
-    files.kind === 'whole'
-      ? [await readTable(files.path, labelColumn)]
-      : [await readTable(files.train, labelColumn), await readTable(files.test, labelColumn)];
-  const table = tables[split === 'test' ? tables.length - 1 : 0]!;
-  const width = table.columns.length;
-  if (tables.some(({ columns }) => columns.join() !== tables[0]!.columns.join())) {
+export async function csv(options: CsvOptions): Promise<Dataset> {
+  const { dir, split, labelColumn } = options;
+  const paths = await tableFiles(dir, 'csv');
+  const tables = new Map<Split, Table>();
+  for (const [part, path] of paths) tables.set(part, await readTable(path, labelColumn));
+  const first = tables.get('train')!;
+  for (const { path, columns } of tables.values()) {
+    if (columns.join() === first.columns.join()) continue;
     throw new UserError(
-      `${tables[1]!.path}: expected the columns of ${tables[0]!.path} (${tables[0]!.columns.join(', ')}), ` +
-        `found ${tables[1]!.columns.join(', ')}; give both files the same columns`,
+      `${path}: expected the columns of ${first.path} (${first.columns.join(', ')}), ` +
+        `found ${columns.join(', ')}; give both files the same columns`,
     );
   }
-  const side =
-    files.kind === 'whole'
-      ? sideOf(table, split, splitSeed)
-      : Int32Array.from({ length: table.rows }, (_, i) => i);
-  const chosen = limitTo(side, size, splitSeed);
+  const { files, missing } = sourceOf(options, [...tables.keys()]);
+  const table = tables.get(files)!;
+  const width = table.columns.length;
+  const chosen = takePart(rowsOf(table.values, width), options, missing, table.path);
   const values = new Float32Array(chosen.length * width);
   chosen.forEach((from, to) => {
     values.set(table.values.subarray(from * width, (from + 1) * width), to * width);
   });
-  const classNames = table.classes ? sortedClasses(tables.flatMap(({ classes }) => classes ?? [])) : [];
+  const classNames = sortedClasses([...tables.values()].flatMap(({ classes }) => classes ?? []));
   const position = new Map(classNames.map((name, index) => [name, index]));
   const labels = table.classes ? chosen.map((row) => position.get(table.classes![row]!)!) : null;
   return floatDataset(
     { name: 'csv', split, spec: { kind: 'points', shape: [width] }, size: chosen.length, labels, classNames },
     values,
   );
-}
-
-function sideOf(table: Table, split: FileSplit, seed: number): Int32Array {
-  if (table.rows < 2) {
-    throw new UserError(
-      `${table.path}: expected at least 2 rows to split into train and test, found 1; add more`,
-    );
-  }
-  return seededSplit(table.rows, split, seed);
 }
 
 async function readTable(path: string, labelColumn: string | undefined): Promise<Table> {

@@ -1,4 +1,5 @@
 import type { DataSpec, HostTensor } from '@generatrix/runtime/core';
+import type { SplitRule } from './split.ts';
 
 /**
  * Parts of a data set. A model learns from `train`; settings, the best checkpoint and early stopping are chosen by
@@ -6,9 +7,6 @@ import type { DataSpec, HostTensor } from '@generatrix/runtime/core';
  */
 export const splits = ['train', 'validation', 'test'] as const;
 export type Split = (typeof splits)[number];
-
-/** What files on disk come as; the validation part is taken out of the training files when a data set is loaded. */
-export type FileSplit = Exclude<Split, 'validation'>;
 
 /** Examples that a model is trained or judged on. */
 export interface Dataset {
@@ -40,10 +38,13 @@ export interface DatasetRequest {
   /** Number of examples: exactly that many drawn, or at most that many of those on disk (a seeded subset). */
   readonly size?: number;
   /**
-   * Seed of the 90/10 split of files that come without one, and of the subset that `size` takes; 0 when
-   * absent. It is not the run's seed, so that a model evaluated under another seed has never seen the test split.
+   * Salt of the hash by which files that come without a validation or a test part are split, and `size` takes a
+   * subset; 0 when absent. It is not the run's seed, so that a model evaluated under another seed has never seen the
+   * held-out parts.
    */
   readonly splitSeed?: number;
+  /** How files are split: by hash when absent, or as runs did before they recorded the rule. */
+  readonly splitRule?: SplitRule;
   /** [height, width] in pixels that images are resized to. */
   readonly imageSize?: readonly [number, number];
   readonly channels?: 1 | 3;

@@ -1,5 +1,6 @@
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
+import { type Split, splits } from './dataset.ts';
 import { imageFolder } from './image-folder.ts';
 import { everyIndex, expectUserError, folderOf, testWithData } from './test-support.ts';
 
@@ -31,10 +32,11 @@ const red = await plain('png', [255, 0, 0]);
 const green = await plain('jpeg', [0, 255, 0]);
 const blue = await plain('webp', [0, 0, 255]);
 
-test('sub-folders train and test are the splits, their sub-folders the classes', async () => {
+test('sub-folders train, val and test are the splits, their sub-folders the classes', async () => {
   const dir = await folderOf({
     'train/warm/a.png': red,
     'train/cold/deep/b.webp': blue,
+    'val/cold/e.webp': blue,
     'test/cold/c.webp': blue,
     'test/grass/d.JPG': green,
     'train/.hidden/x.png': 'no image',
@@ -52,38 +54,43 @@ test('sub-folders train and test are the splits, their sub-folders the classes',
   });
   const held = await imageFolder({ dir, split: 'test', imageSize: [2, 2] });
   expect([...held.labels!]).toEqual([0, 1]);
+  const validation = await imageFolder({ dir, split: 'validation', imageSize: [2, 2] });
+  expect([...validation.labels!]).toEqual([0]);
 });
 
 test('values pass unchanged at the images own size, grey or colour', async () => {
   const values = Array.from({ length: 24 }, (_, i) => 10 * i);
   const file = await exact(values, 4, 2, 3);
   const grey = await exact(values.slice(0, 8), 4, 2, 1);
-  const dir = await folderOf({ 'a.png': file, 'b.png': file });
+  const dir = await folderOf({ 'a.png': file, 'b.png': file, 'c.png': file });
   const colour = await imageFolder({ dir, split: 'train' });
   expect(colour.spec.shape).toEqual([2, 4, 3]);
   expect(colour.labels).toBeNull();
   expect((await colour.gather([0])).data).toEqual(Float32Array.from(values, (byte) => byte / 255));
   const one = await imageFolder({
-    dir: await folderOf({ 'a.png': grey, 'b.png': grey }),
+    dir: await folderOf({ 'a.png': grey, 'b.png': grey, 'c.png': grey }),
     split: 'test',
     channels: 1,
   });
   expect((await one.gather([0])).data).toEqual(Float32Array.from(values.slice(0, 8), (byte) => byte / 255));
-  const tripled = await imageFolder({ dir: await folderOf({ 'a.png': grey, 'b.png': grey }), split: 'test' });
+  const tripled = await imageFolder({
+    dir: await folderOf({ 'a.png': grey, 'b.png': grey, 'c.png': grey }),
+    split: 'test',
+  });
   expect([...(await tripled.gather([0])).data.slice(3, 6)]).toEqual(Array(3).fill(Math.fround(10 / 255)));
 });
 
 test('a wide image covers the square: its middle is kept and not stretched', async () => {
   // Four columns: black, white, white, black.
   const file = await exact([0, 255, 255, 0, 0, 255, 255, 0], 4, 2, 1);
-  const dir = await folderOf({ 'a.png': file, 'b.png': file });
+  const dir = await folderOf({ 'a.png': file, 'b.png': file, 'c.png': file });
   const data = await imageFolder({ dir, split: 'test', imageSize: [2, 2], channels: 1 });
   expect([...(await data.gather([0])).data]).toEqual([1, 1, 1, 1]);
 });
 
 test('lays transparent images on white', async () => {
   const file = await exact([0, 0, 0, 0, 0, 0, 0, 255], 2, 1, 4);
-  const dir = await folderOf({ 'a.png': file, 'b.png': file });
+  const dir = await folderOf({ 'a.png': file, 'b.png': file, 'c.png': file });
   const data = await imageFolder({ dir, split: 'test' });
   expect([...(await data.gather([0])).data]).toEqual([1, 1, 1, 0, 0, 0]);
 });
@@ -94,7 +101,7 @@ test('turns a photograph upright', async () => {
     .png()
     .toBuffer();
   const data = await imageFolder({
-    dir: await folderOf({ 'a.png': file, 'b.png': file }),
+    dir: await folderOf({ 'a.png': file, 'b.png': file, 'c.png': file }),
     split: 'test',
     channels: 1,
   });
@@ -103,7 +110,7 @@ test('turns a photograph upright', async () => {
   expect([...(await data.gather([0])).data]).toEqual([0, 1]);
 });
 
-test('without a split, nine in ten train and the rest test; size takes fewer', async () => {
+test('without a split, paths are hashed to train, validate and test; size takes fewer', async () => {
   const files = Object.fromEntries(
     await Promise.all(
       Array.from(
@@ -113,7 +120,7 @@ test('without a split, nine in ten train and the rest test; size takes fewer', a
     ),
   );
   const dir = await folderOf(files);
-  const reds = async (split: 'train' | 'test', size?: number): Promise<number[]> => {
+  const reds = async (split: Split, size?: number): Promise<number[]> => {
     const data = await imageFolder({ dir, split, size, imageSize: [1, 1] });
     const values = await Promise.all(
       Array.from(everyIndex(data), async (i) => Math.round(255 * Number((await data.gather([i])).data[0]))),
@@ -121,9 +128,10 @@ test('without a split, nine in ten train and the rest test; size takes fewer', a
     expect(values.map((value) => value % 2)).toEqual([...data.labels!]);
     return values;
   };
-  const [train, held] = [await reds('train'), await reds('test')];
-  expect([train.length, held.length]).toEqual([18, 2]);
-  expect([...train, ...held].sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, i) => i));
+  const parts = await Promise.all(splits.map((split) => reds(split)));
+  expect(Math.min(...parts.map(({ length }) => length))).toBeGreaterThan(0);
+  expect(parts.flat().sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, i) => i));
+  const train = parts[0]!;
   const few = await reds('train', 5);
   expect(few.length).toBe(5);
   expect(few.every((value) => train.includes(value))).toBe(true);
@@ -139,16 +147,32 @@ const jpeg = await sharp(
   .toBuffer();
 const large = await plain('png', [1, 2, 3], 300, 20);
 
+test.each([
+  ['Train', 'Valid', 'TEST'],
+  ['training', 'validation', 'Testing'],
+  ['train', 'dev', 'test'],
+])('folders %s, %s and %s are the splits', async (...folders) => {
+  const dir = await folderOf(Object.fromEntries(folders.map((name) => [`${name}/${name}.png`, red])));
+  const read = (split: Split) => imageFolder({ dir, split, imageSize: [1, 1] });
+  for (const split of splits) expect((await read(split)).size).toBe(1);
+  expect((await read('train')).classNames).toEqual([]);
+});
+
 test.each<[string, Record<string, string | Uint8Array>, (string | RegExp)[]]>([
+  [
+    'two folders for one split',
+    { 'train/a.png': red, 'Train/b.png': red, 'test/c.png': red },
+    ['one folder for the train split', 'Train and train'],
+  ],
   ['a folder without images', { 'a.txt': 'x' }, ['.png', 'found none', '--data-dir']],
   [
     'a file that is no image',
-    { 'a.png': 'not a picture', 'b.png': red },
+    { 'a.png': 'not a picture', 'b.png': red, 'c.png': red },
     ['a.png', 'expected an image', 'remove'],
   ],
-  ['an empty image file', { 'a.png': '', 'b.png': red }, ['a.png', 'expected an image']],
-  ['a cut-off image', { 'a.png': red, 'b.jpg': jpeg.subarray(0, 1500) }, ['b.jpg', 'broken']],
-  ['a single image', { 'a.png': red }, ['at least 2 images', 'found 1']],
+  ['an empty image file', { 'a.png': '', 'b.png': red, 'c.png': red }, ['a.png', 'expected an image']],
+  ['a cut-off image', { 'a.png': red, 'b.jpg': jpeg.subarray(0, 1500), 'c.png': red }, ['b.jpg', 'broken']],
+  ['a single image', { 'a.png': red }, ['at least 3 different examples', 'found 1']],
   [
     'images beside class folders',
     { 'a.png': red, 'x/b.png': red, 'y/c.png': red },
@@ -159,15 +183,18 @@ test.each<[string, Record<string, string | Uint8Array>, (string | RegExp)[]]>([
   [
     'classes in train only',
     { 'train/x/a.png': red, 'train/y/b.png': red, 'test/c.png': red },
-    ['found them in one'],
+    ['each of train, test', 'found them in some'],
   ],
-  ['large images without a size', { 'a.png': large, 'b.png': large }, ['a.png', '20x300', '--image-size']],
+  [
+    'large images without a size',
+    { 'a.png': large, 'b.png': large, 'c.png': large },
+    ['a.png', '20x300', '--image-size'],
+  ],
 ])('refuses %s', async (_, files, texts) => {
   const dir = await folderOf(files);
   await expectUserError(
     async () => {
-      await imageFolder({ dir, split: 'train' });
-      await imageFolder({ dir, split: 'test' });
+      for (const split of splits) await imageFolder({ dir, split });
     },
     dir,
     ...texts,
@@ -175,10 +202,10 @@ test.each<[string, Record<string, string | Uint8Array>, (string | RegExp)[]]>([
 });
 
 test('refuses more pixels than fit, before decoding', async () => {
-  const dir = await folderOf({ 'a.png': red, 'b.png': red });
+  const dir = await folderOf({ 'a.png': red, 'b.png': red, 'c.png': red, 'd.png': red });
   await expectUserError(
     imageFolder({ dir, split: 'train', imageSize: [40_000, 40_000] }),
-    '4.5 GiB',
+    '8.9 GiB',
     '--image-size',
   );
 });

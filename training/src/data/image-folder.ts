@@ -1,15 +1,12 @@
 import { decodeImageFile, imageFileSize } from '@generatrix/runtime/media';
 import { UserError } from '../errors.ts';
 import { labelledFiles } from './class-folders.ts';
-import { byteDataset, type Dataset, type FileSplit } from './dataset.ts';
+import { byteDataset, type Dataset } from './dataset.ts';
 import { firstLine } from './files.ts';
+import type { PartRequest } from './split.ts';
 
-export interface ImageFolderOptions {
+export interface ImageFolderOptions extends PartRequest {
   readonly dir: string;
-  readonly split: FileSplit;
-  /** At most so many images, a seeded subset. */
-  readonly size?: number;
-  readonly splitSeed?: number;
   /** [height, width] in pixels; the first image's own size when absent, if that is at most 256 by 256. */
   readonly imageSize?: readonly [number, number];
   /** 3 (RGB) when absent; 1 is luminance. */
@@ -34,12 +31,9 @@ const inFlight = 16;
  * @throws UserError naming the folder or the image that cannot be used.
  */
 export async function imageFolder(options: ImageFolderOptions): Promise<Dataset> {
-  const { dir, split, size, splitSeed = 0, channels = 3 } = options;
+  const { dir, split, channels = 3 } = options;
   const { paths, first, labels, classNames } = await labelledFiles({
-    dir,
-    split,
-    size,
-    splitSeed,
+    ...options,
     what: 'images',
     extensions,
   });

@@ -1,18 +1,16 @@
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
-import { byteDataset, type Dataset, type FileSplit } from './dataset.ts';
+import { byteDataset, type Dataset, type Split } from './dataset.ts';
 import { listFolder } from './files.ts';
 import { readIdx } from './idx.ts';
-import { limitTo } from './split.ts';
+import { type PartRequest, sourceOf, takePart } from './split.ts';
 
-export interface MnistOptions {
+export interface MnistOptions extends PartRequest {
   /** Folder with the IDX files, packed with gzip or not. */
   readonly dir: string;
-  readonly split: FileSplit;
-  /** At most so many examples, a seeded subset. */
-  readonly size?: number;
-  readonly splitSeed?: number;
 }
+
+type FileSplit = Exclude<Split, 'validation'>;
 
 const prefixes: Record<FileSplit, string> = { train: 'train', test: 't10k' };
 
@@ -23,17 +21,19 @@ const prefixes: Record<FileSplit, string> = { train: 'train', test: 't10k' };
  * above 9, else up to the highest.
  * @throws UserError when a file is missing, broken, or images and labels do not match.
  */
-export async function mnist({ dir, split, size, splitSeed = 0 }: MnistOptions): Promise<Dataset> {
+export async function mnist(options: MnistOptions): Promise<Dataset> {
+  const { dir, split } = options;
+  const source = sourceOf(options, ['train', 'test']).files as FileSplit;
   const { files } = await listFolder(dir);
-  const imageFile = theFile(dir, files, split, 'images', 3);
+  const imageFile = theFile(dir, files, source, 'images', 3);
   if (imageFile === undefined) {
     throw new UserError(
-      `${dir}: expected ${prefixes[split]}-images-idx3-ubyte or the same with .gz, found ` +
+      `${dir}: expected ${prefixes[source]}-images-idx3-ubyte or the same with .gz, found ` +
         `${files.length === 0 ? 'no files' : `${files.slice(0, 4).join(', ')}${files.length > 4 ? ', ...' : ''}`}; ` +
         'give the folder of the four MNIST files with --data-dir',
     );
   }
-  const labelFile = theFile(dir, files, split, 'labels', 1);
+  const labelFile = theFile(dir, files, source, 'labels', 1);
   const [images, labels] = await Promise.all([
     readIdx(imageFile, 3, 'MNIST-style images'),
     labelFile === undefined ? undefined : readIdx(labelFile, 1, 'MNIST-style labels'),
@@ -45,11 +45,12 @@ export async function mnist({ dir, split, size, splitSeed = 0 }: MnistOptions): 
         'take both files from the same set',
     );
   }
-  const chosen = limitTo(
-    Int32Array.from({ length: total }, (_, i) => i),
-    size,
-    splitSeed,
-  );
+  if (total < 2 && source === 'train') {
+    throw new UserError(`${imageFile}: expected at least 2 images to train and validate, found 1; add more`);
+  }
+  const { start, end } = rangeOf(options, source, total);
+  const part = { count: end - start, identity: (index: number) => String(start + index) };
+  const chosen = takePart(part, options, [], dir).map((index) => start + index);
   const area = height * width;
   let pixels = images.values;
   if (chosen.length < total) {
@@ -72,6 +73,20 @@ export async function mnist({ dir, split, size, splitSeed = 0 }: MnistOptions): 
     },
     pixels,
   );
+}
+
+/**
+ * The examples of the file that are a part: the last 10,000 training examples are to validate, as the papers take
+ * them; the last tenth of fewer than 60,000.
+ */
+function rangeOf(
+  { split, splitRule }: MnistOptions,
+  source: FileSplit,
+  total: number,
+): { start: number; end: number } {
+  if (source === 'test' || splitRule === 'permutation') return { start: 0, end: total };
+  const kept = total - (total >= 60_000 ? 10_000 : Math.max(1, Math.floor(total / 10)));
+  return split === 'validation' ? { start: kept, end: total } : { start: 0, end: kept };
 }
 
 /** The one file of this split and part; a plain file is preferred to its packed twin. */

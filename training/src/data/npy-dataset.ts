@@ -1,18 +1,14 @@
 import type { DataSpec } from '@generatrix/runtime/core';
 import { UserError } from '../errors.ts';
-import { byteDataset, type Dataset, type FileSplit, floatDataset } from './dataset.ts';
+import { byteDataset, type Dataset, floatDataset } from './dataset.ts';
 import { pathKind } from './files.ts';
 import { type NpyArray, readNpy } from './npy.ts';
-import { limitTo, seededSplit } from './split.ts';
+import { type PartRequest, rowsOf, sourceOf, takePart } from './split.ts';
 import { tableFiles } from './table-files.ts';
 
-export interface NpyOptions {
+export interface NpyOptions extends PartRequest {
   /** The file, or a folder that holds it (see `tableFiles`). */
   readonly dir: string;
-  readonly split: FileSplit;
-  /** At most so many examples, a seeded subset. */
-  readonly size?: number;
-  readonly splitSeed?: number;
 }
 
 const isLabelFile = (name: string): boolean => /[-_]labels\.npy$/.test(name);
@@ -24,28 +20,21 @@ const isLabelFile = (name: string): boolean => /[-_]labels\.npy$/.test(name);
  * `<name>-labels.npy` (or `_labels`) beside the file, if it is there.
  * @throws UserError naming the file that cannot be used.
  */
-export async function npy({ dir, split, size, splitSeed = 0 }: NpyOptions): Promise<Dataset> {
-  const files = await tableFiles(dir, 'npy', (name) => !isLabelFile(name));
-  const path = files.kind === 'whole' ? files.path : files[split];
+export async function npy(options: NpyOptions): Promise<Dataset> {
+  const { dir, split } = options;
+  const paths = await tableFiles(dir, 'npy', (name) => !isLabelFile(name));
+  const { files, missing } = sourceOf(options, [...paths.keys()]);
+  const path = paths.get(files)!;
   const array = await readNpy(path);
   const total = array.shape[0] ?? 0;
   const spec = specOf(path, array);
   const labels = await readLabels(path, total);
-  const other = files.kind === 'whole' ? null : await readLabels(files[split === 'train' ? 'test' : 'train']);
-  if (files.kind === 'whole' && total < 2) {
-    throw new UserError(
-      `${path}: expected at least 2 examples to split into train and test, found 1; add more`,
-    );
+  let highest = -1;
+  for (const other of paths.values()) {
+    for (const label of (await readLabels(other)) ?? []) if (label > highest) highest = label;
   }
-  const side =
-    files.kind === 'whole'
-      ? seededSplit(total, split, splitSeed)
-      : Int32Array.from({ length: total }, (_, i) => i);
-  const chosen = limitTo(side, size, splitSeed);
-  const highest = [labels, other].reduce(
-    (top, some) => some?.reduce((a, b) => Math.max(a, b), top) ?? top,
-    -1,
-  );
+  const width = array.values.length / total;
+  const chosen = takePart(rowsOf(array.values, width), options, missing, path);
   const fields = {
     name: 'npy',
     split,
@@ -54,7 +43,6 @@ export async function npy({ dir, split, size, splitSeed = 0 }: NpyOptions): Prom
     labels: labels ? chosen.map((index) => labels[index]!) : null,
     classNames: labels ? Array.from({ length: highest + 1 }, (_, label) => String(label)) : [],
   };
-  const width = array.values.length / total;
   const isBytes = spec.kind === 'image' && !array.dtype.startsWith('f');
   const values = isBytes ? new Uint8Array(width * chosen.length) : new Float32Array(width * chosen.length);
   const scale = spec.kind === 'image' && array.dtype === 'b1' ? 255 : 1;

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { splits } from './dataset.ts';
 import { readNpy } from './npy.ts';
 import { npy } from './npy-dataset.ts';
 import { everyIndex, expectUserError, folderOf } from './test-support.ts';
@@ -49,7 +50,7 @@ test.each<[keyof typeof written, number[], number[]]>([
 test('two dimensions are points, with labels from beside', async () => {
   const dir = await folderOf({ 'a.npy': file('f8'), 'a-labels.npy': file('i4') });
   const seen: [number, number][] = [];
-  for (const split of ['train', 'test'] as const) {
+  for (const split of splits) {
     const data = await npy({ dir, split });
     expect(data.spec).toEqual({ kind: 'points', shape: [2] });
     expect(data.classNames).toEqual(['0', '1', '2', '3']);
@@ -65,7 +66,7 @@ test('two dimensions are points, with labels from beside', async () => {
 test('one dimension is points on a line', async () => {
   const data = await npy({ dir: await folderOf({ 'a.npy': file('i4') }), split: 'train' });
   expect(data.spec).toEqual({ kind: 'points', shape: [1] });
-  expect((await data.gather([0, 1])).shape).toEqual([2, 1]);
+  expect((await data.gather([0])).shape).toEqual([1, 1]);
 });
 
 test('bytes of three dimensions are grey images in [0, 1]', async () => {
@@ -80,6 +81,7 @@ test('bytes of three dimensions are grey images in [0, 1]', async () => {
 test('booleans are images of 0 and 1; whole numbers of any width are bytes', async () => {
   const dir = await folderOf({
     'train.npy': file('b1'),
+    'val.npy': file('b1'),
     'test.npy': npyFile('<i4', [1, 1, 2], wholes(0, 255)),
   });
   expect([...(await (await npy({ dir, split: 'train' })).gather([0, 1])).data]).toEqual([
@@ -92,7 +94,10 @@ test('float images keep their own range, colour included', async () => {
   const unit = npyFile('<f4', [1, 1, 1, 3], floats(0, 0.5, 1));
   const signed = npyFile('<f4', [1, 1, 2], floats(-1, 0.25));
   const read = async (content: Buffer) =>
-    npy({ dir: await folderOf({ 'train.npy': content, 'test.npy': content }), split: 'train' });
+    npy({
+      dir: await folderOf({ 'train.npy': content, 'val.npy': content, 'test.npy': content }),
+      split: 'train',
+    });
   const colour = await read(unit);
   expect(colour.spec).toEqual({ kind: 'image', shape: [1, 1, 3], range: [0, 1] });
   expect([...(await colour.gather([0])).data]).toEqual([0, 0.5, 1]);
@@ -117,7 +122,11 @@ test.each<[string, Record<string, string | Uint8Array>, (string | RegExp)[]]>([
   ['values cut short', { 'a.npy': file('f4').subarray(0, 140) }, ['a.npy', '24 bytes', 'found 12']],
   ['no examples', { 'a.npy': npyFile('<f4', [0, 2], floats()) }, ['a.npy', 'empty array of shape [0,2]']],
   ['NaN', { 'a.npy': npyFile('<f4', [2, 1], floats(1, NaN)) }, ['a.npy', 'found NaN at flat position 1']],
-  ['one example', { 'a.npy': npyFile('<f4', [1, 1], floats(1)) }, ['at least 2 examples']],
+  [
+    'one example',
+    { 'a.npy': npyFile('<f4', [1, 1], floats(1)) },
+    ['at least 3 different examples', 'found 1'],
+  ],
   ['channels first', { 'a.npy': npyFile('<f4', [1, 3, 1, 2], floats(0, 0, 0, 0, 0, 0)) }, ['transpose']],
   ['five dimensions', { 'a.npy': npyFile('<f4', [1, 1, 1, 1, 1], floats(0)) }, ['reshape']],
   ['float pixels to 255', { 'a.npy': npyFile('<f4', [2, 1, 1], floats(0, 255)) }, ['0 to 255', 'scale']],

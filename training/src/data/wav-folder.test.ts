@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { type Split, splits } from './dataset.ts';
 import { everyIndex, expectUserError, folderOf, testWithData } from './test-support.ts';
 import { cutClips, readWav, wavFolder } from './wav-folder.ts';
 
@@ -74,7 +75,7 @@ test('cuts a file into clips and pads the last', () => {
 });
 
 test('pads with silence, labels by name, and splits spoken digits by take', async () => {
-  const takes = [0, 4, 5, 49];
+  const takes = [0, 4, 5, 6, 49];
   const files = [0, 7].flatMap((digit) =>
     takes.map((take) => [`deep/${digit}_ann_${take}.wav`, pcm(2000, 1000 * digit + take)] as const),
   );
@@ -82,14 +83,20 @@ test('pads with silence, labels by name, and splits spoken digits by take', asyn
   const train = await wavFolder({ dir, split: 'train', clipSeconds: 0.5 });
   expect(train.spec).toEqual({ kind: 'audio', shape: [4000], sampleRate: 8000, range: [-1, 1] });
   expect(train.classNames).toEqual(['0', '7']);
-  expect([...train.labels!]).toEqual([0, 0, 1, 1]);
+  const validation = await wavFolder({ dir, split: 'validation', clipSeconds: 0.5 });
+  const firsts = async (data: typeof train): Promise<number[]> => {
+    const { data: values } = await data.gather(everyIndex(data));
+    const levels = [...values].filter((_, at) => at % 4000 === 0).map((value) => value * 32768);
+    expect(levels.map((level) => Math.floor(level / 7000))).toEqual([...data.labels!]);
+    return levels;
+  };
+  const learned = [...(await firsts(train)), ...(await firsts(validation))];
+  expect(learned.sort((a, b) => a - b)).toEqual([5, 6, 49, 7005, 7006, 7049]);
+  expect(validation.size).toBeGreaterThan(0);
   const clips = (await train.gather(everyIndex(train))).data;
-  expect([...train.labels!].map((_, n) => Number(clips[4000 * n]) * 32768)).toEqual([49, 5, 7049, 7005]);
-  expect([clips[1999], clips[2000], clips[3999]]).toEqual([49 / 32768, 0, 0]);
+  expect([clips[1999], clips[2000], clips[3999]]).toEqual([clips[0], 0, 0]);
   const held = await wavFolder({ dir, split: 'test', clipSeconds: 0.5 });
-  expect(
-    [...(await held.gather(everyIndex(held))).data].filter((_, at) => at % 4000 === 0).map((v) => v * 32768),
-  ).toEqual([0, 4, 7000, 7004]);
+  expect(await firsts(held)).toEqual([0, 4, 7000, 7004]);
 });
 
 test('sub-folders are classes; the clips of one file stay on one side', async () => {
@@ -98,7 +105,7 @@ test('sub-folders are classes; the clips of one file stay on one side', async ()
     (_, i) => [`${i % 2 ? 'odd' : 'even'}/${i}.wav`, pcm(3000, 100 * i)] as const,
   );
   const dir = await folderOf(Object.fromEntries(files));
-  const sources = async (split: 'train' | 'test', size?: number): Promise<number[]> => {
+  const sources = async (split: Split, size?: number): Promise<number[]> => {
     const data = await wavFolder({ dir, split, clipSeconds: 0.125, size });
     const found = Array.from(everyIndex(data), async (n) => {
       const source = Math.round((Number((await data.gather([n])).data[0]) * 32768) / 100);
@@ -107,15 +114,17 @@ test('sub-folders are classes; the clips of one file stay on one side', async ()
     });
     return Promise.all(found);
   };
-  const [train, held] = [await sources('train'), await sources('test')];
-  expect([train.length, held.length]).toEqual([54, 6]);
-  expect(held.filter((source) => train.includes(source))).toEqual([]);
+  const parts = await Promise.all(splits.map((split) => sources(split)));
+  // Three clips of each file, each file in one part.
+  expect(parts.flat().sort((a, b) => a - b)).toEqual(Array.from({ length: 60 }, (_, i) => Math.floor(i / 3)));
+  expect(parts.map((part) => new Set(part).size).reduce((sum, size) => sum + size, 0)).toBe(20);
   expect((await sources('train', 7)).length).toBe(7);
 });
 
 test('resamples to the rate asked for; without one, to the first file of either split', async () => {
-  const dir = await folderOf({ 'a.wav': pcm(8000), 'b.wav': pcm(16_000, 16384, { rate: 16_000 }) });
-  for (const split of ['train', 'test'] as const) {
+  const fast = pcm(16_000, 16384, { rate: 16_000 });
+  const dir = await folderOf({ 'a.wav': pcm(8000), 'b.wav': fast, 'c.wav': fast });
+  for (const split of splits) {
     const data = await wavFolder({ dir, split });
     expect(data.spec).toMatchObject({ shape: [8000], sampleRate: 8000 });
     expect(data.labels).toBeNull();
@@ -132,34 +141,33 @@ test.each<[string, Record<string, string | Uint8Array>, (string | RegExp)[]]>([
   ['a folder without WAV files', { 'a.mp3': 'x' }, ['.wav', 'found none']],
   [
     'a file that is no WAV',
-    { 'a.wav': 'sorry, no sound in here at all', 'b.wav': good },
+    { 'a.wav': 'sorry, no sound in here at all', 'b.wav': good, 'c.wav': good },
     ['a.wav', 'WAV file', 'convert'],
   ],
-  ['an empty file', { 'a.wav': '', 'b.wav': good }, ['a.wav', 'empty file']],
-  ['a few bytes', { 'a.wav': 'RIFF', 'b.wav': good }, ['a.wav', 'WAV file']],
+  ['an empty file', { 'a.wav': '', 'b.wav': good, 'c.wav': good }, ['a.wav', 'empty file']],
+  ['a few bytes', { 'a.wav': 'RIFF', 'b.wav': good, 'c.wav': good }, ['a.wav', 'WAV file']],
   [
     'a file cut short',
-    { 'a.wav': good.subarray(0, 144), 'b.wav': good },
+    { 'a.wav': good.subarray(0, 144), 'b.wav': good, 'c.wav': good },
     ['a.wav', '200 bytes', 'found 100', 'cut short'],
   ],
-  ['a header alone', { 'a.wav': good.subarray(0, 36), 'b.wav': good }, ['a.wav', 'WAV file']],
-  ['no samples', { 'a.wav': pcm(0), 'b.wav': good }, ['a.wav', 'no samples']],
+  ['a header alone', { 'a.wav': good.subarray(0, 36), 'b.wav': good, 'c.wav': good }, ['a.wav', 'WAV file']],
+  ['no samples', { 'a.wav': pcm(0), 'b.wav': good, 'c.wav': good }, ['a.wav', 'no samples']],
   [
     'an odd depth',
-    { 'a.wav': wavFile(new Uint8Array(12), { bits: 12 }), 'b.wav': good },
+    { 'a.wav': wavFile(new Uint8Array(12), { bits: 12 }), 'b.wav': good, 'c.wav': good },
     ['a.wav', 'found 12', '16-bit PCM'],
   ],
   [
     'an unknown coding',
-    { 'a.wav': wavFile(new Uint8Array(12), { tag: 0x55, bits: 0 }), 'b.wav': good },
+    { 'a.wav': wavFile(new Uint8Array(12), { tag: 0x55, bits: 0 }), 'b.wav': good, 'c.wav': good },
     ['a.wav'],
   ],
 ])('refuses %s', async (_, files, texts) => {
   const dir = await folderOf(files);
   await expectUserError(
     async () => {
-      await wavFolder({ dir, split: 'train' });
-      await wavFolder({ dir, split: 'test' });
+      for (const split of splits) await wavFolder({ dir, split });
     },
     dir,
     ...texts,
@@ -167,7 +175,7 @@ test.each<[string, Record<string, string | Uint8Array>, (string | RegExp)[]]>([
 });
 
 test('refuses clips shorter than a sample', async () => {
-  const dir = await folderOf({ 'a.wav': good, 'b.wav': good });
+  const dir = await folderOf({ 'a.wav': good, 'b.wav': good, 'c.wav': good });
   await expectUserError(wavFolder({ dir, split: 'train', clipSeconds: 1e-5 }), '--clip-seconds', '8000 Hz');
 });
 
@@ -179,8 +187,11 @@ testWithData('fsdd', 'reads the Free Spoken Digit Dataset, split as it prescribe
   expect(train.spec).toEqual({ kind: 'audio', shape: [8000], sampleRate: 8000, range: [-1, 1] });
   expect(train.classNames).toEqual(['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
   // 3000 recordings: 10 digits, 6 speakers, takes 0-4 of 50 held out; a few longer ones give two clips.
-  expect(train.size).toBeGreaterThanOrEqual(2700);
-  expect(train.size).toBeLessThan(2750);
+  const validation = await wavFolder({ dir, split: 'validation' });
+  expect(train.size + validation.size).toBeGreaterThanOrEqual(2700);
+  expect(train.size + validation.size).toBeLessThan(2750);
+  // A tenth of the recordings validates, 270, give or take four standard deviations of a binomial count (15.6).
+  expect(Math.abs(validation.size - 270)).toBeLessThan(4 * 15.6);
   expect(held.size).toBeGreaterThanOrEqual(300);
   expect(held.size).toBeLessThan(310);
   const values = (await train.gather([0, 1000, 2000])).data;

@@ -1,17 +1,13 @@
 import { decodeWav, type Sound } from '@generatrix/runtime/media';
 import { UserError } from '../errors.ts';
 import { labelledFiles } from './class-folders.ts';
-import { type Dataset, type FileSplit, floatDataset } from './dataset.ts';
+import { type Dataset, floatDataset, type Split } from './dataset.ts';
 import { readBytes } from './files.ts';
 import { resampler } from './resample.ts';
-import { limitTo } from './split.ts';
+import { named, type PartRequest, takePart } from './split.ts';
 
-export interface WavFolderOptions {
+export interface WavFolderOptions extends PartRequest {
   readonly dir: string;
-  readonly split: FileSplit;
-  /** At most so many clips, a seeded subset. */
-  readonly size?: number;
-  readonly splitSeed?: number;
   /** Samples per second; the first file's own rate when absent. */
   readonly sampleRate?: number;
   /** Length of a clip in seconds; 1 when absent. */
@@ -30,12 +26,9 @@ const extensions = new Set(['wav', 'wave']);
  * @throws UserError naming the folder or the file that cannot be used.
  */
 export async function wavFolder(options: WavFolderOptions): Promise<Dataset> {
-  const { dir, split, size, splitSeed = 0, clipSeconds = 1 } = options;
+  const { split, clipSeconds = 1 } = options;
   const files = await labelledFiles({
-    dir,
-    split,
-    size,
-    splitSeed,
+    ...options,
     what: 'WAV files',
     extensions,
     classesFromNames,
@@ -48,15 +41,17 @@ export async function wavFolder(options: WavFolderOptions): Promise<Dataset> {
       `--clip-seconds ${clipSeconds}: expected at least one sample at ${sampleRate} Hz; raise it`,
     );
   }
-  const clips: { values: Float32Array; file: number }[] = [];
+  const clips: { values: Float32Array; file: number; name: string }[] = [];
   const resamplers = new Map<number, (samples: Float32Array) => Float32Array>();
   for (const [file, path] of files.paths.entries()) {
     const sound = await readWav(path);
     const resample = resamplers.get(sound.sampleRate) ?? resampler(sound.sampleRate, sampleRate);
     resamplers.set(sound.sampleRate, resample);
-    clips.push(...cutClips(resample(sound.samples), length).map((values) => ({ values, file })));
+    for (const [at, values] of cutClips(resample(sound.samples), length).entries())
+      clips.push({ values, file, name: `${files.identities[file]} ${at}` });
   }
-  const chosen = limitTo(Int32Array.from(clips.keys()), size, splitSeed);
+  // A limit took that many files at most; of their clips it takes that many again.
+  const chosen = takePart(named(clips.map(({ name }) => name)), options, [], options.dir);
   const values = new Float32Array(chosen.length * length);
   chosen.forEach((clip, row) => {
     values.set(clips[clip]!.values, row * length);
@@ -90,10 +85,10 @@ function classesFromNames(names: readonly string[]): string[] | null {
   return !classes.has('') && classes.size >= 2 && classes.size <= names.length / 2 ? prefixes : null;
 }
 
-function spokenDigitSplit(names: readonly string[]): FileSplit[] | null {
+function spokenDigitSplit(names: readonly string[]): Split[] | null {
   const takes = names.map((name) => /^\d_[a-z]+_(\d+)\.wav$/.exec(name)?.[1]);
   if (takes.some((take) => take === undefined)) return null;
-  const splits = takes.map((take): FileSplit => (Number(take) < 5 ? 'test' : 'train'));
+  const splits = takes.map((take): Split => (Number(take) < 5 ? 'test' : 'train'));
   return splits.includes('train') && splits.includes('test') ? splits : null;
 }
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '@generatrix/runtime/core';
-import type { DatasetRequest, Split } from '../data/index.ts';
+import type { DatasetRequest, Split, SplitRule } from '../data/index.ts';
 import type { DataDescription } from '../families/family.ts';
 import { writeFileAtomic } from './atomic.ts';
 import { parseSettings, type RunSettings } from './settings.ts';
@@ -23,12 +23,17 @@ export async function hasRun(folder: string): Promise<boolean> {
   );
 }
 
-/** Writes `run.json`. */
-export async function writeRun(folder: string, record: RunRecord): Promise<void> {
-  await writeFileAtomic(join(folder, fileName), `${JSON.stringify(record, null, 2)}\n`);
+/** Writes `run.json`, with the rule that its data is split by. */
+export async function writeRun(folder: string, { settings, ...record }: RunRecord): Promise<void> {
+  const recorded = { settings: withSplitRule(settings, 'hash'), ...record };
+  await writeFileAtomic(join(folder, fileName), `${JSON.stringify(recorded, null, 2)}\n`);
 }
 
-/** Reads `run.json`. @throws UserError when there is none or it is broken. */
+function withSplitRule(settings: RunSettings, rule: SplitRule): RunSettings {
+  return { ...settings, data: { splitRule: rule, ...settings.data } };
+}
+
+/** Reads `run.json`; one that records no rule was split by permutation. @throws UserError when there is none or it is broken. */
 export async function readRun(folder: string): Promise<RunRecord> {
   const path = join(folder, fileName);
   let text: string;
@@ -46,7 +51,7 @@ export async function readRun(folder: string): Promise<RunRecord> {
     throw new UserError(`${path}: not valid JSON; the run cannot be continued`);
   }
   if (record.data === undefined) throw new UserError(`${path}: 'data' is missing`);
-  return { settings: parseSettings(record.settings, path), data: record.data };
+  return { settings: withSplitRule(parseSettings(record.settings, path), 'permutation'), data: record.data };
 }
 
 /** The request that loads a split of the data that a run was trained on. */

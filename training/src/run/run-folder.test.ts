@@ -1,0 +1,52 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { readRun, runData, writeRun } from './run-folder.ts';
+import type { RunSettings } from './settings.ts';
+
+const settings: RunSettings = {
+  family: 'gmm',
+  options: {},
+  data: { name: 'csv', dir: 'points.csv' },
+  seed: 3,
+  steps: 1,
+  batchSize: 2,
+  learningRate: 0,
+  schedule: 'constant',
+  engine: 'onnx',
+  device: 'cpu',
+  reportEvery: 1,
+  evaluateEvery: 1,
+  checkpointEvery: 1,
+};
+const data = { spec: { kind: 'points' as const, shape: [2] }, classNames: [] };
+
+async function runFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'generatrix-run-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  return folder;
+}
+
+test('a run records the rule that its data is split by', async () => {
+  const folder = await runFolder();
+  await writeRun(folder, { settings, data });
+  const read = await readRun(folder);
+  expect(runData(read.settings, 'validation')).toEqual({
+    name: 'csv',
+    dir: 'points.csv',
+    seed: 3,
+    split: 'validation',
+    splitRule: 'hash',
+  });
+});
+
+test('a run that records no rule keeps the split that it was trained on, and goes on keeping it', async () => {
+  const folder = await runFolder();
+  const path = join(folder, 'run.json');
+  await writeFile(path, JSON.stringify({ settings, data }));
+  const read = await readRun(folder);
+  expect(runData(read.settings, 'test')).toMatchObject({ splitRule: 'permutation' });
+  await writeRun(folder, read);
+  expect(await readFile(path, 'utf8')).toContain('"splitRule": "permutation"');
+});
