@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import type { DataDescription } from '../families/family.ts';
 import { readRun, runData, writeRun } from './run-folder.ts';
 import type { RunSettings } from './settings.ts';
 
@@ -20,7 +21,7 @@ const settings: RunSettings = {
   evaluateEvery: 1,
   checkpointEvery: 1,
 };
-const data = { spec: { kind: 'points' as const, shape: [2] }, classNames: [] };
+const data: DataDescription = { spec: { kind: 'points', shape: [2] }, classNames: [] };
 
 async function runFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'generatrix-run-'));
