@@ -16,6 +16,8 @@ export interface LoadOptions {
 export interface ProgramPort {
   readonly name: string;
   readonly dtype: DType;
+  /** Numbers where the program fixes a dimension, names where it leaves one open. */
+  readonly shape: readonly (number | string)[];
 }
 
 /** A program that an executor has compiled and holds ready to run. */

@@ -144,6 +144,7 @@ export function parseManifest(json: unknown, where: string): Manifest {
   if (result.success) {
     for (const [program, entry] of Object.entries(result.data.programs)) {
       checkStream(`${where}: programs.${program}`, entry, result.data.data.shape);
+      checkExamples(`${where}: programs.${program}`, entry, result.data.data.shape);
     }
     return result.data;
   }
@@ -177,6 +178,34 @@ function checkStream(
   if (stream.chunks === Math.ceil(whole / length) && String(rest) === String(others)) return;
   throw new UserError(
     `${where}.stream: expected ${stream.chunks} chunks that add up to data [${example}], found chunks of ${chunk === undefined ? 'nothing' : `[${chunk}]`}`,
+  );
+}
+
+/** Examples are of one shape, whatever program takes or returns them; a stream's program has a part of one. */
+function checkExamples(
+  where: string,
+  { inputs, outputs, stream }: ProgramEntry,
+  example: readonly number[],
+): void {
+  if (stream !== undefined) return;
+  const ports = [
+    ...Object.entries(inputs).map(([name, { role, shape }]) => ({
+      name,
+      place: 'inputs',
+      kind: role,
+      shape,
+    })),
+    ...Object.entries(outputs).map(([name, { meaning, shape }]) => ({
+      name,
+      place: 'outputs',
+      kind: meaning,
+      shape,
+    })),
+  ];
+  const other = ports.find(({ kind, shape }) => kind === 'data' && String(shape) !== String(example));
+  if (other === undefined) return;
+  throw new UserError(
+    `${where}.${other.place}: expected '${other.name}' to be of the data's shape [${example}], found [${other.shape}]`,
   );
 }
 

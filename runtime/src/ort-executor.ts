@@ -27,10 +27,6 @@ export interface OrtBackend {
   readonly download?: (value: Value) => Promise<HostTensor>;
 }
 
-interface Port extends ProgramPort {
-  readonly shape: readonly (number | string)[];
-}
-
 /** An executor over one onnxruntime build and device. */
 export function ortExecutor(backend: OrtBackend): Executor {
   return {
@@ -61,8 +57,8 @@ function createSession(
 }
 
 class OrtProgram implements LoadedProgram {
-  readonly inputs: readonly Port[];
-  readonly outputs: readonly Port[];
+  readonly inputs: readonly ProgramPort[];
+  readonly outputs: readonly ProgramPort[];
   readonly #backend: OrtBackend;
   readonly #name: string;
   readonly #session: InferenceSession;
@@ -103,7 +99,7 @@ class OrtProgram implements LoadedProgram {
     await this.#backend.exclusive(() => this.#session.release());
   }
 
-  #toValue(port: Port, tensor: HostTensor | DeviceTensor | undefined): Value {
+  #toValue(port: ProgramPort, tensor: HostTensor | DeviceTensor | undefined): Value {
     const where = `${this.#name}: input '${port.name}'`;
     if (tensor === undefined) throw new Error(`${where} is missing`);
     const { dtype, shape } = tensor;
@@ -163,7 +159,7 @@ export function hostValue(value: Value): HostTensor {
   return hostTensor(readDType(value.type, 'an output'), value.dims, value.data as ArrayLike<number>);
 }
 
-function readPort(port: InferenceSession.ValueMetadata): Port {
+function readPort(port: InferenceSession.ValueMetadata): ProgramPort {
   if (!port.isTensor) throw new Error(`'${port.name}' is not a tensor`);
   return { name: port.name, dtype: readDType(port.type, `'${port.name}'`), shape: port.shape };
 }

@@ -3,6 +3,7 @@ import { compareOutputs, type Difference } from './comparison.ts';
 import { UserError } from './errors.ts';
 import type { Executor } from './executor.ts';
 import { decodeSafetensors } from './safetensors.ts';
+import { loadProgram } from './signature-check.ts';
 import type { HostTensor } from './tensor.ts';
 import { downloadAll } from './transfer.ts';
 
@@ -63,7 +64,7 @@ export async function checkParity(
         `bundle ${bundle.source.describe()}: no reference for output '${missing}' of program ${program}: export the model again`,
       );
     }
-    const loaded = await executor.load(program, await bundle.readProgram(program));
+    const loaded = await loadProgram(bundle, executor, program);
     try {
       const actual = await downloadAll(await loaded.run(reference.inputs(program)));
       rows.push(...compareWithReference(program, actual, expected, reference.margins(program)));

@@ -1,5 +1,6 @@
 import type { Bundle, ReadOptions } from './bundle.ts';
 import type { Executor, LoadedProgram } from './executor.ts';
+import { loadProgram } from './signature-check.ts';
 
 /** Compiled programs by name. One that fails to load is forgotten, so that it can be tried again. */
 export class ProgramCache {
@@ -24,8 +25,7 @@ export class ProgramCache {
   }
 
   async #load(name: string, options?: ReadOptions): Promise<LoadedProgram> {
-    const onnx = await this.#bundle.readProgram(name, options);
-    return this.#executor.load(`${this.#bundle.manifest.name}/${name}`, onnx);
+    return loadProgram(this.#bundle, this.#executor, name, options);
   }
 
   async release(): Promise<void> {

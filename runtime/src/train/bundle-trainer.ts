@@ -2,8 +2,10 @@ import type { Bundle, ReadOptions } from '../bundle.ts';
 import { UserError } from '../errors.ts';
 import type { Executor, LoadedProgram } from '../executor.ts';
 import { fillInputs, type InputSources } from '../inputs.ts';
+import type { FileEntry } from '../manifest.ts';
 import type { Seed } from '../noise.ts';
 import { decodeSafetensors } from '../safetensors.ts';
+import { checkSignature, checkStepState, orRelease } from '../signature-check.ts';
 import type { HostTensor } from '../tensor.ts';
 import { downloadAll } from '../transfer.ts';
 import { batchPlan, type Examples, stepInputs } from './batches.ts';
@@ -52,6 +54,8 @@ export async function trainBundle(
   const onnx = await bundle.readFile(training.step, read);
   const keepOnDevice = Object.keys(training.state).map((name) => `next/${name}`);
   const step = await executor.load('step', onnx, { keepOnDevice });
+  const whereIs = ({ file }: FileEntry) => `bundle ${bundle.source.describe()}: ${file}`;
+  await orRelease(step, () => checkStepState(whereIs(training.step), training.state, step));
   const state = new TrainingState();
   state.set(await firstState(bundle, training, options));
   const plan = batchPlan(training.batching, examples.size, training.batchSize, seed);
@@ -63,7 +67,12 @@ export async function trainBundle(
     if (known !== undefined) return known;
     const entry = training.programs[name];
     if (entry === undefined) throw new UserError(`the bundle's training has no program '${name}'`);
-    const loading = bundle.readFile(entry, read).then((bytes) => executor.load(name, bytes));
+    const loading = bundle.readFile(entry, read).then(async (bytes) => {
+      const loaded = await executor.load(name, bytes);
+      const signature = bundle.program(name);
+      await orRelease(loaded, () => checkSignature(whereIs(entry), signature, loaded, training.state));
+      return loaded;
+    });
     programs.set(name, loading);
     return loading;
   };

@@ -1,8 +1,9 @@
 import { messageOf, UserError } from '../../errors.ts';
-import type { Executor, ProgramPort } from '../../executor.ts';
+import type { Executor } from '../../executor.ts';
 import { openFolder } from '../../load-node.ts';
 import type { FileEntry, Manifest, ProgramEntry } from '../../manifest.ts';
 import { sha256Hex } from '../../sha256.ts';
+import { checkSignature } from '../../signature-check.ts';
 import type { InspectedBundle, SharedProgram } from './messages.ts';
 import { refuseExternalData } from './onnx-external.ts';
 import { rowBytes } from './row-bytes.ts';
@@ -62,27 +63,10 @@ async function compile(
     throw new UserError(`${where} does not run here: ${messageOf(error)}`);
   });
   try {
-    comparePorts(where, 'inputs', entry.inputs, program.inputs);
-    comparePorts(where, 'outputs', entry.outputs, program.outputs);
+    checkSignature(where, entry, program);
   } finally {
     await program.release();
   }
-}
-
-function comparePorts(
-  where: string,
-  what: string,
-  declared: Readonly<Record<string, { readonly dtype: string }>>,
-  found: readonly ProgramPort[],
-): void {
-  const list = (ports: readonly (readonly [string, string])[]) =>
-    ports
-      .map(([name, dtype]) => `${name} ${dtype}`)
-      .sort()
-      .join(', ') || 'none';
-  const expected = list(Object.entries(declared).map(([name, { dtype }]) => [name, dtype]));
-  const got = list(found.map(({ name, dtype }) => [name, dtype]));
-  if (expected !== got) throw new UserError(`${where}: its ${what} are ${got}, model.json says ${expected}`);
 }
 
 /** Files that are not needed to run, but that pages ask for. */
