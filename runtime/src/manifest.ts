@@ -107,6 +107,13 @@ const manifestSchema = z.object({
     seed: whole,
     dataset: z.string(),
     steps: whole,
+    /** Which checkpoint of the run it is, and what the best one was chosen by. Absent from older bundles. */
+    checkpoint: z.optional(
+      z.object({
+        kept: z.enum(['last', 'best', 'step']),
+        score: z.optional(z.object({ metric: z.string(), value: z.number() })),
+      }),
+    ),
     engine: z.string(),
     metrics: z.record(z.string(), z.number()),
     generatrixVersion: z.string(),

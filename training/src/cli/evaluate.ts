@@ -1,4 +1,3 @@
-import { loadSampler } from '@generatrix/runtime';
 import {
   type DeviceRequest,
   type DrawKind,
@@ -22,8 +21,9 @@ import type { ClassifierEffort } from '../evaluate/reference-classifier.ts';
 import { samplerSource } from '../evaluate/sample-source.ts';
 import { hasRun, readRun, runData } from '../run/run-folder.ts';
 import { addDataFlags, dataRequest, drawOption, labelsOption, wholeNumber } from './flags.ts';
+import { addCheckpointFlag, type CheckpointFlag, openModel } from './open-model.ts';
 
-interface EvaluateFlags {
+interface EvaluateFlags extends CheckpointFlag {
   readonly data?: string;
   readonly metrics?: string;
   readonly count?: string;
@@ -47,7 +47,7 @@ export function addEvaluate(program: Command): void {
     .command('evaluate')
     .description('judge the samples of a trained model against data: a JSON file and a page with findings')
     .argument('<model>', 'folder of a bundle or of a run');
-  addDataFlags(command, 'that of the training run')
+  addDataFlags(addCheckpointFlag(command), 'that of the training run')
     .option('--metrics <list>', `some of ${diagnostics.map(({ name }) => name).join(',')} (default: all)`)
     .option(
       '--count <n>',
@@ -83,7 +83,7 @@ async function runEvaluation(model: string, flags: EvaluateFlags): Promise<void>
       : diagnosticsNamed(flags.metrics.split(',').map((name) => name.trim()));
   const seed = wholeNumber('--seed')(flags.seed);
   const count = flags.count === undefined ? null : wholeNumber('--count', 20)(flags.count);
-  const sampler = await loadSampler(model, { device: flags.device });
+  const { sampler, close } = await openModel(model, flags);
   try {
     const { manifest } = sampler;
     if (!('sample' in manifest.programs)) {
@@ -126,7 +126,7 @@ async function runEvaluation(model: string, flags: EvaluateFlags): Promise<void>
       `wrote ${flags.out}/evaluation.json and ${flags.out}/evaluation.html after ${seconds.toFixed(0)} s`,
     );
   } finally {
-    await sampler.release();
+    await close();
   }
 }
 

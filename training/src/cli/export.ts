@@ -1,6 +1,7 @@
 import type { BundleFormat } from '@generatrix/export';
 import { UserError } from '@generatrix/runtime/core';
 import type { Command } from 'commander';
+import { type CheckpointChoice, parseChoice } from '../run/best-checkpoint.ts';
 import { exportRun } from '../run/export-run.ts';
 import { exportTriton } from '../run/export-triton.ts';
 import { readRun } from '../run/run-folder.ts';
@@ -12,6 +13,7 @@ interface ExportFlags {
   readonly trainable?: boolean;
   readonly withExamples: string;
   readonly overwrite?: boolean;
+  readonly checkpoint?: string;
 }
 
 const formats: readonly BundleFormat[] = ['onnx', 'graph-model'];
@@ -27,17 +29,21 @@ function parseFormats(text: string): BundleFormat[] {
   });
 }
 
-async function writeTriton(run: string, { out, trainable, overwrite = false }: ExportFlags): Promise<void> {
+async function writeTriton(
+  run: string,
+  { out, trainable, overwrite = false }: ExportFlags,
+  checkpoint: CheckpointChoice | undefined,
+): Promise<void> {
   if (trainable) throw new UserError('--trainable: a Triton repository holds no training step; leave it out');
-  const models = await exportTriton(run, out, { overwrite });
+  const models = await exportTriton(run, out, { overwrite, checkpoint });
   console.log(`wrote ${out}: a Triton model repository of ${models.join(', ')}`);
 }
 
-/** `generatrix export RUN`: a bundle from the latest checkpoint. */
+/** `generatrix export RUN`: a bundle from one of its checkpoints. */
 export function addExport(program: Command): void {
   program
     .command('export')
-    .description("write a run's latest checkpoint as a bundle")
+    .description("write a run's trained model as a bundle")
     .argument('<run>', 'folder of the run')
     .option(
       '--format <list>',
@@ -49,11 +55,16 @@ export function addExport(program: Command): void {
       'with the training step and its state, so that the bundle can be trained, in a page too',
     )
     .option('--with-examples <n>', 'examples of the training data to put into a trainable bundle', '0')
+    .option(
+      '--checkpoint <which>',
+      'best, last or the steps done (default: best for runs trained with --keep best, else last)',
+    )
     .requiredOption('--out <folder>', 'where the bundle goes: a new or empty folder')
     .option('--overwrite', 'replace what an earlier export wrote to that folder, never anything else')
     .action(async (run: string, flags: ExportFlags) => {
+      const choice = flags.checkpoint === undefined ? undefined : parseChoice(flags.checkpoint);
       if (flags.format === 'triton') {
-        await writeTriton(run, flags);
+        await writeTriton(run, flags, choice);
         return;
       }
       const chosen = parseFormats(flags.format);
@@ -65,6 +76,7 @@ export function addExport(program: Command): void {
       const trainable = flags.trainable ? { examples } : null;
       const { maxRelativeError } = await exportRun(run, flags.out, chosen, settings.engine, trainable, {
         overwrite: flags.overwrite ?? false,
+        checkpoint: choice,
       });
       console.log(
         `wrote ${flags.out}: onnxruntime agrees with tfjs to ${maxRelativeError.toExponential(1)} of the outputs' scale`,

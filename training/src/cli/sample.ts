@@ -1,4 +1,3 @@
-import { loadSampler } from '@generatrix/runtime';
 import {
   type DeviceRequest,
   type DrawKind,
@@ -11,9 +10,10 @@ import {
 import { type Command, Option } from 'commander';
 import { writeFileAtomic } from '../run/atomic.ts';
 import { drawOption, labelsOption, realNumber, wholeNumber } from './flags.ts';
+import { addCheckpointFlag, type CheckpointFlag, openModel } from './open-model.ts';
 import { checkSampleFile, isArray, type SampleFileFlags, sampleFile } from './sample-file.ts';
 
-interface SampleFlags extends SampleFileFlags {
+interface SampleFlags extends SampleFileFlags, CheckpointFlag {
   readonly count: string;
   readonly seed?: string;
   readonly label?: string;
@@ -27,10 +27,11 @@ interface SampleFlags extends SampleFileFlags {
 
 /** `generatrix sample MODEL`: a picture, a sound or an array of samples. */
 export function addSample(program: Command): void {
-  program
+  const command = program
     .command('sample')
     .description('draw samples from a trained model')
-    .argument('<model>', 'folder of a bundle or of a run')
+    .argument('<model>', 'folder of a bundle or of a run');
+  addCheckpointFlag(command)
     .option('--count <n>', 'number of samples', '64')
     .option('--seed <n>', 'the same seed gives the same samples everywhere (default: a random one, printed)')
     .option('--label <n>', 'class or component to sample, for models that have them')
@@ -64,7 +65,7 @@ export function addSample(program: Command): void {
       if (flags.stream === true && flags.program !== 'sample') {
         throw new UserError(`--stream: draws what program sample draws, not --program ${flags.program}`);
       }
-      const sampler = await loadSampler(model, { device: flags.device });
+      const { sampler, close } = await openModel(model, flags);
       try {
         const spec = sampler.manifest.data;
         checkSampleFile(flags, spec);
@@ -74,7 +75,7 @@ export function addSample(program: Command): void {
         await writeFileAtomic(flags.out, await sampleFile(flags, data, spec));
         console.log(`wrote ${flags.out}: ${request.count} samples, seed ${seed}, on ${sampler.device}`);
       } finally {
-        await sampler.release();
+        await close();
       }
     });
 }

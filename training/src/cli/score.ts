@@ -1,11 +1,12 @@
-import { loadSampler, type Sampler } from '@generatrix/runtime';
+import type { Sampler } from '@generatrix/runtime';
 import { type DeviceRequest, sizeOf } from '@generatrix/runtime/core';
 import { type Command, Option } from 'commander';
 import type { Dataset } from '../data/index.ts';
 import { addDataFlags, wholeNumber } from './flags.ts';
 import { type ModelDataFlags, modelData } from './model-data.ts';
+import { addCheckpointFlag, type CheckpointFlag, openModel } from './open-model.ts';
 
-interface ScoreFlags extends ModelDataFlags {
+interface ScoreFlags extends ModelDataFlags, CheckpointFlag {
   readonly samples: string;
   readonly limit?: string;
   readonly seed: string;
@@ -68,8 +69,10 @@ export function addScore(program: Command): void {
     .command('score')
     .description('mean log-likelihood (or its lower bound) of a data set under a model')
     .argument('<model>', 'folder of a bundle or of a run');
-  addDataFlags(command, 'that of the training run')
-    .addOption(new Option('--split <name>', 'which examples').choices(['train', 'test']).default('test'))
+  addDataFlags(addCheckpointFlag(command), 'that of the training run')
+    .addOption(
+      new Option('--split <name>', 'which examples').choices(['train', 'validation', 'test']).default('test'),
+    )
     .option('--samples <k>', 'importance samples for a bound; 1 is the ELBO', '1')
     .option('--limit <n>', 'score at most this many examples')
     .option('--seed <n>', 'seed of the noise that a bound needs', '42')
@@ -80,11 +83,11 @@ export function addScore(program: Command): void {
         .default('auto'),
     )
     .action(async (model: string, flags: ScoreFlags) => {
-      const sampler = await loadSampler(model, { device: flags.device });
+      const { sampler, close } = await openModel(model, flags);
       try {
         await printScore(sampler, flags);
       } finally {
-        await sampler.release();
+        await close();
       }
     });
 }

@@ -5,7 +5,7 @@ import { renderSamples } from '@generatrix/runtime/media';
 import type { Command } from 'commander';
 import { writeFileAtomic } from '../run/atomic.ts';
 import { exportRun } from '../run/export-run.ts';
-import type { RunSettings } from '../run/settings.ts';
+import type { RunSettingsInput } from '../run/settings.ts';
 import { buildSite, serveSite } from '../serve/site.ts';
 import { wholeNumber } from './flags.ts';
 import { printParity } from './parity.ts';
@@ -22,7 +22,7 @@ interface StartFlags {
 const trainingExamples = 1000;
 
 /** The models of the tour: one trained by gradients, one by EM. */
-const tour = (steps: number): Record<string, Partial<RunSettings>> => ({
+const tour = (steps: number): Record<string, Partial<RunSettingsInput>> => ({
   vae: {
     family: 'vae',
     options: { latent: 16, hidden: [400, 200] },
@@ -69,7 +69,7 @@ export function addStart(program: Command): void {
 
 async function tourModel(
   name: string,
-  settings: Partial<RunSettings>,
+  settings: Partial<RunSettingsInput>,
   out: string,
   models: string,
 ): Promise<void> {
@@ -89,7 +89,7 @@ async function tourModel(
       evaluateEvery: often(5),
       checkpointEvery: often(2),
       ...settings,
-    } as RunSettings,
+    } as RunSettingsInput,
     { onSamples: (step, path) => console.log(`samples after step ${step}: ${path}`) },
   );
   if (!result.finished) return;

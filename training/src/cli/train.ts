@@ -8,7 +8,7 @@ import type { Family } from '../families/family.ts';
 import { buildModel, families, familyNamed } from '../families/registry.ts';
 import { finishRun } from '../run/finish.ts';
 import { hasRun, readRun, runData, writeRun } from '../run/run-folder.ts';
-import type { RunSettings } from '../run/settings.ts';
+import { parseSettings, type RunSettings, type RunSettingsInput } from '../run/settings.ts';
 import { type TrainRequest, type TrainResult, train } from '../run/train.ts';
 import { loadTracker } from '../tracking/tracker.ts';
 import {
@@ -37,6 +37,11 @@ interface TrainFlags {
   readonly evaluateEvery?: string;
   readonly checkpointEvery?: string;
   readonly tracker?: string;
+  readonly keepCheckpoints?: string;
+  readonly keep?: 'last' | 'best';
+  readonly earlyStop?: string;
+  readonly minDelta?: string;
+  readonly bestBy?: string;
 }
 
 /** `generatrix train FAMILY`: one subcommand for each family, with its options as flags. */
@@ -74,8 +79,21 @@ export function addTrain(program: Command): void {
       .option('--threads <n>', 'threads of the onnx engine on the CPU (default: one a core)')
       .option('--augment <list>', augmentSummary)
       .option('--report-every <n>', 'steps between lines of metrics (default: 1/200 of the steps)')
-      .option('--evaluate-every <n>', 'steps between held-out evaluations and sample grids (default: 1/10)')
+      .option(
+        '--evaluate-every <n>',
+        'steps between evaluations on validation data, with a sample grid (default: 1/10)',
+      )
       .option('--checkpoint-every <n>', 'steps between checkpoints (default: 1/10)')
+      .option('--keep-checkpoints <n>', 'how many of the newest checkpoints are kept (default 2)')
+      .addOption(
+        new Option(
+          '--keep <which>',
+          'best: keep the checkpoint that scores best on validation data too, and export it at the end (default: last)',
+        ).choices(['last', 'best']),
+      )
+      .option('--early-stop <n>', 'stop after so many evaluations in a row without improvement')
+      .option('--min-delta <x>', 'how much a validation score must rise to be an improvement (default 0)')
+      .option('--best-by <metric>', 'what --keep best and --early-stop go by (default: the likelihood)')
       .option('--tracker <module>', trackerHelp);
     addFamilyFlags(command, family);
     command.action(async (flags: TrainFlags) => {
@@ -96,6 +114,12 @@ function presetSummary(family: Family): string {
     .join('; ');
 }
 
+interface ResumeFlags {
+  readonly steps?: string;
+  readonly earlyStop?: string;
+  readonly tracker?: string;
+}
+
 /** `generatrix resume RUN`: goes on from the latest checkpoint, bit for bit on the same device. */
 export function addResume(program: Command): void {
   program
@@ -103,11 +127,17 @@ export function addResume(program: Command): void {
     .description('go on with a run that was stopped, or train it further with --steps')
     .argument('<run>', 'folder of the run')
     .option('--steps <n>', 'train to this step instead')
+    .option('--early-stop <n>', 'evaluations without improvement until it stops; 0 for no early stop')
     .option('--tracker <module>', trackerHelp)
-    .action(async (folder: string, { steps, tracker }: { steps?: string; tracker?: string }) => {
-      const record = await readRun(folder);
-      const more = steps === undefined ? {} : { steps: wholeNumber('--steps', 1)(steps) };
-      await runTraining(folder, { ...record.settings, ...more }, await watcherOf(tracker));
+    .action(async (folder: string, { steps, earlyStop, tracker }: ResumeFlags) => {
+      const { earlyStop: before, ...settings } = (await readRun(folder)).settings;
+      const patience = earlyStop === undefined ? before : wholeNumber('--early-stop')(earlyStop);
+      const changed = {
+        ...settings,
+        ...(steps === undefined ? {} : { steps: wholeNumber('--steps', 1)(steps) }),
+        ...(patience === undefined || patience === 0 ? {} : { earlyStop: patience }),
+      };
+      await runTraining(folder, changed, await watcherOf(tracker));
     });
 }
 
@@ -151,6 +181,11 @@ async function startRun(family: Family, flags: TrainFlags & Record<string, unkno
     reportEvery: number(flags.reportEvery, '--report-every', Math.max(1, Math.round(steps / 200))),
     evaluateEvery: number(flags.evaluateEvery, '--evaluate-every', Math.max(1, Math.round(steps / 10))),
     checkpointEvery: number(flags.checkpointEvery, '--checkpoint-every', Math.max(1, Math.round(steps / 10))),
+    keepCheckpoints: number(flags.keepCheckpoints, '--keep-checkpoints', 2),
+    keep: flags.keep ?? 'last',
+    ...(flags.earlyStop === undefined ? {} : { earlyStop: wholeNumber('--early-stop', 1)(flags.earlyStop) }),
+    minDelta: flags.minDelta === undefined ? 0 : realNumber('--min-delta')(flags.minDelta),
+    ...(flags.bestBy === undefined ? {} : { bestBy: flags.bestBy }),
   };
   await runTraining(folder, settings, watcher);
 }
@@ -169,12 +204,13 @@ async function watcherOf(module: string | undefined): Promise<Watcher> {
  */
 export async function runTraining(
   folder: string,
-  settings: RunSettings,
+  given: RunSettingsInput,
   watcher: Watcher = {},
 ): Promise<TrainResult> {
+  const settings = parseSettings(given, 'settings');
   const family = familyNamed(settings.family);
   const dataset = await loadDataset(runData(settings, 'train'));
-  const heldOut = await loadDataset(runData(settings, 'test'));
+  const validation = await loadDataset(runData(settings, 'validation'));
   // Refused before anything is written.
   augmentation(settings.augment, dataset.spec, settings.seed);
   const frequencies = classFrequencies(dataset);
@@ -200,7 +236,7 @@ export async function runTraining(
       settings: settled,
       model,
       train: dataset,
-      test: heldOut,
+      validation,
       signal: stop.signal,
       ...watcher,
     });
@@ -210,6 +246,12 @@ export async function runTraining(
       );
       process.exitCode = 130;
       return result;
+    }
+    if (result.stoppedEarly) {
+      console.log(
+        `stopped early at step ${result.step} of ${settled.steps}, as validation no longer improved; ` +
+          `go on all the same with: generatrix resume ${folder} --early-stop 0`,
+      );
     }
     await finishRun(folder, result);
     return result;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { access, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { encodeSafetensors, UserError } from '@generatrix/runtime/core';
 import { z } from 'zod';
@@ -12,6 +12,8 @@ const metaSchema = z.object({
   /** Steps done when the state was taken. */
   step: z.number().int().min(0),
   seed: z.number().int().min(0),
+  /** What it was chosen by, where it is the best of its run. */
+  score: z.object({ metric: z.string(), value: z.number() }).optional(),
 });
 export type CheckpointMeta = z.infer<typeof metaSchema>;
 
@@ -25,6 +27,14 @@ export interface LoadedCheckpoint extends Checkpoint {
 }
 
 const fileName = /^step-(\d{7,16})\.safetensors$/;
+
+/** Where a run keeps its checkpoints. */
+export function checkpointFolder(run: string): string {
+  return join(run, 'checkpoints');
+}
+
+/** The file of the checkpoint after so many steps. */
+export const stepFile = (step: number): string => `step-${String(step).padStart(7, '0')}.safetensors`;
 
 /**
  * Saves `step-0001000.safetensors` into the folder, created where missing, and deletes all but the newest
@@ -40,9 +50,8 @@ export async function saveCheckpoint(
 ): Promise<string> {
   const { keep = 2 } = options;
   await mkdir(folder, { recursive: true });
-  const path = join(folder, `step-${String(meta.step).padStart(7, '0')}.safetensors`);
-  const metadata = { format: 'generatrix-checkpoint', meta: JSON.stringify(meta), sha256: hashOf(state) };
-  await writeFileAtomic(path, encodeSafetensors(state, metadata));
+  const path = join(folder, stepFile(meta.step));
+  await writeCheckpoint(path, { state, meta });
   const files = await checkpointFiles(folder);
   // Later steps than the one just saved are of a run that was started anew: they must not win on resume.
   const kept = files.filter(({ step }) => step <= meta.step).slice(0, Math.max(1, keep));
@@ -51,6 +60,28 @@ export async function saveCheckpoint(
   }
   await removeAbandoned(folder);
   return path;
+}
+
+/** The file of the checkpoint that is kept as the best, whatever its age. */
+export const bestFile = 'best.safetensors';
+
+/** Writes one checkpoint. @throws UserError when the file cannot be written; one that was there then remains. */
+export async function writeCheckpoint(
+  path: string,
+  { state, meta }: { readonly state: Readonly<HostState>; readonly meta: CheckpointMeta },
+): Promise<void> {
+  const metadata = { format: 'generatrix-checkpoint', meta: JSON.stringify(meta), sha256: hashOf(state) };
+  await writeFileAtomic(path, encodeSafetensors(state, metadata));
+}
+
+/** Steps that a folder holds checkpoints of, oldest first, and whether it holds one that is kept as the best. */
+export async function checkpointSteps(folder: string): Promise<{ steps: number[]; best: boolean }> {
+  const files = await checkpointFiles(folder);
+  const best = await access(join(folder, bestFile)).then(
+    () => true,
+    () => false,
+  );
+  return { steps: files.map(({ step }) => step).reverse(), best };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { fillInputs, type HostTensor } from '@generatrix/runtime/core';
+import { fillInputs, type HostTensor, hostTensor } from '@generatrix/runtime/core';
 import type { Dataset } from '../data/dataset.ts';
 import { pointLawOf } from '../data/point-laws.ts';
 import type { Trainer } from '../engine/engine.ts';
@@ -10,14 +10,30 @@ const evaluationBatch = 100;
 /** Seed of evaluation noise while training: fixed, so that two evaluations differ by the model alone. */
 const evaluationSeed = 42;
 
-/** What the held-out score is called, as training metrics are: an exact log-likelihood, or its bound. */
-export function heldOutMetric(model: Model): 'logProb' | 'elbo' {
-  return 'logProb' in model.programs ? 'logProb' : 'elbo';
+/** What the likelihood of held-out examples is called among the metrics: an exact one, or its bound. */
+export function likelihoodMetric(model: Model): 'heldOut/logProb' | 'heldOut/elbo' {
+  return 'logProb' in model.programs ? 'heldOut/logProb' : 'heldOut/elbo';
+}
+
+/**
+ * Names of what an evaluation measures while training, as they stand in `metrics.jsonl`; of each, more is better.
+ * @param dataset name of the data set
+ */
+export function heldOutMetrics(model: Model, dataset: string, hasValidation: boolean): string[] {
+  const modes = 'sample' in model.programs && pointLawOf(dataset)?.modes !== undefined;
+  return [
+    ...(hasValidation && densityProgram(model) !== undefined ? [likelihoodMetric(model)] : []),
+    ...(modes ? Object.keys(modeMetrics(dataset, hostTensor('float32', [1, 2], [0, 0]))) : []),
+  ];
+}
+
+function densityProgram(model: Model): string | undefined {
+  return ['logProb', 'logWeight'].find((program) => program in model.programs);
 }
 
 /**
  * Mean log-likelihood (or its lower bound) of the first held-out examples, in nats, and null when the model has
- * no density.
+ * no density or there are no examples.
  */
 export async function heldOutScore(
   trainer: Trainer,
@@ -25,25 +41,25 @@ export async function heldOutScore(
   dataset: Dataset,
   limit: number,
 ): Promise<number | null> {
-  const name = ['logProb', 'logWeight'].find((program) => program in model.programs);
-  if (name === undefined) return null;
-  const batch = Math.min(evaluationBatch, dataset.size);
-  const batches = Math.max(1, Math.floor(Math.min(limit, dataset.size) / batch));
+  const name = densityProgram(model);
+  const size = Math.min(limit, dataset.size);
+  if (name === undefined || size === 0) return null;
   let total = 0;
-  for (let i = 0; i < batches; i++) {
-    const indices = Int32Array.from({ length: batch }, (_, j) => i * batch + j);
+  for (let first = 0; first < size; first += evaluationBatch) {
+    const count = Math.min(evaluationBatch, size - first);
+    const indices = Int32Array.from({ length: count }, (_, j) => first + j);
     const labels = Int32Array.from(indices, (index) => dataset.labels?.[index] ?? 0);
     const inputs = fillInputs(name, model.programs[name]!.signature.inputs, {
       seed: evaluationSeed,
-      firstIndex: i * batch,
-      count: batch,
+      firstIndex: first,
+      count,
       data: await dataset.gather(indices),
       labels,
     });
     const outputs = await trainer.run(name, inputs);
     for (const value of outputs[name]!.data) total += value;
   }
-  return total / (batches * batch);
+  return total / size;
 }
 
 /** Samples with the noise of `evaluationSeed`: labelled programs get the classes in turn. */

@@ -14,6 +14,8 @@ import { canRender, renderSamples } from '@generatrix/runtime/media';
 import { version } from '../cli/version.ts';
 import { toTensor } from '../engine/tfjs-engine.ts';
 import type { Model } from '../families/family.ts';
+import type { CheckpointChoice } from './best-checkpoint.ts';
+import type { CheckpointMeta } from './checkpoint.ts';
 import { readMetrics } from './metrics.ts';
 import { type TrainableOptions, trainingFiles } from './trainable.ts';
 import { checkExportFolder, loadTrained, writeFolder } from './trained-model.ts';
@@ -24,12 +26,28 @@ const referenceValues = 10_000;
 const sampleSeed = 42;
 const sampleCount = 64;
 
+/** What may be replaced by an export, and which checkpoint goes into it. */
+export interface ExportOptions {
+  readonly overwrite?: boolean;
+  readonly checkpoint?: CheckpointChoice | undefined;
+}
+
+/** What became of an export. */
+export interface ExportedRun {
+  /** Largest difference between onnxruntime and tfjs over all programs, relative to the outputs' scale. */
+  readonly maxRelativeError: number;
+  /** Steps of the checkpoint that was exported. */
+  readonly step: number;
+  /** What chose the checkpoint, where it is the best of its run. */
+  readonly score: CheckpointMeta['score'];
+}
+
 /**
- * Exports a run's latest checkpoint as a bundle. The folder appears whole or not at all; it appears, too, when a
+ * Exports a checkpoint of a run as a bundle. The folder appears whole or not at all; it appears, too, when a
  * program is found to compute something else in onnxruntime than in tfjs, and the manifest says so.
  * @param options.overwrite replaces a bundle that stands there; nothing else is ever replaced
- * @returns the largest difference between onnxruntime and tfjs over all programs, relative to the outputs' scale.
- * @throws UserError when the folder may not be replaced, the run has no checkpoint yet, or the programs do not agree.
+ * @param options.checkpoint which; when absent the best of a run that was trained with `--keep best`, else the last
+ * @throws UserError when the folder may not be replaced, the run has no such checkpoint, or the programs do not agree.
  */
 export async function exportRun(
   run: string,
@@ -37,14 +55,15 @@ export async function exportRun(
   formats: readonly BundleFormat[],
   engine: string,
   trainable: TrainableOptions | null = null,
-  { overwrite = false }: { readonly overwrite?: boolean } = {},
-): Promise<{ maxRelativeError: number }> {
+  { overwrite = false, checkpoint: choice }: ExportOptions = {},
+): Promise<ExportedRun> {
   const replace = { overwrite, inputs: [run] };
   await checkExportFolder(out, replace);
-  const { settings, data, model, options, state: trained, step } = await loadTrained(run);
+  const trainedModel = await loadTrained(run, choice);
+  const { settings, data, model, options, state: trained, step, checkpoint, score } = trainedModel;
   await tf.setBackend('cpu');
   const state = Object.fromEntries(Object.entries(trained).map(([name, x]) => [name, toTensor(x)]));
-  const metrics = await lastMetrics(join(run, 'metrics.jsonl'));
+  const metrics = await lastMetrics(join(run, 'metrics.jsonl'), step);
   const training =
     trainable === null ? null : await trainingFiles(model, settings, data.spec.shape, trained, trainable);
   const request: BundleRequest = {
@@ -62,6 +81,10 @@ export async function exportRun(
         seed: settings.seed,
         dataset: settings.data.name,
         steps: step,
+        checkpoint: {
+          kept: typeof checkpoint === 'number' ? 'step' : checkpoint,
+          ...(score === undefined ? {} : { score }),
+        },
         engine,
         metrics: {
           ...metrics,
@@ -91,7 +114,7 @@ export async function exportRun(
     parity: { programs: Record<string, { maxRelativeError: number }> };
   };
   const errors = Object.values(manifest.parity.programs).map(({ maxRelativeError }) => maxRelativeError);
-  return { maxRelativeError: Math.max(...errors) };
+  return { maxRelativeError: Math.max(...errors), step, score };
 }
 
 /** The model's programs with the weights bound, as the exporter takes them. */
@@ -133,10 +156,10 @@ function samplePicture(model: Model, spec: DataSpec): { sample?: BundleRequest['
   return { sample: { seed: sampleSeed, count, render } };
 }
 
-/** The last value of each metric that was reported. */
-async function lastMetrics(path: string): Promise<Record<string, number>> {
+/** The last value of each metric that was reported up to a step. */
+async function lastMetrics(path: string, until: number): Promise<Record<string, number>> {
   const last: Record<string, number> = {};
-  for (const { metrics } of await readMetrics(path)) Object.assign(last, metrics);
+  for (const { step, metrics } of await readMetrics(path)) if (step <= until) Object.assign(last, metrics);
   // JSON has no NaN and no infinity; a manifest with null in their place could not be read.
   return Object.fromEntries(Object.entries(last).filter(([, value]) => Number.isFinite(value)));
 }

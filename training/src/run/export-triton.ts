@@ -1,6 +1,6 @@
 import { tf, tritonRepository } from '@generatrix/export';
 import { toTensor } from '../engine/tfjs-engine.ts';
-import { bindState, referenceExamples } from './export-run.ts';
+import { bindState, type ExportOptions, referenceExamples } from './export-run.ts';
 import { tritonMarker } from './owned-folder.ts';
 import { checkExportFolder, loadTrained, writeFolder } from './trained-model.ts';
 
@@ -8,7 +8,7 @@ import { checkExportFolder, loadTrained, writeFolder } from './trained-model.ts'
 const examples = 3;
 
 /**
- * Exports a run's latest checkpoint as a model repository for Triton Inference Server: a model `FAMILY-DATA_PROGRAM`
+ * Exports a checkpoint of a run as a model repository for Triton Inference Server: a model `FAMILY-DATA_PROGRAM`
  * for each program. The folder appears whole or not at all.
  * @param options.overwrite replaces a repository or bundle that stands there; nothing else is ever replaced
  * @returns the names of the models.
@@ -17,11 +17,11 @@ const examples = 3;
 export async function exportTriton(
   run: string,
   out: string,
-  { overwrite = false }: { readonly overwrite?: boolean } = {},
+  { overwrite = false, checkpoint }: ExportOptions = {},
 ): Promise<string[]> {
   const replace = { overwrite, inputs: [run] };
   await checkExportFolder(out, replace);
-  const { settings, data, model, state } = await loadTrained(run);
+  const { settings, data, model, state } = await loadTrained(run, checkpoint);
   await tf.setBackend('cpu');
   const tensors = Object.fromEntries(Object.entries(state).map(([name, x]) => [name, toTensor(x)]));
   const files = await tritonRepository({

@@ -39,7 +39,9 @@ export async function finishRun(folder: string, result: TrainResult): Promise<vo
       `Waiting for data: ${(100 * result.dataWait).toFixed(1)} % of the time.`,
       ...(result.heldOut === null
         ? []
-        : [`Held-out log-likelihood (or its bound) after the last step: ${result.heldOut.toFixed(3)} nats.`]),
+        : [
+            `Log-likelihood (or its bound) of validation data after the last step: ${result.heldOut.toFixed(3)} nats.`,
+          ]),
       verdict,
     ],
     environment: {

@@ -4,23 +4,26 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { DataDescription } from '../families/family.ts';
 import { readRun, runData, writeRun } from './run-folder.ts';
-import type { RunSettings } from './settings.ts';
+import { parseSettings } from './settings.ts';
 
-const settings: RunSettings = {
-  family: 'gmm',
-  options: {},
-  data: { name: 'csv', dir: 'points.csv' },
-  seed: 3,
-  steps: 1,
-  batchSize: 2,
-  learningRate: 0,
-  schedule: 'constant',
-  engine: 'onnx',
-  device: 'cpu',
-  reportEvery: 1,
-  evaluateEvery: 1,
-  checkpointEvery: 1,
-};
+const settings = parseSettings(
+  {
+    family: 'gmm',
+    options: {},
+    data: { name: 'csv', dir: 'points.csv' },
+    seed: 3,
+    steps: 1,
+    batchSize: 2,
+    learningRate: 0,
+    schedule: 'constant',
+    engine: 'onnx',
+    device: 'cpu',
+    reportEvery: 1,
+    evaluateEvery: 1,
+    checkpointEvery: 1,
+  },
+  'test',
+);
 const data: DataDescription = { spec: { kind: 'points', shape: [2] }, classNames: [] };
 
 async function runFolder(): Promise<string> {

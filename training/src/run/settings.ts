@@ -24,8 +24,20 @@ export const settingsSchema = z.strictObject({
   evaluateEvery: z.number().int().min(1),
   /** Steps between two checkpoints. */
   checkpointEvery: z.number().int().min(1),
+  /** How many of the newest checkpoints are kept. */
+  keepCheckpoints: z.number().int().min(1).default(2),
+  /** `best` keeps the checkpoint with the best validation score beside the last ones, and exports it at the end. */
+  keep: z.enum(['last', 'best']).default('last'),
+  /** Evaluations in a row without improvement after which training stops; never when absent. */
+  earlyStop: z.number().int().min(1).optional(),
+  /** How much a validation score must rise to count as an improvement for `earlyStop`. */
+  minDelta: z.number().nonnegative().default(0),
+  /** The metric that `keep` and `earlyStop` go by; the validation likelihood (or its bound) when absent. */
+  bestBy: z.string().optional(),
 });
 export type RunSettings = z.infer<typeof settingsSchema>;
+/** Settings as they may be given: those with a default may be left out. */
+export type RunSettingsInput = z.input<typeof settingsSchema>;
 
 /** Checks settings read from a file or put together from flags. @throws UserError naming the setting. */
 export function parseSettings(value: unknown, where: string): RunSettings {

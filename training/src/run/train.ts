@@ -9,15 +9,25 @@ import type { HostState, Model } from '../families/family.ts';
 import { Recording } from '../tracking/recording.ts';
 import type { Tracker } from '../tracking/tracker.ts';
 import { type BatchSource, batchSource } from './batch-source.ts';
-import { loadLatestCheckpoint, saveCheckpoint, stateFitting } from './checkpoint.ts';
-import { heldOutMetric, heldOutScore, modeMetrics, sampleWhileTraining } from './evaluation.ts';
+import { saveBest } from './best-checkpoint.ts';
+import { checkpointFolder, loadLatestCheckpoint, saveCheckpoint, stateFitting } from './checkpoint.ts';
+import {
+  heldOutMetrics,
+  heldOutScore,
+  likelihoodMetric,
+  modeMetrics,
+  sampleWhileTraining,
+} from './evaluation.ts';
 import { firstNonFinite, initialState } from './initial-state.ts';
+import { readMetrics } from './metrics.ts';
 import { createProgress, type Progress } from './progress.ts';
+import { resumeSelection } from './resume-selection.ts';
 import { saveSamples } from './samples.ts';
+import { type Selection, scoresOf, selectionMetric } from './selection.ts';
 import type { RunSettings } from './settings.ts';
 
-/** Held-out examples that an evaluation while training looks at. */
-const heldOutExamples = 1000;
+/** Validation examples that an evaluation while training looks at. */
+const validationExamples = 1000;
 const sampleCount = { image: 64, points: 1000, audio: 4 };
 
 export interface TrainRequest {
@@ -25,8 +35,8 @@ export interface TrainRequest {
   readonly settings: RunSettings;
   readonly model: Model;
   readonly train: Dataset;
-  /** Held-out examples, or null when the data has none. */
-  readonly test: Dataset | null;
+  /** Examples that training does not learn from and is judged by; null when the data has none. Never the test split. */
+  readonly validation: Dataset | null;
   /** Stops after the step in progress, saving a checkpoint. */
   readonly signal?: AbortSignal;
   /** Called with each sample picture as it is written. */
@@ -40,9 +50,12 @@ export interface TrainResult {
   /** Steps done in all. */
   readonly step: number;
   readonly finished: boolean;
+  /** Did it end before its last step, as validation no longer improved? */
+  readonly stoppedEarly: boolean;
   /** What ran the steps. */
   readonly engine: string;
   readonly seconds: number;
+  /** The last validation score, nats; null for models without a likelihood. */
   readonly heldOut: number | null;
   /** Share of the time that the loop waited for data, 0 to 1. */
   readonly dataWait: number;
@@ -56,6 +69,10 @@ export interface TrainResult {
  */
 export async function train(request: TrainRequest): Promise<TrainResult> {
   const { folder, settings, model } = request;
+  const metric = selectionMetric(
+    settings,
+    heldOutMetrics(model, request.train.name, (request.validation?.size ?? 0) > 0),
+  );
   await mkdir(folder, { recursive: true });
   const { device, threads } = settings;
   const engine =
@@ -65,7 +82,16 @@ export async function train(request: TrainRequest): Promise<TrainResult> {
   try {
     const resumed = await loadLatestCheckpoint(checkpointFolder(folder));
     const start = resumed?.meta.step ?? 0;
-    await trainer.setState(resumed === null ? await startState(request) : stateFitting(resumed, model.state));
+    const state = resumed === null ? await startState(request) : stateFitting(resumed, model.state);
+    await trainer.setState(state);
+    const checkpoint = { state, meta: { step: start, seed: settings.seed } };
+    const recorded = await readMetrics(join(folder, 'metrics.jsonl'));
+    const lines = recorded.filter(({ step }) => start > 0 && step <= start);
+    const judged =
+      metric === null
+        ? null
+        : { metric, selection: await resumeSelection(folder, settings, { metric, lines }, checkpoint) };
+    const heldOut = scoresOf(lines, likelihoodMetric(model)).at(-1)?.value ?? null;
     const progress = createProgress({ label: settings.family, total: settings.steps, start });
     const { tracker } = request;
     const recording = await Recording.open({
@@ -76,12 +102,12 @@ export async function train(request: TrainRequest): Promise<TrainResult> {
       ...(tracker === undefined ? {} : { tracker }),
     });
     const source = batchSource(request);
-    const loop = new Loop(request, trainer, source, recording, progress, start);
+    const loop = new Loop(request, trainer, source, recording, progress, { start, judged, heldOut });
     try {
       return await loop.run();
     } finally {
       await source.close();
-      await recording.close({ step: loop.step, finished: loop.step >= settings.steps });
+      await recording.close({ step: loop.step, finished: loop.finished });
       progress.stop();
     }
   } finally {
@@ -89,14 +115,15 @@ export async function train(request: TrainRequest): Promise<TrainResult> {
   }
 }
 
-/** Where a run keeps its checkpoints. */
-export function checkpointFolder(folder: string): string {
-  return join(folder, 'checkpoints');
-}
-
 async function startState({ model, train, settings }: TrainRequest): Promise<HostState> {
   const state = initialState(model, settings.seed);
   return (await model.initialise?.(state, train, settings.seed)) ?? state;
+}
+
+/** What chooses the best checkpoint. */
+interface Judged {
+  readonly metric: string;
+  readonly selection: Selection;
 }
 
 class Loop {
@@ -105,12 +132,13 @@ class Loop {
   readonly #source: BatchSource;
   readonly #recording: Recording;
   readonly #progress: Progress;
+  readonly #judged: Judged | null;
   readonly #sums = new Map<string, { total: number; count: number }>();
   readonly #started: number;
   #reported = { at: performance.now(), waited: 0 };
   #step: number;
   #savedStep: number;
-  #heldOut: number | null = null;
+  #heldOut: number | null;
 
   constructor(
     request: TrainRequest,
@@ -118,9 +146,11 @@ class Loop {
     source: BatchSource,
     recording: Recording,
     progress: Progress,
-    start: number,
+    { start, judged, heldOut }: { start: number; judged: Judged | null; heldOut: number | null },
   ) {
     this.#request = request;
+    this.#judged = judged;
+    this.#heldOut = heldOut;
     this.#trainer = trainer;
     this.#source = source;
     this.#recording = recording;
@@ -136,12 +166,17 @@ class Loop {
     return this.#step;
   }
 
+  /** Is there nothing left to do? */
+  get finished(): boolean {
+    return this.#step >= this.#request.settings.steps || this.#exhausted;
+  }
+
   async run(): Promise<TrainResult> {
     const { settings, signal } = this.#request;
     const { steps } = settings;
     const source = this.#source;
     const begun = performance.now();
-    while (this.#step < steps && !signal?.aborted) {
+    while (!this.finished && !signal?.aborted) {
       const inputs = await source.inputs(this.#step, this.#stepsAtOnce());
       for (const metrics of await this.#trainer.steps(inputs)) {
         this.#step++;
@@ -156,16 +191,22 @@ class Loop {
       // The run blocks this thread; a turn of the event loop lets Ctrl-C and other handlers in.
       await new Promise(setImmediate);
     }
-    if (this.#savedStep < this.#step) await this.#save();
+    if (this.#sums.size > 0 && this.#exhausted) await this.#report(source.plan(this.#step - 1).epoch);
+    await this.#save();
     return {
       state: await this.#trainer.getState(),
       step: this.#step,
-      finished: this.#step >= steps,
+      finished: this.finished,
+      stoppedEarly: this.#step < steps && this.#exhausted,
       engine: this.#trainer.description,
       seconds: (performance.now() - this.#started) / 1000,
       heldOut: this.#heldOut,
       dataWait: source.waited / Math.max(1e-3, performance.now() - begun),
     };
+  }
+
+  get #exhausted(): boolean {
+    return this.#judged?.selection.exhausted ?? false;
   }
 
   /** A whole block of steps where the next thing that is due lies beyond it, else one. */
@@ -201,35 +242,60 @@ class Loop {
   }
 
   async #evaluate(): Promise<void> {
-    const { model, test, folder, onSamples } = this.#request;
-    if (test !== null) {
-      this.#heldOut = await heldOutScore(this.#trainer, model, test, heldOutExamples);
-      if (this.#heldOut !== null) {
-        await this.#write({ [`heldOut/${heldOutMetric(model)}`]: this.#heldOut });
-        this.#progress.note(`step ${this.#step}: held-out log-likelihood ${this.#heldOut.toFixed(3)} nats`);
-      }
-    }
+    const measured = { ...(await this.#scoreValidation()), ...(await this.#sample()) };
+    if (Object.keys(measured).length > 0) await this.#write(measured);
+    const { metric, selection } = this.#judged ?? {};
+    const value = metric === undefined ? undefined : measured[metric];
+    if (metric === undefined || selection === undefined || value === undefined) return;
+    const score = { step: this.#step, value };
+    if (!selection.record(score) || this.#request.settings.keep !== 'best') return;
+    // The ordinary checkpoint first: a run that is killed between the two resumes from the step of the best.
+    const state = await this.#save();
+    const { seed } = this.#request.settings;
+    const folder = checkpointFolder(this.#request.folder);
+    await saveBest(folder, { state, meta: { step: this.#step, seed } }, { metric, value });
+  }
+
+  async #scoreValidation(): Promise<Record<string, number>> {
+    const { model, validation } = this.#request;
+    if (validation === null) return {};
+    this.#heldOut = await heldOutScore(this.#trainer, model, validation, validationExamples);
+    if (this.#heldOut === null) return {};
+    this.#progress.note(`step ${this.#step}: validation log-likelihood ${this.#heldOut.toFixed(3)} nats`);
+    return { [likelihoodMetric(model)]: this.#heldOut };
+  }
+
+  /** Draws and writes samples. @returns what their modes say. */
+  async #sample(): Promise<Record<string, number>> {
+    const { model, folder, onSamples, train } = this.#request;
     const samples: HostTensor | null = await sampleWhileTraining(
       this.#trainer,
       model,
-      sampleCount[this.#request.train.spec.kind],
+      sampleCount[train.spec.kind],
     );
-    if (samples === null) return;
-    const coverage = modeMetrics(this.#request.train.name, samples);
-    if (Object.keys(coverage).length > 0) await this.#write(coverage);
-    const path = await saveSamples(join(folder, 'samples'), this.#step, samples, this.#request.train.spec);
-    if (path === null) return;
-    await this.#recording.samples(this.#step, path);
-    onSamples?.(this.#step, path);
+    if (samples === null) return {};
+    const path = await saveSamples(join(folder, 'samples'), this.#step, samples, train.spec);
+    if (path !== null) {
+      await this.#recording.samples(this.#step, path);
+      onSamples?.(this.#step, path);
+    }
+    return modeMetrics(train.name, samples);
   }
 
-  async #save(): Promise<void> {
+  /** Saves a checkpoint, unless there is one of this step. @returns the state */
+  async #save(): Promise<HostState> {
     const state = await this.#trainer.getState();
+    if (this.#savedStep === this.#step) return state;
     const broken = firstNonFinite(state);
     if (broken !== null) this.#diverged(`state '${broken}' holds a NaN or an infinity`);
-    const { seed } = this.#request.settings;
-    await saveCheckpoint(checkpointFolder(this.#request.folder), { state, meta: { step: this.#step, seed } });
+    const { folder, settings } = this.#request;
+    await saveCheckpoint(
+      checkpointFolder(folder),
+      { state, meta: { step: this.#step, seed: settings.seed } },
+      { keep: settings.keepCheckpoints },
+    );
     this.#savedStep = this.#step;
+    return state;
   }
 
   #diverged(what: string): never {

@@ -5,13 +5,13 @@ import { UserError } from '@generatrix/runtime/core';
 import type { DataDescription, HostState, Model } from '../families/family.ts';
 import { buildModel, familyNamed } from '../families/registry.ts';
 import { checkWritable, makeFolder, replaceFolderAtomic } from './atomic.ts';
-import { loadLatestCheckpoint, stateFitting } from './checkpoint.ts';
+import { type CheckpointChoice, loadChosen } from './best-checkpoint.ts';
+import { type CheckpointMeta, checkpointFolder, checkpointSteps, stateFitting } from './checkpoint.ts';
 import { checkReplaceable, type ReplaceOptions } from './owned-folder.ts';
 import { readRun } from './run-folder.ts';
 import type { RunSettings } from './settings.ts';
-import { checkpointFolder } from './train.ts';
 
-/** A run's model at its latest checkpoint. */
+/** A run's model at one of its checkpoints. */
 export interface TrainedModel {
   readonly settings: RunSettings;
   readonly data: DataDescription;
@@ -21,18 +21,41 @@ export interface TrainedModel {
   readonly state: HostState;
   /** Steps done. */
   readonly step: number;
+  /** Which checkpoint it is, as it was asked for. */
+  readonly checkpoint: CheckpointChoice;
+  /** What chose it, where it is the best of the run. */
+  readonly score: CheckpointMeta['score'];
 }
 
-/** Reads a run. @throws UserError when it is none, has no checkpoint yet, or one that its settings do not fit. */
-export async function loadTrained(run: string): Promise<TrainedModel> {
+/**
+ * Reads a run.
+ * @param choice which checkpoint; when absent the best of a run that was trained with `--keep best`, else the last
+ * @throws UserError when it is none, has no such checkpoint, or one that its settings do not fit.
+ */
+export async function loadTrained(run: string, choice?: CheckpointChoice): Promise<TrainedModel> {
   const { settings, data } = await readRun(run);
-  const checkpoint = await loadLatestCheckpoint(checkpointFolder(run));
-  if (checkpoint === null) {
+  const folder = checkpointFolder(run);
+  const checkpoint = choice ?? (await usualChoice(folder, settings));
+  const loaded = await loadChosen(folder, checkpoint);
+  if (loaded === null) {
     throw new UserError(`${run}: no checkpoint to export yet; go on with: generatrix resume ${run}`);
   }
   const { model, options } = buildModel(familyNamed(settings.family), settings.options, data);
-  const state = stateFitting(checkpoint, model.state);
-  return { settings, data, model, options, state, step: checkpoint.meta.step };
+  const { step, score } = loaded.meta;
+  return {
+    settings,
+    data,
+    model,
+    options,
+    state: stateFitting(loaded, model.state),
+    step,
+    checkpoint,
+    score,
+  };
+}
+
+async function usualChoice(folder: string, { keep }: RunSettings): Promise<CheckpointChoice> {
+  return keep === 'best' && (await checkpointSteps(folder)).best ? 'best' : 'last';
 }
 
 /**

@@ -1,0 +1,145 @@
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { tf } from '@generatrix/export';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { floatDataset } from '../data/dataset.ts';
+import { expectUserError, folderOf } from '../data/test-support.ts';
+import type { Model } from '../families/family.ts';
+import { loadBest } from './best-checkpoint.ts';
+import { checkpointFolder, loadLatestCheckpoint } from './checkpoint.ts';
+import { readMetrics } from './metrics.ts';
+import { parseSettings } from './settings.ts';
+import { train } from './train.ts';
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+beforeEach(() => {
+  vi.spyOn(console, 'warn').mockReturnValue();
+  vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+const examples = floatDataset(
+  {
+    ...{ name: 'line', split: 'validation', spec: { kind: 'points', shape: [1] } },
+    ...{ size: 3, labels: null, classNames: [] },
+  },
+  new Float32Array([0, 0, 0]),
+);
+
+/** Counts its steps, and scores -(steps - 6)^2, so that step 6 is the best. */
+const counter: Model = {
+  state: { count: { shape: [], initial: 0 } },
+  step: {
+    noise: {},
+    run: ({ state, data, label, weight, learningRate, epochEnd }) => {
+      const nothing = [data, label, weight, learningRate, epochEnd].map((x) => tf.mul(tf.sum(x), 0));
+      const count = tf.add(state.count!, 1);
+      return { state: { count }, metrics: { loss: tf.add(tf.addN(nothing), count) } };
+    },
+  },
+  batching: 'sweep',
+  programs: {
+    logProb: {
+      signature: {
+        inputs: { data: { role: 'data', dtype: 'float32', shape: [1] } },
+        outputs: { logProb: { dtype: 'float32', shape: [], meaning: 'logProb' } },
+      },
+      run: (state, { data }) => ({
+        logProb: tf.sub(tf.mul(tf.squeeze(data!, [1]), 0), tf.square(tf.sub(state.count!, 6))),
+      }),
+    },
+  },
+};
+
+function request(folder: string, more: object, abortAfter?: number) {
+  const stop = new AbortController();
+  const settings = parseSettings(
+    {
+      ...{ family: 'counter', options: {}, data: { name: 'line' }, seed: 1, steps: 20, batchSize: 3 },
+      ...{ learningRate: 1, engine: 'tfjs', device: 'cpu', reportEvery: 1, evaluateEvery: 2 },
+      ...{ checkpointEvery: 3, ...more },
+    },
+    'test',
+  );
+  // The loop asks before each step.
+  let asked = 0;
+  if (abortAfter !== undefined) {
+    Object.defineProperty(stop.signal, 'aborted', { get: () => asked++ >= abortAfter });
+  }
+  return { folder, settings, model: counter, train: examples, validation: examples, signal: stop.signal };
+}
+
+const everything = async (folder: string) => ({
+  best: await loadBest(checkpointFolder(folder)),
+  last: (await loadLatestCheckpoint(checkpointFolder(folder)))?.meta.step,
+  // How long data was waited for is a time.
+  metrics: (await readMetrics(join(folder, 'metrics.jsonl'))).map(
+    ({ step, metrics: { dataWait: _, ...metrics } }) => [step, metrics],
+  ),
+});
+
+describe('training with --keep best', () => {
+  it('keeps the checkpoint with the best validation score beside the last', async () => {
+    const folder = await folderOf({});
+    const result = await train(request(folder, { keep: 'best' }));
+    expect(result).toMatchObject({ step: 20, finished: true, stoppedEarly: false, heldOut: -196 });
+    const { best, last } = await everything(folder);
+    expect(best!.meta).toEqual({ step: 6, seed: 1, score: { metric: 'heldOut/logProb', value: 0 } });
+    expect([...best!.state.count!.data]).toEqual([6]);
+    expect(last).toBe(20);
+  });
+
+  it('stops when patience is at its end, with the best as it was', async () => {
+    const folder = await folderOf({});
+    const result = await train(request(folder, { keep: 'best', earlyStop: 2 }));
+    expect(result).toMatchObject({ step: 10, finished: true, stoppedEarly: true });
+    const { best, last, metrics } = await everything(folder);
+    expect([best!.meta.step, last]).toEqual([6, 10]);
+    expect(metrics.at(-1)![0]).toBe(10);
+    // Nothing is left to do, and nothing is done.
+    expect(await train(request(folder, { keep: 'best', earlyStop: 2 }))).toMatchObject({
+      ...{ step: 10, finished: true, stoppedEarly: true, heldOut: -16 },
+    });
+    expect(await train(request(folder, { keep: 'best' }))).toMatchObject({ step: 20, stoppedEarly: false });
+  });
+
+  it.each([1, 4, 6, 7, 8, 9])('goes on after step %i as if it had never stopped', async (at) => {
+    const [straight, stopped] = [await folderOf({}), await folderOf({})];
+    const settings = { keep: 'best', earlyStop: 2 };
+    await train(request(straight, settings));
+    const first = await train(request(stopped, settings, at));
+    expect(first).toMatchObject({ step: at, finished: false });
+    await train(request(stopped, settings));
+    const [a, b] = [await everything(straight), await everything(stopped)];
+    expect({ ...b, best: { ...b.best, path: '' } }).toEqual({ ...a, best: { ...a.best, path: '' } });
+  });
+
+  it('takes up a best checkpoint that a killed run had no time to write', async () => {
+    const folder = await folderOf({});
+    await train(request(folder, { keep: 'best' }, 6));
+    await rm(join(checkpointFolder(folder), 'best.safetensors'));
+    await train(request(folder, { keep: 'best' }));
+    expect((await loadBest(checkpointFolder(folder)))!.meta.step).toBe(6);
+  });
+
+  it('writes no best checkpoint unless it is asked for, and deletes that of a run before it', async () => {
+    const folder = await folderOf({});
+    await train(request(folder, { steps: 4 }));
+    expect(await loadBest(checkpointFolder(folder))).toBeNull();
+    await train(request(folder, { steps: 6, keep: 'best' }));
+    await rm(checkpointFolder(folder), { recursive: true });
+    await train(request(folder, { steps: 1, keep: 'best', evaluateEvery: 9 }, 1));
+    expect((await loadBest(checkpointFolder(folder)))!.meta.step).toBe(1);
+  });
+
+  it('is refused before the first step where nothing is measured, and nothing is written', async () => {
+    const folder = join(await folderOf({}), 'run');
+    const without = { ...request(folder, { keep: 'best' }), validation: null };
+    await expectUserError(train(without), /^--keep best: counter on line has no likelihood/);
+    await expect(readFile(join(folder, 'metrics.jsonl'))).rejects.toThrow('ENOENT');
+  });
+});
