@@ -52,15 +52,15 @@ export interface DecodedShape {
 }
 
 /**
- * Reads a picture of any common format, turned upright, laid on white where it is transparent, scaled to cover the
+ * Reads a picture of any common format, from a file or from its bytes, turned upright, laid on white where it is transparent, scaled to cover the
  * size asked for and cut at its centre: [height, width, channels], 8 bits.
  * @throws what the decoder says of a broken file.
  */
 export async function decodeImageFile(
-  path: string,
+  source: string | Uint8Array,
   { height, width, channels }: DecodedShape,
 ): Promise<Uint8Array> {
-  const upright = sharp(path, { failOn: 'error' }).autoOrient().flatten({ background: '#ffffff' });
+  const upright = sharp(source, { failOn: 'error' }).autoOrient().flatten({ background: '#ffffff' });
   const resized = upright.resize(width, height, { fit: 'cover', position: 'centre' });
   return resized
     .toColourspace(channels === 1 ? 'b-w' : 'srgb')
@@ -69,7 +69,7 @@ export async function decodeImageFile(
 }
 
 /** Size of a picture in pixels, upright, without decoding it. @throws what the decoder says of a broken file. */
-export async function imageFileSize(path: string): Promise<{ height: number; width: number }> {
-  const { autoOrient } = await sharp(path).metadata();
+export async function imageFileSize(source: string | Uint8Array): Promise<{ height: number; width: number }> {
+  const { autoOrient } = await sharp(source).metadata();
   return autoOrient;
 }

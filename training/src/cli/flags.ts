@@ -34,6 +34,29 @@ export function realNumber(flag: string): (text: string) => number {
   };
 }
 
+/** Reads a number of bytes, with kB, MB, GB (powers of 1000) or KiB, MiB, GiB (powers of 1024). */
+export function byteCount(flag: string): (text: string) => number {
+  const units: Readonly<Record<string, number>> = {
+    '': 1,
+    b: 1,
+    kb: 1e3,
+    mb: 1e6,
+    gb: 1e9,
+    tb: 1e12,
+    kib: 2 ** 10,
+    mib: 2 ** 20,
+    gib: 2 ** 30,
+    tib: 2 ** 40,
+  };
+  return (text) => {
+    const [, number, unit = ''] = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(text) ?? [];
+    const factor = Object.hasOwn(units, unit.toLowerCase()) ? units[unit.toLowerCase()] : undefined;
+    const value = Math.floor(Number(number) * (factor ?? Number.NaN));
+    if (number !== undefined && Number.isSafeInteger(value)) return value;
+    throw new UserError(`${flag}: expected a number of bytes such as 512MiB or 2GiB, got '${text}'`);
+  };
+}
+
 function imageSize(text: string): [number, number] {
   const match = /^(\d+)(?:x(\d+))?$/.exec(text);
   if (match === null) throw new UserError(`--image-size: expected HEIGHTxWIDTH such as 28x28, got '${text}'`);
@@ -49,6 +72,12 @@ const datasetParsers: Record<
   splitSeed: { value: 'n', summary: 'seed of the train/test split', parse: wholeNumber('--split-seed') },
   imageSize: { value: 'HxW', summary: 'size that images are resized to', parse: imageSize },
   channels: { value: '1|3', summary: 'grey or colour', parse: wholeNumber('--channels', 1) },
+  cacheBytes: {
+    value: 'bytes',
+    summary:
+      'values held in memory, such as 512MiB or 2GiB (default 256MiB); the rest is read as it is needed',
+    parse: byteCount('--data-cache'),
+  },
   sampleRate: {
     value: 'hz',
     summary: 'rate that audio is resampled to',

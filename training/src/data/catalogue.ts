@@ -6,9 +6,11 @@ import { digits8, glyphs } from './glyphs.ts';
 import { imageFolder } from './image-folder.ts';
 import { mnist } from './mnist.ts';
 import { npy } from './npy-dataset.ts';
+import { parquet } from './parquet.ts';
 import { type PointLawName, pointLaws } from './point-laws.ts';
 import { points } from './points.ts';
 import { wavFolder } from './wav-folder.ts';
+import { webdataset } from './webdataset.ts';
 
 /** A setting of a request besides its name, split, the rule of the split, and seed. */
 export type DatasetOption = Exclude<keyof DatasetRequest, 'name' | 'split' | 'seed' | 'splitRule'>;
@@ -47,6 +49,7 @@ export const datasetFlags: Readonly<Record<DatasetOption, string>> = {
   splitSeed: '--split-seed',
   imageSize: '--image-size',
   channels: '--channels',
+  cacheBytes: '--data-cache',
   sampleRate: '--sample-rate',
   clipSeconds: '--clip-seconds',
   labelColumn: '--label-column',
@@ -54,6 +57,7 @@ export const datasetFlags: Readonly<Record<DatasetOption, string>> = {
 
 const drawn = { needs: 'nothing', options: ['size'] } as const;
 const fromDisk = ['dir', 'size', 'splitSeed'] as const;
+const imageLayout = ['imageSize', 'channels', 'cacheBytes'] as const;
 
 const entries: readonly LoadableEntry[] = [
   {
@@ -90,8 +94,26 @@ const entries: readonly LoadableEntry[] = [
     summary: 'a folder of PNG, JPEG, WebP, GIF, AVIF or TIFF images; sub-folders are classes',
     kind: 'image',
     needs: 'folder',
-    options: [...fromDisk, 'imageSize', 'channels'],
+    options: [...fromDisk, ...imageLayout],
     load: imageFolder,
+  },
+  {
+    name: 'webdataset',
+    aliases: [],
+    summary: 'images in WebDataset .tar shards, with their classes in .cls or .json',
+    kind: 'image',
+    needs: 'folder',
+    options: [...fromDisk, ...imageLayout],
+    load: webdataset,
+  },
+  {
+    name: 'parquet',
+    aliases: [],
+    summary: 'Parquet files: columns of numbers, or images as Hugging Face writes them',
+    kind: 'points or image',
+    needs: 'folder',
+    options: [...fromDisk, ...imageLayout, 'labelColumn'],
+    load: parquet,
   },
   {
     name: 'wav',
@@ -156,7 +178,7 @@ function checkOptions(entry: DatasetEntry, request: DatasetRequest): void {
   }
   for (const option of ['size', 'sampleRate'] as const)
     refuseUnless(option, request, 'a whole number above 0', isCount);
-  for (const option of ['seed', 'splitSeed'] as const)
+  for (const option of ['seed', 'splitSeed', 'cacheBytes'] as const)
     refuseUnless(option, request, 'a whole number from 0', isSeed);
   refuseUnless('channels', request, '1 or 3', (value) => value === 1 || value === 3);
   refuseUnless(

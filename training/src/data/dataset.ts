@@ -48,6 +48,8 @@ export interface DatasetRequest {
   /** [height, width] in pixels that images are resized to. */
   readonly imageSize?: readonly [number, number];
   readonly channels?: 1 | 3;
+  /** Bytes of values that are held in memory; what is beyond is read as it is needed. 256 MiB when absent. */
+  readonly cacheBytes?: number;
   /** Samples per second that audio is resampled to. */
   readonly sampleRate?: number;
   /** Length of an audio clip in seconds. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { UserError } from '../errors.ts';
-import { readRanges, seeFile, streamRecords } from './file-ranges.ts';
+import { readRangeNow, readRanges, seeFile, streamRecords } from './file-ranges.ts';
 
 let folder = '';
 let path = '';
@@ -30,7 +30,11 @@ it('reads ranges in the order asked for: near, far, twice, overlapping, empty an
   ];
   const read = await readRanges(await seeFile(path), ranges);
   for (const [i, { offset, length }] of ranges.entries()) {
-    expect(Buffer.compare(read[i]!, bytes.subarray(offset, offset + length)), `range ${i}`).toBe(0);
+    const wanted = bytes.subarray(offset, offset + length);
+    expect(Buffer.compare(read[i]!, wanted), `range ${i}`).toBe(0);
+    expect(Buffer.compare(readRangeNow(await seeFile(path), { offset, length }), wanted), `range ${i}`).toBe(
+      0,
+    );
   }
 });
 
@@ -54,10 +58,12 @@ it('refuses a file that is gone, too short, or changed meanwhile', async () => {
   await expect(readRanges(seen, [{ offset: 9_000_000, length: 12 }])).rejects.toThrow(
     /expected 9000012 bytes or more, found 9000011; fetch it again/,
   );
+  expect(() => readRangeNow(seen, { offset: 9_000_000, length: 12 })).toThrow(/9000012 bytes or more/);
   await expect(seeFile(join(folder, 'none'))).rejects.toThrow(UserError);
   const other = join(folder, 'other.bin');
   await writeFile(other, 'abc');
   const before = await seeFile(other);
   await appendFile(other, 'd');
+  expect(() => readRangeNow(before, { offset: 0, length: 1 })).toThrow(/changed while in use/);
   await expect(readRanges(before, [{ offset: 0, length: 1 }])).rejects.toThrow(/changed while in use/);
 });

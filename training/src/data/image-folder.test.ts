@@ -201,13 +201,40 @@ test.each<[string, Record<string, string | Uint8Array>, (string | RegExp)[]]>([
   );
 });
 
-test('refuses more pixels than fit, before decoding', async () => {
+test('refuses a size that no image fits into memory at, before decoding', async () => {
   const dir = await folderOf({ 'a.png': red, 'b.png': red, 'c.png': red, 'd.png': red });
   await expectUserError(
     imageFolder({ dir, split: 'train', imageSize: [40_000, 40_000] }),
-    '8.9 GiB',
-    '--image-size',
+    '--image-size 40000x40000',
+    'found 4800000000',
   );
+});
+
+test('images beyond the cache are decoded as they are gathered, to the same values', async () => {
+  const files = Object.fromEntries(
+    await Promise.all(
+      Array.from({ length: 12 }, async (_, i) => {
+        const values = Array.from({ length: 12 }, (_, k) => (i * 40 + k * 7) % 256);
+        return [`${i % 3}/${i}.png`, await exact(values, 2, 2, 3)] as const;
+      }),
+    ),
+  );
+  const dir = await folderOf(files);
+  const whole = await imageFolder({ dir, split: 'train' });
+  for (const cacheBytes of [0, 30]) {
+    const lazy = await imageFolder({ dir, split: 'train', cacheBytes });
+    expect(lazy.labels).toEqual(whole.labels);
+    const order = everyIndex(lazy).toReversed();
+    for (const _ of [0, 1]) expect(await lazy.gather(order)).toEqual(await whole.gather(order));
+  }
+  const broken = await folderOf({ ...files, '0/broken.png': 'no image' });
+  await expectUserError(
+    imageFolder({ dir: broken, split: 'train', splitSeed: 1 }),
+    'broken.png',
+    'remove or replace',
+  );
+  const lazy = await imageFolder({ dir: broken, split: 'train', splitSeed: 1, cacheBytes: 0 });
+  await expectUserError(lazy.gather(everyIndex(lazy)), 'broken.png', 'remove or replace');
 });
 
 testWithData('cifar10-jpeg', 'reads CIFAR-10 as JPEG files', async (dir) => {

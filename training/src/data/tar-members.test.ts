@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { create } from 'tar';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { readRanges, seeFile } from './file-ranges.ts';
+import { readRangeNow, seeFile } from './file-ranges.ts';
 import { tarMembers } from './tar-members.ts';
 
 let folder = '';
@@ -30,9 +30,9 @@ afterAll(() => rm(folder, { recursive: true }));
 async function readBack(path: string): Promise<Record<string, string>> {
   const file = await seeFile(path);
   const found: Record<string, string> = {};
-  for await (const { name, offset, size } of tarMembers(file)) {
-    const [bytes] = await readRanges(file, [{ offset, length: size }]);
-    found[name.replace(/^\.\//, '')] = Buffer.from(bytes!).toString('latin1');
+  for (const { name, offset, size } of tarMembers(file)) {
+    const bytes = readRangeNow(file, { offset, length: size });
+    found[name.replace(/^\.\//, '')] = Buffer.from(bytes).toString('latin1');
   }
   return found;
 }

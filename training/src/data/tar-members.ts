@@ -1,6 +1,6 @@
 import { Header, Pax } from 'tar';
 import { UserError } from '../errors.ts';
-import { readRanges, type SeenFile } from './file-ranges.ts';
+import { readRangeNow, type SeenFile } from './file-ranges.ts';
 
 /** A plain file inside a tar file, and where its bytes lie. */
 export interface TarMember {
@@ -17,30 +17,29 @@ const windowBytes = 64 * 1024;
  * The plain files in a tar file (ustar, GNU or pax), in order. Only headers are read, not what lies between them.
  * @throws UserError when it is packed, no tar file, or cut off.
  */
-export async function* tarMembers(file: SeenFile): AsyncGenerator<TarMember> {
+export function* tarMembers(file: SeenFile): Generator<TarMember> {
   let window = { start: 0, bytes: new Uint8Array(0) };
-  const bytesAt = async (offset: number, length: number): Promise<Buffer> => {
+  const bytesAt = (offset: number, length: number): Buffer => {
     if (offset < window.start || offset + length > window.start + window.bytes.length) {
       const wanted = Math.min(Math.max(length, windowBytes), file.size - offset);
       if (wanted < length) throw cutOff(file, offset + length);
-      const [bytes] = await readRanges(file, [{ offset, length: wanted }]);
-      window = { start: offset, bytes: Uint8Array.from(bytes!) };
+      window = { start: offset, bytes: readRangeNow(file, { offset, length: wanted }) };
     }
     return Buffer.from(window.bytes.buffer, offset - window.start, length);
   };
   let [extended, common]: [Pax | undefined, Pax | undefined] = [undefined, undefined];
   for (let at = 0; at + blockBytes <= file.size; ) {
-    const header = headerOf(await bytesAt(at, blockBytes), extended, common);
+    const header = headerOf(bytesAt(at, blockBytes), extended, common);
     if (header?.nullBlock) return;
     if (!header?.cksumValid) throw notTar(file, at);
     const [body, size] = [at + blockBytes, header.size ?? 0];
     if (body + size > file.size) throw cutOff(file, body + size);
     at = body + Math.ceil(size / blockBytes) * blockBytes;
-    const text = async () => (await bytesAt(body, size)).toString('utf8');
-    if (header.type === 'ExtendedHeader') extended = Pax.parse(await text(), extended, false);
-    else if (header.type === 'GlobalExtendedHeader') common = Pax.parse(await text(), common, true);
+    const text = () => bytesAt(body, size).toString('utf8');
+    if (header.type === 'ExtendedHeader') extended = Pax.parse(text(), extended, false);
+    else if (header.type === 'GlobalExtendedHeader') common = Pax.parse(text(), common, true);
     else if (header.type === 'NextFileHasLongPath') {
-      extended = Object.assign(new Pax(extended ?? {}), { path: (await text()).replace(/\0.*$/s, '') });
+      extended = Object.assign(new Pax(extended ?? {}), { path: text().replace(/\0.*$/s, '') });
     } else {
       if (/^(File|OldFile|ContiguousFile)$/.test(header.type)) {
         // The header's own name may have a part of the long one put before it.
