@@ -2,6 +2,7 @@ import type { Sampler } from '@generatrix/runtime';
 import { type DeviceRequest, sizeOf } from '@generatrix/runtime/core';
 import { type Command, Option } from 'commander';
 import type { Dataset } from '../data/index.ts';
+import { formatNats } from '../run/format-number.ts';
 import { addDataFlags, wholeNumber } from './flags.ts';
 import { type ModelDataFlags, modelData } from './model-data.ts';
 import { addCheckpointFlag, type CheckpointFlag, openModel } from './open-model.ts';
@@ -110,7 +111,7 @@ async function printScore(sampler: Sampler, flags: ScoreFlags): Promise<void> {
         ? 'ELBO (lower bound of the log-likelihood)'
         : `importance-weighted bound with ${samples} samples`;
   console.log(`${name}, ${flags.split} split, ${score.count} examples, on ${sampler.device}`);
-  console.log(`${what}: ${score.mean.toFixed(3)} nats (standard error ${score.standardError.toFixed(3)})`);
+  console.log(`${what}: ${formatNats(score.mean)} nats (standard error ${score.standardError.toFixed(3)})`);
   console.log(`bits per dimension: ${score.bitsPerDimension.toFixed(4)}`);
   printCriteria(provenance.metrics.freeParameters, score);
 }

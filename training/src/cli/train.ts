@@ -253,7 +253,7 @@ export async function runTraining(
           `go on all the same with: generatrix resume ${folder} --early-stop 0`,
       );
     }
-    await finishRun(folder, result);
+    await finishRun(folder, result, { train: dataset, validation });
     return result;
   } finally {
     process.off('SIGINT', interrupt);

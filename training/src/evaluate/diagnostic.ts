@@ -1,3 +1,4 @@
+import { roundingFloor } from '../run/format-number.ts';
 import type { Chart } from '../run/report-charts.ts';
 
 /** What a figure means, in one sentence for someone who has not read the paper. */
@@ -37,13 +38,12 @@ export function isSkipped(outcome: Outcome | Skipped): outcome is Skipped {
   return 'skipped' in outcome;
 }
 
-/** A number for a sentence: three significant digits, no exponent where it can be helped. */
+/** A number for a sentence: three significant digits, no exponent where it can be helped, 0 where only rounding is left. */
 export function short(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
-  return size !== 0 && (size < 1e-3 || size >= 1e6)
-    ? value.toExponential(1)
-    : String(Number(value.toPrecision(3)));
+  if (size < roundingFloor) return '0';
+  return size < 1e-3 || size >= 1e6 ? value.toExponential(1) : String(Number(value.toPrecision(3)));
 }
 
 /** A share as per cent. */

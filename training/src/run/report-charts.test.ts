@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
-import { chartsOf, formatNumber, summarise } from './report-charts.ts';
+import { chartsOf, summarise } from './report-charts.ts';
 
 const line = (step: number, metrics: Record<string, number>) => ({ step, seconds: step / 10, metrics });
 
 test('train and held-out values of one name share a chart, aligned by step', () => {
   const charts = chartsOf([
-    line(10, { epoch: 0, loss: 5, kl: 1 }),
-    line(15, { 'heldOut/loss': 6, 'heldOut/logProb': -80 }),
+    line(10, { epoch: 0, loss: 5, kl: 1.5 }),
+    line(15, { 'heldOut/loss': 6, 'heldOut/logProb': -80.5 }),
     line(20, { epoch: 1, loss: 4, kl: 2 }),
   ]);
   expect(charts).toEqual([
@@ -18,9 +18,15 @@ test('train and held-out values of one name share a chart, aligned by step', () 
         { source: 'held-out', values: [null, 6, null] },
       ],
       logarithmic: false,
+      whole: true,
     },
-    { title: 'kl', steps: [10, 20], series: [{ source: 'train', values: [1, 2] }], logarithmic: false },
-    { title: 'logProb', steps: [15], series: [{ source: 'held-out', values: [-80] }], logarithmic: false },
+    { title: 'kl', steps: [10, 20], series: [{ source: 'train', values: [1.5, 2] }], logarithmic: false },
+    {
+      title: 'logProb',
+      steps: [15],
+      series: [{ source: 'held-out', values: [-80.5] }],
+      logarithmic: false,
+    },
   ]);
 });
 
@@ -45,6 +51,23 @@ test.each([
   expect(chartsOf(values.map((loss, i) => line(i, { loss })))[0]!.logarithmic).toBe(logarithmic);
 });
 
+test('whole numbers and bounds are told to the axes; a bounded scale is never logarithmic', () => {
+  const charts = chartsOf(
+    [
+      line(1, { modesHit: 8, highQualityShare: 0.01, loss: 0.5 }),
+      line(2, { modesHit: 1, highQualityShare: 1 }),
+    ],
+    { modesHit: [0, 25] },
+  );
+  expect(
+    charts.map(({ title, whole, bounds, logarithmic }) => ({ title, whole, bounds, logarithmic })),
+  ).toEqual([
+    { title: 'modesHit', whole: true, bounds: [0, 25], logarithmic: false },
+    { title: 'highQualityShare', whole: undefined, bounds: [0, 1], logarithmic: false },
+    { title: 'loss', whole: undefined, bounds: undefined, logarithmic: false },
+  ]);
+});
+
 test('a name like a method of objects is a metric as any other', () => {
   expect(chartsOf([line(1, { constructor: 2, toString: 3 })]).map(({ title }) => title)).toEqual([
     'constructor',
@@ -59,15 +82,4 @@ test('the summary names the first, last, lowest and highest value with their ste
     lowest: { step: 3, value: -1 },
     highest: { step: 4, value: 9 },
   });
-});
-
-test.each([
-  [0, '0'],
-  [-0.5, '-0.5'],
-  [86.7654, '86.77'],
-  [-1234.56, '-1235'],
-  [0.00012345, '1.23e-4'],
-  [12345678, '1.23e+7'],
-])('%f is written %s', (value, text) => {
-  expect(formatNumber(value)).toBe(text);
 });

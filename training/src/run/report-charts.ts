@@ -1,3 +1,4 @@
+import { type MetricBounds, shareBounds } from './metric-words.ts';
 import type { MetricsLine } from './metrics.ts';
 
 /** A curve: one value per step of its chart, null where it has none. */
@@ -14,6 +15,10 @@ export interface Chart {
   readonly series: readonly ChartSeries[];
   /** Values that span this much are better seen on a logarithmic scale. */
   readonly logarithmic: boolean;
+  /** All values are whole numbers, and so are the marks of the axis. */
+  readonly whole?: boolean;
+  /** What the axis reaches from and to, where the metric has bounds. */
+  readonly bounds?: readonly [low: number, high: number];
 }
 
 const heldOutPrefix = 'heldOut/';
@@ -27,8 +32,9 @@ const logarithmicFrom = 100;
 /**
  * One chart per metric, in order of appearance, `heldOut/NAME` laid over `NAME`. Values that are not finite are
  * left out; of two at one step the later holds.
+ * @param bounds of metrics by name, besides those of shares, which are known
  */
-export function chartsOf(lines: readonly MetricsLine[]): Chart[] {
+export function chartsOf(lines: readonly MetricsLine[], bounds: MetricBounds = {}): Chart[] {
   const groups = new Map<string, Map<ChartSeries['source'], Map<number, number>>>();
   for (const { step, metrics } of lines) {
     for (const [name, value] of Object.entries(metrics)) {
@@ -38,10 +44,15 @@ export function chartsOf(lines: readonly MetricsLine[]): Chart[] {
       entryOf(group, heldOut ? 'held-out' : 'train', () => new Map<number, number>()).set(step, value);
     }
   }
-  return [...groups].map(([title, group]) => chart(title, group));
+  const known = new Map(Object.entries({ ...shareBounds, ...bounds }));
+  return [...groups].map(([title, group]) => chart(title, group, known.get(title)));
 }
 
-function chart(title: string, group: ReadonlyMap<ChartSeries['source'], ReadonlyMap<number, number>>): Chart {
+function chart(
+  title: string,
+  group: ReadonlyMap<ChartSeries['source'], ReadonlyMap<number, number>>,
+  bounds: Chart['bounds'],
+): Chart {
   const steps = [...new Set([...group.values()].flatMap((points) => [...points.keys()]))].sort(
     (a, b) => a - b,
   );
@@ -49,8 +60,16 @@ function chart(title: string, group: ReadonlyMap<ChartSeries['source'], Readonly
     source,
     values: steps.map((step) => points.get(step) ?? null),
   }));
-  const { low, high } = boundsOf(series.flatMap(({ values }) => values));
-  return { title, steps, series, logarithmic: low > 0 && high / low >= logarithmicFrom };
+  const all = series.flatMap(({ values }) => values);
+  const { low, high } = boundsOf(all);
+  return {
+    title,
+    steps,
+    series,
+    logarithmic: bounds === undefined && low > 0 && high / low >= logarithmicFrom,
+    ...(all.every((value) => value === null || Number.isInteger(value)) ? { whole: true } : {}),
+    ...(bounds === undefined ? {} : { bounds }),
+  };
 }
 
 function boundsOf(values: readonly (number | null)[]): { low: number; high: number } {
@@ -85,13 +104,6 @@ export function summarise(steps: readonly number[], values: ChartSeries['values'
     lowest: best((a, b) => a < b),
     highest: best((a, b) => a > b),
   };
-}
-
-/** Four significant digits, with an exponent only for very large or small values. */
-export function formatNumber(value: number): string {
-  const size = Math.abs(value);
-  if (size >= 1e7 || (size < 1e-3 && size > 0)) return value.toExponential(2);
-  return size >= 1000 ? value.toFixed(0) : String(Number(value.toPrecision(4)));
 }
 
 function entryOf<Key, Value>(map: Map<Key, Value>, key: Key, create: () => Value): Value {

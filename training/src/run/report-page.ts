@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
+import { formatNumber } from './format-number.ts';
+import { metricWords } from './metric-words.ts';
 import type { Report } from './report.ts';
-import { type Chart, formatNumber, summarise } from './report-charts.ts';
+import { type Chart, summarise } from './report-charts.ts';
+import type { Figure, Gallery } from './report-gallery.ts';
 import { reportScript } from './report-script.ts';
 import { reportStyle } from './report-style.ts';
 
@@ -23,7 +26,7 @@ export function renderPage(report: Report, charts: readonly Chart[], plotting: P
   const styles = [plotting.style, reportStyle].map((code) => code.replaceAll('\r\n', '\n'));
   const policy =
     `default-src 'none'; script-src ${scripts.map(hashSource).join(' ')}; ` +
-    `style-src ${styles.map(hashSource).join(' ')}; img-src data:; base-uri 'none'; form-action 'none'`;
+    `style-src ${styles.map(hashSource).join(' ')}; img-src data:; media-src data:; base-uri 'none'; form-action 'none'`;
   const hasCharts = charts.length > 0;
   return `<!doctype html>
 <html lang="en">
@@ -38,9 +41,11 @@ ${styles.map((style) => `<style>${style}</style>`).join('\n')}
 <main>
 <h1>${escapeHtml(report.title)}</h1>
 ${report.notes.length > 0 ? `<ul>${report.notes.map((note) => `<li>${escapeHtml(note)}</li>`).join('')}</ul>` : ''}
+${report.galleries.map(gallerySection).join('\n')}
 <h2>Curves</h2>
 ${hasCharts ? chartSection(charts) : '<p>No metrics were recorded.</p>'}
-${report.images.length > 0 ? `<h2>Samples</h2>\n<div class="samples">${report.images.map(imageFigure).join('\n')}</div>` : ''}
+<h2>Data</h2>
+${pairTable('Part', Object.entries(report.data))}
 <h2>Settings</h2>
 ${pairTable('Setting', flatten(report.settings))}
 <h2>Environment</h2>
@@ -57,14 +62,32 @@ ${hasCharts ? scripts.map((script) => `<script>${script}</script>`).join('\n') :
 export function chartFigures(charts: readonly Chart[], from = 0): string {
   const figures = charts.map(({ title, series, logarithmic }, index) => {
     const sources = series.map(({ source }) => source).join(' and ');
-    const scale = logarithmic ? ', logarithmic scale' : '';
+    const scale = logarithmic ? '; logarithmic scale' : '';
     const label = escapeHtml(`${title}, ${sources}, over the steps; the table below has its main values`);
+    const words = metricWords(title);
     return (
-      `<figure><figcaption>${escapeHtml(title)} <small>${escapeHtml(sources)}${scale}</small></figcaption>` +
+      `<figure><figcaption>${escapeHtml(title)}${words === title ? '' : ` <small>${escapeHtml(words)}</small>`}` +
+      `<small class="sources">${escapeHtml(sources)}${scale}</small></figcaption>` +
       `<div class="plot" id="plot-${from + index}" role="img" aria-label="${label}"></div></figure>`
     );
   });
   return `<div class="charts">${figures.join('\n')}</div>`;
+}
+
+function gallerySection({ title, text, figures }: Gallery): string {
+  return (
+    `<h2>${escapeHtml(title)}</h2>\n<p class="text">${escapeHtml(text)}</p>\n` +
+    `<div class="samples">${figures.map(mediaFigure).join('\n')}</div>`
+  );
+}
+
+function mediaFigure(figure: Figure): string {
+  if ('png' in figure) return imageFigure(figure);
+  const source = `data:audio/wav;base64,${Buffer.from(figure.wav).toString('base64')}`;
+  return (
+    `<figure><figcaption>${escapeHtml(figure.caption)}</figcaption>` +
+    `<audio controls src="${source}" aria-label="${escapeHtml(figure.caption)}"></audio></figure>`
+  );
 }
 
 function chartSection(charts: readonly Chart[]): string {
@@ -91,7 +114,7 @@ function chartSection(charts: readonly Chart[]): string {
 }
 
 /** A picture in the page, small ones enlarged by a whole number. */
-export function imageFigure({ caption, png }: Report['images'][number]): string {
+export function imageFigure({ caption, png }: { caption: string; png: Uint8Array }): string {
   const { width, height } = pngSize(png);
   const factor = Math.max(1, Math.floor(imageWidth / width));
   const source = `data:image/png;base64,${Buffer.from(png).toString('base64')}`;

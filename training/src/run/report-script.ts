@@ -5,6 +5,8 @@
 export const reportScript = `'use strict';
 const charts = JSON.parse(document.getElementById('charts').textContent);
 const drawn = [];
+// Distances of an axis's marks where only whole numbers have a meaning: 1, 2, 5, 10 and so on.
+const wholeSteps = Array.from({ length: 30 }, (_, i) => [1, 2, 5][i % 3] * 10 ** Math.floor(i / 3));
 
 function draw() {
   const css = getComputedStyle(document.documentElement);
@@ -29,12 +31,30 @@ function draw() {
       points: { show: values.filter((value) => value !== null).length <= 40, size: 6, fill: colour('panel') },
       value: (_, value) => (value == null ? '-' : String(Number(value.toPrecision(5)))),
     }));
+    // Where the pointer is not, the legend has each curve's last value.
+    const lastOf = (values) => values.findLastIndex((value) => value !== null);
+    const ends = [chart.steps.length - 1, ...chart.series.map(({ values }) => lastOf(values))];
+    const showEnds = (plot) => plot.setLegend({ idxs: ends }, false);
+    const all = chart.series.flatMap(({ values }) => values.filter((value) => value !== null));
+    const [least, greatest] = [Math.min(...all), Math.max(...all)];
+    const beside = chart.whole ? 1 : Math.abs(least) / 10 || 1;
+    const range = chart.bounds || (least === greatest ? [least - beside, least + beside] : null);
     const options = {
       width: host.clientWidth,
       height: 260,
-      scales: { x: { time: false }, y: { distr: chart.logarithmic ? 3 : 1 } },
-      axes: [{ ...axis, label: 'step', labelSize: 20, size: 34 }, { ...axis, size: labelWidth }],
+      scales: {
+        x: { time: false, range: (_, low, high) => (low === high ? [low - 1, high + 1] : [low, high]) },
+        y: { distr: chart.logarithmic ? 3 : 1, ...(range ? { range } : {}) },
+      },
+      axes: [
+        { ...axis, label: 'step', labelSize: 20, size: 34, incrs: wholeSteps },
+        { ...axis, size: labelWidth, ...(chart.whole ? { incrs: wholeSteps } : {}) },
+      ],
       series: [{ label: 'step' }, ...series],
+      hooks: {
+        ready: [showEnds],
+        setCursor: [(plot) => { if (plot.cursor.idx == null) showEnds(plot); }],
+      },
     };
     drawn.push(new uPlot(options, [chart.steps, ...chart.series.map(({ values }) => values)], host));
   }

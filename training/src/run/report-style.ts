@@ -24,6 +24,9 @@ li { overflow-wrap: anywhere; }
 figure { margin: 0; min-width: 0; }
 figcaption { font-weight: 600; margin-bottom: 0.4rem; overflow-wrap: anywhere; }
 figcaption small { font-weight: 400; color: var(--muted); }
+figcaption .sources { display: block; }
+.text { margin: 0 0 0.75rem; color: var(--muted); }
+audio { max-width: 100%; }
 .charts { display: grid; gap: 1.5rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 28rem), 1fr)); }
 .charts figure { background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: 0.75rem; }
 .plot { min-height: 260px; }
@@ -35,6 +38,7 @@ table.values { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 table.values th, table.values td { text-align: left; vertical-align: top; padding: 0.3rem 1.2rem 0.3rem 0; border-bottom: 1px solid var(--line); }
 table.values th[scope="row"] { font-weight: 500; color: var(--muted); }
 table.pairs td { overflow-wrap: anywhere; }
+table.pairs th[scope="row"] { overflow-wrap: anywhere; min-width: 7rem; }
 table.numbers td, table.numbers th { white-space: nowrap; }
 :focus-visible { outline: 2px solid var(--train); outline-offset: 2px; }
 @media print { .charts figure, .samples figure { break-inside: avoid; } }

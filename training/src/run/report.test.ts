@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { encodeWav } from '@generatrix/runtime/media';
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { folderOf } from '../data/test-support.ts';
@@ -19,7 +20,8 @@ async function pageOf(changes: Partial<Report> = {}): Promise<string> {
       { step: 1, seconds: 0.1, metrics: { loss: 500 } },
       { step: 2, seconds: 0.2, metrics: { loss: 86.77, 'heldOut/loss': 90 } },
     ],
-    images: [],
+    galleries: [],
+    data: { name: 'mnist' },
     notes: ['A note.'],
     environment: { node: 'v20' },
     ...changes,
@@ -63,11 +65,13 @@ test('text is shown as it is, wherever it stands', async () => {
     notes: [hostile],
     environment: { [hostile]: hostile },
     metrics: [{ step: 1, seconds: 1, metrics: { [hostile]: 1 } }],
-    images: [{ caption: hostile, png }],
+    galleries: [{ title: hostile, text: hostile, figures: [{ caption: hostile, png }] }],
+    data: { [hostile]: hostile },
   });
   expect(html).not.toContain('alert("1")');
-  // Title twice, setting and environment twice each, note, metric twice and in a label, caption and alt.
-  expect(html.split(escapeHtml(hostile)).length - 1).toBe(12);
+  // Title twice; setting, data and environment twice each; note; metric twice and in a label; a gallery's title and
+  // text, caption and alt.
+  expect(html.split(escapeHtml(hostile)).length - 1).toBe(16);
   const data = elements(html, 'script').find(({ attributes }) => attributes.includes('application/json'))!;
   expect((JSON.parse(data.content) as { title: string }[])[0]!.title).toBe(hostile);
 });
@@ -80,18 +84,39 @@ test('samples are in the page, narrow ones enlarged by whole numbers', async () 
     .png()
     .toBuffer();
   const html = await pageOf({
-    images: [
-      { caption: 'wide', png: wide },
-      { caption: 'narrow', png: narrow },
+    galleries: [
+      {
+        title: 'Samples',
+        text: 'Two of them.',
+        figures: [
+          { caption: 'wide', png: wide },
+          { caption: 'narrow', png: narrow },
+        ],
+      },
     ],
   });
   expect(html).toContain(
     `src="data:image/png;base64,${wide.toString('base64')}" alt="wide" width="400" height="8"`,
   );
   expect(html).toContain('alt="narrow" width="300" height="150"');
-  await expect(pageOf({ images: [{ caption: 'x', png: Buffer.from('no picture') }] })).rejects.toThrow(
-    'no PNG',
-  );
+  const figures = [{ caption: 'x', png: Buffer.from('no picture') }];
+  await expect(pageOf({ galleries: [{ title: 'x', text: 'x', figures }] })).rejects.toThrow('no PNG');
+});
+
+test('sounds can be played, and the policy lets them', async () => {
+  const wav = encodeWav(new Float32Array([0, 0.5]), 8000);
+  const html = await pageOf({
+    galleries: [{ title: 'Samples', text: 'One.', figures: [{ caption: 'a tone', wav }] }],
+  });
+  const source = `data:audio/wav;base64,${Buffer.from(wav).toString('base64')}`;
+  expect(html).toContain(`<audio controls src="${source}" aria-label="a tone"></audio>`);
+  expect(html).toMatch(/Content-Security-Policy" content="[^"]*; media-src data:;/);
+});
+
+test('samples come before curves, curves before the data and the settings', async () => {
+  const html = await pageOf({ galleries: [{ title: 'Samples', text: 'None.', figures: [] }] });
+  const heads = [...html.matchAll(/<h2>([^<]*)</g)].map(([, title]) => title);
+  expect(heads).toEqual(['Samples', 'Curves', 'Values', 'Data', 'Settings', 'Environment']);
 });
 
 test('the table has the first, last, lowest and highest value of each metric', async () => {

@@ -1,29 +1,37 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { writeFileAtomic } from './atomic.ts';
+import type { MetricBounds } from './metric-words.ts';
 import type { MetricsLine } from './metrics.ts';
 import { chartsOf } from './report-charts.ts';
+import type { Gallery } from './report-gallery.ts';
 import { type PlottingCode, renderPage } from './report-page.ts';
 
 /** What a report shows. All texts are shown as they are; none is taken for HTML. */
 export interface Report {
   readonly title: string;
+  /** One sentence or paragraph each, first of all. */
+  readonly notes: readonly string[];
+  /** Pictures and sounds, in the order in which they are shown. */
+  readonly galleries: readonly Gallery[];
+  readonly metrics: readonly MetricsLine[];
+  /** Least and greatest value of metrics that have them, besides shares. */
+  readonly bounds?: MetricBounds;
+  /** The data in words. */
+  readonly data: Readonly<Record<string, string>>;
   /** Nested objects become rows such as `options.latent`. */
   readonly settings: Readonly<Record<string, unknown>>;
-  readonly metrics: readonly MetricsLine[];
-  readonly images: readonly { readonly caption: string; readonly png: Uint8Array }[];
-  /** One sentence or paragraph each. */
-  readonly notes: readonly string[];
   /** What the run ran on. */
   readonly environment: Readonly<Record<string, string>>;
 }
 
 /**
- * Writes a report as one HTML file that needs no network: curves of all metrics, samples, settings. The folder
+ * Writes a report as one HTML file that needs no network: samples, curves of all metrics, data, settings. The folder
  * must exist.
  */
 export async function writeReport(path: string, report: Report): Promise<void> {
-  await writeFileAtomic(path, renderPage(report, chartsOf(report.metrics), await plottingCode()));
+  const charts = chartsOf(report.metrics, report.bounds);
+  await writeFileAtomic(path, renderPage(report, charts, await plottingCode()));
 }
 
 /** uPlot's code, as it goes into a page. */

@@ -18,6 +18,7 @@ import {
   modeMetrics,
   sampleWhileTraining,
 } from './evaluation.ts';
+import { formatNats } from './format-number.ts';
 import { firstNonFinite, initialState } from './initial-state.ts';
 import { readMetrics } from './metrics.ts';
 import { createProgress, type Progress } from './progress.ts';
@@ -261,7 +262,7 @@ class Loop {
     if (validation === null) return {};
     this.#heldOut = await heldOutScore(this.#trainer, model, validation, validationExamples);
     if (this.#heldOut === null) return {};
-    this.#progress.note(`step ${this.#step}: validation log-likelihood ${this.#heldOut.toFixed(3)} nats`);
+    this.#progress.note(`step ${this.#step}: validation log-likelihood ${formatNats(this.#heldOut)} nats`);
     return { [likelihoodMetric(model)]: this.#heldOut };
   }
 

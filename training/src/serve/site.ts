@@ -49,14 +49,24 @@ export async function buildSite(): Promise<string> {
   return built;
 }
 
+/** Runs a command without a word; what it says on standard error is told when it fails. */
 function run(command: string, args: string[], cwd: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, stdio: ['ignore', 'ignore', 'inherit'] });
+    const child = spawn(command, args, { cwd, stdio: ['ignore', 'ignore', 'pipe'] });
+    let said = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
     child.once('error', reject);
-    child.once('exit', (code) =>
-      code === 0 ? resolve() : reject(new Error(`${args[0]} ended with status ${code}`)),
-    );
+    child.once('close', (code) => {
+      if (code === 0) resolve();
+      else reject(new UserError(`${cwd}: the page cannot be built: ${lastLine(said) || `status ${code}`}`));
+    });
   });
+}
+
+function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1)!.trim();
 }
 
 /**

@@ -1,0 +1,27 @@
+/** What the metrics that many families share are, in words; those not listed are called by their name, in words. */
+const meanings: Readonly<Record<string, string>> = {
+  loss: 'loss, what training lowers',
+  logProb: 'log-likelihood, nats',
+  elbo: 'lower bound of the log-likelihood, nats',
+  divergence: 'divergence of the codes from their prior, nats',
+  squaredError: 'squared error of the reconstructions',
+  generatorLoss: 'loss of the generator',
+  discriminatorLoss: 'loss of the discriminator',
+  criticLoss: 'loss of the critic',
+  modesHit: 'modes of the data that samples hit',
+  highQualityShare: 'share of samples close to a mode',
+  dataWait: 'share of the time spent waiting for data',
+};
+
+/** A metric in plain words: `generatorLoss` is "loss of the generator", an unknown `deepError` is "deep error". */
+export function metricWords(name: string): string {
+  return Object.hasOwn(meanings, name)
+    ? meanings[name]!
+    : name.replace(/[A-Z](?![A-Z])/g, (letter) => ` ${letter.toLowerCase()}`).trim();
+}
+
+/** The least and the greatest value that a metric can have, where both are known: an axis shows all between them. */
+export type MetricBounds = Readonly<Record<string, readonly [low: number, high: number]>>;
+
+/** Bounds of the metrics whose names say them. */
+export const shareBounds: MetricBounds = { highQualityShare: [0, 1], dataWait: [0, 1] };
