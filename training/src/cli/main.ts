@@ -1,5 +1,5 @@
-import { UserError } from '@generatrix/runtime/core';
 import { Command } from 'commander';
+import { asUserError } from '../run/system-error.ts';
 import { version } from './version.ts';
 
 /** What adds each subcommand, imported when it is needed: most of them never load TensorFlow.js. */
@@ -31,15 +31,32 @@ async function createProgram(named: string | undefined): Promise<Command> {
 }
 
 /**
- * Runs the command line. What the user got wrong is one line on standard error and exit status 1; a defect of the
- * program shows its stack trace.
+ * Runs the command line. What the user got wrong, and what the system refused (a full disk, a missing permission), is
+ * one line on standard error and exit status 1; a defect of the program shows its stack trace.
  */
 export async function main(argv: string[]): Promise<void> {
+  // What reads our output may end first, as `head` does.
+  process.stdout.on('error', endQuietly);
+  process.stderr.on('error', endQuietly);
+  process.on('uncaughtException', report);
   try {
     await (await createProgram(argv[2])).parseAsync(argv);
   } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    console.error(`generatrix: ${error.message}`);
-    process.exitCode = 1;
+    report(error);
+  } finally {
+    process.off('uncaughtException', report);
+    process.stdout.off('error', endQuietly);
+    process.stderr.off('error', endQuietly);
   }
+}
+
+function report(error: unknown): void {
+  const known = asUserError(error);
+  if (known === null) console.error(error);
+  else console.error(`generatrix: ${known.message}`);
+  process.exitCode = 1;
+}
+
+function endQuietly(error: NodeJS.ErrnoException): void {
+  process.exit(error.code === 'EPIPE' ? 0 : 1);
 }

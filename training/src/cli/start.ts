@@ -1,4 +1,3 @@
-import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadSampler } from '@generatrix/runtime';
 import { renderSamples } from '@generatrix/runtime/media';
@@ -9,6 +8,7 @@ import type { RunSettingsInput } from '../run/settings.ts';
 import { buildSite, serveSite } from '../serve/site.ts';
 import { wholeNumber } from './flags.ts';
 import { printParity } from './parity.ts';
+import { checkTourFolders, rememberBundle } from './tour-folder.ts';
 import { runTraining } from './train.ts';
 
 interface StartFlags {
@@ -54,7 +54,9 @@ export function addStart(program: Command): void {
     .option('--out <folder>', 'where runs and models go; what an earlier tour left there is replaced', '.')
     .action(async (flags: StartFlags) => {
       const models = join(flags.out, 'models');
-      for (const [name, settings] of Object.entries(tour(wholeNumber('--steps', 1)(flags.steps)))) {
+      const chosen = Object.entries(tour(wholeNumber('--steps', 1)(flags.steps)));
+      for (const [name] of chosen) await checkTourFolders(runOf(flags.out, name), join(models, name));
+      for (const [name, settings] of chosen) {
         await tourModel(name, settings, flags.out, models);
         if (process.exitCode !== undefined) return;
       }
@@ -67,14 +69,15 @@ export function addStart(program: Command): void {
     });
 }
 
+const runOf = (out: string, name: string) => join(out, 'runs', 'start', name);
+
 async function tourModel(
   name: string,
   settings: Partial<RunSettingsInput>,
   out: string,
   models: string,
 ): Promise<void> {
-  const run = join(out, 'runs', 'start', name);
-  await rm(run, { recursive: true, force: true });
+  const run = runOf(out, name);
   const steps = settings.steps!;
   const often = (parts: number) => Math.max(1, Math.round(steps / parts));
   console.log(`\nTraining ${settings.family} on ${settings.data!.name}: ${steps} steps in ${run}`);
@@ -91,13 +94,14 @@ async function tourModel(
       ...settings,
     } as RunSettingsInput,
     { onSamples: (step, path) => console.log(`samples after step ${step}: ${path}`) },
+    { overwrite: true, origin: 'tour' },
   );
   if (!result.finished) return;
   const bundle = join(models, name);
-  await mkdir(models, { recursive: true });
   // The page trains the VAE in the tab: its step and some drawn digits travel along.
   const trainable = settings.family === 'vae' ? { examples: trainingExamples } : null;
-  await exportRun(run, bundle, ['onnx', 'graph-model'], result.engine, trainable);
+  await exportRun(run, bundle, ['onnx', 'graph-model'], result.engine, trainable, { overwrite: true });
+  await rememberBundle(run, bundle);
   console.log(`exported ${bundle}; the same numbers in every runtime here:`);
   await printParity(bundle, ['tfjs', 'cpu']);
   const sampler = await loadSampler(bundle, { device: 'cpu' });

@@ -1,12 +1,12 @@
-import { mkdir } from 'node:fs/promises';
-import { type DeviceRequest, UserError } from '@generatrix/runtime/core';
+import { type DeviceRequest, sizeOf, UserError } from '@generatrix/runtime/core';
 import { type Command, Option } from 'commander';
 import { augmentation, augmentSummary } from '../data/augment.ts';
 import { classFrequencies } from '../data/class-frequencies.ts';
 import { loadDataset } from '../data/index.ts';
-import type { Family } from '../families/family.ts';
+import type { Family, StateSpecs } from '../families/family.ts';
 import { buildModel, families, familyNamed } from '../families/registry.ts';
 import { finishRun } from '../run/finish.ts';
+import { checkSpace, type OpenRun, openRun } from '../run/open-run.ts';
 import { hasRun, readRun, runData, writeRun } from '../run/run-folder.ts';
 import { parseSettings, type RunSettings, type RunSettingsInput } from '../run/settings.ts';
 import { type TrainRequest, type TrainResult, train } from '../run/train.ts';
@@ -24,6 +24,7 @@ interface TrainFlags {
   readonly data?: string;
   readonly preset?: string;
   readonly out?: string;
+  readonly overwrite?: boolean;
   readonly seed: string;
   readonly steps?: string;
   readonly batchSize?: string;
@@ -57,7 +58,8 @@ export function addTrain(program: Command): void {
     );
     const { steps, batchSize, learningRate } = family.defaults;
     command
-      .option('--out <folder>', `where the run goes (default runs/${family.name})`)
+      .option('--out <folder>', `where the run goes, new or empty (default runs/${family.name})`)
+      .option('--overwrite', 'replace a run that is in that folder; files of anyone else stay')
       .option('--seed <n>', 'seed of everything random', '1')
       .option('--steps <n>', `training steps (default ${steps})`)
       .option('--batch-size <n>', `examples a step (default ${batchSize})`)
@@ -141,11 +143,15 @@ export function addResume(program: Command): void {
     });
 }
 
+/** Two checkpoints, the one that is being written, and the bundle. */
+const copiesOnDisk = 4;
+
 async function startRun(family: Family, flags: TrainFlags & Record<string, unknown>): Promise<void> {
   const folder = flags.out ?? `runs/${family.name}`;
-  if (await hasRun(folder)) {
+  const overwrite = flags.overwrite ?? false;
+  if (!overwrite && (await hasRun(folder))) {
     throw new UserError(
-      `${folder} already holds a run; go on with it by: generatrix resume ${folder}, or give another --out`,
+      `${folder} already holds a run; go on with it by: generatrix resume ${folder}, replace it with --overwrite, or give another --out`,
     );
   }
   // Flags come before a preset, a preset before the family's defaults.
@@ -187,7 +193,11 @@ async function startRun(family: Family, flags: TrainFlags & Record<string, unkno
     minDelta: flags.minDelta === undefined ? 0 : realNumber('--min-delta')(flags.minDelta),
     ...(flags.bestBy === undefined ? {} : { bestBy: flags.bestBy }),
   };
-  await runTraining(folder, settings, watcher);
+  await runTraining(folder, settings, watcher, { overwrite });
+}
+
+function stateBytes(state: StateSpecs): number {
+  return Object.values(state).reduce((total, { shape }) => total + 4 * sizeOf(shape), 0);
 }
 
 /** What follows a run from outside, see `TrainRequest`. */
@@ -200,12 +210,30 @@ async function watcherOf(module: string | undefined): Promise<Watcher> {
 
 /**
  * Trains in a folder, from its latest checkpoint if it has one, then writes the bundle and the report. Ctrl-C stops
- * after the step in progress, saves, and says how to go on.
+ * after the step in progress, saves, and says how to go on. No other process can write to the folder meanwhile.
+ * @param options.overwrite starts anew where the folder holds a run, whose files are deleted
+ * @param options.origin what begins the run, where that is no `train`
  */
 export async function runTraining(
   folder: string,
   given: RunSettingsInput,
   watcher: Watcher = {},
+  options: { readonly overwrite?: boolean; readonly origin?: 'tour' } = {},
+): Promise<TrainResult> {
+  const run = await openRun(folder, options);
+  try {
+    return await trainIn(run, folder, settings, watcher, options.origin);
+  } finally {
+    await run.close();
+  }
+}
+
+async function trainIn(
+  run: OpenRun,
+  folder: string,
+  settings: RunSettings,
+  watcher: Watcher,
+  origin?: 'tour',
 ): Promise<TrainResult> {
   const settings = parseSettings(given, 'settings');
   const family = familyNamed(settings.family);
@@ -221,8 +249,9 @@ export async function runTraining(
   };
   const { model, options } = buildModel(family, settings.options, data);
   const settled = { ...settings, options };
-  await mkdir(folder, { recursive: true });
-  await writeRun(folder, { settings: settled, data });
+  await checkSpace(folder, copiesOnDisk * stateBytes(model.state), 'checkpoints and the bundle take');
+  await run.begin();
+  await writeRun(folder, { settings: settled, data, ...(origin === undefined ? {} : { origin }) });
   const stop = new AbortController();
   const interrupt = () => {
     console.error('\nstopping after this step ...');

@@ -1,9 +1,8 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DeviceRequest, UserError } from '@generatrix/runtime';
 import { canRender, renderSamples } from '@generatrix/runtime/media';
 import { closestNames, type Dataset } from '../data/index.ts';
-import { writeFileAtomic } from '../run/atomic.ts';
+import { makeFolder, writeFileAtomic } from '../run/atomic.ts';
 import { plottingCode } from '../run/report.ts';
 import { type DiagnosticEntry, diagnostics } from './catalogue.ts';
 import { CompiledFunctions } from './compiled-functions.ts';
@@ -114,7 +113,7 @@ export async function writeEvaluation(
   reported: readonly Reported[],
   seconds: number,
 ): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const json = await evaluationJson(evaluation, reported, seconds);
   await writeFileAtomic(join(folder, 'evaluation.json'), `${JSON.stringify(json, null, 2)}\n`);
   const pictures: { caption: string; png: Uint8Array }[] = [];

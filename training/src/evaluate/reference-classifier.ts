@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '@generatrix/runtime/core';
 import type { Dataset } from '../data/index.ts';
+import { makeFolder } from '../run/atomic.ts';
 import { readSafetensors, writeSafetensors } from '../run/safetensors-file.ts';
 import {
   agreement,
@@ -96,7 +97,7 @@ export async function referenceClassifier(
   const indices = Int32Array.from({ length: Math.min(testExamples, heldOut.size) }, (_, i) => i);
   const { labels } = await classifier.classify(await heldOut.gather(indices));
   const testAccuracy = agreement(labels, heldOut.labels!);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const weights = Object.entries(classifier.state).filter(([name]) => !name.startsWith('adam/'));
   await writeSafetensors(path, Object.fromEntries(weights), {
     format: 'generatrix-classifier',

@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { UserError } from '@generatrix/runtime/core';
 import { takeLock } from './lock.ts';
@@ -34,11 +34,39 @@ export async function writeFileAtomic(
   await flushFolder(dirname(path));
 }
 
-/** Creates a folder and those around it where missing. @throws UserError naming it when the system refuses. */
-export async function makeFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true }).catch((error: unknown) => {
+/**
+ * Creates a folder and those around it where missing. Node's own `mkdir` with `recursive` never returns where a system
+ * answers that a folder is missing whose parent is there, as /proc does.
+ * @returns the outermost folder that was created, or null when there was nothing to create
+ * @throws UserError naming the path when the system refuses.
+ */
+export async function makeFolder(path: string): Promise<string | null> {
+  try {
+    return await makeFolders(resolve(path));
+  } catch (error) {
     throw unwritable(path, 'a folder', error);
+  }
+}
+
+async function makeFolders(path: string): Promise<string | null> {
+  const found = await stat(path).catch((error: unknown) => {
+    if (systemCode(error) === 'ENOENT') return null;
+    throw error;
   });
+  if (found !== null) {
+    if (found.isDirectory()) return null;
+    throw Object.assign(new Error('a file'), { code: 'ENOTDIR' });
+  }
+  const created = await makeFolders(dirname(path));
+  const made = await mkdir(path).then(
+    () => true,
+    (error: unknown) => {
+      // Another process was faster.
+      if (systemCode(error) === 'EEXIST') return false;
+      throw error;
+    },
+  );
+  return created ?? (made ? path : null);
 }
 
 /**

@@ -101,7 +101,7 @@ async function readJson(path: string): Promise<Record<string, unknown> | null> {
 }
 
 /** Paths of all files, links and empty folders within a folder, with `/` between their parts. */
-async function entriesOf(folder: string, prefix = ''): Promise<string[]> {
+export async function entriesOf(folder: string, prefix = ''): Promise<string[]> {
   const entries: string[] = [];
   const names = await readdir(join(folder, prefix), { withFileTypes: true }).catch((error: unknown) => {
     throw systemError(join(folder, prefix), 'expected to read the folder', error);

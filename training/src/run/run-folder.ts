@@ -1,10 +1,11 @@
-import { readFile } from 'node:fs/promises';
+import { lstat, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '@generatrix/runtime/core';
 import type { DatasetRequest, Split, SplitRule } from '../data/index.ts';
 import type { DataDescription } from '../families/family.ts';
 import { writeFileAtomic } from './atomic.ts';
 import { parseSettings, type RunSettings } from './settings.ts';
+import { systemCode, systemError } from './system-error.ts';
 
 const fileName = 'run.json';
 
@@ -13,11 +14,13 @@ export interface RunRecord {
   readonly settings: RunSettings;
   /** Shape and classes of the data, so that the model can be built without loading it. */
   readonly data: DataDescription;
+  /** What began it, where that was no `train`; gone when someone goes on with the run. */
+  readonly origin?: 'tour';
 }
 
-/** Is there a run in this folder? */
+/** Is there a run in this folder, readable or not? */
 export async function hasRun(folder: string): Promise<boolean> {
-  return readFile(join(folder, fileName)).then(
+  return lstat(join(folder, fileName)).then(
     () => true,
     () => false,
   );
@@ -39,19 +42,24 @@ export async function readRun(folder: string): Promise<RunRecord> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
-  } catch {
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw systemError(path, 'expected to read it', error);
     throw new UserError(
       `${folder}: no training run here (expected ${fileName}); start one with: generatrix train`,
     );
   }
-  let record: { settings?: unknown; data?: DataDescription };
+  let record: { settings?: unknown; data?: DataDescription; origin?: unknown };
   try {
     record = JSON.parse(text) as typeof record;
   } catch {
     throw new UserError(`${path}: not valid JSON; the run cannot be continued`);
   }
   if (record.data === undefined) throw new UserError(`${path}: 'data' is missing`);
-  return { settings: withSplitRule(parseSettings(record.settings, path), 'permutation'), data: record.data };
+  return {
+    settings: withSplitRule(parseSettings(record.settings, path), 'permutation'),
+    data: record.data,
+    ...(record.origin === 'tour' ? { origin: 'tour' } : {}),
+  };
 }
 
 /** The request that loads a split of the data that a run was trained on. */
