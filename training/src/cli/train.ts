@@ -143,9 +143,6 @@ export function addResume(program: Command): void {
     });
 }
 
-/** Two checkpoints, the one that is being written, and the bundle. */
-const copiesOnDisk = 4;
-
 async function startRun(family: Family, flags: TrainFlags & Record<string, unknown>): Promise<void> {
   const folder = flags.out ?? `runs/${family.name}`;
   const overwrite = flags.overwrite ?? false;
@@ -220,6 +217,7 @@ export async function runTraining(
   watcher: Watcher = {},
   options: { readonly overwrite?: boolean; readonly origin?: 'tour' } = {},
 ): Promise<TrainResult> {
+  const settings = parseSettings(given, 'settings');
   const run = await openRun(folder, options);
   try {
     return await trainIn(run, folder, settings, watcher, options.origin);
@@ -235,7 +233,6 @@ async function trainIn(
   watcher: Watcher,
   origin?: 'tour',
 ): Promise<TrainResult> {
-  const settings = parseSettings(given, 'settings');
   const family = familyNamed(settings.family);
   const dataset = await loadDataset(runData(settings, 'train'));
   const validation = await loadDataset(runData(settings, 'validation'));
@@ -249,7 +246,12 @@ async function trainIn(
   };
   const { model, options } = buildModel(family, settings.options, data);
   const settled = { ...settings, options };
-  await checkSpace(folder, copiesOnDisk * stateBytes(model.state), 'checkpoints and the bundle take');
+  // The checkpoints, the one that is being written, and the bundle.
+  await checkSpace(
+    folder,
+    (settings.keepCheckpoints + 2) * stateBytes(model.state),
+    'checkpoints and the bundle take',
+  );
   await run.begin();
   await writeRun(folder, { settings: settled, data, ...(origin === undefined ? {} : { origin }) });
   const stop = new AbortController();

@@ -60,7 +60,11 @@ test.each([
     { 'metrics.jsonl': 'mine', 'notes.txt': '' },
     'found metrics.jsonl and 1 more',
   ],
-  ['a run of another program', { 'run.json': '{"lap": 1}', 'metrics.jsonl': 'mine' }, "run.json: 'data' is missing"],
+  [
+    'a run of another program',
+    { 'run.json': '{"lap": 1}', 'metrics.jsonl': 'mine' },
+    "run.json: 'data' is missing",
+  ],
   ['checkpoints of another program', { 'checkpoints/step-0000001.safetensors': 'mine' }, 'found checkpoints'],
 ])('a folder of the user is no place for a run: %s', async (_, files, found) => {
   const folder = await folderOf(files);
