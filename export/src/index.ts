@@ -1,6 +1,6 @@
 export { type BundleFiles, type BundleFormat, type BundleRequest, packBundle } from './bundle/pack.ts';
 export { ParityError } from './bundle/parity-error.ts';
-export { type ExportedProgram, traceExported } from './bundle/program.ts';
+export { type ExportedProgram, type ForcedDraws, traceExported } from './bundle/program.ts';
 export { referenceInputs } from './bundle/reference.ts';
 export { packTraining, type TrainingRequest } from './bundle/trainable.ts';
 export { checkGraph } from './graph/check.ts';

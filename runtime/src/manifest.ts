@@ -89,6 +89,11 @@ const parity = z.object({
       batch: whole,
       /** Whether the errors are allowed; bundles of earlier releases were written only when they were. */
       passed: z.optional(z.boolean()),
+      /**
+       * Of a program that draws value after value: the draws that fell on the other side of a threshold near by, each
+       * given the values before it.
+       */
+      flips: z.optional(whole),
       /** For a loop too long for the reference: the program for parts of it that stood in, itself compared. */
       through: z.optional(z.string()),
     }),
@@ -119,7 +124,12 @@ const manifestSchema = z.object({
     generatrixVersion: z.string(),
   }),
   parity: z.optional(parity),
-  /** Reference inputs and outputs, a safetensors file with keys `PROGRAM/in/NAME` and `PROGRAM/out/NAME`. */
+  /**
+   * Reference inputs and outputs, a safetensors file with keys `PROGRAM/in/NAME` and `PROGRAM/out/NAME`. For outputs
+   * that are drawn value after value also `PROGRAM/margin/NAME`, in the output's shape: how far the uniform noise of
+   * each value lies from where another would be drawn, given the values before it. Bundles of earlier releases have
+   * none, and there every draw must be the same.
+   */
   reference: z.optional(z.object(fileFields)),
   sample: z.optional(z.object({ ...fileFields, seed: whole, count: whole })),
   /** What it takes to train the model further: `trainingOf` of runtime/train checks and reads it. */

@@ -1,5 +1,6 @@
 import { tf, traceExported, writeOnnx } from '@generatrix/export';
 import {
+  type Bundle,
   createExecutor,
   createSampler,
   type DataSpec,
@@ -17,13 +18,22 @@ export function untrainedModel(family: string, options: Record<string, unknown>,
   return buildModel(familyNamed(family), options, { spec, classNames: [] }).model;
 }
 
+export interface Weights {
+  /** Factor of all kernels, 1 when absent: with wider weights a model's laws are less even. */
+  readonly gain?: number;
+}
+
 /** The ONNX bytes of some programs of a model, by name. */
 export async function programsOf(
   model: Model,
   names: readonly string[],
+  { gain = 1 }: Weights = {},
 ): Promise<Record<string, Uint8Array>> {
   await tf.setBackend('cpu');
-  const start = Object.entries(initialState(model, 1)).map(([key, tensor]) => [key, toTensor(tensor)]);
+  const start = Object.entries(initialState(model, 1)).map(([key, tensor]) => {
+    const x = toTensor(tensor);
+    return [key, gain === 1 || x.rank < 2 ? x : tf.mul(x, gain)];
+  });
   const state = Object.fromEntries(start) as Record<string, ReturnType<typeof toTensor>>;
   const bound = bindState(model, state);
   const written = names.map((name) => [name, writeOnnx(traceExported(name, bound[name]!), { name })]);
@@ -37,11 +47,21 @@ export async function loadProgram(model: Model, name: string): Promise<LoadedPro
   return (await createExecutor('cpu')).load(name, programs[name]!);
 }
 
-/** A sampler of some programs, without the checks of an export. */
+/** A sampler of some programs on the CPU. */
 export async function samplerOf(model: Model, spec: DataSpec, names: readonly string[]): Promise<Sampler> {
+  return createSampler(await bundleOf(model, spec, names), await createExecutor('cpu'));
+}
+
+/** A bundle in memory of some programs, without the checks of an export. */
+export async function bundleOf(
+  model: Model,
+  spec: DataSpec,
+  names: readonly string[],
+  weights: Weights = {},
+): Promise<Bundle> {
   const files: Record<string, Uint8Array> = {};
   const programs: Manifest['programs'] = {};
-  for (const [name, onnx] of Object.entries(await programsOf(model, names))) {
+  for (const [name, onnx] of Object.entries(await programsOf(model, names, weights))) {
     const file = `${name}.onnx`;
     files[file] = onnx;
     const proof = { file, bytes: onnx.length, sha256: sha256Hex(onnx) };
@@ -63,7 +83,7 @@ export async function samplerOf(model: Model, spec: DataSpec, names: readonly st
   };
   files['model.json'] = new TextEncoder().encode(JSON.stringify(manifest));
   const source = { describe: () => 'memory', read: async (path: string) => files[path]! };
-  return createSampler(await openBundle(source), await createExecutor('cpu'));
+  return openBundle(source);
 }
 
 /** Draws all the parts of a stream. */

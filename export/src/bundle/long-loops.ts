@@ -1,4 +1,14 @@
-import type { Bundle, HostTensor, ProgramSignature, Sampler, StreamPart } from '@generatrix/runtime';
+import {
+  type Bundle,
+  downloadAll,
+  fillInputs,
+  type HostTensor,
+  hostTensor,
+  type LoadedProgram,
+  nextCarries,
+  type ProgramSignature,
+  sizeOf,
+} from '@generatrix/runtime';
 import type { Graph } from '../graph/ir.ts';
 
 /**
@@ -28,33 +38,91 @@ export function followsStream(
   return streams && (name === 'sample' || name === 'complete') && loopSteps(graph) > longLoop;
 }
 
+/** A call of `advance`: its inputs, and what it returned. */
+export interface Chunk {
+  readonly inputs: Record<string, HostTensor>;
+  readonly outputs: Record<string, HostTensor>;
+}
+
 /**
- * What `sample` or `complete` should return for the inputs of the reference run: the parts that `advance` draws.
- * @param inputs those of `referenceInputs`
+ * The calls of `advance` that draw, part by part, what `sample` or `complete` draws from its inputs: the same noise in
+ * parts, the carries handed on.
+ * @param inputs of `sample` or `complete`, with the noise of whole examples
+ */
+export async function* chunks(
+  bundle: Bundle,
+  advance: LoadedProgram,
+  inputs: Readonly<Record<string, HostTensor>>,
+): AsyncGenerator<Chunk, void, undefined> {
+  const entry = bundle.program('advance');
+  const specs = Object.entries(entry.inputs);
+  const length = Object.values(entry.outputs).find(({ meaning }) => meaning === 'data')!.shape[0]!;
+  const count = Object.values(inputs).find(({ shape }) => shape.length > 0)!.shape[0]!;
+  const known = ['rows', 'samples'].find((name) => name in inputs);
+  const start = fillInputs('advance', entry.inputs, {
+    ...{ seed: 0, firstIndex: 0, count },
+    data: part(inputs.given ?? zeros([count, ...bundle.manifest.data.shape]), entry.inputs.given, 0),
+    labels: inputs.label?.data as Int32Array | undefined,
+  });
+  let carries: Record<string, HostTensor> = {};
+  for (let index = 0; index < entry.stream!.chunks; index++) {
+    const own = specs.flatMap(([name, spec]) => {
+      const whole = inputs[name];
+      if (whole === undefined || spec.role === 'carry') return [];
+      return [[name, spec.role === 'noise' || spec.role === 'data' ? part(whole, spec, index) : whole]];
+    });
+    const given = known === undefined ? 0 : inputs[known]!.data[0]! - index * length;
+    const all: Record<string, HostTensor> = {
+      ...start,
+      ...(Object.fromEntries(own) as Record<string, HostTensor>),
+      ...('known' in entry.inputs && {
+        known: hostTensor('float32', [], [Math.max(0, Math.min(length, given))]),
+      }),
+      ...carries,
+    };
+    const outputs = await downloadAll(await advance.run(all));
+    yield { inputs: all, outputs };
+    carries = nextCarries(entry, outputs);
+  }
+}
+
+/** The `index`-th part of a tensor [count, ...], of the size of a part's tensor, zeros past the end. */
+export function part(
+  whole: HostTensor,
+  spec: { readonly shape: readonly number[] } | undefined,
+  index: number,
+): HostTensor {
+  const shape = spec?.shape ?? [];
+  const count = whole.shape[0]!;
+  const [from, size] = [whole.data.length / count, sizeOf(shape)];
+  const values = Float32Array.from({ length: count * size }, (_, i) => {
+    const at = index * size + (i % size);
+    return at < from ? whole.data[Math.floor(i / size) * from + at]! : 0;
+  });
+  return hostTensor('float32', [count, ...shape], values);
+}
+
+function zeros(shape: readonly number[]): HostTensor {
+  return hostTensor('float32', shape, new Float32Array(sizeOf(shape)));
+}
+
+/**
+ * What `sample` or `complete` should return: the parts that `advance` draws, one after the other.
+ * @param inputs of `sample` or `complete`
  */
 export async function streamedReference(
-  name: string,
-  { bundle, sampler }: { readonly bundle: Bundle; readonly sampler: Sampler },
+  bundle: Bundle,
+  advance: LoadedProgram,
   inputs: Readonly<Record<string, HostTensor>>,
-  seed: number,
 ): Promise<Record<string, HostTensor>> {
-  const entry = bundle.program(name);
-  const ofRole = (role: string) =>
-    Object.keys(entry.inputs).filter((input) => entry.inputs[input]!.role === role);
-  const [given] = ofRole('data');
-  const known = ['rows', 'samples'].find((input) => input in inputs);
-  const [label] = ofRole('label');
-  const [noise] = ofRole('noise');
-  const count = inputs[noise!]!.shape[0]!;
-  const scalars = ofRole('scalar').filter((input) => input !== known);
-  let last: StreamPart | undefined;
-  const parts = sampler.stream({
-    count,
-    seed,
-    ...(label === undefined ? {} : { label: inputs[label]!.data as Int32Array }),
-    ...(given === undefined ? {} : { given: { data: inputs[given]!, known: inputs[known!]!.data[0]! } }),
-    ...Object.fromEntries(scalars.map((input) => [input, inputs[input]!.data[0]!])),
+  const parts: HostTensor[] = [];
+  for await (const { outputs } of chunks(bundle, advance, inputs)) parts.push(outputs.data!);
+  const { shape } = bundle.manifest.data;
+  const count = parts[0]!.shape[0]!;
+  const [whole, each] = [sizeOf(shape), parts[0]!.data.length / count];
+  const values = Float32Array.from({ length: count * whole }, (_, i) => {
+    const at = i % whole;
+    return parts[Math.floor(at / each)]!.data[Math.floor(i / whole) * each + (at % each)]!;
   });
-  for await (const part of parts) last = part;
-  return { data: last!.soFar };
+  return { data: hostTensor('float32', [count, ...shape], values) };
 }

@@ -1,5 +1,6 @@
 import type { ProgramSignature } from '@generatrix/runtime/core';
 import type { Graph } from '../graph/ir.ts';
+import type { tf } from '../tf.ts';
 import { TraceError } from '../trace/errors.ts';
 import { type BatchedInput, traceBatched } from '../trace/symbolic.ts';
 import type { NamedTensors } from '../trace/trace.ts';
@@ -8,6 +9,25 @@ import type { NamedTensors } from '../trace/trace.ts';
 export interface ExportedProgram {
   readonly signature: ProgramSignature;
   readonly run: (inputs: NamedTensors) => NamedTensors;
+  /**
+   * For the program `sample` of a model that draws value after value: what it draws at each step from the noise in
+   * `inputs` where the values before it are those of `drawn` (teacher forcing), all steps at once. `complete` and
+   * `advance` draw from the same laws and are judged by it, too.
+   * @param drawn examples [batch, ...shape], as the program returns them
+   */
+  readonly forced?: (inputs: NamedTensors, drawn: tf.Tensor) => ForcedDraws;
+}
+
+/** What is drawn given what came before, and how far the noise is from leading to something else. */
+export interface ForcedDraws {
+  /** [batch, ...shape] */
+  readonly data: tf.Tensor;
+  /**
+   * For each uniform noise input that chooses among values: where each number may lie without another choice being
+   * made. In the shape of the noise, whose numbers stand in the order of the values of `data`; outside [0, 1] where
+   * there is no bound.
+   */
+  readonly bounds: Readonly<Record<string, { readonly lower: tf.Tensor; readonly upper: tf.Tensor }>>;
 }
 
 /**

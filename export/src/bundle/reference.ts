@@ -56,25 +56,39 @@ function firstPart(examples: HostTensor, shape: readonly number[]): HostTensor {
   return hostTensor('float32', [count, ...shape], values);
 }
 
-/** Runs a program eagerly on tfjs' own CPU backend. */
-export async function runEagerly(
-  { run, signature }: ExportedProgram,
-  inputs: Record<string, HostTensor>,
-): Promise<Record<string, HostTensor>> {
+/** Runs `body` on tfjs's own CPU backend, whatever backend is in use, and frees the tensors that it made. */
+export function onEagerCpu<T>(body: () => T): T {
   const previous = tf.getBackend();
-  await tf.setBackend('cpu');
-  const outputs = tf.tidy(() => {
-    const tensors = Object.entries(inputs).map(([name, { data, shape, dtype }]) => [
-      name,
-      tf.tensor(data, [...shape], dtype),
-    ]);
-    return run(Object.fromEntries(tensors));
-  });
-  const host: Record<string, HostTensor> = {};
-  for (const [name, tensor] of Object.entries(outputs)) {
-    host[name] = hostTensor((signature.outputs[name] as OutputSpec).dtype, tensor.shape, tensor.dataSync());
+  // The CPU backend is made synchronously, so it is active when the call returns.
+  void tf.setBackend('cpu');
+  tf.engine().startScope();
+  try {
+    return body();
+  } finally {
+    tf.engine().endScope();
+    if (previous !== undefined && previous !== 'cpu') void tf.setBackend(previous);
   }
-  tf.dispose(outputs);
-  if (previous !== undefined && previous !== 'cpu') await tf.setBackend(previous);
-  return host;
+}
+
+/** Host tensors as tensors of the backend in use. */
+export function toTensors(inputs: Readonly<Record<string, HostTensor>>): Record<string, tf.Tensor> {
+  const tensors = Object.entries(inputs).map(([name, { data, shape, dtype }]) => [
+    name,
+    tf.tensor(data, [...shape], dtype),
+  ]);
+  return Object.fromEntries(tensors) as Record<string, tf.Tensor>;
+}
+
+/** Runs a program eagerly on tfjs' own CPU backend. */
+export function runEagerly(
+  { run, signature }: ExportedProgram,
+  inputs: Readonly<Record<string, HostTensor>>,
+): Record<string, HostTensor> {
+  return onEagerCpu(() => {
+    const outputs = Object.entries(run(toTensors(inputs))).map(([name, tensor]) => {
+      const { dtype } = signature.outputs[name] as OutputSpec;
+      return [name, hostTensor(dtype, tensor.shape, tensor.dataSync())];
+    });
+    return Object.fromEntries(outputs) as Record<string, HostTensor>;
+  });
 }

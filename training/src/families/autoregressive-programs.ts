@@ -1,6 +1,7 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { type DataSpec, type InputSpec, sizeOf } from '@generatrix/runtime/core';
 import { binarise } from '../nn/distributions.ts';
+import type { ForcedDraw } from '../nn/inversion.ts';
 import { type CarryShapes, carriesAmong, carriesOut, carryInputs, carryOutputs } from './carries.ts';
 import type { ModelProgram, NoiseSpec } from './family.ts';
 
@@ -41,6 +42,8 @@ export interface AutoregressiveNetwork {
   logProb(state: NamedTensors, x: tf.Tensor2D, label?: tf.Tensor): tf.Tensor;
   /** The whole loop over the dimensions: [batch, D]. */
   draw(state: NamedTensors, request: DrawRequest): tf.Tensor;
+  /** What `draw` draws at each step where the values before it are those of `x` [batch, D]: [batch, D] all. */
+  forced?(state: NamedTensors, request: DrawRequest, x: tf.Tensor2D): ForcedDraw;
   /** Drawing row by row, for images whose rows are drawn one after the other. */
   readonly rows?: RowsDraw;
 }
@@ -122,6 +125,16 @@ export function autoregressivePrograms(
             label: inputs.label,
           }),
         ),
+      }),
+      ...(network.forced !== undefined && {
+        forced: (state, inputs, drawn) => {
+          const { value, bounds } = network.forced!(
+            state,
+            { noise: noiseOf(inputs), temperature: inputs.temperature!, label: inputs.label },
+            flattened(drawn),
+          );
+          return { data: shaped(value), bounds };
+        },
       }),
     },
     logProb: {

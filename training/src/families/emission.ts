@@ -1,5 +1,12 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { bernoulliLogProb, normalLogProb } from '../nn/distributions.ts';
+import {
+  bernoulliBounds,
+  bernoulliDraw,
+  categoricalBounds,
+  categoricalDraw,
+  type ForcedDraw,
+} from '../nn/inversion.ts';
 import type { NoiseSpec } from './family.ts';
 
 /** The law of one dimension given the numbers that a network puts out for it. */
@@ -15,6 +22,8 @@ export interface Emission {
    * logits and multiplies standard deviations.
    */
   draw(parameters: tf.Tensor, noise: NamedTensors, temperature: tf.Tensor): tf.Tensor;
+  /** As `draw`, with the bounds of the uniform noise: [batch] each. */
+  forced(parameters: tf.Tensor, noise: NamedTensors, temperature: tf.Tensor): ForcedDraw;
 }
 
 /** Values 0 or 1, 1 with the probability whose logit is the one parameter. */
@@ -22,9 +31,11 @@ export const bernoulliEmission: Emission = {
   width: 1,
   noise: { uniform: 'uniform' },
   logProb: (x, logits) => bernoulliLogProb(x, tf.reshape(logits, x.shape)),
-  draw: (logits, { uniform }, temperature) => {
-    const probability = tf.sigmoid(tf.div(tf.reshape(logits, [-1]), temperature));
-    return tf.cast(tf.less(uniform!, probability), 'float32');
+  draw: (logits, { uniform }, temperature) => bernoulliDraw(tf.reshape(logits, [-1]), uniform!, temperature),
+  forced: (parameters, { uniform }, temperature) => {
+    const logits = tf.reshape(parameters, [-1]);
+    const value = bernoulliDraw(logits, uniform!, temperature);
+    return { value, bounds: { uniform: bernoulliBounds(logits, value, temperature) } };
   },
 };
 
@@ -34,6 +45,17 @@ export const bernoulliEmission: Emission = {
  */
 export function mixtureEmission(components: number): Emission {
   const split = (parameters: tf.Tensor) => tf.split(parameters, 3, parameters.rank - 1) as tf.Tensor[];
+  const draw: Emission['draw'] = (parameters, { uniform, normal }, temperature) => {
+    const [logits, means, logStds] = split(parameters) as [tf.Tensor, tf.Tensor, tf.Tensor]; // [batch, K] each
+    const index = tf.expandDims(categoricalDraw(logits, uniform!, temperature), 1); // [batch, 1]
+    const numbers = tf.tensor2d(
+      Float32Array.from({ length: components }, (_, i) => i),
+      [1, components],
+    );
+    const chosen = tf.cast(tf.equal(index, numbers), 'float32'); // [batch, K]
+    const std = tf.mul(temperature, tf.exp(tf.sum(tf.mul(chosen, logStds), 1)));
+    return tf.add(tf.sum(tf.mul(chosen, means), 1), tf.mul(std, normal!));
+  };
   return {
     width: 3 * components,
     noise: { uniform: 'uniform', normal: 'normal' },
@@ -44,23 +66,15 @@ export function mixtureEmission(components: number): Emission {
       const each = normalLogProb(tf.expandDims(x, last), means, logStds);
       return tf.logSumExp(tf.add(logWeights, each), last);
     },
-    draw: (parameters, { uniform, normal }, temperature) => {
-      const [logits, means, logStds] = split(parameters) as [tf.Tensor, tf.Tensor, tf.Tensor]; // [batch, K] each
-      const upper = tf.cumsum(tf.softmax(tf.div(logits, temperature)), 1);
-      const passed = tf.sum(tf.cast(tf.greaterEqual(tf.expandDims(uniform!, 1), upper), 'float32'), 1, true);
-      // Rounding may leave the last bound under 1, so the count of bounds passed is clipped.
-      const index = tf.minimum(passed, components - 1); // [batch, 1]
-      const numbers = tf.tensor2d(
-        Float32Array.from({ length: components }, (_, i) => i),
-        [1, components],
-      );
-      const chosen = tf.cast(tf.equal(index, numbers), 'float32'); // [batch, K]
-      const std = tf.mul(temperature, tf.exp(tf.sum(tf.mul(chosen, logStds), 1)));
-      return tf.add(tf.sum(tf.mul(chosen, means), 1), tf.mul(std, normal!));
+    draw,
+    forced: (parameters, noise, temperature) => {
+      const [logits] = split(parameters) as [tf.Tensor];
+      const index = categoricalDraw(logits, noise.uniform!, temperature);
+      const value = draw(parameters, noise, temperature);
+      return { value, bounds: { uniform: categoricalBounds(logits, index, temperature) } };
     },
   };
 }
-
 /** The nearest of the grey levels k / (levels - 1), for values in [0, 1]. */
 export function nearestLevel(x: tf.Tensor, levels: number): tf.Tensor {
   return tf.div(tf.floor(tf.add(tf.mul(x, levels - 1), 0.5)), levels - 1);
@@ -81,11 +95,14 @@ export function categoricalEmission(levels: number): Emission {
       const chosen = tf.cast(tf.equal(tf.expandDims(level, last), numbers()), 'float32');
       return tf.sub(tf.sum(tf.mul(chosen, logits), last), tf.logSumExp(logits, last));
     },
-    draw: (logits, { uniform }, temperature) => {
-      const upper = tf.cumsum(tf.softmax(tf.div(logits, temperature)), 1); // [batch, levels]
-      const passed = tf.sum(tf.cast(tf.greaterEqual(tf.expandDims(uniform!, 1), upper), 'float32'), 1);
-      // Rounding may leave the last bound under 1, so the count of bounds passed is clipped.
-      return tf.div(tf.minimum(passed, levels - 1), levels - 1);
+    draw: (logits, { uniform }, temperature) =>
+      tf.div(categoricalDraw(logits, uniform!, temperature), levels - 1),
+    forced: (logits, { uniform }, temperature) => {
+      const index = categoricalDraw(logits, uniform!, temperature);
+      return {
+        value: tf.div(index, levels - 1),
+        bounds: { uniform: categoricalBounds(logits, index, temperature) },
+      };
     },
   };
 }

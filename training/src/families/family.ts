@@ -1,4 +1,4 @@
-import type { NamedTensors, tf } from '@generatrix/export';
+import type { ForcedDraws, NamedTensors, tf } from '@generatrix/export';
 import type {
   Batching,
   DataSpec,
@@ -61,6 +61,8 @@ export interface Step {
 export interface ModelProgram {
   readonly signature: ProgramSignature;
   run(state: NamedTensors, inputs: NamedTensors): NamedTensors;
+  /** As `forced` of the exporter's programs, for `sample` of a model that draws value after value. */
+  forced?(state: NamedTensors, inputs: NamedTensors, drawn: tf.Tensor): ForcedDraws;
 }
 
 /** A model: a family with its options settled, for data of a known shape. */

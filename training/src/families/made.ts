@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { adam, adamSpecs } from '../nn/adam.ts';
 import { sumExamples } from '../nn/distributions.ts';
 import { lossAndGradients } from '../nn/gradients.ts';
+import { mapBounds, mapNoise } from '../nn/inversion.ts';
 import { average, averaged, averageSpecs, startAverages } from '../nn/parameter-average.ts';
 import {
   type AutoregressiveNetwork,
@@ -82,6 +83,17 @@ function build(made: MadeOptions, data: DataDescription): Model {
   const logProbOf = (state: NamedTensors, mask: NamedTensors, x: tf.Tensor2D) =>
     sumExamples(network.emission.logProb(x, madeForward(network, state, mask, x)));
 
+  /** What the mask that noise [batch, 1] chooses for each example gives: [masks, batch, n] to [batch, n]. */
+  const ofChosenMask = (each: tf.Tensor, noise: tf.Tensor | undefined) => {
+    if (noise === undefined) return tf.reshape(each, each.shape.slice(1));
+    const numbers = tf.tensor3d(
+      Float32Array.from({ length: masks }, (_, k) => k),
+      [masks, 1, 1],
+    );
+    const index = tf.floor(tf.mul(noise, masks)); // [batch, 1]
+    return tf.sum(tf.mul(each, tf.cast(tf.equal(numbers, tf.expandDims(index, 0)), 'float32')), 0);
+  };
+
   const programs: AutoregressiveNetwork = {
     noise: network.emission.noise,
     choice,
@@ -97,13 +109,20 @@ function build(made: MadeOptions, data: DataDescription): Model {
         () => true,
         (mask) => madeDraw(network, weights, mask, request),
       ); // [masks, batch, D]
-      if (single) return tf.reshape(each, each.shape.slice(1));
-      const numbers = tf.tensor3d(
-        Float32Array.from({ length: masks }, (_, k) => k),
-        [masks, 1, 1],
-      );
-      const index = tf.floor(tf.mul(request.noise.mask!, masks)); // [batch, 1]
-      return tf.sum(tf.mul(each, tf.cast(tf.equal(numbers, tf.expandDims(index, 0)), 'float32')), 0);
+      return ofChosenMask(each, request.noise.mask);
+    },
+    forced: (state, { noise, temperature }, x) => {
+      const weights = averaged(state, parameters, averaging);
+      const each = overMasks(network, forwardTables, (mask) =>
+        tf.reshape(madeForward(network, weights, mask, x), [x.shape[0], -1]),
+      ); // [masks, batch, D C]
+      const { emission } = network;
+      const laws = tf.reshape(ofChosenMask(each, noise.mask), [-1, emission.width]); // [batch D, C]
+      const own = Object.fromEntries(Object.keys(emission.noise).map((name) => [name, noise[name]!]));
+      const flat = mapNoise(own, (u) => tf.reshape(u, [-1]));
+      const { value, bounds } = emission.forced(laws, flat, temperature);
+      const whole = (tensor: tf.Tensor) => tf.reshape(tensor, x.shape);
+      return { value: whole(value), bounds: mapBounds(bounds, whole) };
     },
   };
 

@@ -1,8 +1,9 @@
-import type { NamedTensors, tf } from '@generatrix/export';
+import { type NamedTensors, tf } from '@generatrix/export';
 import { sizeOf } from '@generatrix/runtime/core';
 import { z } from 'zod';
 import { adam, adamSpecs } from '../nn/adam.ts';
 import { bernoulliLogProb, sumExamples } from '../nn/distributions.ts';
+import { mapBounds, mapNoise } from '../nn/inversion.ts';
 import { average, averaged, averageSpecs, startAverages } from '../nn/parameter-average.ts';
 import {
   type AutoregressiveNetwork,
@@ -55,6 +56,13 @@ function build(nade: NadeOptions, data: DataDescription): Model {
     logProb: (state, x) =>
       sumExamples(bernoulliLogProb(x, nadeLogits(pass, averaged(state, parameters, averaging), x))),
     draw: (state, request) => nadeDraw(pass, averaged(state, parameters, averaging), request),
+    forced: (state, { noise, temperature }, x) => {
+      const logits = tf.reshape(nadeLogits(pass, averaged(state, parameters, averaging), x), [-1]);
+      const flat = mapNoise(noise, (u) => tf.reshape(u, [-1]));
+      const { value, bounds } = bernoulliEmission.forced(logits, flat, temperature);
+      const whole = (tensor: tf.Tensor) => tf.reshape(tensor, x.shape);
+      return { value: whole(value), bounds: mapBounds(bounds, whole) };
+    },
   };
   return {
     state: { ...parameters, ...adamSpecs(parameters), ...averageSpecs(parameters, averaging) },

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { adam, adamSpecs } from '../nn/adam.ts';
 import { sumExamples } from '../nn/distributions.ts';
 import { lossAndGradients } from '../nn/gradients.ts';
+import { mapBounds, mapNoise } from '../nn/inversion.ts';
 import { average, averaged, averageSpecs, startAverages } from '../nn/parameter-average.ts';
 import {
   autoregressivePrograms,
@@ -162,6 +163,14 @@ export function pixelModel(
         classes,
         logProb: (state, x, label) => logProb(weights(state), x, label),
         draw: (state, request) => drawImage(network, weights(state), roundedRequest(request)),
+        forced: (state, { noise, temperature, label }, x) => {
+          const laws = network.forward(weights(state), rounded(x), label); // [batch, P, C]
+          const each = (tensor: tf.Tensor) => tf.reshape(tensor, [-1, law.channels]);
+          const parameters = tf.reshape(laws, [-1, law.width]);
+          const { value, bounds } = law.forced(parameters, mapNoise(noise, each), temperature, each(x));
+          const whole = (tensor: tf.Tensor) => tf.reshape(tensor, x.shape);
+          return { value: whole(value), bounds: mapBounds(bounds, whole) };
+        },
         rows: {
           carries: network.carries,
           draw: (state, request, carries) =>

@@ -1,9 +1,11 @@
 import { type NamedTensors, tf } from '@generatrix/export';
-import { categoricalDraw, categoricalLogProb } from '../nn/categorical.ts';
+import { categoricalLogProb } from '../nn/categorical.ts';
+import { categoricalBounds, categoricalDraw, type ForcedDraw, mapBounds } from '../nn/inversion.ts';
 import {
   levelIndex,
   levelValue,
   logisticMixtureDraw,
+  logisticMixtureForced,
   logisticMixtureLogProb,
   logisticMixtureWidth,
 } from '../nn/logistic-mixture.ts';
@@ -27,6 +29,8 @@ export interface WavenetOutput {
   logProb(parameters: tf.Tensor2D, index: tf.Tensor): tf.Tensor;
   /** Levels drawn, given numbers [n, C] and noise [n] each: [n]. */
   draw(parameters: tf.Tensor2D, noise: NamedTensors, temperature: tf.Tensor): tf.Tensor;
+  /** As `draw`, with the bounds of the noise: [n] each. */
+  forced(parameters: tf.Tensor2D, noise: NamedTensors, temperature: tf.Tensor): ForcedDraw;
 }
 
 /** Bins of the mu-law, which go in one-hot and come out of a softmax (van den Oord et al. 2016, section 2.2). */
@@ -40,6 +44,10 @@ export function muLawOutput(levels: number): WavenetOutput {
     enter: (index, kernel) => tf.gather(kernel, tf.cast(index, 'int32') as tf.Tensor1D),
     logProb: categoricalLogProb,
     draw: (logits, { uniform }, temperature) => categoricalDraw(logits, uniform!, temperature),
+    forced: (logits, { uniform }, temperature) => {
+      const value = categoricalDraw(logits, uniform!, temperature);
+      return { value, bounds: { uniform: categoricalBounds(logits, value, temperature) } };
+    },
   };
 }
 
@@ -61,6 +69,14 @@ export function logisticOutput(levels: number, components: number): WavenetOutpu
     draw: (parameters, { uniform, component }, temperature) => {
       const noise = { uniform: tf.expandDims(uniform!, 1), component: component! };
       return tf.reshape(logisticMixtureDraw(mixture, parameters, noise, temperature), [-1]);
+    },
+    forced: (parameters, { uniform, component }, temperature) => {
+      const noise = { uniform: tf.expandDims(uniform!, 1), component: component! };
+      // With one channel there is none to go on from.
+      const none = tf.zerosLike(noise.uniform);
+      const drawn = logisticMixtureForced(mixture, parameters, noise, temperature, none);
+      const flat = (x: tf.Tensor) => tf.reshape(x, [-1]);
+      return { value: flat(drawn.value), bounds: mapBounds(drawn.bounds, flat) };
     },
   };
 }

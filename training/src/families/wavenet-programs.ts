@@ -1,10 +1,11 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import type { DataSpec, InputSpec } from '@generatrix/runtime/core';
+import { mapBounds, mapNoise } from '../nn/inversion.ts';
 import { keep } from './autoregressive-programs.ts';
 import { carriesAmong, carriesOut, carryInputs, carryOutputs } from './carries.ts';
 import type { ModelProgram } from './family.ts';
 import { chunkMultiple, wavenetCarries, wavenetChunk, wavenetDraw } from './wavenet-draw.ts';
-import type { WavenetNetwork } from './wavenet-network.ts';
+import { type WavenetNetwork, wavenetForward } from './wavenet-network.ts';
 
 /**
  * `logProb`: nats of the whole clip, the probability of its levels. `sample`: clips of the training clips' length.
@@ -59,6 +60,15 @@ export function wavenetPrograms(
       run: (state, inputs) => ({
         data: output.value(wavenetDraw(network, model.weights(state), requestOf(inputs))),
       }),
+      forced: (state, inputs, drawn) => {
+        const { noise, temperature, label: classes } = requestOf(inputs);
+        const index = tf.transpose(output.index(drawn)) as tf.Tensor2D; // [time, batch]
+        const laws = wavenetForward(network, model.weights(state), index, classes); // [time * batch, C]
+        const flat = mapNoise(noise, (u) => tf.reshape(tf.transpose(u), [-1]));
+        const { value, bounds } = output.forced(laws, flat, temperature);
+        const whole = (x: tf.Tensor) => tf.transpose(tf.reshape(x, index.shape));
+        return { data: output.value(whole(value)), bounds: mapBounds(bounds, whole) };
+      },
     },
     logProb: {
       signature: {

@@ -1,7 +1,8 @@
 import { tf } from '@generatrix/export';
 import { fillNoise } from '@generatrix/runtime/core';
 import { beforeAll, expect, it } from 'vitest';
-import { categoricalDraw, categoricalLogProb } from './categorical.ts';
+import { categoricalLogProb } from './categorical.ts';
+import { categoricalDraw } from './inversion.ts';
 
 const rows = [
   [0.3, -1.2, 2, 0],

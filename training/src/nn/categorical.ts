@@ -22,15 +22,3 @@ export function categoricalLogProb(logits: tf.Tensor2D, index: tf.Tensor): tf.Te
   });
   return scored(logits) as tf.Tensor1D;
 }
-
-/**
- * A class for each row by inversion of the distribution function: logits [n, classes] and uniform noise [n] to [n]
- * whole numbers in float32. The temperature divides the logits.
- */
-export function categoricalDraw(logits: tf.Tensor, uniform: tf.Tensor, temperature: tf.Tensor): tf.Tensor1D {
-  const classes = logits.shape[1]!;
-  const upper = tf.cumsum(tf.softmax(tf.div(logits, temperature)), 1);
-  const passed = tf.sum(tf.cast(tf.greaterEqual(tf.expandDims(uniform, 1), upper), 'float32'), 1);
-  // Rounding may leave the last bound under 1, so the count of bounds passed is clipped.
-  return tf.minimum(passed, classes - 1) as tf.Tensor1D;
-}

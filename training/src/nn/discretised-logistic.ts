@@ -1,4 +1,5 @@
 import { tf } from '@generatrix/export';
+import { type Bounds, unbounded } from './inversion.ts';
 
 /**
  * Log-probability of a level under a logistic law cut into evenly spaced levels, the outermost of which take the tails
@@ -65,4 +66,25 @@ export function discretisedLogisticDraw(
   const logit = tf.sub(tf.log(u), tf.log(tf.sub(1, u)));
   const value = tf.clipByValue(tf.add(mean, tf.mul(scale, logit)), -1, 1);
   return tf.floor(tf.add(tf.mul(tf.add(value, 1), (levels - 1) / 2), 0.5));
+}
+
+/**
+ * The bounds of the uniform noise that leads to numbered levels: the law's distribution function half a level below
+ * and above; of the outermost levels, one side is open.
+ */
+export function discretisedLogisticBounds(
+  mean: tf.Tensor,
+  scale: tf.Tensor,
+  level: tf.Tensor,
+  levels: number,
+): Bounds {
+  const at = (edge: tf.Tensor) => {
+    const value = tf.sub(tf.mul(edge, 2 / (levels - 1)), 1);
+    return tf.sigmoid(tf.div(tf.sub(value, mean), scale));
+  };
+  const open = unbounded(level);
+  return {
+    lower: tf.where(tf.less(level, 0.5), open.lower, at(tf.sub(level, 0.5))),
+    upper: tf.where(tf.greater(level, levels - 1.5), open.upper, at(tf.add(level, 0.5))),
+  };
 }

@@ -1,6 +1,10 @@
 import { tf } from '@generatrix/export';
-import { categoricalDraw } from './categorical.ts';
-import { discretisedLogisticDraw, discretisedLogisticLogProb } from './discretised-logistic.ts';
+import {
+  discretisedLogisticBounds,
+  discretisedLogisticDraw,
+  discretisedLogisticLogProb,
+} from './discretised-logistic.ts';
+import { type Bounds, categoricalBounds, categoricalDraw, type ForcedDraw } from './inversion.ts';
 
 /** A mixture of logistics over the evenly spaced levels of one or several channels. */
 export interface LogisticMixture {
@@ -93,20 +97,53 @@ export function logisticMixtureDraw(
   noise: { readonly component: tf.Tensor; readonly uniform: tf.Tensor },
   temperature: tf.Tensor,
 ): tf.Tensor {
+  return logisticMixtureForced(mixture, parameters, noise, temperature).value;
+}
+
+/**
+ * As `logisticMixtureDraw`, with the bounds of the noise: [batch, channels] each, those of `component` as if each
+ * channel had the one number of its pixel.
+ * @param given numbers of the levels that channels go on from, [batch, channels]; what is drawn when absent
+ */
+export function logisticMixtureForced(
+  mixture: LogisticMixture,
+  parameters: tf.Tensor,
+  noise: { readonly component: tf.Tensor; readonly uniform: tf.Tensor },
+  temperature: tf.Tensor,
+  given?: tf.Tensor,
+): ForcedDraw {
   const { levels, channels } = mixture;
   const own = parts(mixture, parameters);
   const index = categoricalDraw(own.logits, noise.component, temperature); // [batch]
   const chosen = tf.cast(tf.equal(tf.expandDims(index, 1), own.numbers), 'float32'); // [batch, K]
   const pick = (x: tf.Tensor) => tf.sum(tf.mul(chosen, x), 1, true); // [batch, 1]
   const uniforms = tf.split(noise.uniform, channels, 1) as tf.Tensor[];
+  const known = given === undefined ? [] : (tf.split(given, channels, 1) as tf.Tensor[]);
   const drawn: tf.Tensor[] = [];
   const values: tf.Tensor[] = [];
+  const bounds: Bounds[] = [];
   for (const [channel, uniform] of uniforms.entries()) {
     const mean = pick(conditionalMean(own, channel, values));
     const scale = tf.mul(temperature, tf.exp(pick(own.logScales[channel]!)));
     const level = discretisedLogisticDraw(mean, scale, uniform, levels);
     drawn.push(level);
-    values.push(levelValue(level, levels));
+    values.push(levelValue(known[channel] ?? level, levels));
+    if (given !== undefined) bounds.push(discretisedLogisticBounds(mean, scale, level, levels));
   }
-  return tf.concat(drawn, 1);
+  const value = tf.concat(drawn, 1);
+  if (given === undefined) return { value, bounds: {} };
+  const side = (of: 'lower' | 'upper') =>
+    tf.concat(
+      bounds.map((each) => each[of]),
+      1,
+    );
+  const component = categoricalBounds(own.logits, index, temperature);
+  const spread = (x: tf.Tensor) => tf.tile(tf.expandDims(x, 1), [1, channels]);
+  return {
+    value,
+    bounds: {
+      uniform: { lower: side('lower'), upper: side('upper') },
+      component: { lower: spread(component.lower), upper: spread(component.upper) },
+    },
+  };
 }

@@ -120,9 +120,15 @@ export async function exportRun(
 /** The model's programs with the weights bound, as the exporter takes them. */
 export function bindState(model: Model, state: NamedTensors): Record<string, ExportedProgram> {
   return Object.fromEntries(
-    Object.entries(model.programs).map(([name, { signature, run }]) => [
+    Object.entries(model.programs).map(([name, program]) => [
       name,
-      { signature, run: (inputs: NamedTensors) => run(state, inputs) },
+      {
+        signature: program.signature,
+        run: (inputs: NamedTensors) => program.run(state, inputs),
+        ...(program.forced !== undefined && {
+          forced: (inputs: NamedTensors, drawn: tf.Tensor) => program.forced!(state, inputs, drawn),
+        }),
+      },
     ]),
   );
 }
