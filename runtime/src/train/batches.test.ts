@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { batchPlan } from './batches.ts';
+import { fillNoise } from '../noise.ts';
+import { hostTensor } from '../tensor.ts';
+import { batchPlan, stepInputs } from './batches.ts';
 
 describe('batchPlan', () => {
   it('a sweep shows every example once an epoch, and pads the last batch with weight 0', () => {
@@ -30,5 +32,56 @@ describe('batchPlan', () => {
     const { indices, weight } = batchPlan('shuffled', 3, 5, 1)(0);
     expect([...weight]).toEqual([1, 1, 1, 1, 1]);
     expect(new Set(indices)).toEqual(new Set([0, 1, 2]));
+  });
+});
+
+describe('stepInputs', () => {
+  const labels = Int32Array.from([5, 3, 4, 1, 2]);
+  const examples = {
+    labels,
+    gather: (indices: ArrayLike<number>) =>
+      hostTensor(
+        'float32',
+        [indices.length, 1],
+        Array.from(indices, (index) => 10 * index),
+      ),
+  };
+  const batch = {
+    ...{ epoch: 2, indices: Int32Array.from([4, 0, 3]), weight: Float32Array.from([1, 1, 0]) },
+    epochEnd: true,
+  };
+  const noise = {
+    eps: { law: 'normal', shape: [3] },
+    share: { law: 'uniform', shape: [] },
+  } as const;
+  const key = { seed: 9, step: 6, learningRate: 0.25 };
+
+  it('gives each example its own label, and passes on weight, rate and the end of the epoch', async () => {
+    const inputs = await stepInputs({ step: { noise: {} } }, examples, batch, key);
+    expect(inputs).toEqual({
+      data: hostTensor('float32', [3, 1], [40, 0, 30]),
+      label: hostTensor('int32', [3], [2, 5, 1]),
+      weight: hostTensor('float32', [3], [1, 1, 0]),
+      noise: {},
+      learningRate: 0.25,
+      epochEnd: true,
+    });
+  });
+
+  it('labels are 0 where there are none', async () => {
+    const { label } = await stepInputs({ step: { noise: {} } }, { ...examples, labels: null }, batch, key);
+    expect(label).toEqual(hostTensor('int32', [3], [0, 0, 0]));
+  });
+
+  it('draws noise by its name, its place in the batch and the step', async () => {
+    const drawn = (await stepInputs({ step: { noise } }, examples, batch, key)).noise;
+    for (const [name, { law, shape }] of Object.entries(noise)) {
+      const rows = [0, 1, 2].flatMap((row) => [
+        ...fillNoise({ law, seed: 9, stream: `step/${name}`, firstIndex: row, count: 1, draw: 6, shape }),
+      ]);
+      expect(drawn[name]).toEqual(hostTensor('float32', [3, ...shape], rows));
+    }
+    const later = (await stepInputs({ step: { noise } }, examples, batch, { ...key, step: 7 })).noise;
+    expect(later.eps).not.toEqual(drawn.eps);
   });
 });

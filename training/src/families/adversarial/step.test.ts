@@ -190,6 +190,73 @@ describe('the two players', () => {
     await trainer.release();
   });
 
+  it('label smoothing lowers the target of real examples: the loss of a discriminator that says b of everything', async () => {
+    const b = 1.25;
+    const { trainer, start, stepFrom } = await compiled(
+      'gan',
+      { ...options, labelSmoothing: 0.2 },
+      tinyPoints(16),
+      8,
+    );
+    const filled = (name: string, value: number) => {
+      const { shape, data } = start[name]!;
+      return hostTensor(
+        'float32',
+        shape,
+        Array.from(data, () => value),
+      );
+    };
+    const { metrics } = await stepFrom({
+      ...start,
+      'discriminator/output/kernel': filled('discriminator/output/kernel', 0),
+      'discriminator/output/bias': filled('discriminator/output/bias', b),
+    });
+    const sigmoid = 1 / (1 + Math.exp(-b));
+    const ofReal = -0.8 * Math.log(sigmoid) - 0.2 * Math.log(1 - sigmoid);
+    expect(metrics.loss).toBeCloseTo(ofReal - Math.log(1 - sigmoid), 5);
+    await trainer.release();
+  });
+
+  it('historical averaging pulls the parameters of both to their past', async () => {
+    const beta1 = 0.5;
+    const weight = 0.3;
+    const shape = { ...options, beta1 };
+    const plain = await compiled('gan', shape, tinyPoints(16), 8);
+    const pulled = await compiled('gan', { ...shape, historicalAveraging: weight }, tinyPoints(16), 8);
+    const names = Object.keys(plain.start).filter((name) => /^(generator|discriminator)\//.test(name));
+    const away = (name: string) => (name.startsWith('generator') ? 0.125 : -0.25);
+    const shifted = names.map((name) => {
+      const { shape: dims, data } = pulled.start[name]!;
+      return [
+        `history/${name}`,
+        hostTensor(
+          'float32',
+          dims,
+          Array.from(data, (x) => x - away(name)),
+        ),
+      ];
+    });
+    const [without, within] = [
+      (await plain.stepFrom(plain.start)).state,
+      (await pulled.stepFrom({ ...pulled.start, ...Object.fromEntries(shifted) })).state,
+    ];
+    // The generator's gradient reads the discriminator after its update, so only the pull on the first is exact.
+    for (const name of names.filter((each) => each.startsWith('discriminator'))) {
+      const slot = `adam/discriminator/mean/${name}`;
+      for (const [i, value] of values(within, slot).entries()) {
+        const pull = 2 * weight * away(name);
+        expect(value - values(without, slot)[i]!).toBeCloseTo((1 - beta1) * pull, 5);
+      }
+    }
+    const output = 'adam/generator/mean/generator/output/bias';
+    for (const [i, value] of values(within, output).entries()) {
+      const pull = 2 * weight * away('generator');
+      expect(value - values(without, output)[i]!).toBeCloseTo((1 - beta1) * pull, 2);
+    }
+    await plain.trainer.release();
+    await pulled.trainer.release();
+  });
+
   it('discriminator-steps k makes k updates of the discriminator and one of the generator', async () => {
     const { trainer, start, stepFrom } = await compiled(
       'gan',
