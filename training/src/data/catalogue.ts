@@ -85,7 +85,7 @@ const entries: readonly LoadableEntry[] = [
     summary: 'MNIST or another set in its IDX files',
     kind: 'image',
     needs: 'folder',
-    options: fromDisk,
+    options: [...fromDisk, 'cacheBytes'],
     load: mnist,
   },
   {
@@ -139,7 +139,7 @@ const entries: readonly LoadableEntry[] = [
     summary: 'a NumPy array of points or images',
     kind: 'points or image',
     needs: 'file',
-    options: fromDisk,
+    options: [...fromDisk, 'cacheBytes'],
     load: npy,
   },
 ];

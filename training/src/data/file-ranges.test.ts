@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -66,4 +66,16 @@ it('refuses a file that is gone, too short, or changed meanwhile', async () => {
   await appendFile(other, 'd');
   expect(() => readRangeNow(before, { offset: 0, length: 1 })).toThrow(/changed while in use/);
   await expect(readRanges(before, [{ offset: 0, length: 1 }])).rejects.toThrow(/changed while in use/);
+});
+
+it('reads beyond 4 GiB', async () => {
+  const large = join(folder, 'large.bin');
+  const at = 5 * 2 ** 30 + 3;
+  const handle = await open(large, 'w');
+  // Nothing is stored of what is skipped.
+  await handle.write(Uint8Array.of(1, 2, 3), 0, 3, at);
+  await handle.close();
+  const seen = await seeFile(large);
+  expect(await readRanges(seen, [{ offset: at - 1, length: 4 }])).toEqual([Uint8Array.of(0, 1, 2, 3)]);
+  expect(readRangeNow(seen, { offset: at, length: 3 })).toEqual(Uint8Array.of(1, 2, 3));
 });

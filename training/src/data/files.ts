@@ -1,4 +1,4 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { UserError } from '../errors.ts';
@@ -14,6 +14,19 @@ export async function pathKind(path: string): Promise<PathKind> {
     const code = systemCode(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') return 'missing';
     throw unreadable(path, code);
+  }
+}
+
+/** Do the file's first two bytes say that it is packed with gzip? @throws UserError when it cannot be read. */
+export async function isPacked(path: string): Promise<boolean> {
+  const file = await open(path).catch((error: unknown) => {
+    throw unreadable(path, systemCode(error));
+  });
+  try {
+    const { buffer, bytesRead } = await file.read(new Uint8Array(2), 0, 2, 0);
+    return bytesRead === 2 && buffer[0] === 0x1f && buffer[1] === 0x8b;
+  } finally {
+    await file.close();
   }
 }
 

@@ -118,3 +118,35 @@ testWithData('mnist', 'reads MNIST itself', async (dir) => {
   for (const value of values) sum += value;
   expect(sum / values.length).toBeCloseTo(0.1307, 4);
 });
+
+test('a file beyond the cache is left where it is, and gives the same', async () => {
+  const many = idx(
+    [30, 2, 4],
+    Array.from({ length: 240 }, (_, k) => (k * 37) % 256),
+  );
+  const dir = await folderOf({
+    [imagesName]: many,
+    [labelsName]: idx(
+      [30],
+      Array.from({ length: 30 }, (_, i) => i % 10),
+    ),
+  });
+  for (const split of ['train', 'validation'] as const) {
+    for (const size of [undefined, 2]) {
+      const whole = await mnist({ dir, split, size });
+      const ranged = await mnist({ dir, split, size, cacheBytes: 0 });
+      expect(ranged.labels).toEqual(whole.labels);
+      const order = everyIndex(whole).toReversed();
+      expect(await ranged.gather(order)).toEqual(await whole.gather(order));
+    }
+  }
+  const cut = await folderOf({ [imagesName]: many.subarray(0, 200) });
+  await expectUserError(
+    mnist({ dir: cut, split: 'train', cacheBytes: 0 }),
+    'expected 240 values of shape [30,2,4], found 184',
+  );
+  await expectUserError(
+    mnist({ dir: await folderOf({ [imagesName]: '12' }), split: 'train', cacheBytes: 0 }),
+    'only 2 bytes',
+  );
+});

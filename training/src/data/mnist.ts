@@ -1,13 +1,18 @@
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
-import { byteDataset, type Dataset, type Split } from './dataset.ts';
-import { listFolder } from './files.ts';
-import { readIdx } from './idx.ts';
+import { byteDataset, type Dataset, type DatasetFields, type Split } from './dataset.ts';
+import { standardCacheBytes } from './decoded-images.ts';
+import { readRangeNow, type SeenFile, seeFile } from './file-ranges.ts';
+import { isPacked, listFolder } from './files.ts';
+import { type IdxBytes, type IdxHeader, readIdx, readIdxHeader } from './idx.ts';
+import { rangedDataset } from './ranged-rows.ts';
 import { type PartRequest, sourceOf, takePart } from './split.ts';
 
 export interface MnistOptions extends PartRequest {
   /** Folder with the IDX files, packed with gzip or not. */
   readonly dir: string;
+  /** Bytes of a file that is held in memory; a larger one is read as it is needed. */
+  readonly cacheBytes?: number | undefined;
 }
 
 type FileSplit = Exclude<Split, 'validation'>;
@@ -35,7 +40,7 @@ export async function mnist(options: MnistOptions): Promise<Dataset> {
   }
   const labelFile = theFile(dir, files, source, 'labels', 1);
   const [images, labels] = await Promise.all([
-    readIdx(imageFile, 3, 'MNIST-style images'),
+    readImages(imageFile, options),
     labelFile === undefined ? undefined : readIdx(labelFile, 1, 'MNIST-style labels'),
   ]);
   const [total, height, width] = images.shape as [number, number, number];
@@ -51,7 +56,24 @@ export async function mnist(options: MnistOptions): Promise<Dataset> {
   const { start, end } = rangeOf(options, source, total);
   const part = { count: end - start, identity: (index: number) => String(start + index) };
   const chosen = takePart(part, options, [], dir).map((index) => start + index);
+  const classes = labels
+    ? Math.max(10, 1 + labels.values.reduce((most, label) => Math.max(most, label), 0))
+    : 0;
+  const fields: DatasetFields = {
+    name: 'mnist',
+    split,
+    spec: { kind: 'image', shape: [height, width, 1], range: [0, 1] },
+    size: chosen.length,
+    labels: labels ? chosen.map((index) => labels.values[index]!) : null,
+    classNames: Array.from({ length: classes }, (_, label) => String(label)),
+  };
   const area = height * width;
+  if ('file' in images) {
+    const rows = { file: images.file, offset: images.offset, rowBytes: area };
+    return rangedDataset(fields, chosen, rows, (bytes) =>
+      Float32Array.from(bytes, (byte) => byte * (1 / 255)),
+    );
+  }
   let pixels = images.values;
   if (chosen.length < total) {
     pixels = new Uint8Array(chosen.length * area);
@@ -59,20 +81,7 @@ export async function mnist(options: MnistOptions): Promise<Dataset> {
       pixels.set(images.values.subarray(from * area, (from + 1) * area), to * area);
     });
   }
-  const classes = labels
-    ? Math.max(10, 1 + labels.values.reduce((most, label) => Math.max(most, label), 0))
-    : 0;
-  return byteDataset(
-    {
-      name: 'mnist',
-      split,
-      spec: { kind: 'image', shape: [height, width, 1], range: [0, 1] },
-      size: chosen.length,
-      labels: labels ? chosen.map((index) => labels.values[index]!) : null,
-      classNames: Array.from({ length: classes }, (_, label) => String(label)),
-    },
-    pixels,
-  );
+  return byteDataset(fields, pixels);
 }
 
 /**
@@ -87,6 +96,18 @@ function rangeOf(
   if (source === 'test' || splitRule === 'permutation') return { start: 0, end: total };
   const kept = total - (total >= 60_000 ? 10_000 : Math.max(1, Math.floor(total / 10)));
   return split === 'validation' ? { start: kept, end: total } : { start: 0, end: kept };
+}
+
+/** The images of a file that fits into the cache or is packed; of a larger one only where they lie. */
+async function readImages(
+  path: string,
+  { cacheBytes = standardCacheBytes }: MnistOptions,
+): Promise<IdxBytes | (IdxHeader & { readonly file: SeenFile })> {
+  const purpose = 'MNIST-style images';
+  const file = await seeFile(path);
+  if (file.size <= cacheBytes || (await isPacked(path))) return readIdx(path, 3, purpose);
+  const start = readRangeNow(file, { offset: 0, length: Math.min(64, file.size) });
+  return { ...readIdxHeader(path, start, file.size, 3, purpose), file };
 }
 
 /** The one file of this split and part; a plain file is preferred to its packed twin. */

@@ -1,14 +1,20 @@
-import type { DataSpec } from '@generatrix/runtime/core';
+import { type DataSpec, sizeOf } from '@generatrix/runtime/core';
 import { UserError } from '../errors.ts';
 import { byteDataset, type Dataset, floatDataset } from './dataset.ts';
-import { pathKind } from './files.ts';
-import { type NpyArray, readNpy } from './npy.ts';
-import { type PartRequest, rowsOf, sourceOf, takePart } from './split.ts';
+import { standardCacheBytes } from './decoded-images.ts';
+import { type SeenFile, seeFile } from './file-ranges.ts';
+import { isPacked, pathKind } from './files.ts';
+import { type NpyArray, type NpyHeader, npyValues, readNpy } from './npy.ts';
+import { extremes, headerOf, scanNpy } from './npy-scan.ts';
+import { rangedDataset } from './ranged-rows.ts';
+import { type Identified, type PartRequest, rowsOf, sourceOf, takePart } from './split.ts';
 import { tableFiles } from './table-files.ts';
 
 export interface NpyOptions extends PartRequest {
   /** The file, or a folder that holds it (see `tableFiles`). */
   readonly dir: string;
+  /** Bytes of a file that is held in memory; a larger one is read as it is needed. */
+  readonly cacheBytes?: number | undefined;
 }
 
 const isLabelFile = (name: string): boolean => /[-_]labels\.npy$/.test(name);
@@ -25,16 +31,16 @@ export async function npy(options: NpyOptions): Promise<Dataset> {
   const paths = await tableFiles(dir, 'npy', (name) => !isLabelFile(name));
   const { files, missing } = sourceOf(options, [...paths.keys()]);
   const path = paths.get(files)!;
-  const array = await readNpy(path);
-  const total = array.shape[0] ?? 0;
-  const spec = specOf(path, array);
+  const source = await sourceAt(path, options);
+  const { header } = source;
+  const total = header.shape[0] ?? 0;
+  const spec = specOf(path, header, source);
   const labels = await readLabels(path, total);
   let highest = -1;
   for (const other of paths.values()) {
     for (const label of (await readLabels(other)) ?? []) if (label > highest) highest = label;
   }
-  const width = array.values.length / total;
-  const chosen = takePart(rowsOf(array.values, width), options, missing, path);
+  const chosen = takePart(source.examples, options, missing, path);
   const fields = {
     name: 'npy',
     split,
@@ -43,17 +49,65 @@ export async function npy(options: NpyOptions): Promise<Dataset> {
     labels: labels ? chosen.map((index) => labels[index]!) : null,
     classNames: labels ? Array.from({ length: highest + 1 }, (_, label) => String(label)) : [],
   };
-  const isBytes = spec.kind === 'image' && !array.dtype.startsWith('f');
+  const isBytes = spec.kind === 'image' && !header.dtype.startsWith('f');
+  const scale = spec.kind === 'image' && header.dtype === 'b1' ? 255 : 1;
+  const width = sizeOf(spec.shape);
+  if (source.kind === 'file') {
+    const rowBytes = width * header.bytesPerValue;
+    const factor = isBytes ? scale / 255 : scale;
+    return rangedDataset(fields, chosen, { file: source.file, offset: header.offset, rowBytes }, (bytes) => {
+      const values = npyValues(bytes, header);
+      return factor === 1 ? values : Float32Array.from(values, (value) => value * factor);
+    });
+  }
   const values = isBytes ? new Uint8Array(width * chosen.length) : new Float32Array(width * chosen.length);
-  const scale = spec.kind === 'image' && array.dtype === 'b1' ? 255 : 1;
   chosen.forEach((from, to) => {
-    for (let k = 0; k < width; k++) values[to * width + k] = array.values[from * width + k]! * scale;
+    for (let k = 0; k < width; k++) values[to * width + k] = source.values[from * width + k]! * scale;
   });
   return values instanceof Uint8Array ? byteDataset(fields, values) : floatDataset(fields, values);
 }
 
-function specOf(path: string, { shape, dtype, values }: NpyArray): DataSpec {
-  const [low, high] = extremes(path, values);
+/** An array that was looked through, in memory or left in its file. */
+type NpySource = {
+  readonly header: NpyHeader;
+  readonly low: number;
+  readonly high: number;
+  readonly examples: Identified;
+} & (
+  | { readonly kind: 'memory'; readonly values: NpyArray['values'] }
+  | { readonly kind: 'file'; readonly file: SeenFile }
+);
+
+/** Reads an array that fits into the cache or is packed; passes over one that does not, and leaves it where it is. */
+async function sourceAt(
+  path: string,
+  { cacheBytes = standardCacheBytes, splitSeed = 0 }: NpyOptions,
+): Promise<NpySource> {
+  const large = (await pathKind(path)) === 'file' ? await seeFile(path) : null;
+  if (large !== null && large.size > cacheBytes && !(await isPacked(path))) {
+    const header = headerOf(large);
+    const { low, high, hashes } = await scanNpy(large, header, splitSeed);
+    const identity = () => '';
+    return {
+      kind: 'file',
+      file: large,
+      header,
+      low,
+      high,
+      examples: { count: hashes.places.length, identity, hashes },
+    };
+  }
+  const array = await readNpy(path);
+  const [low, high] = extremes(path, array.values);
+  const examples = rowsOf(array.values, array.values.length / array.shape[0]!);
+  return { kind: 'memory', values: array.values, header: array, low, high, examples };
+}
+
+function specOf(
+  path: string,
+  { shape, dtype }: Pick<NpyHeader, 'shape' | 'dtype'>,
+  { low, high }: { readonly low: number; readonly high: number },
+): DataSpec {
   if (shape.length === 1 || shape.length === 2) return { kind: 'points', shape: [shape[1] ?? 1] };
   const [, height, width, channels = 1] = shape;
   if (height === undefined || width === undefined || shape.length > 4 || (channels !== 1 && channels !== 3)) {
@@ -72,22 +126,6 @@ function specOf(path: string, { shape, dtype, values }: NpyArray): DataSpec {
     );
   }
   return { kind: 'image', shape: [height, width, channels], range };
-}
-
-function extremes(path: string, values: ArrayLike<number>): [number, number] {
-  let low = Infinity;
-  let high = -Infinity;
-  for (let n = 0; n < values.length; n++) {
-    const value = values[n]!;
-    if (!Number.isFinite(value)) {
-      throw new UserError(
-        `${path}: expected finite numbers, found ${value} at flat position ${n}; mend the array`,
-      );
-    }
-    if (value < low) low = value;
-    if (value > high) high = value;
-  }
-  return [low, high];
 }
 
 /** Class indices from the file beside the data; null when there is none. */

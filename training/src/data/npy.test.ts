@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { splits } from './dataset.ts';
 import { readNpy } from './npy.ts';
@@ -149,4 +151,59 @@ test.each<[string, Record<string, string | Uint8Array>, (string | RegExp)[]]>([
 ])('refuses %s', async (_, files, texts) => {
   const dir = await folderOf(files);
   await expectUserError(npy({ dir, split: 'train' }), dir, ...texts);
+});
+
+const every = Array.from({ length: 40 * 6 }, (_, k) => (k * 37) % 201);
+test.each([
+  ['points of f4', npyFile('<f4', [40, 6], floats(...every.map((value) => value / 7 - 9)))],
+  [
+    'points of f8',
+    npyFile('<f8', [40, 6], new Uint8Array(Float64Array.from(every, (v) => v / 7 - 9).buffer)),
+  ],
+  ['numbers of i4', npyFile('<i4', [240], wholes(...every))],
+  ['images of u1', npyFile('|u1', [40, 2, 3], Uint8Array.from(every))],
+  ['images of i4', npyFile('<i4', [40, 1, 2, 3], wholes(...every))],
+  [
+    'images of b1',
+    npyFile(
+      '|b1',
+      [40, 2, 3],
+      Uint8Array.from(every, (value) => value % 2),
+    ),
+  ],
+  ['images of f4 in [-1, 1]', npyFile('<f4', [40, 2, 3], floats(...every.map((value) => value / 100 - 1)))],
+])('a file beyond the cache is left where it is, and gives the same: %s', async (_, content) => {
+  const dir = await folderOf({ 'a.npy': content });
+  for (const split of splits) {
+    for (const size of [undefined, 2]) {
+      const whole = await npy({ dir, split, size });
+      const ranged = await npy({ dir, split, size, cacheBytes: 100 });
+      expect(ranged.spec).toEqual(whole.spec);
+      expect(ranged.size).toBe(whole.size);
+      const order = [...everyIndex(whole).toReversed(), 0];
+      expect(await ranged.gather(order)).toEqual(await whole.gather(order));
+    }
+  }
+  const old = { dir, split: 'train', splitRule: 'permutation' } as const;
+  expect((await npy({ ...old, cacheBytes: 0 })).size).toBe((await npy(old)).size);
+});
+
+test('a file beyond the cache is checked whole, is no other file later, and may be packed', async () => {
+  const broken = every.map((value, at) => (at === 200 ? Number.NaN : value));
+  const dir = await folderOf({ 'a.npy': npyFile('<f4', [40, 6], floats(...broken)) });
+  const request = { dir, split: 'train', cacheBytes: 0 } as const;
+  await expectUserError(npy(request), 'found NaN at flat position 200');
+  await expectUserError(npy(request), 'found NaN at flat position 200');
+  await writeFile(`${dir}/a.npy`, npyFile('<f4', [40, 6], floats(...every)));
+  const data = await npy(request);
+  await writeFile(`${dir}/a.npy`, npyFile('<f4', [41, 6], floats(...every, 0, 0, 0, 0, 0, 0)));
+  await expectUserError(data.gather([0]), 'changed while in use');
+  await writeFile(`${dir}/a.npy`, gzipSync(npyFile('<f4', [40, 6], floats(...every))));
+  const packed = await npy(request);
+  await writeFile(`${dir}/a.npy`, npyFile('<f4', [40, 6], floats(...every)));
+  expect(await (await npy(request)).gather([3])).toEqual(await packed.gather([3]));
+  await writeFile(`${dir}/a.npy`, npyFile('<f4', [40, 2, 3], floats(...every)));
+  await expectUserError(npy(request), 'expected float pixels in [0, 1] or [-1, 1], found 0 to 200');
+  await writeFile(`${dir}/a.npy`, npyFile('<f4', [40, 6], floats(...every)).subarray(0, 500));
+  await expectUserError(npy(request), 'expected 960 bytes for shape [40,6]');
 });

@@ -31,6 +31,14 @@ export type Identity = string | Uint8Array;
 export interface Identified {
   readonly count: number;
   identity(index: number): Identity;
+  /** The hash of each under the request's seed, where it is known already. */
+  readonly hashes?: ExampleHashes;
+}
+
+/** Hashes of many examples: see `exampleHash`. */
+export interface ExampleHashes {
+  readonly places: Float64Array;
+  readonly ranks: Float64Array;
 }
 
 /** The upper bounds, in [0, 1), of the hashes that fall to the test and the validation part: a tenth each. */
@@ -73,22 +81,37 @@ export function exampleHash(identity: Identity, seed: number): { place: number; 
  * @throws UserError when there are too few distinct examples for each part to hold one.
  */
 export function takePart(
-  { count, identity }: Identified,
+  examples: Identified,
   { split, size, splitSeed = 0, splitRule = 'hash' }: PartRequest,
   missing: readonly HeldOut[],
   where: string,
 ): Int32Array {
+  const { count } = examples;
   if (splitRule === 'permutation') return permutedPart(count, { split, size, splitSeed }, missing);
   if (missing.length === 0 && (size ?? count) >= count)
     return Int32Array.from({ length: count }, (_, i) => i);
-  const places = new Float64Array(count);
-  const ranks = new Float64Array(count);
-  for (let index = 0; index < count; index++) {
-    const { place, rank } = exampleHash(identity(index), splitSeed);
-    places[index] = place;
-    ranks[index] = rank;
-  }
+  const { places, ranks } = examples.hashes ?? emptyHashes(count);
+  if (examples.hashes === undefined) addHashes({ places, ranks }, examples, splitSeed, 0);
   return smallestRanks(hashPart(places, split, missing, where), size, ranks);
+}
+
+/** Room for the hashes of so many examples. */
+export function emptyHashes(count: number): ExampleHashes {
+  return { places: new Float64Array(count), ranks: new Float64Array(count) };
+}
+
+/** Writes the hashes of some examples, the first of which is the one at `first` of all. */
+export function addHashes(
+  { places, ranks }: ExampleHashes,
+  { count, identity }: Identified,
+  seed: number,
+  first: number,
+): void {
+  for (let index = 0; index < count; index++) {
+    const { place, rank } = exampleHash(identity(index), seed);
+    places[first + index] = place;
+    ranks[first + index] = rank;
+  }
 }
 
 /** Rows of `[rows, width]` values, told apart by their bytes; -0 counts as 0. */
