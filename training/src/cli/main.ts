@@ -9,6 +9,7 @@ const subcommands: Readonly<Record<string, () => Promise<(program: Command) => v
   resume: async () => (await import('./train.ts')).addResume,
   sample: async () => (await import('./sample.ts')).addSample,
   complete: async () => (await import('./complete.ts')).addComplete,
+  compare: async () => (await import('./compare.ts')).addCompare,
   score: async () => (await import('./score.ts')).addScore,
   evaluate: async () => (await import('./evaluate.ts')).addEvaluate,
   export: async () => (await import('./export.ts')).addExport,

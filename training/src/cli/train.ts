@@ -19,6 +19,7 @@ import {
   realNumber,
   wholeNumber,
 } from './flags.ts';
+import { addSweepFlags, type SweepFlags, startSweep } from './sweep.ts';
 
 interface TrainFlags {
   readonly data?: string;
@@ -97,8 +98,15 @@ export function addTrain(program: Command): void {
       .option('--min-delta <x>', 'how much a validation score must rise to be an improvement (default 0)')
       .option('--best-by <metric>', 'what --keep best and --early-stop go by (default: the likelihood)')
       .option('--tracker <module>', trackerHelp);
+    addSweepFlags(command);
     addFamilyFlags(command, family);
-    command.action(async (flags: TrainFlags) => {
+    command.action(async (flags: TrainFlags & SweepFlags) => {
+      if (flags.sweep !== undefined) {
+        await startSweep(family.name, command, flags);
+        return;
+      }
+      if (flags.jobs !== undefined)
+        throw new UserError('--jobs: it is of a sweep; add --sweep, or leave it out');
       await startRun(family, flags as TrainFlags & Record<string, unknown>);
     });
   }

@@ -45,13 +45,14 @@ export function chartsOf(lines: readonly MetricsLine[], bounds: MetricBounds = {
     }
   }
   const known = new Map(Object.entries({ ...shareBounds, ...bounds }));
-  return [...groups].map(([title, group]) => chart(title, group, known.get(title)));
+  return [...groups].map(([title, group]) => chartOf(title, group, known.get(title)));
 }
 
-function chart(
+/** A chart of one metric: a curve for each source, of values by step. */
+export function chartOf(
   title: string,
   group: ReadonlyMap<ChartSeries['source'], ReadonlyMap<number, number>>,
-  bounds: Chart['bounds'],
+  bounds?: Chart['bounds'],
 ): Chart {
   const steps = [...new Set([...group.values()].flatMap((points) => [...points.keys()]))].sort(
     (a, b) => a - b,

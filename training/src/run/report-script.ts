@@ -22,10 +22,14 @@ function draw() {
     // Room for the longest label, at about seven pixels a letter.
     const labelWidth = (_, labels) => 22 + 7 * Math.max(2, ...(labels || []).map((label) => String(label ?? '').length));
     const first = (source, index) => source === 'train' || (source !== 'held-out' && index === 0);
+    // Eight colours, then the same ones dashed.
+    const many = (index) => ({ name: 'curve-' + (index % 8), dashed: index >= 8 });
+    const two = (source, index) => ({ name: first(source, index) ? 'train' : 'held-out', dashed: !first(source, index) });
+    const look = (source, index) => (chart.series.length > 2 ? many(index) : two(source, index));
     const series = chart.series.map(({ source, values }, index) => ({
       label: source,
-      stroke: colour(first(source, index) ? 'train' : 'held-out'),
-      dash: first(source, index) ? undefined : [7, 4],
+      stroke: colour(look(source, index).name),
+      dash: look(source, index).dashed ? [7, 4] : undefined,
       width: 2,
       spanGaps: true,
       points: { show: values.filter((value) => value !== null).length <= 40, size: 6, fill: colour('panel') },

@@ -4,11 +4,15 @@ export const reportStyle = `
   color-scheme: light dark;
   --background: #ffffff; --text: #1d2127; --muted: #59616c; --line: #dde1e6; --panel: #f6f7f9;
   --train: #0062b1; --held-out: #b24a00;
+  --curve-0: #0062b1; --curve-1: #b24a00; --curve-2: #00795a; --curve-3: #a02c86;
+  --curve-4: #7a6200; --curve-5: #5b4bc4; --curve-6: #b3261e; --curve-7: #3e6a7a;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --background: #15181c; --text: #e6e9ed; --muted: #a3adb8; --line: #343a42; --panel: #1d2126;
     --train: #6cb6ff; --held-out: #ffa657;
+    --curve-0: #6cb6ff; --curve-1: #ffa657; --curve-2: #4ccfa2; --curve-3: #f092d8;
+    --curve-4: #d9bf4a; --curve-5: #a99cff; --curve-6: #ff8b82; --curve-7: #93c3d4;
   }
 }
 * { box-sizing: border-box; }
