@@ -1,6 +1,6 @@
 import { writeFileAtomic } from '../run/atomic.ts';
-import { plottingCode } from '../run/report.ts';
 import { formatNumber } from '../run/format-number.ts';
+import { plottingCode } from '../run/report.ts';
 import { chartFigures, escapeHtml, hashSource, imageFigure, type PlottingCode } from '../run/report-page.ts';
 import { reportScript } from '../run/report-script.ts';
 import { reportStyle } from '../run/report-style.ts';
