@@ -1,0 +1,282 @@
+"""What is computed again, family by family. Each check yields (what, values of the program, values computed here)."""
+
+import itertools
+
+import numpy as np
+from scipy import stats
+from scipy.special import logsumexp
+
+from double_graph import DoubleProgram
+from networks import (
+    activations,
+    convolve,
+    dense,
+    generator,
+    mirrored_decoder,
+    relu,
+    sigmoid,
+    softplus,
+    strided_stack,
+)
+
+
+def mixture(bundle):
+    """Gaussian mixtures: the density by SciPy, moments of each component by sigma points."""
+    weights, means = np.exp(bundle.weights["logWeights"]), bundle.weights["means"]
+    count, size = means.shape
+    if bundle.has_weight("factor"):
+        factors = np.broadcast_to(bundle.weights["factor"], (count, size, size))
+    else:
+        factors = np.stack([np.diag(row) for row in bundle.weights["std"]])
+    covariances = factors @ factors.transpose(0, 2, 1)
+    x = bundle.examples(40)
+    laws = [stats.multivariate_normal(mean, cov) for mean, cov in zip(means, covariances)]
+    joint = np.stack([np.log(weight) + law.logpdf(x) for weight, law in zip(weights, laws)])
+    yield "log-density, SciPy", bundle.run("logProb", data=x)["logProb"], logsumexp(joint, 0)
+    posterior = np.exp(joint - logsumexp(joint, 0)).T
+    yield "responsibilities", bundle.run("encode", data=x)["responsibility"], posterior
+    # For z = +-sqrt(d) e_i the mean and the scatter are those of the standard normal law.
+    points = np.sqrt(size) * np.concatenate([np.eye(size), -np.eye(size)])
+    for k in range(count):
+        drawn = bundle.run("sampleComponent", z=points, label=np.full(2 * size, k))["data"].astype(np.float64)
+        yield f"mean of component {k}", drawn.mean(0), means[k]
+        yield f"covariance of component {k}", np.cov(drawn.T, bias=True), covariances[k]
+    u, z = bundle.random.random((60, 1)), bundle.random.standard_normal((60, size))
+    chosen = np.minimum((u >= np.cumsum(weights)).sum(1), count - 1)
+    drawn = means[chosen] + np.einsum("nij,nj->ni", factors[chosen], z)
+    yield "samples", bundle.run("sample", u=u, z=z)["data"], drawn
+
+
+def variational(bundle):
+    """VAEs from their weights: log-weights, bounds of several draws, and moments of x given z."""
+    binary = "uniform" in bundle.programs["logWeight"]["inputs"]
+    count, draws = 6, 50
+    x = bundle.examples(count)
+    flat = x.reshape(count, -1).astype(np.float64)
+    uniform = bundle.random.random((count, *bundle.shape)).astype(np.float32)
+    if binary:
+        flat = (uniform.reshape(count, -1) < flat).astype(np.float64)
+    if bundle.options["architecture"] == "conv":
+        features = flat.reshape(x.shape)
+        for name in ("encoder/0", "encoder/1"):
+            features = relu(convolve(features, bundle.weight(f"{name}/kernel"), 2) + bundle.weight(f"{name}/bias"))
+        features = features.reshape(count, -1)
+    else:
+        features = strided_stack(bundle, flat, "encoder", relu)
+    mean, log_std = dense(bundle, "encoder/mean", features), dense(bundle, "encoder/logStd", features)
+    if not binary:
+        fixed = bundle.options.get("outputStd")
+        observed = np.exp(bundle.weights["decoder/logStd"]) if fixed is None else fixed
+
+    def log_weight(eps):
+        z = mean + np.exp(log_std) * eps
+        output = mirrored_decoder(bundle, z, relu)
+        if binary:
+            likelihood = (flat * output - softplus(output)).sum(1)
+        else:
+            likelihood = stats.norm.logpdf(flat, output, observed).sum(1)
+        return likelihood + stats.norm.logpdf(z).sum(1) - stats.norm.logpdf(z, mean, np.exp(log_std)).sum(1)
+
+    eps = bundle.random.standard_normal((draws, *mean.shape)).astype(np.float32)
+    noise = {"uniform": uniform} if binary else {}
+    theirs = np.stack([bundle.run("logWeight", data=x, eps=e, **noise)["logWeight"] for e in eps]).astype(np.float64)
+    ours = np.stack([log_weight(e.astype(np.float64)) for e in eps])
+    yield "log-weights", theirs, ours
+    for k in (1, 5, draws):
+        bound = [logsumexp(w[:k], axis=0) - np.log(k) for w in (theirs, ours)]
+        yield f"bound of {k} importance samples", bound[0], bound[1]
+
+    z = bundle.random.standard_normal((3, mean.shape[1])).astype(np.float32)
+    centre = mirrored_decoder(bundle, z.astype(np.float64), relu)
+    centre = sigmoid(centre) if binary else centre
+    shape = (3, *bundle.shape)
+    yield "decode", bundle.run("decode", latent=z)["data"], centre.reshape(shape)
+    sample = lambda noise, mean: bundle.run("sample", z=z, observation=np.full(shape, noise), mean=mean)["data"]
+    yield "samples as means", sample(0.3, 1), centre.reshape(shape)
+    if binary:
+        # The share of an even grid of uniform numbers for which a pixel is 1.
+        grid = (np.arange(20_000) + 0.5) / 20_000
+        levels = np.broadcast_to(grid[:, None], (len(grid), centre.shape[1])).reshape(-1, *bundle.shape)
+        drawn = bundle.run("sample", z=np.repeat(z[:1], len(grid), 0), observation=levels, mean=0)["data"]
+        yield "mean of x given z", drawn.reshape(len(grid), -1).mean(0), centre[0]
+    else:
+        # Noise of +1 and -1 has the mean and the variance of the normal law.
+        both = np.stack([sample(1, 0), sample(-1, 0)]).reshape(2, 3, -1).astype(np.float64)
+        yield "mean of x given z", both.mean(0), centre
+        yield "deviation of x given z", (both[0] - both[1]) / 2, np.broadcast_to(observed, centre.shape)
+
+
+def flow(bundle):
+    """Flows: the Jacobian by differences in double precision, and that decode inverts encode."""
+    size = int(np.prod(bundle.shape))
+    normal = bundle.programs["sample"]["inputs"]["z"]["law"] == "normal"
+    prior = stats.norm if normal else stats.logistic
+    if "logProb" in bundle.programs:
+        x = bundle.examples(5)
+        encode = DoubleProgram(bundle.path("encode"))
+        ours = [
+            prior.logpdf(encode(row[None])).sum() + np.linalg.slogdet(encode.jacobian(row))[1]
+            for row in x.astype(np.float64)
+        ]
+        yield "log-density, Jacobian by differences", bundle.run("logProb", data=x)["logProb"], ours
+    else:
+        levels = bundle.options["levels"]
+        x = ((1 + np.floor((levels - 2) * bundle.random.random((3, *bundle.shape)))) / (levels - 1)).astype(np.float32)
+        half = np.full(x.shape, 0.5)
+        encode, decode = DoubleProgram(bundle.path("encode")), DoubleProgram(bundle.path("decode"))
+        ours = []
+        for row in x:
+            # Values are (v - 1/2) / (levels - 1) of the v = level + u that has the density.
+            z = encode(row[None])
+            volume = np.linalg.slogdet(decode.jacobian(z[0]))[1] + size * np.log(levels - 1)
+            ours.append(prior.logpdf(z).sum() - volume)
+        yield "log-weights, Jacobian by differences", bundle.run("logWeight", data=x, uniform=half)["logWeight"], ours
+    yield "decode inverts encode", bundle.run("decode", latent=bundle.run("encode", data=x)["latent"])["data"], x
+    z = bundle.noise(bundle.programs["sample"]["inputs"]["z"], 6)
+    code = z if normal else np.log(z) - np.log1p(-z)
+    yield "samples are decoded noise", bundle.run("sample", z=z)["data"], bundle.run("decode", latent=code)["data"]
+
+
+def level_values(bundle):
+    """The values that a discrete model gives probability to."""
+    levels = bundle.options.get("levels")
+    if bundle.family == "wavenet" and bundle.options["output"] == "mu-law":
+        companded = 2 * np.arange(levels) / (levels - 1) - 1
+        return np.sign(companded) * ((levels ** np.abs(companded)) - 1) / (levels - 1)
+    if bundle.family in ("made", "nade") or bundle.options["output"] == "binary":
+        return np.array([0.0, 1.0])
+    low, high = bundle.spec["range"]
+    return low + (high - low) * np.arange(levels) / (levels - 1)
+
+
+def log_prob_of(bundle, x):
+    label = {"label": np.ones(len(x))} if "label" in bundle.programs["logProb"]["inputs"] else {}
+    return bundle.run("logProb", data=x, **label)["logProb"].astype(np.float64)
+
+
+def autoregressive(bundle):
+    """Autoregressive models: probabilities add up to 1, and each prefix's do to those of its continuations."""
+    if bundle.spec["kind"] == "points":
+        # A product of mixtures over the plane, by the midpoint rule.
+        width, count = 0.2, 700
+        axis = (np.arange(count) + 0.5 - count / 2) * width
+        points = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
+        density = np.exp(log_prob_of(bundle, points)).reshape(count, count) * width**2
+        yield "total probability, by quadrature", density.sum(), 1.0
+        return
+    size = int(np.prod(bundle.shape))
+    values = level_values(bundle)
+    every = np.array(list(itertools.product(values, repeat=size)), np.float32).reshape(-1, *bundle.shape)
+    probability = np.exp(log_prob_of(bundle, every))
+    yield f"total probability of {len(every)} examples", probability.sum(), 1.0
+    if bundle.family == "nade":
+        W, c = bundle.weight("hidden/kernel"), bundle.weight("hidden/bias")
+        V, b = bundle.weight("output/kernel"), bundle.weight("output/bias")
+        x = every.reshape(-1, size).astype(np.float64)
+        before = np.cumsum(x[:, :, None] * W, 1) - x[:, :, None] * W
+        logits = b + (sigmoid(c + before) * V).sum(2)
+        yield "log-probabilities, from the weights", np.log(probability), (x * logits - softplus(logits)).sum(1)
+    if not binary_chain(bundle):
+        return
+    # Noise just beside each conditional probability: a sample turns there, and nowhere else.
+    table = probability.reshape((len(values),) * size)
+    given = every[bundle.random.integers(0, len(every), 40)].reshape(40, size)
+    conditional = np.zeros((40, size))
+    for row, bits in enumerate(given.astype(int)):
+        for i in range(size):
+            here = table[tuple(bits[:i])]
+            conditional[row, i] = here[1].sum() / here.sum()
+    for side, wanted in ((-5e-5, 1), (5e-5, 0)):
+        for i in range(size):
+            noise = np.where(given == 1, 0.0, 1 - 2**-24)
+            noise[:, i] = np.clip(conditional[:, i] + side, 0, 1 - 2**-24)
+            drawn = bundle.run("sample", uniform=noise)["data"].reshape(40, size)
+            if i == 0:
+                turned = []
+            turned.append(drawn[:, i])
+            if not np.array_equal(drawn[:, :i], given[:, :i]):
+                yield "values drawn before", drawn[:, :i], given[:, :i]
+        where = "below" if wanted else "above"
+        yield f"draws {where} the conditional probability", np.stack(turned), np.full((size, 40), wanted)
+
+
+def binary_chain(bundle):
+    """Values 0 and 1, drawn from one uniform number each in the order in which they stand."""
+    values = level_values(bundle)
+    noise = [n for n, spec in bundle.programs["sample"]["inputs"].items() if spec["role"] == "noise"]
+    natural = bundle.options.get("order", "natural") != "random" and bundle.options.get("masks", 1) == 1
+    return len(values) == 2 and noise == ["uniform"] and natural
+
+
+def adversarial(bundle):
+    """Generators of GANs from their weights."""
+    z = bundle.noise({"law": "normal", "shape": [bundle.options["latent"]]}, 6).astype(np.float64)
+    given, inputs = {}, z
+    label = bundle.programs["sample"]["inputs"].get("label")
+    if label is not None:
+        labels = np.arange(6) % label["classes"]
+        given, inputs = {"label": labels}, np.concatenate([z, np.eye(label["classes"])[labels]], 1)
+    drawn = bundle.run("sample", z=z, **given)
+    yield "samples", drawn["data"], generator(bundle, inputs)
+    if "paired" in drawn:
+        yield "their counterparts", drawn["paired"], generator(bundle, inputs, "paired/")
+    yield "decode", bundle.run("decode", latent=z, **given)["data"], generator(bundle, inputs)
+
+
+def vae_gan(bundle):
+    yield from adversarial(bundle)
+    x = bundle.examples(5)
+    coded = bundle.run("encode", data=x)
+    features = strided_stack(bundle, x.astype(np.float64), "encoder", relu)
+    mean, log_std = dense(bundle, "encoder/mean", features), dense(bundle, "encoder/logStd", features)
+    yield "mean of the code", coded["latent"], mean
+    yield "log deviation of the code", coded["logStd"], log_std
+    yield "reconstructions", bundle.run("reconstruct", data=x)["reconstruction"], generator(bundle, mean)
+
+
+def to_unit(bundle, x):
+    return sigmoid(x) if bundle.spec["kind"] == "image" else x
+
+
+def autoencoder(bundle):
+    bend = activations[bundle.options["activation"]]
+    x = bundle.examples(5)
+    if bundle.options["architecture"] == "conv":
+        features = x.astype(np.float64)
+        for name in ("encoder/0", "encoder/1"):
+            features = bend(convolve(features, bundle.weight(f"{name}/kernel"), 2) + bundle.weight(f"{name}/bias"))
+        features = features.reshape(len(x), -1)
+    else:
+        features = strided_stack(bundle, x.reshape(len(x), -1).astype(np.float64), "encoder", bend)
+    code = activations[bundle.options["codeActivation"]](dense(bundle, "encoder/output", features))
+    yield "codes", bundle.run("encode", data=x)["latent"], code
+    back = to_unit(bundle, mirrored_decoder(bundle, code, bend)).reshape(x.shape)
+    yield "reconstructions", bundle.run("reconstruct", data=x)["reconstruction"], back
+
+
+def moment_matching(bundle):
+    z = bundle.noise(bundle.programs["sample"]["inputs"]["z"], 6).astype(np.float64)
+    h = z if bundle.options["prior"] == "normal" else 2 * z - 1
+    x, i = h, 0
+    while bundle.has_weight(f"generator/{i}/kernel"):
+        x = relu(dense(bundle, f"generator/{i}", x))
+        i += 1
+    x = dense(bundle, "generator/output", x)
+    if bundle.options["space"] == "code":
+        x = mirrored_decoder(bundle, sigmoid(x), sigmoid)
+    x = to_unit(bundle, x).reshape(len(z), *bundle.shape)
+    yield "samples", bundle.run("sample", z=z)["data"], x
+    yield "decode", bundle.run("decode", latent=h)["data"], x
+
+
+checks = {
+    "gmm": mixture,
+    "vae": variational,
+    "nice": flow,
+    "realnvp": flow,
+    **{family: autoregressive for family in ("made", "nade", "pixelcnn", "pixelrnn", "wavenet")},
+    **{family: adversarial for family in ("gan", "dcgan", "wgan", "cgan", "acgan", "cogan")},
+    "vaegan": vae_gan,
+    "autoencoder": autoencoder,
+    "gmmn": moment_matching,
+}
