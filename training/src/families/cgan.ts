@@ -51,7 +51,7 @@ export const cgan = defineFamily<CganOptions>({
       options: { filters: [64, 128], latent: 100, averaging: 0.999 },
       training: { steps: 8000, batchSize: 64, learningRate: 2e-4 },
       published:
-        'Parzen-window log-likelihood of 132 +- 1.8 nats for a dense conditional GAN (Mirza and Osindero 2014, table 1)',
+        'Parzen-window log-likelihood of 132 +- 1.8 nats for a dense conditional GAN (Mirza and Osindero 2014, table 1; not checked)',
     },
   },
 });

@@ -64,7 +64,7 @@ export const dcgan = defineFamily<DcganOptions>({
       options: { filters: [64, 128, 256], averaging: 0.999 },
       training: { steps: 3000, batchSize: 64, learningRate: 2e-4 },
       published:
-        "Inception score of 6.16 for a DCGAN of the paper's size (Wang and Liu 2016); not comparable at this size",
+        "Inception score of 6.16 for a DCGAN of the paper's size (Wang and Liu 2016; not checked); not comparable at this size",
     },
     paper: {
       summary: "the paper's 64x64 networks (--data-dir, --image-size 64x64), for a GPU",

@@ -20,9 +20,9 @@ const overGaps = { instanceNoise: 0.5, instanceNoiseSteps: 12_000 };
 const collapsing = { latent: 256, hidden: [128, 128], discriminatorHidden: [128], generatorRate: 10 };
 
 const ringFigures =
-  'of 8 modes and % high quality: GAN 6.3, 98; packs of two 7.9, 96 (Lin et al. 2018, PacGAN, table 1, 2,500 samples)';
+  'of 8 modes and % high quality: GAN 6.3, 98; packs of two 7.9, 96 (Lin et al. 2018, PacGAN, table 1, 2,500 samples; not checked)';
 const gridFigures =
-  'of 25 modes and % high quality: GAN 17.3, 95; packs of two 23.8, 91 (Lin et al. 2018, PacGAN, table 1, 2,500 samples)';
+  'of 25 modes and % high quality: GAN 17.3, 95; packs of two 23.8, 91 (Lin et al. 2018, PacGAN, table 1, 2,500 samples; not checked)';
 
 /**
  * Generative adversarial network: a generator G(z), z ~ N(0, I), against a discriminator D(x) in (0, 1):
@@ -57,7 +57,8 @@ export const gan = defineFamily<GanOptions>({
         averaging: 0.999,
       },
       training: { steps: 12_000, batchSize: 64, learningRate: 2e-4 },
-      published: 'Parzen window 225 +- 2 nats with a maxout discriminator (Goodfellow et al. 2014, table 1)',
+      published:
+        'Parzen window 225 +- 2 nats with a maxout discriminator (Goodfellow et al. 2014, table 1; not checked)',
     },
     'ring8-plain': {
       summary: 'a plain GAN that collapses on the ring of 8 Gaussians: a slow discriminator, no remedy',
@@ -65,7 +66,7 @@ export const gan = defineFamily<GanOptions>({
       options: collapsing,
       training: { steps: 5000, batchSize: 128, learningRate: 1e-4 },
       published:
-        'collapse to one mode at a time (Metz et al. 2017, figure 2, whose networks and rates these are)',
+        'collapse to one mode at a time (Metz et al. 2017, figure 2, whose networks and rates these are meant to be; not checked)',
     },
     'ring8-average': {
       summary: 'the ring of 8 Gaussians by the running mean of the generator',
