@@ -1,5 +1,5 @@
 import type { Sampler } from '@generatrix/runtime';
-import { type DeviceRequest, sizeOf } from '@generatrix/runtime/core';
+import { type DeviceRequest, type HostTensor, sizeOf } from '@generatrix/runtime/core';
 import { type Command, Option } from 'commander';
 import type { Dataset } from '../data/index.ts';
 import { formatNats } from '../run/format-number.ts';
@@ -14,14 +14,17 @@ interface ScoreFlags extends ModelDataFlags, CheckpointFlag {
   readonly device: DeviceRequest;
 }
 
-/** What `score` measures over a data set. */
-export interface Score {
-  readonly kind: 'exact' | 'bound';
+/** A mean over examples. */
+export interface MeanOverExamples {
   readonly count: number;
-  /** Mean log-likelihood (or its lower bound), nats. */
   readonly mean: number;
   /** Standard error of the mean over the examples. */
   readonly standardError: number;
+}
+
+/** What `score` measures over a data set: the mean log-likelihood (or its lower bound), nats. */
+export interface Score extends MeanOverExamples {
+  readonly kind: 'exact' | 'bound';
   /** -mean / (dimensions * ln 2). */
   readonly bitsPerDimension: number;
 }
@@ -34,41 +37,65 @@ export async function scoreDataset(
   dataset: Dataset,
   options: { samples: number; limit: number; seed: number },
 ): Promise<Score> {
-  const count = Math.min(options.limit, dataset.size);
-  let [sum, squares] = [0, 0];
+  const { seed, samples, limit } = options;
   let kind: Score['kind'] = 'exact';
+  const over = await meanOver(dataset, limit, async (data, indices) => {
+    const { labels } = dataset;
+    const label = labels === null ? {} : { label: Int32Array.from(indices, (index) => labels[index]!) };
+    const scored = await sampler.logProb({ data, seed, samples, firstIndex: indices[0]!, ...label });
+    kind = scored.kind;
+    return scored.values;
+  });
+  return { ...over, kind, bitsPerDimension: -over.mean / (sizeOf(dataset.spec.shape) * Math.LN2) };
+}
+
+/** Squared error of each example's reconstruction, summed over its values, by the model's program `reconstruct`. */
+export async function reconstructionError(
+  sampler: Sampler,
+  dataset: Dataset,
+  { limit, seed }: { limit: number; seed: number },
+): Promise<MeanOverExamples> {
+  const program = 'reconstruct';
+  const { outputs } = sampler.manifest.programs[program]!;
+  const output = Object.keys(outputs).find((name) => outputs[name]!.meaning === 'data')!;
+  return meanOver(dataset, limit, async (data, indices) => {
+    const count = indices.length;
+    const made = (await sampler.run(program, { data, seed, firstIndex: indices[0]!, count }))[output]!;
+    const size = data.data.length / count;
+    return Float64Array.from({ length: count }, (_, i) => {
+      let sum = 0;
+      for (let k = i * size; k < (i + 1) * size; k++) sum += (made.data[k]! - data.data[k]!) ** 2;
+      return sum;
+    });
+  });
+}
+
+async function meanOver(
+  dataset: Dataset,
+  limit: number,
+  evaluate: (data: HostTensor, indices: Int32Array) => Promise<ArrayLike<number>>,
+): Promise<MeanOverExamples> {
+  const count = Math.min(limit, dataset.size);
+  let [sum, squares] = [0, 0];
   for (let first = 0; first < count; first += batch) {
     const indices = Int32Array.from({ length: Math.min(batch, count - first) }, (_, i) => first + i);
-    const scored = await sampler.logProb({
-      data: await dataset.gather(indices),
-      seed: options.seed,
-      samples: options.samples,
-      firstIndex: first,
-      ...(dataset.labels === null
-        ? {}
-        : { label: Int32Array.from(indices, (index) => dataset.labels![index]!) }),
-    });
-    kind = scored.kind;
-    for (const value of scored.values) {
-      sum += value;
-      squares += value * value;
+    const values = await evaluate(await dataset.gather(indices), indices);
+    for (let i = 0; i < values.length; i++) {
+      sum += values[i]!;
+      squares += values[i]! ** 2;
     }
   }
   const mean = sum / count;
-  return {
-    kind,
-    count,
-    mean,
-    standardError: Math.sqrt(Math.max(0, squares / count - mean * mean) / count),
-    bitsPerDimension: -mean / (sizeOf(dataset.spec.shape) * Math.LN2),
-  };
+  return { count, mean, standardError: Math.sqrt(Math.max(0, squares / count - mean * mean) / count) };
 }
 
 /** `generatrix score MODEL`: mean log-likelihood of a data set, or its bound. */
 export function addScore(program: Command): void {
   const command = program
     .command('score')
-    .description('mean log-likelihood (or its lower bound) of a data set under a model')
+    .description(
+      'mean log-likelihood (or its lower bound) of a data set under a model; of an autoencoder, its reconstruction error',
+    )
     .argument('<model>', 'folder of a bundle or of a run');
   addDataFlags(addCheckpointFlag(command), 'that of the training run')
     .addOption(
@@ -99,11 +126,17 @@ async function printScore(sampler: Sampler, flags: ScoreFlags): Promise<void> {
   const dataset = await modelData(sampler, flags);
   const samples = wholeNumber('--samples', 1)(flags.samples);
   const limit = flags.limit === undefined ? Number.POSITIVE_INFINITY : wholeNumber('--limit', 1)(flags.limit);
-  const score = await scoreDataset(sampler, dataset, {
-    samples,
-    limit,
-    seed: wholeNumber('--seed')(flags.seed),
-  });
+  const seed = wholeNumber('--seed')(flags.seed);
+  const { programs } = sampler.manifest;
+  if (!('logProb' in programs) && !('logWeight' in programs) && 'reconstruct' in programs) {
+    const { count, mean, standardError } = await reconstructionError(sampler, dataset, { limit, seed });
+    console.log(`${name}, ${flags.split} split, ${count} examples, on ${sampler.device}`);
+    console.log(
+      `squared error of a reconstruction, summed over its values: ${mean.toFixed(3)} (standard error ${standardError.toFixed(3)})`,
+    );
+    return;
+  }
+  const score = await scoreDataset(sampler, dataset, { samples, limit, seed });
   const what =
     score.kind === 'exact'
       ? 'log-likelihood'
