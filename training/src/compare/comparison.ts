@@ -1,3 +1,4 @@
+import { heldOutPrefix } from '../run/metric-words.ts';
 import { type Chart, chartOf } from '../run/report-charts.ts';
 import type { RunSummary } from './run-summary.ts';
 
@@ -20,7 +21,6 @@ export interface Figure {
   readonly best: number | null;
 }
 
-const heldOutPrefix = 'heldOut/';
 /** Where in the data a line was written: no curve. */
 const positions = new Set(['epoch']);
 

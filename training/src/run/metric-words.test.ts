@@ -6,6 +6,7 @@ test.each([
   ['loss', 'loss, what training lowers'],
   ['deepError', 'deep error'],
   ['constructor', 'constructor'],
+  ['heldOut/elbo', 'lower bound of the log-likelihood, nats, on validation data'],
 ])('%s in words', (name, words) => {
   expect(metricWords(name)).toBe(words);
 });

@@ -1,3 +1,6 @@
+/** Of metrics that an evaluation while training measured. */
+export const heldOutPrefix = 'heldOut/';
+
 /** What the metrics that many families share are, in words; those not listed are called by their name, in words. */
 const meanings: Readonly<Record<string, string>> = {
   loss: 'loss, what training lowers',
@@ -15,6 +18,8 @@ const meanings: Readonly<Record<string, string>> = {
 
 /** A metric in plain words: `generatorLoss` is "loss of the generator", an unknown `deepError` is "deep error". */
 export function metricWords(name: string): string {
+  if (name.startsWith(heldOutPrefix))
+    return `${metricWords(name.slice(heldOutPrefix.length))}, on validation data`;
   return Object.hasOwn(meanings, name)
     ? meanings[name]!
     : name.replace(/[A-Z](?![A-Z])/g, (letter) => ` ${letter.toLowerCase()}`).trim();

@@ -1,4 +1,4 @@
-import { type MetricBounds, shareBounds } from './metric-words.ts';
+import { heldOutPrefix, type MetricBounds, shareBounds } from './metric-words.ts';
 import type { MetricsLine } from './metrics.ts';
 
 /** A curve: one value per step of its chart, null where it has none. */
@@ -20,8 +20,6 @@ export interface Chart {
   /** What the axis reaches from and to, where the metric has bounds. */
   readonly bounds?: readonly [low: number, high: number];
 }
-
-const heldOutPrefix = 'heldOut/';
 
 /** Metrics that say where in the data a line was written, not how training goes. */
 const positions = new Set(['epoch']);

@@ -62,12 +62,13 @@ ${hasCharts ? scripts.map((script) => `<script>${script}</script>`).join('\n') :
 export function chartFigures(charts: readonly Chart[], from = 0): string {
   const figures = charts.map(({ title, series, logarithmic }, index) => {
     const sources = series.map(({ source }) => source).join(' and ');
-    const scale = logarithmic ? '; logarithmic scale' : '';
+    // The legend names the curves; where there are many it is enough.
+    const notes = [...(series.length > 2 ? [] : [sources]), ...(logarithmic ? ['logarithmic scale'] : [])];
     const label = escapeHtml(`${title}, ${sources}, over the steps; the table below has its main values`);
     const words = metricWords(title);
     return (
       `<figure><figcaption>${escapeHtml(title)}${words === title ? '' : ` <small>${escapeHtml(words)}</small>`}` +
-      `<small class="sources">${escapeHtml(sources)}${scale}</small></figcaption>` +
+      `<small class="sources">${escapeHtml(notes.join('; '))}</small></figcaption>` +
       `<div class="plot" id="plot-${from + index}" role="img" aria-label="${label}"></div></figure>`
     );
   });
