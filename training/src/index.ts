@@ -2,10 +2,13 @@
 
 export { runTraining } from './cli/train.ts';
 export { type Dataset, type DatasetRequest, datasetCatalogue, loadDataset } from './data/index.ts';
+export { partOf } from './data/part.ts';
 export type { Engine, Trainer } from './engine/engine.ts';
 export { onnxEngine } from './engine/onnx-engine.ts';
 export { tfjsEngine, toTensor } from './engine/tfjs-engine.ts';
+export { binarised } from './evaluate/binarisation.ts';
 export { diagnostics } from './evaluate/catalogue.ts';
+export { isSkipped } from './evaluate/diagnostic.ts';
 export {
   checkSameKind,
   diagnosticsNamed,
@@ -13,6 +16,7 @@ export {
   evaluationJson,
   writeEvaluation,
 } from './evaluate/evaluate.ts';
+export type { EvaluationRequest } from './evaluate/evaluation.ts';
 export { graphModelParity } from './evaluate/graph-model-parity.ts';
 export { parzen } from './evaluate/parzen.ts';
 export { type SampleSource, samplerSource } from './evaluate/sample-source.ts';

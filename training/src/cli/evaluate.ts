@@ -7,7 +7,7 @@ import {
 } from '@generatrix/runtime/core';
 import { type Command, Option } from 'commander';
 import { classFrequencies } from '../data/class-frequencies.ts';
-import { type DatasetRequest, loadDataset, type Split } from '../data/index.ts';
+import { type Dataset, type DatasetRequest, loadDataset, type Split } from '../data/index.ts';
 import { diagnostics } from '../evaluate/catalogue.ts';
 import { isSkipped } from '../evaluate/diagnostic.ts';
 import {
@@ -17,6 +17,7 @@ import {
   type Reported,
   writeEvaluation,
 } from '../evaluate/evaluate.ts';
+import { publishedModeSamples } from '../evaluate/mode-coverage.ts';
 import type { ClassifierEffort } from '../evaluate/reference-classifier.ts';
 import { samplerSource } from '../evaluate/sample-source.ts';
 import { hasRun, readRun, runData } from '../run/run-folder.ts';
@@ -51,13 +52,13 @@ export function addEvaluate(program: Command): void {
     .option('--metrics <list>', `some of ${diagnostics.map(({ name }) => name).join(',')} (default: all)`)
     .option(
       '--count <n>',
-      `samples to draw (default: as many as there are real examples, at most ${defaultCount})`,
+      `samples to draw (default: as many as there are real examples, at most ${defaultCount}; ${publishedModeSamples} for the coverage of modes)`,
     )
     .option('--seed <n>', 'seed of the samples and of all that is random in the evaluation', '42')
     .option('--data-seed <n>', 'seed of a drawn data set (default: that of the training run)')
     .addOption(labelsOption('as in the training data').default('data'))
     .addOption(drawOption('sample').default('sample'))
-    .option('--against-train', 'compare with the training examples instead of the held-out ones')
+    .option('--against-train', 'compare with the training examples instead of those of the validation part')
     .option('--out <folder>', 'where evaluation.json and evaluation.html go', 'evaluation')
     .option(
       '--cache <folder>',
@@ -99,13 +100,20 @@ async function runEvaluation(model: string, flags: EvaluateFlags): Promise<void>
       ...(frequencies === undefined ? {} : { classFrequencies: frequencies }),
     });
     checkSameKind(source, train);
-    const heldOut = await loadDataset(await requestOf(flags, manifest, runFolder, 'test'));
-    const against = flags.againstTrain === true ? train : heldOut;
+    const [validation, test] = await Promise.all(
+      (['validation', 'test'] as const).map(async (split) =>
+        loadDataset(await requestOf(flags, manifest, runFolder, split)),
+      ),
+    );
+    const setApart = partSetApart(validation!, test!);
+    const against = flags.againstTrain === true ? train : setApart;
     const request = {
       source,
       train,
-      heldOut,
+      setApart,
+      test: test!,
       count: count ?? Math.max(20, Math.min(defaultCount, against.size)),
+      ...(count === null ? {} : { modeSamples: count }),
       seed,
       againstTrain: flags.againstTrain === true,
       cacheFolder: flags.cache ?? `${flags.out}/cache`,
@@ -118,8 +126,14 @@ async function runEvaluation(model: string, flags: EvaluateFlags): Promise<void>
       );
     }
     console.log(
-      `${manifest.name} against ${train.name}: ${request.count} samples, seed ${seed}, on ${sampler.device}`,
+      `${manifest.name} against ${train.name} (${against.split}, ${against.size} examples): ` +
+        `${request.count} samples, seed ${seed}, on ${sampler.device}`,
     );
+    if (setApart.split === 'test') {
+      console.log(
+        `the validation part has only ${validation!.size} examples: the ${test!.size} of the test part are set apart instead`,
+      );
+    }
     const { evaluation, reported, seconds } = await evaluate(request, chosen, { onReport: printReport });
     await writeEvaluation(flags.out, evaluation, reported, seconds);
     console.log(
@@ -128,6 +142,14 @@ async function runEvaluation(model: string, flags: EvaluateFlags): Promise<void>
   } finally {
     await close();
   }
+}
+
+/** Examples of the validation part from which it is used even where the test part has more. */
+const enough = 1000;
+
+/** The examples that real and generated ones are compared with: the validation part, or the test part where that is too small. */
+function partSetApart(validation: Dataset, test: Dataset): Dataset {
+  return validation.size >= Math.min(enough, test.size) ? validation : test;
 }
 
 /** The data of the training run with what the flags change, or the data that the flags name. */

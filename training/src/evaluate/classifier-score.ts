@@ -1,5 +1,5 @@
 import { head, type Rows } from './rows.ts';
-import { divergence, mean, standardDeviation } from './statistics.ts';
+import { divergence, entropy, mean, standardDeviation } from './statistics.ts';
 
 export interface ClassifierScore {
   /** From 1 to the number of classes. */
@@ -36,4 +36,20 @@ function scoreOf({ count, width, values }: Rows): number {
     divergence(values.subarray(i * width, (i + 1) * width), marginal),
   );
   return Math.exp(mean(divergences));
+}
+
+/** The score of the rows at these indices, without copying them. */
+export function scoreOfSubset({ width, values }: Rows, indices: Int32Array): number {
+  const marginal = new Float64Array(width);
+  let negative = 0;
+  for (const index of indices) {
+    for (let k = 0; k < width; k++) {
+      const value = values[index * width + k]!;
+      if (value === 0) continue;
+      marginal[k]! += value / indices.length;
+      negative += value * Math.log(value);
+    }
+  }
+  // mean KL(p(y|x) || p(y)) = entropy of the mean - mean entropy
+  return Math.exp(entropy(marginal) + negative / indices.length);
 }

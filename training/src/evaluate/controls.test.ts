@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadDataset } from '../data/catalogue.ts';
 import { type Dataset, pointLaws } from '../data/index.ts';
 import { expectUserError } from '../data/test-support.ts';
+import { binarised } from './binarisation.ts';
 import { diagnostics } from './catalogue.ts';
 import { isSkipped, type Outcome } from './diagnostic.ts';
 import { diagnosticsNamed, evaluate, writeEvaluation } from './evaluate.ts';
@@ -15,13 +16,15 @@ import { datasetSource, madeSource } from './test-support.ts';
 /** The controls of any evaluation: it must tell these sources apart before it may judge a model. */
 let folder: string;
 let train: Dataset;
+let setApart: Dataset;
 let heldOut: Dataset;
 let fresh: Dataset;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'generatrix-evaluate-'));
   train = await loadDataset({ name: 'digits8', split: 'train', size: 3000 });
+  setApart = await loadDataset({ name: 'digits8', split: 'validation', size: 1000 });
   heldOut = await loadDataset({ name: 'digits8', split: 'test', size: 1000 });
-  // Of the same law, and in neither split.
+  // Of the same law, and in no split.
   fresh = await loadDataset({ name: 'digits8', split: 'train', size: 2000, seed: 77 });
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -30,7 +33,8 @@ function requestFor(source: SampleSource, changes: Partial<EvaluationRequest> = 
   return {
     source,
     train,
-    heldOut,
+    setApart,
+    test: heldOut,
     count: 1000,
     seed: 5,
     againstTrain: false,
@@ -90,9 +94,9 @@ describe('noise', () => {
       'precision-recall': 'problem',
       memorisation: 'ok',
     });
-    expect(found.fid!.figures.frechetDistance).toBeGreaterThan(
-      50 * (found.fid!.figures.realAgainstReal as number),
-    );
+    expect(found.fid!.finding.verdict).toBe('problem');
+    const { high } = found.fid!.figures.realAgainstReal as { high: number };
+    expect(found.fid!.figures.frechetDistance).toBeGreaterThan(50 * high);
     expect(found['precision-recall']!.figures.precision).toBeLessThan(0.2);
   });
 });
@@ -103,7 +107,7 @@ describe('a generator that copies', () => {
     const found = await outcomes(copier, ['c2st', 'mmd', 'memorisation']);
     expect(verdicts(found)).toEqual({ c2st: 'ok', mmd: 'ok', memorisation: 'problem' });
     expect(found.memorisation!.finding.text).toContain('copies training examples');
-    expect(found.memorisation!.figures.values).toMatchObject({ exact: 1, heldOutShare: 0 });
+    expect(found.memorisation!.figures.values).toMatchObject({ equal: 1, lean: { apartShare: 0 } });
   });
 
   test('half of its samples from the training set, with noise, is flagged too', async () => {
@@ -121,7 +125,48 @@ describe('a generator that copies', () => {
     };
     const { memorisation } = await outcomes(half, ['memorisation']);
     expect(memorisation!.finding.verdict).toBe('problem');
-    expect(memorisation!.figures.values).toMatchObject({ exact: 0 });
+    expect(memorisation!.figures.values).toMatchObject({ near: { ofReal: 0 } });
+  });
+});
+
+test.each([0.02, 0.05, 0.08])(
+  'a share of %s of exact copies of training examples is flagged',
+  async (share) => {
+    const source: SampleSource = {
+      ...datasetSource('some', train, (i) => i),
+      draw: async ({ count }) => {
+        const { shape, data } = await fresh.gather(Int32Array.from({ length: count }, (_, i) => i));
+        const copied = Math.round(share * count);
+        const values = Float32Array.from(data);
+        values.set((await train.gather(Int32Array.from({ length: copied }, (_, i) => 3 * i))).data);
+        return { data: { dtype: 'float32', shape, data: values }, labels: null };
+      },
+    };
+    const { memorisation } = await outcomes(source, ['memorisation']);
+    expect(memorisation!.finding.verdict).toBe('problem');
+    expect(memorisation!.finding.text).toMatch(/copies training examples: \S+ % of samples equal/);
+  },
+);
+
+describe('a model of binary images', () => {
+  const binaryNames = ['c2st', 'mmd', 'classes', 'fid', 'score', 'precision-recall', 'memorisation'];
+  const binary = () => {
+    const drawn = binarised(fresh, 99);
+    return { ...datasetSource('binary', drawn, (i) => i), binarises: true };
+  };
+
+  test('is judged against binarised images: real ones get what real ones get', async () => {
+    const found = await outcomes(binary(), binaryNames);
+    expect(verdicts(found)).toEqual(Object.fromEntries(binaryNames.map((name) => [name, 'ok'])));
+  });
+
+  test('is told apart from grey images, as which nobody declared it, and means are compared with grey ones', async () => {
+    const { mmd, fid } = await outcomes({ ...binary(), binarises: false }, ['mmd', 'fid']);
+    expect(mmd!.finding.verdict).toBe('warning');
+    expect(fid!.finding.verdict).not.toBe('ok');
+    const grey = { ...datasetSource('means', fresh, (i) => i), binarises: true };
+    const means = await outcomes(grey, ['mmd']);
+    expect(verdicts(means)).toEqual({ mmd: 'ok' });
   });
 });
 
@@ -167,13 +212,14 @@ test('samples between classes are called unclear', async () => {
   };
   const { classes } = await outcomes(between, ['classes']);
   expect(classes!.finding.verdict).toBe('warning');
-  expect(classes!.finding.text).toContain('many samples are of no clear class');
+  expect(classes!.finding.text).toContain('more samples than real examples are of no clear class');
 });
 
 describe('points', () => {
   const changes = async (name: string) => ({
     train: await loadDataset({ name, split: 'train', size: 4000 }),
-    heldOut: await loadDataset({ name, split: 'test', size: 2000 }),
+    setApart: await loadDataset({ name, split: 'validation', size: 2000 }),
+    test: await loadDataset({ name, split: 'test', size: 2000 }),
     count: 2000,
   });
 
@@ -237,9 +283,10 @@ describe('evaluate', () => {
   });
 
   test('the classifier is trained once and read afterwards', async () => {
-    const files = await readdir(join(folder, 'cache'));
-    expect(files).toHaveLength(1);
-    expect(files[0]).toMatch(/^classifier-[0-9a-f]{16}\.safetensors$/);
+    const files = (await readdir(join(folder, 'cache'))).filter((file) => file.startsWith('classifier'));
+    // One of grey images, one of binarised ones.
+    expect(files).toHaveLength(2);
+    for (const file of files) expect(file).toMatch(/^classifier-[0-9a-f]{16}\.safetensors$/);
   });
 
   test('a sample that is not finite, other shapes and unknown names are one clear line', async () => {

@@ -1,10 +1,18 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { classifierScore, scoreOfSubset } from './classifier-score.ts';
 import { CompiledFunctions } from './compiled-functions.ts';
+import { frechetDistance, momentsOf } from './frechet.ts';
 import { memorisation } from './memorisation.ts';
 import { mmd } from './mmd.ts';
 import { nearest } from './nearest.ts';
 import { precisionRecall } from './precision-recall.ts';
-import { distance, type Rows, stack } from './rows.ts';
+import { realFrechetDistances } from './real-frechet.ts';
+import { realManifolds } from './real-manifolds.ts';
+import { RealRange, realSplits } from './real-splits.ts';
+import { distance, head, pick, type Rows, stack } from './rows.ts';
 import { normalRows, rowsFrom } from './test-support.ts';
 
 let compiled: CompiledFunctions;
@@ -124,46 +132,182 @@ describe('precisionRecall', () => {
 
 describe('memorisation', () => {
   const train = normalRows(1500, 6, { stream: 'train' });
-  const heldOut = normalRows(500, 6, { stream: 'held out' });
+  const apart = normalRows(500, 6, { stream: 'apart' });
+  const real = normalRows(800, 6, { stream: 'real' });
+  const found = (samples: Rows, changes: { train?: Rows; apart?: Rows; real?: Rows } = {}) =>
+    memorisation(compiled, { samples, real, train, apart, ...changes }, { seed: 1 });
+  /** These rows with values of their own noise added. */
+  const disturbed = (rows: Rows, scale: number) => {
+    const noise = normalRows(rows.count, rows.width, { stream: 'noise', scale });
+    return { ...noise, values: noise.values.map((value, i) => value + rows.values[i]!) };
+  };
 
-  test('fresh draws are no copies; their nearest is held out as often as there are held-out examples', async () => {
-    const found = await memorisation(compiled, normalRows(800, 6, { stream: 'fresh' }), train, heldOut, {
-      seed: 1,
-    });
-    expect(found.expectedShare).toBe(0.25);
+  test('fresh draws are no copies; their nearest is set apart as often as there are such examples', async () => {
+    const { exact, near, lean, equal } = await found(normalRows(800, 6, { stream: 'fresh' }));
+    expect(lean.expectedShare).toBe(0.25);
     // Standard deviation of the share: about sqrt(0.25 * 0.75 / 800) = 0.015, somewhat more as neighbours are shared.
-    expect(Math.abs(found.heldOutShare - 0.25)).toBeLessThan(0.06);
-    expect(found.pValue).toBeGreaterThan(0.01);
-    expect(found.ratio).toBeGreaterThan(0.95);
-    expect(found.ratio).toBeLessThan(1.05);
-    expect(found.exact).toBe(0);
+    expect(Math.abs(lean.apartShare - 0.25)).toBeLessThan(0.06);
+    expect(lean.pValue).toBeGreaterThan(0.01);
+    expect(exact).toEqual({ share: 0, ofReal: 0, pValue: 1 });
+    expect(near.pValue).toBeGreaterThan(0.01);
+    expect(equal).toBe(0);
   });
 
   test('blurred samples, near to everything, are no copies', async () => {
-    const blurred = normalRows(800, 6, { stream: 'blurred', scale: 0.1 });
-    expect((await memorisation(compiled, blurred, train, heldOut, { seed: 1 })).pValue).toBeGreaterThan(0.01);
+    const { near, lean } = await found(normalRows(800, 6, { stream: 'blurred', scale: 0.1 }));
+    expect(lean.pValue).toBeGreaterThan(0.01);
+    expect(near.pValue).toBeGreaterThan(0.01);
   });
 
-  test('copies with a little noise are found, and their share estimated', async () => {
-    const fresh = normalRows(600, 6, { stream: 'half fresh' });
-    const noise = normalRows(400, 6, { stream: 'noise', scale: 0.01 });
-    const copied = { ...noise, values: noise.values.map((value, i) => value + train.values[i]!) };
-    const found = await memorisation(compiled, stack(copied, fresh), train, heldOut, { seed: 1 });
-    expect(found.pValue).toBeLessThan(0.002);
-    expect(found.copied).toBeGreaterThan(0.3);
-    expect(found.copied).toBeLessThan(0.5);
-    const exact = await memorisation(
-      compiled,
-      stack({ ...noise, values: train.values.slice(0, 2400) }, fresh),
-      train,
-      heldOut,
-      { seed: 1 },
-    );
-    expect(exact.exact).toBe(0.4);
+  test.each([0.02, 0.05])(
+    'a share of %s of copies is found, exact or with a little noise',
+    async (copied) => {
+      const count = Math.round(800 * copied);
+      const fresh = normalRows(800 - count, 6, { stream: 'fresh' });
+      const copies = head(train, count);
+      const { exact } = await found(stack(copies, fresh));
+      expect(exact.share).toBe(copied);
+      expect(exact.pValue).toBeLessThan(1e-4);
+      const nearly = await found(stack(disturbed(copies, 0.01), fresh));
+      expect(nearly.exact.share).toBe(0);
+      expect(nearly.near.share).toBeGreaterThanOrEqual(copied);
+      expect(nearly.near.pValue).toBeLessThan(1e-4);
+    },
+  );
+
+  test('samples that lean towards training examples without equalling them are found, and their share estimated', async () => {
+    const fresh = normalRows(400, 6, { stream: 'half fresh' });
+    const { exact, lean } = await found(stack(disturbed(head(train, 400), 0.3), fresh));
+    expect(exact.share).toBe(0);
+    expect(lean.pValue).toBeLessThan(0.002);
+    expect(lean.copied).toBeGreaterThan(0.25);
+    expect(lean.copied).toBeLessThan(0.6);
   });
 
-  test('copies of held-out examples are none of the training set', async () => {
-    const found = await memorisation(compiled, heldOut, train, heldOut, { seed: 1 });
-    expect(found).toMatchObject({ heldOutShare: 1, copied: 0, pValue: 1 });
+  test('copies of examples that were set apart are none of the training set', async () => {
+    const { exact, near, lean } = await found(apart);
+    expect(lean).toMatchObject({ apartShare: 1, copied: 0, pValue: 1 });
+    expect([exact.pValue, near.pValue]).toEqual([1, 1]);
+  });
+
+  test('what coincides by nature is no copy: images of few levels, and blank ones', async () => {
+    // Of 16 patterns each occurs in every part; then patterns of which many occur once only.
+    const coarse = (count: number, width: number, stream: string) => {
+      const rows = normalRows(count, width, { stream });
+      return { ...rows, values: rows.values.map((value) => (value > 0 ? 1 : 0)) };
+    };
+    for (const width of [4, 11]) {
+      const parts = {
+        train: coarse(1500, width, 'train'),
+        apart: coarse(500, width, 'apart'),
+        real: coarse(800, width, 'real'),
+      };
+      const { exact, near, lean, equal } = await found(coarse(800, width, 'fresh'), parts);
+      expect(equal).toBeGreaterThan(0.4);
+      expect(Math.min(exact.pValue, near.pValue, lean.pValue)).toBeGreaterThan(0.01);
+    }
+  });
+
+  test('training data of other origin than the examples set apart do not make real examples copies', async () => {
+    // Writers: each has a centre of its own, and the examples set apart are by other writers than the training ones.
+    const written = (count: number, writers: readonly number[], stream: string) => {
+      const rows = normalRows(count, 6, { stream, scale: 0.5 });
+      const centres = normalRows(40, 6, { stream: 'writers' });
+      const values = rows.values.map((value, at) => {
+        const writer = writers[Math.floor(at / 6) % writers.length]!;
+        return value + centres.values[writer * 6 + (at % 6)]!;
+      });
+      return { ...rows, values };
+    };
+    const [ours, theirs] = [
+      Array.from({ length: 30 }, (_, i) => i),
+      Array.from({ length: 10 }, (_, i) => 30 + i),
+    ];
+    const parts = {
+      train: written(1500, ours, 'train'),
+      apart: written(500, theirs, 'apart'),
+      real: written(800, theirs, 'real'),
+    };
+    const { lean } = await found(written(800, theirs, 'fresh'), parts);
+    expect(lean.apartShare).toBeGreaterThan(2 * lean.expectedShare);
+    expect(lean.pValue).toBeGreaterThan(0.01);
+  });
+});
+
+describe('what real examples give', () => {
+  const [pool, other] = [
+    normalRows(260, 3, { stream: 'pool' }),
+    normalRows(170, 3, { stream: 'other', shift: 0.2 }),
+  ];
+  const all = stack(pool, other);
+
+  test('splits are disjoint, of one size, and take the second side from either pool in turn', () => {
+    const splits = [...realSplits({ pool: 260, other: 170, size: 100, splits: 4 })];
+    expect(splits).toHaveLength(4);
+    for (const [i, { first, second }] of splits.entries()) {
+      expect(new Set([...first, ...second]).size).toBe(200);
+      expect(Math.max(...first)).toBeLessThan(260);
+      expect(
+        Array.from(second).every((index) => (i % 2 === 0 ? index < 260 : index >= 260 && index < 430)),
+      ).toBe(true);
+    }
+    expect(() => [...realSplits({ pool: 199, other: 170, size: 100 })]).toThrow('sides of 100');
+  });
+
+  test('manifolds from one search are those of each split by itself', async () => {
+    const found = await realManifolds(compiled, pool, other, { side: 100, splits: 4 });
+    let split = 0;
+    for (const { first, second } of realSplits({ pool: 260, other: 170, size: 100, splits: 4 })) {
+      // The first side holds the real examples of the definition, the second stands for samples.
+      const expected = await precisionRecall(compiled, pick(all, first), pick(all, second));
+      expect(found[split++]).toEqual({
+        precision: expect.closeTo(expected.precision, 2) as number,
+        recall: expect.closeTo(expected.recall, 2) as number,
+      });
+    }
+  });
+
+  test('Fréchet distances from sums of blocks are those of the rows', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'generatrix-splits-'));
+    const distances = await realFrechetDistances(pool, other, 120, folder);
+    expect(distances).toHaveLength(200);
+    // Blocks of 6 rows: 20 of the first pool's 43 and 20 of the rest, or of the other pool's 28.
+    const blocks = { pool: 43, other: 28, size: 20, splits: 2 };
+    for (const [i, { first, second }] of [...realSplits(blocks)].entries()) {
+      const rowsOfBlocks = (chosen: Int32Array) =>
+        Array.from(chosen).flatMap((block) =>
+          Array.from({ length: 6 }, (_, row) =>
+            block < 43 ? 6 * block + row : 260 + 6 * (block - 43) + row,
+          ),
+        );
+      const [a, b] = [first, second].map((side) => momentsOf(pick(all, rowsOfBlocks(side))));
+      expect(distances[i]).toBeCloseTo(frechetDistance(a!, b!), 9);
+    }
+    // Kept, and read again.
+    expect(await readdir(folder)).toHaveLength(1);
+    expect(await realFrechetDistances(pool, other, 120, folder)).toEqual(distances);
+    await rm(folder, { recursive: true });
+  });
+
+  test('a range knows what lies beyond it', () => {
+    const range = new RealRange([3, 1, 2]);
+    expect([range.isAbove(3), range.isAbove(3.1), range.isBelow(1), range.isBelow(0.9)]).toEqual([
+      false,
+      true,
+      false,
+      true,
+    ]);
+    expect(range.figures).toEqual({ median: 2, low: 1, high: 3, splits: 3 });
+  });
+
+  test('the score of a subset is that of its rows', () => {
+    const values = Float32Array.from({ length: 90 }, (_, i) => ((i * 7) % 10) + 1);
+    for (let row = 0; row < 30; row++) {
+      const sum = values[3 * row]! + values[3 * row + 1]! + values[3 * row + 2]!;
+      for (let k = 0; k < 3; k++) values[3 * row + k]! /= sum;
+    }
+    const rows = { count: 30, width: 3, values };
+    const some = Int32Array.of(3, 1, 4, 15, 9, 2, 6);
+    expect(scoreOfSubset(rows, some)).toBeCloseTo(classifierScore(pick(rows, some)).score, 6);
   });
 });

@@ -54,8 +54,7 @@ export async function evaluate(
   const started = performance.now();
   const compiled = await CompiledFunctions.open(options.device ?? 'cpu');
   try {
-    const evaluation = new Evaluation(request, compiled);
-    await evaluation.samples();
+    const evaluation = await Evaluation.open(request, compiled);
     const reported: Reported[] = [];
     for (const entry of chosen) {
       const begun = performance.now();
@@ -75,16 +74,18 @@ export async function evaluationJson(
   reported: readonly Reported[],
   seconds: number,
 ): Promise<object> {
-  const { source, train, heldOut, count, seed, againstTrain } = evaluation.request;
+  const { source, train, setApart, test, count, seed } = evaluation.request;
   return {
     model: source.name,
     data: train.name,
-    comparedWith: againstTrain ? 'training examples' : 'held-out examples',
+    comparedWith: evaluation.comparedWith,
     samples: count,
     realExamples: evaluation.pairs,
     trainingExamples: train.size,
-    heldOutExamples: heldOut.size,
+    examplesSetApart: setApart.size,
+    testExamples: test.size,
     seed,
+    binarised: evaluation.isBinarised,
     roundedToBytes: await evaluation.isRounded(),
     seconds,
     findings: Object.fromEntries(
@@ -127,6 +128,9 @@ export async function writeEvaluation(
       pictures.push({ caption, png: bytes });
     }
   }
-  const page = renderEvaluation({ evaluation, reported, seconds, pictures }, await plottingCode());
+  const page = renderEvaluation(
+    { evaluation, rounded: await evaluation.isRounded(), reported, seconds, pictures },
+    await plottingCode(),
+  );
   await writeFileAtomic(join(folder, 'evaluation.html'), page);
 }

@@ -22,7 +22,8 @@ async function page(): Promise<string> {
   const request = {
     source: datasetSource(hostile, data, (i) => i),
     train: data,
-    heldOut: data,
+    setApart: data,
+    test: data,
     count: 20,
     seed: 1,
     againstTrain: false,
@@ -44,11 +45,11 @@ async function page(): Promise<string> {
       outcome: { finding: { verdict: 'problem', text: hostile }, figures: { [hostile]: hostile }, bars },
       seconds: 1,
     },
-    { entry, outcome: curvesOutcome(lines), seconds: 2 },
+    { entry, outcome: curvesOutcome(lines, 'adversarial'), seconds: 2 },
   ] as const;
   const plotting = { script: 'plot();', style: 'p { margin: 0 }' };
   return renderEvaluation(
-    { evaluation: new Evaluation(request, compiled), reported, seconds: 3, pictures: [] },
+    { evaluation: new Evaluation(request, compiled), rounded: false, reported, seconds: 3, pictures: [] },
     plotting,
   );
 }
@@ -57,6 +58,7 @@ test('text is shown as it is, and the policy names every script and style of the
   const html = await page();
   expect(html).not.toContain('alert("1")');
   expect(html.split(escapeHtml(hostile)).length).toBeGreaterThan(10);
+  expect(html).toMatch(/rounded to 8 bits<\/t[hd]><td[^>]*>false</);
   const hash = (content: string) => `'sha256-${createHash('sha256').update(content).digest('base64')}'`;
   const policy = /Content-Security-Policy" content="([^"]*)"/.exec(html)![1]!;
   const contents = (name: string) =>

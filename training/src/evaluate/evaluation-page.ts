@@ -16,6 +16,8 @@ import type { Evaluation } from './evaluation.ts';
 /** What the page shows besides the diagnostics. */
 export interface EvaluationPage {
   readonly evaluation: Evaluation;
+  /** Are samples rounded to the 256 levels of the data? */
+  readonly rounded: boolean;
   readonly reported: readonly Reported[];
   readonly seconds: number;
   readonly pictures: readonly { readonly caption: string; readonly png: Uint8Array }[];
@@ -39,8 +41,8 @@ section figure { margin: 0.75rem 0; }
 
 /** The evaluation as one HTML file: findings first, then each diagnostic with its figures, plots and pictures. */
 export function renderEvaluation(page: EvaluationPage, plotting: PlottingCode): string {
-  const { evaluation, reported, seconds, pictures } = page;
-  const { source, train, heldOut, count, seed, againstTrain } = evaluation.request;
+  const { evaluation, rounded, reported, seconds, pictures } = page;
+  const { source, train, setApart, test, count, seed } = evaluation.request;
   const charts = reported.flatMap(({ outcome }) => (isSkipped(outcome) ? [] : (outcome.charts ?? [])));
   const scripts = charts.length > 0 ? [plotting.script, reportScript].map(plain) : [];
   const styles = [plotting.style, reportStyle, pageStyle].map(plain);
@@ -52,13 +54,15 @@ export function renderEvaluation(page: EvaluationPage, plotting: PlottingCode): 
   const settings = {
     model: source.name,
     data: train.name,
-    'compared with': againstTrain ? 'training examples' : 'held-out examples',
+    'compared with': evaluation.comparedWith,
     samples: count,
     'real examples': evaluation.pairs,
     'training examples': train.size,
-    'held-out examples': heldOut.size,
+    'examples set apart': setApart.size,
+    'test examples': test.size,
     seed,
-    'rounded to 8 bits': evaluation.isRounded(),
+    'rounded to 8 bits': rounded,
+    binarised: evaluation.isBinarised,
     seconds: Math.round(seconds),
   };
   return `<!doctype html>

@@ -1,5 +1,7 @@
 import { type DataSpec, type HostTensor, hostTensor, UserError } from '@generatrix/runtime/core';
 import type { Dataset } from '../data/index.ts';
+import { partOf } from '../data/part.ts';
+import { binarised, isTwoValued } from './binarisation.ts';
 import type { Classified } from './classifier.ts';
 import type { CompiledFunctions } from './compiled-functions.ts';
 import {
@@ -16,12 +18,19 @@ export interface EvaluationRequest {
   readonly source: SampleSource;
   /** What the model was trained on. */
   readonly train: Dataset;
-  /** Other examples of the same law. */
-  readonly heldOut: Dataset;
+  /**
+   * Examples of the same distribution that no model was trained on: samples are compared with them, and real examples
+   * with one another. The validation part, or the test part where that is too small.
+   */
+  readonly setApart: Dataset;
+  /** What published protocols measure on: Parzen windows, classifiers trained on samples. */
+  readonly test: Dataset;
   /** Samples to draw; fewer real examples than this are compared with as many samples. */
   readonly count: number;
+  /** Samples for the coverage of modes; 2,500 when absent, as in the published tables. */
+  readonly modeSamples?: number;
   readonly seed: number;
-  /** Compare samples with the training examples instead of the held-out ones. */
+  /** Compare samples with the training examples instead of those set apart. */
   readonly againstTrain: boolean;
   /** Where the classifier of the data set is kept. */
   readonly cacheFolder: string;
@@ -36,15 +45,56 @@ export interface Examples {
   readonly labels: Int32Array | null;
 }
 
+/** Real examples of either kind that take part at most, unless more samples than this are drawn. */
+const poolLimit = 10_000;
+/** Of the binarisation of real examples: not the evaluation's, as the classifier is trained once. */
+const binarisationSeed = 0;
+/** Part of the training examples that the classifier does not learn from, so that its features treat them as any others. */
+const reservedShare = 0.2;
+
 /** What the diagnostics of one evaluation share; everything is computed when first asked for, once. */
 export class Evaluation {
+  /** With the data as the model sees them: binarised where its samples are. */
   readonly request: EvaluationRequest;
+  /** With the data as they are stored. */
+  readonly stored: EvaluationRequest;
   readonly compiled: CompiledFunctions;
-  readonly #kept = new Map<string, Promise<unknown>>();
+  readonly #kept: Map<string, Promise<unknown>>;
+  #trained: { readonly learned: Dataset; readonly reserved: Dataset } | undefined;
 
-  constructor(request: EvaluationRequest, compiled: CompiledFunctions) {
+  constructor(
+    request: EvaluationRequest,
+    compiled: CompiledFunctions,
+    stored = request,
+    kept = new Map<string, Promise<unknown>>(),
+  ) {
     this.request = request;
+    this.stored = stored;
     this.compiled = compiled;
+    this.#kept = kept;
+  }
+
+  /**
+   * Draws the samples and settles how real examples are compared with them: a model of binary images is judged against
+   * images that went through the same binarisation, unless what it draws are means.
+   * @throws UserError when a sample is not finite.
+   */
+  static async open(request: EvaluationRequest, compiled: CompiledFunctions): Promise<Evaluation> {
+    const plain = new Evaluation(request, compiled);
+    const { data } = await plain.samples();
+    const { source, train, setApart, test } = request;
+    const { spec } = source;
+    if (source.binarises !== true || spec.kind !== 'image' || !isTwoValued(data, spec.range)) return plain;
+    const [seenTrain, seenApart, seenTest] = [train, setApart, test].map((data) =>
+      binarised(data, binarisationSeed),
+    );
+    const seen = { ...request, train: seenTrain!, setApart: seenApart!, test: seenTest! };
+    return new Evaluation(seen, compiled, request, plain.#kept);
+  }
+
+  /** Did the real examples go through the model's binarisation? */
+  get isBinarised(): boolean {
+    return this.request !== this.stored;
   }
 
   get spec(): DataSpec {
@@ -55,14 +105,46 @@ export class Evaluation {
     return this.request.seed;
   }
 
-  /** The examples that samples are compared with: held out, or trained on where that was asked for. */
+  /**
+   * Training examples: those that the data set's classifier learns from, and those that are kept from it. The choice
+   * does not depend on the evaluation's seed, as the classifier is trained once.
+   */
+  get trained(): { readonly learned: Dataset; readonly reserved: Dataset } {
+    this.#trained ??= this.#splitTrained();
+    return this.#trained;
+  }
+
+  #splitTrained() {
+    const { train, count } = this.request;
+    const reserve = Math.min(Math.max(poolLimit, count), Math.floor(train.size * reservedShare));
+    const order = choose(train.size, train.size, 0, 'evaluate/reserved');
+    return {
+      learned: partOf(train, order.slice(reserve).sort()),
+      reserved: partOf(train, order.slice(0, reserve).sort()),
+    };
+  }
+
+  /** The examples that samples are compared with: set apart, or trained on where that was asked for. */
   get against(): Dataset {
-    return this.request.againstTrain ? this.request.train : this.request.heldOut;
+    return this.request.againstTrain ? this.trained.reserved : this.request.setApart;
+  }
+
+  /** What reports call those examples. */
+  get comparedWith(): string {
+    return `${this.against.split === 'train' ? 'training' : this.against.split} examples`;
   }
 
   /** Number of samples, and of real examples where a comparison needs as many. */
   get pairs(): number {
     return Math.min(this.request.count, this.against.size);
+  }
+
+  /** Examples of a side where real ones are compared with real ones, too. */
+  get half(): number {
+    const { setApart, count } = this.request;
+    const { reserved } = this.trained;
+    const other = this.request.againstTrain ? setApart : reserved;
+    return Math.min(count, this.against.size >> 1, poolLimit >> 1, other.size);
   }
 
   /** The model's samples, rounded to 8 bits where the data are. */
@@ -97,17 +179,25 @@ export class Evaluation {
     });
   }
 
-  /** `count` examples of the data that samples are compared with, or all where there are fewer. */
-  real(): Promise<Examples> {
-    return this.#once('real', async () => this.#take(this.against, this.request.count, 'real'));
+  /** The real examples that samples are compared with, in random order. */
+  pool(): Promise<Examples> {
+    return this.#once('pool', () => this.#some(this.against));
   }
 
-  /** As many training examples as there are real ones, for the figure of real against real. */
-  otherReal(): Promise<Examples> {
-    return this.#once('other', async () => {
-      const { train, heldOut, againstTrain } = this.request;
-      return this.#take(againstTrain ? heldOut : train, this.pairs, 'other');
-    });
+  /**
+   * Real examples of the other kind: training examples that the classifier has not seen where samples are compared with
+   * examples set apart, and the other way round. The two kinds need not be of quite one distribution (MNIST's parts
+   * were written by different people), and a model can be no nearer to the one than the other is.
+   */
+  otherPool(): Promise<Examples> {
+    const { setApart, againstTrain } = this.request;
+    return this.#once('other', () => this.#some(againstTrain ? setApart : this.trained.reserved));
+  }
+
+  /** As many real examples as samples are compared with. */
+  async real(): Promise<Examples> {
+    const { data, labels } = await this.pool();
+    return { data: firstOf(data, this.pairs), labels: labels?.subarray(0, this.pairs) ?? null };
   }
 
   /** The first `pairs` samples and real examples as rows. */
@@ -122,24 +212,27 @@ export class Evaluation {
   }
 
   classifier(): Promise<ReferenceClassifier> {
-    const { train, heldOut, cacheFolder, effort } = this.request;
+    const { test, cacheFolder, effort } = this.request;
     return this.#once('classifier', () =>
-      referenceClassifier(this.compiled, train, heldOut, { folder: cacheFolder, effort }),
+      referenceClassifier(this.compiled, this.trained.learned, test, { folder: cacheFolder, effort }),
     );
   }
 
-  /** What the classifier says of the samples, the real examples, or the others of `otherReal`. */
-  classified(which: 'samples' | 'real' | 'otherReal'): Promise<Classified> {
+  /** What the classifier says of the samples, or of the real examples of either pool. */
+  classified(which: 'samples' | 'pool' | 'otherPool'): Promise<Classified> {
     return this.#once(`classified ${which}`, async () =>
       (await this.classifier()).classify((await this[which]()).data),
     );
   }
 
-  async #take(dataset: Dataset, count: number, stream: string): Promise<Examples> {
-    const indices = choose(dataset.size, count, this.seed, `evaluate/${stream}`);
-    const labels =
-      dataset.labels === null ? null : Int32Array.from(indices, (index) => dataset.labels![index]!);
-    return { data: await dataset.gather(indices), labels };
+  async #some(dataset: Dataset): Promise<Examples> {
+    const limit = Math.max(poolLimit, this.request.count);
+    const indices = choose(dataset.size, limit, this.seed, 'evaluate/real');
+    const { labels } = dataset;
+    return {
+      data: await dataset.gather(indices),
+      labels: labels === null ? null : Int32Array.from(indices, (index) => labels[index]!),
+    };
   }
 
   #once<T>(name: string, make: () => Promise<T>): Promise<T> {

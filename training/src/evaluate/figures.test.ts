@@ -7,7 +7,7 @@ import { pathSteps, smoothness, sphericalPath } from './latent-path.ts';
 import { modeCoverage } from './mode-coverage.ts';
 import { densityDivergence, histogramDivergence } from './plane-divergence.ts';
 import { saturatedBy, seriesStatistics } from './series.ts';
-import { normalTail, quantile, wilsonInterval } from './statistics.ts';
+import { binomialLowerTail, fisherTail, normalTail, quantile, wilsonInterval } from './statistics.ts';
 import { normalRows, rowsFrom } from './test-support.ts';
 
 describe('statistics', () => {
@@ -22,6 +22,16 @@ describe('statistics', () => {
     expect(normalTail(1.6448536)).toBeCloseTo(0.05, 6);
     expect(normalTail(-1.959964)).toBeCloseTo(0.975, 6);
     expect(normalTail(0)).toBeCloseTo(0.5, 6);
+  });
+
+  test("tails of Fisher's exact test and of the binomial law, as SciPy has them", () => {
+    expect(fisherTail(7, 100, 1, 100)).toBeCloseTo(0.03242970105213253, 12);
+    expect(fisherTail(40, 2000, 0, 2000) / 7.469072998268716e-13).toBeCloseTo(1, 6);
+    expect(fisherTail(0, 10, 3, 10)).toBe(1);
+    expect(binomialLowerTail(3, 100, 0.1)).toBeCloseTo(0.00783648712118442, 12);
+    expect([binomialLowerTail(0, 5, 0), binomialLowerTail(4, 5, 1), binomialLowerTail(5, 5, 1)]).toEqual([
+      1, 0, 1,
+    ]);
   });
 
   test('quantiles interpolate', () => {

@@ -3,13 +3,15 @@ import { type HostTensor, hostTensor, permutation } from '@generatrix/runtime/co
 import type { CompiledFunctions } from './compiled-functions.ts';
 import { squaredDistances } from './nearest.ts';
 import { centredBlock, choose, columnMeans, distance, pick, type Rows, stack } from './rows.ts';
-import { median } from './statistics.ts';
+import { median, standardDeviation } from './statistics.ts';
 
 export interface MmdResult {
   /** Unbiased estimate of MMD^2; may be a little below 0. */
   readonly squared: number;
   /** Share of permutations, this one among them, with a statistic at least as large. */
   readonly pValue: number;
+  /** Standard deviation of the statistic over the permutations. */
+  readonly deviation: number;
   /** sigma of the kernel exp(-|x - y|^2 / (2 sigma^2)). */
   readonly bandwidth: number;
   /** Examples of each side. */
@@ -77,9 +79,10 @@ export async function mmd(
   const estimate = (form: number) =>
     ((total + form) / 2 - 2 * n) / (n * (n - 1)) - (total - form) / (2 * n * n);
   const squared = estimate(sums[1]!);
-  let atLeast = 1;
-  for (let j = 2; j < columns; j++) if (estimate(sums[j]!) >= squared) atLeast++;
-  return { squared, pValue: atLeast / (permutations + 1), bandwidth: sigma, count: n };
+  const permuted = Array.from(sums.subarray(2), estimate);
+  const atLeast = 1 + permuted.filter((value) => value >= squared).length;
+  const pValue = atLeast / (permutations + 1);
+  return { squared, pValue, deviation: standardDeviation(permuted), bandwidth: sigma, count: n };
 }
 
 /** s' K s of this block of rows for every column s of signs: [columns]. */

@@ -18,7 +18,7 @@ export interface ModeCoverage {
 }
 
 /** Samples in the protocol of the published tables. */
-export const modeSamples = 2500;
+export const publishedModeSamples = 2500;
 
 /** Modes with fewer high-quality samples than this part of their fair share do not count as covered. */
 const coveredFrom = 0.1;

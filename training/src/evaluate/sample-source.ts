@@ -1,5 +1,6 @@
 import type { DataSpec, HostTensor, Sampler } from '@generatrix/runtime';
 import { type DrawKind, drawLabels } from '@generatrix/runtime/core';
+import { binarises } from './binarisation.ts';
 
 /** Samples of a model, and the classes that they were asked to be of. */
 export interface DrawnSamples {
@@ -14,6 +15,8 @@ export interface SampleSource {
   /** What reports call it. */
   readonly name: string;
   readonly spec: DataSpec;
+  /** Does the model score images that noise has turned into 0 and 1? Real examples then are compared likewise. */
+  readonly binarises?: boolean;
   /** Samples `firstIndex` to `firstIndex + count - 1` of a seed, and their classes where the source has them. */
   draw(request: { count: number; seed: number; firstIndex?: number }): Promise<DrawnSamples>;
   /** Exact log-density of examples [n, ...shape], nats; absent when the source has none. */
@@ -57,6 +60,7 @@ export function samplerSource(
   return {
     name,
     spec: data,
+    binarises: binarises(sampler.manifest),
     draw: async ({ count, seed, firstIndex = 0 }) => {
       const labels = labelsOf({ count, seed, firstIndex });
       const given = labels === null ? {} : { label: labels };

@@ -67,3 +67,46 @@ export function classShares(labels: ArrayLike<number>, classes: number): Float64
   for (let i = 0; i < labels.length; i++) shares[labels[i]!]! += 1 / labels.length;
   return shares;
 }
+
+/** log n! for whole numbers from 0 to `most`, as cumulative sums. */
+function logFactorials(most: number): Float64Array {
+  const table = new Float64Array(most + 1);
+  for (let n = 2; n <= most; n++) table[n] = table[n - 1]! + Math.log(n);
+  return table;
+}
+
+/**
+ * Fisher's exact test, one-sided: the chance that the first of two groups has at least `hits` of all the marked
+ * members when the marks were dealt by lot (the upper tail of the hypergeometric distribution).
+ * @param hits marked members of the first group
+ * @param size of the first group
+ * @param otherHits marked members of the other group
+ * @param otherSize of the other group
+ */
+export function fisherTail(hits: number, size: number, otherHits: number, otherSize: number): number {
+  const marked = hits + otherHits;
+  const logs = logFactorials(size + otherSize);
+  const logChoose = (n: number, k: number) => logs[n]! - logs[k]! - logs[n - k]!;
+  let tail = 0;
+  for (let k = hits; k <= Math.min(size, marked); k++) {
+    if (marked - k > otherSize) continue;
+    tail += Math.exp(
+      logChoose(size, k) + logChoose(otherSize, marked - k) - logChoose(size + otherSize, marked),
+    );
+  }
+  return Math.min(1, tail);
+}
+
+/** P(X <= count) of a binomial law of `trials` trials, each a hit with probability `share`. */
+export function binomialLowerTail(count: number, trials: number, share: number): number {
+  if (share <= 0) return 1;
+  if (share >= 1) return count >= trials ? 1 : 0;
+  const logs = logFactorials(trials);
+  let tail = 0;
+  for (let k = 0; k <= Math.min(count, trials); k++) {
+    tail += Math.exp(
+      logs[trials]! - logs[k]! - logs[trials - k]! + k * Math.log(share) + (trials - k) * Math.log1p(-share),
+    );
+  }
+  return Math.min(1, tail);
+}

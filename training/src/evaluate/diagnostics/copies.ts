@@ -1,82 +1,122 @@
-import { hostTensor } from '@generatrix/runtime/core';
+import { type HostTensor, hostTensor } from '@generatrix/runtime/core';
 import { encodePng, imageGrid } from '@generatrix/runtime/media';
 import { everyIndex } from '../../data/dataset.ts';
-import { type Figures, type Finding, type Outcome, percent, short } from '../diagnostic.ts';
+import { type Figures, type Finding, type Outcome, percent, type Skipped, short } from '../diagnostic.ts';
 import type { Evaluation } from '../evaluation.ts';
-import { type Memorisation, memorisation } from '../memorisation.ts';
-import { choose, head, type Rows, rowsOf } from '../rows.ts';
+import { type Memorisation, type MemorisationExamples, memorisation } from '../memorisation.ts';
+import { choose, head, rowsOf } from '../rows.ts';
 
-/** Samples whose neighbours are searched among all real examples. */
+/** Samples whose neighbours are searched among all real examples, and real examples that are asked the same. */
 const searched = 2000;
 /** Training examples that are searched at most; they are held in memory. */
 const trainLimit = 60_000;
-const level = 0.01;
-/** Estimated share of copies from which a model is said to copy, or to lean that way. */
+/** Examples set apart that take part at most. */
+const apartLimit = 10_000;
+/** Chance that one of the tests calls samples copies that are none. */
+const level = 0.0025;
+/** Estimated share of copies from which leaning towards training examples is a problem, or worth a warning. */
 const copies = 0.2;
 const someCopies = 0.05;
 const rowsInPicture = 24;
 const triplesInRow = 4;
 
 /** Memorisation of the training set, in the space of values and of the classifier's features. */
-export async function copying(evaluation: Evaluation): Promise<Outcome> {
-  const { train, heldOut } = evaluation.request;
+export async function copying(evaluation: Evaluation): Promise<Outcome | Skipped> {
+  const { train, setApart } = evaluation.request;
+  if (setApart.size < 40 || train.size < 2)
+    return { skipped: 'it needs at least 40 real examples that no model was trained on' };
   const kept =
     train.size > trainLimit ? choose(train.size, trainLimit, evaluation.seed, 'copying') : everyIndex(train);
-  const trainData = await train.gather(kept);
-  const heldOutData = await heldOut.gather(everyIndex(heldOut));
-  const samples = await evaluation.samples();
-  const search = (rows: Rows, trained: Rows, others: Rows) =>
-    memorisation(evaluation.compiled, head(rows, searched), trained, others, { seed: evaluation.seed });
-  const values = rowsOf(samples.data);
-  const inValues = await search(values, rowsOf(trainData), rowsOf(heldOutData));
+  const order = choose(setApart.size, apartLimit, evaluation.seed, 'copying/apart');
+  const queries = Math.min(searched, order.length >> 1);
+  const parts = [kept, order.subarray(0, queries), order.subarray(queries)];
+  const [trained, real, apart] = await Promise.all(
+    [train, setApart, setApart].map((dataset, i) => dataset.gather(parts[i]!)),
+  );
+  const samples = (await evaluation.samples()).data;
+  const search = (given: MemorisationExamples) =>
+    memorisation(evaluation.compiled, given, { seed: evaluation.seed });
+  const inValues = await search({
+    samples: head(rowsOf(samples), searched),
+    real: rowsOf(real!),
+    train: rowsOf(trained!),
+    apart: rowsOf(apart!),
+  });
   let inFeatures: Memorisation | null = null;
   if (evaluation.classifierRefusal === null) {
     const classifier = await evaluation.classifier();
-    inFeatures = await search(
-      (await evaluation.classified('samples')).features,
-      (await classifier.classify(trainData)).features,
-      (await classifier.classify(heldOutData)).features,
-    );
+    const featuresOf = async (data: HostTensor) => (await classifier.classify(data)).features;
+    inFeatures = await search({
+      samples: head((await evaluation.classified('samples')).features, searched),
+      real: await featuresOf(real!),
+      train: await featuresOf(trained!),
+      apart: await featuresOf(apart!),
+    });
   }
   return {
     finding: findingOf(inValues, inFeatures),
     figures: {
       values: figuresOf(inValues),
       ...(inFeatures === null ? {} : { features: figuresOf(inFeatures) }),
-      samples: Math.min(searched, values.count),
+      samples: Math.min(searched, samples.shape[0]!),
+      realExamples: queries,
       trainingExamples: kept.length,
-      heldOutExamples: Math.min(heldOut.size, kept.length),
+      examplesSetApart: order.length - queries,
     },
     notes: [
-      'heldOutShare is the share of samples whose nearest real example was held out; without copying it is expectedShare. ' +
-        'ratio is the median distance to the training set over that to as many held-out examples: 1 without copying.',
+      'exact and near are shares of samples that equal a training example, or lie at most a quarter as far from one as from ' +
+        'any example set apart; ofReal is that share of real examples. apartShare is the share of samples whose nearest ' +
+        'real example was set apart; without copying it is expectedShare, or ofReal where the parts of the data differ.',
     ],
     pictures: evaluation.spec.kind === 'image' ? await picturesOf(evaluation, inValues, kept) : [],
   };
 }
 
-function figuresOf({ neighbours: _, distances: __, ...figures }: Memorisation): Figures {
-  return figures;
+function figuresOf({ neighbours: _, distances: __, exact, near, lean, equal }: Memorisation): Figures {
+  return { exact: { ...exact }, near: { ...near }, lean: { ...lean }, equal };
 }
 
 function findingOf(inValues: Memorisation, inFeatures: Memorisation | null): Finding {
-  const significant = [inValues, inFeatures].filter((found) => found !== null && found.pValue <= level);
-  const copied = Math.max(0, ...significant.map((found) => found!.copied));
-  const figures = `the nearest real example was held out for ${percent(inValues.heldOutShare)} of samples, ${percent(inValues.expectedShare)} without copying (p = ${short(inValues.pValue)}, distance ratio ${short(inValues.ratio)})`;
-  const exact = inValues.exact > 0 ? `; ${percent(inValues.exact)} equal a training example` : '';
+  const spaces = [
+    { where: '', found: inValues },
+    ...(inFeatures === null ? [] : [{ where: " in the classifier's features", found: inFeatures }]),
+  ];
+  // Three tests in each space (Bonferroni).
+  const limit = level / 3;
+  const { lean } = inValues;
+  const nearestText = `the nearest real example was set apart for ${percent(lean.apartShare)} of samples, ${percent(lean.expectedShare)} without copying (${percent(lean.ofReal)} of real examples; p = ${short(lean.pValue)})`;
+  for (const { where, found } of spaces) {
+    for (const [name, what] of [
+      ['exact', 'equal a training example'],
+      ['near', 'nearly equal a training example'],
+    ] as const) {
+      const { share, ofReal, pValue } = found[name];
+      if (pValue > limit) continue;
+      return {
+        verdict: 'problem',
+        text: `The model copies training examples: ${percent(share)} of samples ${what}${where}, ${percent(ofReal)} of real examples do (p = ${short(pValue)}); ${nearestText}.`,
+      };
+    }
+  }
+  const leaning = spaces.filter(({ found }) => found.lean.pValue <= limit);
+  const copied = Math.max(0, ...leaning.map(({ found }) => found.lean.copied));
   if (copied >= copies) {
     return {
       verdict: 'problem',
-      text: `The model copies training examples, an estimated ${percent(copied)} of samples: ${figures}${exact}.`,
+      text: `The model copies training examples, an estimated ${percent(copied)} of samples: ${nearestText}.`,
     };
   }
   if (copied >= someCopies) {
     return {
       verdict: 'warning',
-      text: `Samples lean towards training examples (about ${percent(copied)} copies): ${figures}${exact}.`,
+      text: `Samples lean towards training examples (about ${percent(copied)} copies): ${nearestText}.`,
     };
   }
-  return { verdict: 'ok', text: `No copying is seen: ${figures}${exact}.` };
+  const equal =
+    inValues.equal > 0
+      ? `; ${percent(inValues.equal)} equal a training example, as real examples do`
+      : '; none equals a training example';
+  return { verdict: 'ok', text: `No copying is seen: ${nearestText}${equal}.` };
 }
 
 async function picturesOf(evaluation: Evaluation, found: Memorisation, trained: Int32Array) {

@@ -1,96 +1,145 @@
-import { classifierScore } from '../classifier-score.ts';
-import type { Outcome, Skipped } from '../diagnostic.ts';
+import { mkdir } from 'node:fs/promises';
+import { classifierScore, scoreOfSubset } from '../classifier-score.ts';
+import type { Finding, Outcome, Skipped } from '../diagnostic.ts';
 import { percent, short } from '../diagnostic.ts';
 import type { Evaluation } from '../evaluation.ts';
 import { frechetDistance, momentsOf } from '../frechet.ts';
 import { precisionRecall } from '../precision-recall.ts';
-import { head, type Rows, rowsOf } from '../rows.ts';
+import { frechetSide, realFrechetDistances } from '../real-frechet.ts';
+import { realManifolds } from '../real-manifolds.ts';
+import { RealRange, realSplits } from '../real-splits.ts';
+import { head, pick, type Rows, rowsOf, stack } from '../rows.ts';
+import { median } from '../statistics.ts';
 
 const notComparable =
   'Taken on features of a classifier that this project trained on the same data set: not comparable with Inception FID or Inception Score, comparable between models of one data set and one classifier.';
+
+const fewExamples = 'it needs at least 40 real examples that no model was trained on';
 
 /** Fréchet distance on the features of the data set's own classifier. */
 export async function frechet(evaluation: Evaluation): Promise<Outcome | Skipped> {
   const refusal = evaluation.classifierRefusal;
   if (refusal !== null) return { skipped: refusal };
-  const { pairs } = evaluation;
-  const [samples, real, other] = await Promise.all(
-    (['samples', 'real', 'otherReal'] as const).map(async (which) =>
-      head((await evaluation.classified(which)).features, pairs),
-    ),
-  );
-  const moments = momentsOf(real!);
-  const distance = frechetDistance(moments, momentsOf(samples!));
-  const baseline = frechetDistance(moments, momentsOf(other!));
-  const ratio = distance / baseline;
+  const side = frechetSide(evaluation.half);
+  if (side === 0) return { skipped: fewExamples };
+  const { cacheFolder } = evaluation.request;
+  const samples = head((await evaluation.classified('samples')).features, side);
+  const pool = (await evaluation.classified('pool')).features;
+  const other = (await evaluation.classified('otherPool')).features;
+  const real = head(pool, side);
+  const distance = frechetDistance(momentsOf(real), momentsOf(samples));
+  await mkdir(cacheFolder, { recursive: true });
+  const range = new RealRange(await realFrechetDistances(pool, other, side, cacheFolder));
+  const withoutClass = await distanceWithoutClass(evaluation, pool, side);
+  const verdict: Finding['verdict'] = range.isAbove(distance)
+    ? distance > withoutClass
+      ? 'problem'
+      : 'warning'
+    : 'ok';
   return {
     finding: {
-      verdict: ratio < 3 ? 'ok' : ratio < 100 ? 'warning' : 'problem',
-      text: `Fréchet distance ${short(distance)} on this data set's classifier, ${short(baseline)} for real against real.`,
+      verdict,
+      text: `Fréchet distance ${short(distance)} on this data set's classifier, ${range.describe(short)}; real examples without one of their classes have ${short(withoutClass)}.`,
     },
     figures: {
       frechetDistance: distance,
-      realAgainstReal: baseline,
-      features: real!.width,
+      realAgainstReal: range.figures,
+      realWithoutOneClass: withoutClass,
+      features: real.width,
       classifier: (await evaluation.classifier()).hash.slice(0, 16),
-      examplesPerSide: pairs,
+      examplesPerSide: side,
     },
     notes: [notComparable],
   };
 }
+
+/** What the distance is when the other side is real but lacks a class: the median over classes. */
+async function distanceWithoutClass(evaluation: Evaluation, pool: Rows, side: number): Promise<number> {
+  const { labels } = await evaluation.pool();
+  const moments = momentsOf(head(pool, side));
+  const distances = evaluation.request.train.classNames.map((_, missing) => {
+    const kept: number[] = [];
+    for (let i = side; i < 2 * side; i++) if (labels![i] !== missing) kept.push(i);
+    return kept.length < 2 ? Number.POSITIVE_INFINITY : frechetDistance(moments, momentsOf(pick(pool, kept)));
+  });
+  return median(distances);
+}
+
+/** Share of the largest score from which samples fall short of real examples grossly. */
+const poorScore = 0.5;
 
 /** Inception-style score by the data set's own classifier. */
 export async function score(evaluation: Evaluation): Promise<Outcome | Skipped> {
   const refusal = evaluation.classifierRefusal;
   if (refusal !== null) return { skipped: refusal };
-  const samples = classifierScore((await evaluation.classified('samples')).probabilities);
-  const real = classifierScore((await evaluation.classified('real')).probabilities);
-  const share = (samples.score - 1) / (real.score - 1);
+  const side = evaluation.half;
+  if (side < 20) return { skipped: fewExamples };
+  const samples = classifierScore(head((await evaluation.classified('samples')).probabilities, side));
+  const pool = (await evaluation.classified('pool')).probabilities;
+  const other = (await evaluation.classified('otherPool')).probabilities;
+  const all = stack(pool, other);
+  const scores = [...realSplits({ pool: pool.count, other: other.count, size: side })].map(({ second }) =>
+    scoreOfSubset(all, second),
+  );
+  const range = new RealRange(scores);
+  const share = (samples.score - 1) / (range.median - 1);
   return {
     finding: {
-      verdict: share > 0.9 ? 'ok' : share > 0.5 ? 'warning' : 'problem',
-      text: `Classifier score ${short(samples.score)} of at most ${evaluation.request.train.classNames.length}; real examples have ${short(real.score)}.`,
+      verdict: !range.isBelow(samples.score) ? 'ok' : share > poorScore ? 'warning' : 'problem',
+      text: `Classifier score ${short(samples.score)} of at most ${evaluation.request.train.classNames.length}; real examples have ${short(range.low)} to ${short(range.high)}.`,
     },
-    figures: { score: samples.score, standardDeviation: samples.standardDeviation, scoreOfData: real.score },
+    figures: {
+      score: samples.score,
+      standardDeviation: samples.standardDeviation,
+      scoreOfData: range.figures,
+      examples: side,
+    },
     notes: [notComparable],
   };
 }
 
-/** Examples a side of the manifolds. */
-const manifoldExamples = 5000;
+/** Examples a side of the manifolds, at most. */
+const manifoldExamples = 2500;
+/** Precision or recall, relative to that of real examples, below which the fault is gross. */
+const poorManifold = 0.3;
 
 /** Precision and recall of the manifolds, on features where there are some, else on values. */
 export async function manifolds(evaluation: Evaluation): Promise<Outcome | Skipped> {
   const onFeatures = evaluation.classifierRefusal === null;
-  const sides = async (which: 'samples' | 'real' | 'otherReal'): Promise<Rows> => {
-    const rows = onFeatures
-      ? (await evaluation.classified(which)).features
-      : rowsOf((await evaluation[which]()).data);
-    return head(rows, Math.min(evaluation.pairs, manifoldExamples));
-  };
-  const [samples, real, other] = [await sides('samples'), await sides('real'), await sides('otherReal')];
-  if (real.count < 5 || other.count < 5) return { skipped: 'it needs at least 5 examples of either side' };
-  const found = await precisionRecall(evaluation.compiled, real, samples);
-  const baseline = await precisionRecall(evaluation.compiled, real, other);
-  const [low, few] = [found.precision < 0.7 * baseline.precision, found.recall < 0.7 * baseline.recall];
-  const figures = `precision ${percent(found.precision)}, recall ${percent(found.recall)} (real against real: ${percent(baseline.precision)} and ${percent(baseline.recall)})`;
-  const poor = Math.min(found.precision / baseline.precision, found.recall / baseline.recall) < 0.3;
+  const side = Math.min(evaluation.half, manifoldExamples);
+  if (side < 20) return { skipped: fewExamples };
+  const rows = async (which: 'samples' | 'pool' | 'otherPool', count: number): Promise<Rows> =>
+    head(
+      onFeatures ? (await evaluation.classified(which)).features : rowsOf((await evaluation[which]()).data),
+      count,
+    );
+  const [pool, other] = [await rows('pool', 2 * side), await rows('otherPool', 2 * side)];
+  const found = await precisionRecall(evaluation.compiled, head(pool, side), await rows('samples', side));
+  const splits = await realManifolds(evaluation.compiled, pool, other, { side });
+  const precision = new RealRange(splits.map((split) => split.precision));
+  const recall = new RealRange(splits.map((split) => split.recall));
+  const [low, few] = [precision.isBelow(found.precision), recall.isBelow(found.recall)];
+  const figures = `precision ${percent(found.precision)}, recall ${percent(found.recall)} (real against real: ${percent(precision.low)} to ${percent(precision.high)} and ${percent(recall.low)} to ${percent(recall.high)})`;
+  const poor = Math.min(found.precision / precision.median, found.recall / recall.median) < poorManifold;
   const what =
     low && few
-      ? 'Many samples look like no real example, and many real examples like no sample'
+      ? 'More samples than usual look like no real example, and more real examples like no sample'
       : low
-        ? 'Many samples look like no real example'
+        ? 'More samples than usual look like no real example'
         : few
-          ? 'Variety is missing: many real examples look like no sample'
+          ? 'Variety is missing: more real examples than usual look like no sample'
           : 'Samples cover the real examples and stay among them';
   return {
-    finding: { verdict: poor ? 'problem' : low || few ? 'warning' : 'ok', text: `${what}: ${figures}.` },
+    finding: {
+      verdict: !(low || few) ? 'ok' : poor ? 'problem' : 'warning',
+      text: `${what}: ${figures}.`,
+    },
     figures: {
       ...found,
-      realAgainstReal: { ...baseline },
+      realAgainstReal: { precision: precision.figures, recall: recall.figures },
       neighbours: 3,
       space: onFeatures ? 'classifier features' : 'values',
-      examplesPerSide: real.count,
+      examplesPerSide: side,
     },
     notes: onFeatures ? [notComparable] : [],
   };

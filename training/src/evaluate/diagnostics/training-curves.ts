@@ -1,9 +1,12 @@
 import { join } from 'node:path';
+import { buildModel, familyNamed } from '../../families/registry.ts';
 import { type MetricsLine, readMetrics } from '../../run/metrics.ts';
 import type { Chart } from '../../run/report-charts.ts';
+import { readRun } from '../../run/run-folder.ts';
 import type { Finding, Outcome, Skipped } from '../diagnostic.ts';
 import { short } from '../diagnostic.ts';
 import type { Evaluation } from '../evaluation.ts';
+import { measuresFit, type Objective, objectiveNames, objectiveOf } from '../objective.ts';
 import { type SeriesStatistics, saturatedBy, seriesStatistics } from '../series.ts';
 
 /** Reports that a series needs before it says anything. */
@@ -14,11 +17,15 @@ export async function trainingCurves(evaluation: Evaluation): Promise<Outcome | 
   const { runFolder } = evaluation.request;
   if (runFolder === null)
     return { skipped: 'it needs the folder of a training run: a bundle alone has no curves' };
-  return curvesOutcome(await readMetrics(join(runFolder, 'metrics.jsonl')));
+  const { settings, data } = await readRun(runFolder);
+  const family = familyNamed(settings.family);
+  const { model, options } = buildModel(family, settings.options, data);
+  const objective = objectiveOf(family, model, options);
+  return curvesOutcome(await readMetrics(join(runFolder, 'metrics.jsonl')), objective);
 }
 
-/** What the lines of a run's metrics say. */
-export function curvesOutcome(lines: readonly MetricsLine[]): Outcome | Skipped {
+/** What the lines of a run's metrics say, given what its loss measures. */
+export function curvesOutcome(lines: readonly MetricsLine[], objective: Objective): Outcome | Skipped {
   const series = [...seriesOf(lines)].filter(([, { values }]) => values.length >= leastReports);
   if (series.length === 0)
     return {
@@ -30,14 +37,18 @@ export function curvesOutcome(lines: readonly MetricsLine[]): Outcome | Skipped 
     steps,
   }));
   return {
-    finding: findingOf(found),
-    figures: Object.fromEntries(
-      found.map(({ name, statistics: { rollingMean: _, rollingDeviation: __, ...figures } }) => [
-        name,
-        figures,
-      ]),
-    ),
+    finding: findingOf(found, objective),
+    figures: {
+      objective,
+      ...Object.fromEntries(
+        found.map(({ name, statistics: { rollingMean: _, rollingDeviation: __, ...figures } }) => [
+          name,
+          figures,
+        ]),
+      ),
+    },
     notes: [
+      `The loss is ${objectiveNames[objective]}${measuresFit(objective) ? '' : ': a curve at rest does not mean that samples are good, nor a moving one that they are not'}.`,
       'Over the last half of training: trend is the change of a straight line through it and oscillation the deviation from ' +
         'that line, both relative to the typical size; reversals is the share of reports where the rise turns to fall or back.',
     ],
@@ -83,7 +94,10 @@ const oscillating = 0.5;
 /** A largest gradient norm over the median from which training is called spiky. */
 const spiky = 100;
 
-function findingOf(found: readonly { name: string; statistics: SeriesStatistics }[]): Finding {
+function findingOf(
+  found: readonly { name: string; statistics: SeriesStatistics }[],
+  objective: Objective,
+): Finding {
   const saturated = found.flatMap(({ name, statistics }) => saturatedBy(name, statistics) ?? []);
   if (saturated.length > 0)
     return { verdict: 'problem', text: `The discriminator is saturated: ${saturated.join('; ')}.` };
@@ -99,7 +113,20 @@ function findingOf(found: readonly { name: string; statistics: SeriesStatistics 
     ...(moving.length > 0 ? [`${names(moving)} still moves at the end`] : []),
     ...(spikes.length > 0 ? [`${names(spikes)} has spikes`] : []),
   ];
-  if (parts.length > 0) return { verdict: 'warning', text: `Training has not settled: ${parts.join('; ')}.` };
-  const quiet = losses.map(({ name, statistics }) => `${name} ends at ${short(statistics.lastMean)}`);
-  return { verdict: 'ok', text: `Training has settled${quiet.length > 0 ? `: ${quiet.join(', ')}` : ''}.` };
+  const meaning = `the loss is ${objectiveNames[objective]}`;
+  const ends = losses.map(({ name, statistics }) => `${name} ends at ${short(statistics.lastMean)}`);
+  if (!measuresFit(objective)) {
+    const seen = [...parts, ...ends].join('; ');
+    return {
+      verdict: parts.length > 0 ? 'warning' : 'ok',
+      text: `These curves cannot say whether training has converged: ${meaning}${seen === '' ? '' : `; ${seen}`}.`,
+    };
+  }
+  if (parts.length > 0) {
+    return { verdict: 'warning', text: `Training has not settled: ${parts.join('; ')} (${meaning}).` };
+  }
+  return {
+    verdict: 'ok',
+    text: `Training has settled: ${[...ends, meaning].join(', ')}.`,
+  };
 }

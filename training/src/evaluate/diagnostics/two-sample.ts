@@ -2,43 +2,91 @@ import { type C2stResult, c2st, nearestNeighbourTest } from '../c2st.ts';
 import { type Figures, type Finding, type Outcome, percent, short } from '../diagnostic.ts';
 import type { Evaluation } from '../evaluation.ts';
 import { mmd } from '../mmd.ts';
-import { head } from '../rows.ts';
+import { head, type Rows, rowsOf } from '../rows.ts';
+import { normalTail } from '../statistics.ts';
 
 /** Chance that a test calls two sides of one law different. */
-const level = 0.01;
+const level = 0.0025;
 /** Accuracy from which samples count as told apart easily. */
 const easily = 0.9;
 
-/** Classifier two-sample test: by a network, and by nearest neighbours for points. */
+/**
+ * Classifier two-sample test: by a network, and by nearest neighbours for points. Where it tells samples apart, the same
+ * test is made of real examples of the other kind: training data and examples set apart need not be of quite one law.
+ */
 export async function classifierTest(evaluation: Evaluation): Promise<Outcome> {
-  const { compiled, seed, spec } = evaluation;
+  const { spec } = evaluation;
   const { samples, real } = await evaluation.rows();
-  const network = await c2st(compiled, spec, real, samples, { seed });
-  const neighbours =
-    spec.kind === 'points' ? await nearestNeighbourTest(compiled, real, samples, { seed }) : null;
-  const best = neighbours !== null && neighbours.accuracy > network.accuracy ? neighbours : network;
+  const tests = spec.kind === 'points' ? 2 : 1;
+  const found = await bothTests(evaluation, real, samples);
+  const best = strongest(found);
+  // With two tests the smaller p-value counts twice (Bonferroni).
+  const differs = best.pValue * tests <= level;
+  const other = differs ? await otherRows(evaluation) : null;
+  const baseline =
+    other === null ? null : strongest(await bothTests(evaluation, head(real, other.count), other));
   return {
-    finding: toldApart(best, neighbours === null ? 1 : 2),
+    finding: toldApart(best, differs, baseline),
     figures: {
-      ...figuresOf(network),
-      ...(neighbours === null ? {} : { nearestNeighbours: figuresOf(neighbours) }),
+      ...figuresOf(found[0]!),
+      ...(found[1] === undefined ? {} : { nearestNeighbours: figuresOf(found[1]) }),
+      ...(baseline === null ? {} : { trainingAgainstSetApart: figuresOf(baseline) }),
       examplesPerSide: real.count,
     },
     notes: ['50 % is chance: samples and real examples cannot be told apart. 100 % is a perfect detector.'],
   };
 }
 
-function toldApart({ accuracy, interval, pValue }: C2stResult, tests: number): Finding {
+async function bothTests(
+  { compiled, seed, spec }: Evaluation,
+  real: Rows,
+  samples: Rows,
+): Promise<readonly C2stResult[]> {
+  const network = await c2st(compiled, spec, real, samples, { seed });
+  if (spec.kind !== 'points') return [network];
+  return [network, await nearestNeighbourTest(compiled, real, samples, { seed })];
+}
+
+function strongest(found: readonly C2stResult[]): C2stResult {
+  return found.reduce((top, result) => (result.accuracy > top.accuracy ? result : top));
+}
+
+/** Real examples of the other kind, as many as there are pairs at most. */
+async function otherRows(evaluation: Evaluation): Promise<Rows> {
+  return head(rowsOf((await evaluation.otherPool()).data), evaluation.pairs);
+}
+
+function toldApart(
+  { accuracy, interval, heldOut }: C2stResult,
+  differs: boolean,
+  baseline: C2stResult | null,
+): Finding {
   const right = `right in ${percent(accuracy)} of cases (95 % interval ${percent(interval[0])} to ${percent(interval[1])})`;
-  // With two tests the smaller p-value counts twice (Bonferroni).
-  if (pValue * tests > level)
+  if (!differs || baseline === null)
     return { verdict: 'ok', text: `A classifier cannot tell samples from real examples: ${right}.` };
+  const real = `training examples from those set apart in ${percent(baseline.accuracy)}`;
+  if (!isHigher(accuracy, heldOut, baseline)) {
+    return {
+      verdict: 'ok',
+      text: `A classifier tells samples from real examples no better than ${real}: ${right}.`,
+    };
+  }
   if (accuracy < easily)
-    return { verdict: 'warning', text: `A classifier tells samples from real examples: ${right}.` };
+    return {
+      verdict: 'warning',
+      text: `A classifier tells samples from real examples: ${right}, ${real}.`,
+    };
   return {
     verdict: 'problem',
-    text: `Samples are told apart easily from real examples: a classifier is ${right}.`,
+    text: `Samples are told apart easily from real examples: a classifier is ${right}, ${real}.`,
   };
+}
+
+/** Is an accuracy on `count` examples higher than that of another test, beyond chance? */
+function isHigher(accuracy: number, count: number, other: C2stResult): boolean {
+  const pooled = (accuracy * count + other.accuracy * other.heldOut) / (count + other.heldOut);
+  const deviation = Math.sqrt(pooled * (1 - pooled) * (1 / count + 1 / other.heldOut));
+  return deviation > 0 && normalTail((accuracy - other.accuracy) / deviation) <= level;
 }
 
 function figuresOf({ accuracy, interval, pValue, heldOut }: C2stResult): Figures {
@@ -48,17 +96,35 @@ function figuresOf({ accuracy, interval, pValue, heldOut }: C2stResult): Figures
 /** Examples a side that the kernel matrix is built on. */
 const mmdExamples = 4000;
 
+/** Deviations of the permuted statistic by which samples must differ more than training examples do (one-sided level). */
+const beyond = 2.8;
+
 /** Maximum mean discrepancy with a permutation p-value. */
 export async function discrepancyTest(evaluation: Evaluation): Promise<Outcome> {
   const { compiled, seed } = evaluation;
-  const { samples, real } = await evaluation.rows();
-  const result = await mmd(compiled, head(real, mmdExamples), head(samples, mmdExamples), { seed });
+  const rows = await evaluation.rows();
+  const count = Math.min(mmdExamples, rows.real.count);
+  const real = head(rows.real, count);
+  const result = await mmd(compiled, real, head(rows.samples, count), { seed });
   const text = `MMD^2 is ${short(result.squared)} (p = ${short(result.pValue)})`;
+  if (result.pValue > level) {
+    return {
+      finding: { verdict: 'ok', text: `No difference of laws is seen by a Gaussian kernel: ${text}.` },
+      figures: { ...result },
+    };
+  }
+  const other = head(await otherRows(evaluation), count);
+  const baseline = await mmd(compiled, head(real, other.count), other, { seed });
+  const differs =
+    result.squared - baseline.squared > beyond * Math.hypot(result.deviation, baseline.deviation);
+  const against = `training examples against those set apart have ${short(baseline.squared)}`;
   return {
-    finding:
-      result.pValue > level
-        ? { verdict: 'ok', text: `No difference of laws is seen by a Gaussian kernel: ${text}.` }
-        : { verdict: 'warning', text: `The laws of samples and real examples differ: ${text}.` },
-    figures: { ...result },
+    finding: differs
+      ? { verdict: 'warning', text: `The laws of samples and real examples differ: ${text}; ${against}.` }
+      : {
+          verdict: 'ok',
+          text: `Samples differ from real examples no more than real ones may: ${text}; ${against}.`,
+        },
+    figures: { ...result, trainingAgainstSetApart: { ...baseline } },
   };
 }

@@ -1,3 +1,4 @@
+import { everyIndex } from '../../data/dataset.ts';
 import type { Dataset } from '../../data/index.ts';
 import { floatDataset } from '../../data/index.ts';
 import { agreement, trainClassifier } from '../classifier.ts';
@@ -5,6 +6,12 @@ import { type Outcome, percent, type Skipped } from '../diagnostic.ts';
 import { type Evaluation, type Examples, firstOf } from '../evaluation.ts';
 import { classifierSettings } from '../reference-classifier.ts';
 import { choose } from '../rows.ts';
+
+/** Accuracy lost from which samples are worth less than data, and much less. */
+const slight = 0.03;
+const gross = 0.15;
+/** Standard deviations by which accuracies on the test examples must differ to count as different. */
+const beyond = 2.8;
 
 /**
  * Are samples worth as much as data? A classifier is trained on labelled samples and tested on real examples, and the
@@ -23,18 +30,22 @@ export async function usefulness(evaluation: Evaluation): Promise<Outcome | Skip
   const settings = classifierSettings(request.train, count, request.effort, seed);
   const trained = async (examples: Examples) =>
     trainClassifier(compiled, asDataset(request.train, examples, count), settings);
-  const test = await request.heldOut.gather(Int32Array.from({ length: request.heldOut.size }, (_, i) => i));
+  const test = await request.test.gather(everyIndex(request.test));
   const bySamples = (await (await trained({ data: drawn.data, labels })).classify(test)).labels;
   const realClassifier = await trained(real);
   const byReal = (await realClassifier.classify(test)).labels;
   const onSamples = (await realClassifier.classify(firstOf(drawn.data, count))).labels;
-  const synthetic = agreement(bySamples, request.heldOut.labels!);
-  const baseline = agreement(byReal, request.heldOut.labels!);
+  const synthetic = agreement(bySamples, request.test.labels!);
+  const baseline = agreement(byReal, request.test.labels!);
   const reverse = agreement(onSamples, labels);
   const lost = baseline - synthetic;
+  const deviation = Math.sqrt(
+    (baseline * (1 - baseline) + synthetic * (1 - synthetic)) / request.test.size || Number.EPSILON,
+  );
+  const chance = lost < beyond * deviation;
   return {
     finding: {
-      verdict: lost < 0.03 ? 'ok' : lost < 0.15 ? 'warning' : 'problem',
+      verdict: lost < slight || chance ? 'ok' : lost < gross ? 'warning' : 'problem',
       text: `A classifier trained on samples is right in ${percent(synthetic)} of real examples; trained on as many real ones, in ${percent(baseline)}.`,
     },
     figures: {
