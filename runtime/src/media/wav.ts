@@ -1,5 +1,6 @@
 import wavefile from 'wavefile';
 import { messageOf, UserError } from '../errors.ts';
+import { plainWav } from './wav-header.ts';
 
 /** One channel of sound. */
 export interface Sound {
@@ -7,6 +8,9 @@ export interface Sound {
   /** In [-1, 1]. */
   readonly samples: Float32Array;
 }
+
+/** Float samples beyond this are no peaks that were too loud, but another scale. */
+const loudest = 2;
 
 /** The value of full scale for each whole-number depth that wavefile names. */
 const fullScale: Readonly<Record<string, number>> = {
@@ -17,20 +21,21 @@ const fullScale: Readonly<Record<string, number>> = {
 };
 
 /**
- * Reads the bytes of a WAV file (PCM of 8, 16, 24 or 32 bits, float of 32 or 64, A-law, mu-law, IMA ADPCM) as one
- * channel, the mean of its channels, in [-1, 1].
+ * Reads the bytes of a WAV file (PCM of 8, 16, 24 or 32 bits, float of 32 or 64, A-law, mu-law, each plain or
+ * as WAVE_FORMAT_EXTENSIBLE) as one channel, the mean of its channels, in [-1, 1]. Float values a little
+ * beyond are clipped.
  * @param where what errors call the source, such as a path
- * @throws UserError when it is no WAV file, of an unknown coding, without samples, or cut short.
+ * @throws UserError when it is no WAV file, of another coding (by its name), without samples, cut short, or holds a
+ * value that is no finite number.
  */
 export function decodeWav(bytes: Uint8Array, where: string): Sound {
+  const { file, channels, sampleRate } = plainWav(bytes, where);
   const wav = new wavefile.WaveFile();
   try {
-    wav.fromBuffer(bytes);
-    checkWhole(where, wav);
-    if (wav.bitDepth === '4') wav.fromIMAADPCM();
+    wav.fromBuffer(file);
     if (wav.bitDepth === '8a') wav.fromALaw();
     if (wav.bitDepth === '8m') wav.fromMuLaw();
-    return mono(where, wav);
+    return { sampleRate, samples: mono(where, wav, channels) };
   } catch (error) {
     if (error instanceof UserError) throw error;
     throw new UserError(
@@ -39,36 +44,32 @@ export function decodeWav(bytes: Uint8Array, where: string): Sound {
   }
 }
 
-function checkWhole(where: string, wav: wavefile.WaveFile): void {
-  const { chunkSize, samples } = wav.data as { chunkSize: number; samples: Uint8Array };
-  if (samples.length < chunkSize) {
-    throw new UserError(
-      `${where}: expected ${chunkSize} bytes of sound, found ${samples.length}; the file is cut short, fetch it again`,
-    );
-  }
-  if (samples.length === 0)
-    throw new UserError(`${where}: expected sound, found a WAV file of no samples; remove it`);
-}
-
-function mono(where: string, wav: wavefile.WaveFile): Sound {
-  const { sampleRate, numChannels } = wav.fmt as { sampleRate: number; numChannels: number };
+function mono(where: string, wav: wavefile.WaveFile, channels: number): Float32Array {
   const scale = wav.bitDepth === '32f' || wav.bitDepth === '64' ? 1 : fullScale[wav.bitDepth];
-  if (scale === undefined || sampleRate < 1 || numChannels < 1) {
+  if (scale === undefined) {
     throw new UserError(
-      `${where}: expected 8, 16, 24 or 32 bits a sample, found ${wav.bitDepth} at ${sampleRate} Hz, ` +
-        `${numChannels} channels; convert it to 16-bit PCM`,
+      `${where}: expected 8, 16, 24 or 32 bits a sample, found ${wav.bitDepth}; convert it to 16-bit PCM`,
     );
   }
   const offset = wav.bitDepth === '8' ? -128 : 0;
   const interleaved = wav.getSamples(true);
-  const samples = new Float32Array(Math.floor(interleaved.length / numChannels));
+  const samples = new Float32Array(Math.floor(interleaved.length / channels));
   for (let n = 0; n < samples.length; n++) {
     let sum = 0;
-    for (let channel = 0; channel < numChannels; channel++)
-      sum += interleaved[n * numChannels + channel]! + offset;
-    samples[n] = Math.min(1, Math.max(-1, sum / (numChannels * scale)));
+    for (let channel = 0; channel < channels; channel++) sum += interleaved[n * channels + channel]! + offset;
+    if (!Number.isFinite(sum)) {
+      throw new UserError(
+        `${where}: expected finite samples, found ${sum} in sample ${n}; mend or remove it`,
+      );
+    }
+    if (Math.abs(sum) > loudest * channels * scale) {
+      throw new UserError(
+        `${where}: expected samples in -1 to 1, found ${sum / channels} in sample ${n}; scale the file`,
+      );
+    }
+    samples[n] = Math.min(1, Math.max(-1, sum / (channels * scale)));
   }
-  return { sampleRate, samples };
+  return samples;
 }
 
 /**

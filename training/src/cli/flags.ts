@@ -85,6 +85,28 @@ const datasetParsers: Record<
   },
   clipSeconds: { value: 's', summary: 'length of an audio clip', parse: realNumber('--clip-seconds') },
   labelColumn: { value: 'name', summary: 'column that holds the class', parse: (text) => text },
+  delimiter: {
+    value: 'character',
+    summary: 'what stands between the cells of a table, tab for a tab (default: found out)',
+    parse: (text) => (text === 'tab' || text === '\\t' ? '\t' : text),
+  },
+  decimal: { value: '.|,', summary: "a table's decimal mark (default .)", parse: (text) => text },
+  header: {
+    value: 'yes|no|auto',
+    summary: "whether a table's first row names its columns (default auto)",
+    parse: (text) => text,
+  },
+  missing: {
+    value: 'refuse|drop|mean',
+    summary:
+      'rows of a table with missing values: refused (the default), left out, or filled with the training mean',
+    parse: (text) => text,
+  },
+  standardise: {
+    value: 'yes|no',
+    summary: 'columns of a table to mean 0 and deviation 1, those of the training part (default no)',
+    parse: (text) => text,
+  },
 };
 
 /**

@@ -1,4 +1,5 @@
 import { UserError } from '../errors.ts';
+import { audioFolder } from './audio-folder.ts';
 import { closestNames } from './closest-names.ts';
 import { csv } from './csv.ts';
 import type { Dataset, DatasetRequest } from './dataset.ts';
@@ -9,7 +10,6 @@ import { npy } from './npy-dataset.ts';
 import { parquet } from './parquet.ts';
 import { type PointLawName, pointLaws } from './point-laws.ts';
 import { points } from './points.ts';
-import { wavFolder } from './wav-folder.ts';
 import { webdataset } from './webdataset.ts';
 
 /** A setting of a request besides its name, split, the rule of the split, and seed. */
@@ -53,6 +53,11 @@ export const datasetFlags: Readonly<Record<DatasetOption, string>> = {
   sampleRate: '--sample-rate',
   clipSeconds: '--clip-seconds',
   labelColumn: '--label-column',
+  delimiter: '--delimiter',
+  decimal: '--decimal',
+  header: '--header',
+  missing: '--missing',
+  standardise: '--standardise',
 };
 
 const drawn = { needs: 'nothing', options: ['size'] } as const;
@@ -116,21 +121,21 @@ const entries: readonly LoadableEntry[] = [
     load: parquet,
   },
   {
-    name: 'wav',
-    aliases: [],
-    summary: 'a folder of WAV files, cut into clips',
+    name: 'audio',
+    aliases: ['wav'],
+    summary: 'a folder of WAV, FLAC, Ogg or MP3 files, cut into clips',
     kind: 'audio',
     needs: 'folder',
     options: [...fromDisk, 'sampleRate', 'clipSeconds'],
-    load: wavFolder,
+    load: audioFolder,
   },
   {
     name: 'csv',
     aliases: [],
-    summary: 'a table of numbers, comma-separated',
+    summary: 'a table of numbers: comma-, semicolon- or tab-separated text',
     kind: 'points',
     needs: 'file',
-    options: [...fromDisk, 'labelColumn'],
+    options: [...fromDisk, 'labelColumn', 'delimiter', 'decimal', 'header', 'missing', 'standardise'],
     load: csv,
   },
   {
@@ -180,6 +185,8 @@ function checkOptions(entry: DatasetEntry, request: DatasetRequest): void {
     refuseUnless(option, request, 'a whole number above 0', isCount);
   for (const option of ['seed', 'splitSeed', 'cacheBytes'] as const)
     refuseUnless(option, request, 'a whole number from 0', isSeed);
+  for (const [option, choices] of Object.entries(choicesOf) as [DatasetOption, readonly string[]][])
+    refuseUnless(option, request, choices.join(', '), (value) => choices.includes(String(value)));
   refuseUnless('channels', request, '1 or 3', (value) => value === 1 || value === 3);
   refuseUnless(
     'clipSeconds',
@@ -194,6 +201,15 @@ function checkOptions(entry: DatasetEntry, request: DatasetRequest): void {
     (value) => Array.isArray(value) && value.every(isCount),
   );
 }
+
+/** What the options of tables accept. */
+const choicesOf: Partial<Record<DatasetOption, readonly string[]>> = {
+  delimiter: [',', ';', '|', '\t'],
+  decimal: ['.', ','],
+  header: ['yes', 'no', 'auto'],
+  missing: ['refuse', 'drop', 'mean'],
+  standardise: ['yes', 'no'],
+};
 
 const isSeed = (value: unknown): boolean => value === 0 || isCount(value);
 const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) > 0;

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { csv } from './csv.ts';
+import { type CsvOptions, csv } from './csv.ts';
 import { type Split, splits } from './dataset.ts';
 import { everyIndex, expectUserError, folderOf } from './test-support.ts';
 
@@ -37,7 +37,7 @@ test('a row that is added leaves the held-out rows where they were', async () =>
     const dir = await folderOf({ 'a.csv': `x,y\n${text}` });
     return [...(await csv({ dir, split: 'test' }).then((data) => data.gather(everyIndex(data)))).data];
   };
-  const rows = Array.from({ length: 60 }, (_, i) => `${i},${i * i}\n`);
+  const rows = Array.from({ length: 100 }, (_, i) => `${i},${i * i}\n`);
   const before = await held(rows.join(''));
   expect(before.length).toBeGreaterThan(4);
   const kept = await held(['0.5,0.5\n', ...rows.toReversed()].join(''));
@@ -79,9 +79,37 @@ test.each<[string, Record<string, string | Uint8Array>, string | undefined, (str
     undefined,
     ['a.csv', 'line 3', 'column y', '"oops"', '--label-column'],
   ],
-  ['an empty cell', { 'a.csv': 'x,y\n1,\n3,4\n' }, undefined, ['line 2', 'column y', '""']],
-  ['a number out of range', { 'a.csv': 'x\n1\n1e39\n' }, undefined, ['line 3', '1e39']],
+  [
+    'an empty cell',
+    { 'a.csv': 'x,y\n1,\n3,4\n' },
+    undefined,
+    ['line 2', 'column y', '""', '--missing drop', '--missing mean'],
+  ],
+  [
+    'a number out of range',
+    { 'a.csv': 'x\n1\n1e39\n' },
+    undefined,
+    ['column x', '1e+39', '--standardise yes'],
+  ],
   ['NaN', { 'a.csv': 'x\n1\nNaN\n' }, undefined, ['line 3', 'NaN']],
+  [
+    'identifiers that float32 would round',
+    { 'a.csv': 'id,y\n1,1\n16777217,2\n3,3\n' },
+    undefined,
+    ['line 3', 'column id', '16777217', '--standardise yes'],
+  ],
+  ['a number that float32 takes for 0', { 'a.csv': 'x\n1\n1e-50\n' }, undefined, ['column x', '1e-50']],
+  ['hexadecimal', { 'a.csv': 'x\n1\n0x10\n' }, undefined, ['line 3', '"0x10"']],
+  ['thousands', { 'a.csv': 'x,y\n"1,000",2\n' }, undefined, ['line 2', '"1,000"', 'mend it']],
+  ['a decimal comma', { 'a.csv': 'x;y\n1,5;2\n2;3\n' }, undefined, ['line 2', '"1,5"', '--decimal ","']],
+  [
+    'years in the first row',
+    { 'a.csv': '2019,2020,2021\n1,2,3\n4,5,6\n' },
+    undefined,
+    ['2019, 2020, 2021', '--header yes', '--header no'],
+  ],
+  ['an empty cell in the first row', { 'a.csv': '1,,3\n4,5,6\n' }, undefined, ['line 1', 'column 1']],
+  ['a binary file', { 'a.csv': Uint8Array.of(1, 0, 2, 10) }, undefined, ['a.csv', 'another kind of file']],
   ['rows of unequal length', { 'a.csv': 'x,y\n1,2\n3\n' }, undefined, ['a.csv', 'equal length', 'line 3']],
   ['an open quote', { 'a.csv': 'x,y\n1,"2\n' }, undefined, ['a.csv', 'mend']],
   [
@@ -103,4 +131,64 @@ test.each<[string, Record<string, string | Uint8Array>, string | undefined, (str
 ])('refuses %s', async (_, files, labelColumn, texts) => {
   const dir = await folderOf(files);
   await expectUserError(csv({ dir, split: 'train', labelColumn }), dir, ...texts);
+});
+
+/** All rows of a table, whatever their part, sorted by the first column. */
+async function allRows(text: string | Uint8Array, flags: Partial<CsvOptions> = {}): Promise<number[][]> {
+  const dir = await folderOf({ 'a.csv': text });
+  const rows: number[][] = [];
+  for (const split of splits) {
+    const data = await csv({ dir, ...flags, split });
+    const { data: values, shape } = await data.gather(everyIndex(data));
+    for (let row = 0; row < shape[0]!; row++)
+      rows.push(Array.from(values.slice(row * shape[1]!, (row + 1) * shape[1]!)));
+  }
+  return rows.sort((a, b) => a[0]! - b[0]!);
+}
+
+const three = [
+  [1.5, 2],
+  [2, 3],
+  [4, 5],
+];
+
+test.each<[string, string | Uint8Array, Partial<CsvOptions>]>([
+  ['semicolons', 'x;y\n1.5;2\n2;3\n4;5\n', {}],
+  ['semicolons and decimal commas', 'x;y\n1,5;2\n2;3\n4;5\n', { decimal: ',' }],
+  ['tabs without header', '1.5\t2\n2\t3\n4\t5\n', {}],
+  ['bars', 'x|y\n1.5|2\n2|3\n4|5\n', {}],
+  ['the delimiter that is named', 'x;y\n1.5;2\n2;3\n4;5\n', { delimiter: ';' }],
+  ['comments, and a delimiter at the end of each line', '# by a tool\nx,y,\n1.5,2,\n2,3,\n4,5,\n', {}],
+  ['UTF-16', Buffer.from('\ufeffx,y\n1.5,2\n2,3\n4,5\n', 'utf16le'), {}],
+  ['a first row of numbers that is a header', '2019,2020\n1.5,2\n2,3\n4,5\n', { header: 'yes' }],
+  ['rows with gaps left out', 'x,y\n1.5,2\n,9\n2,3\n7,NaN\n4,5\n', { missing: 'drop' }],
+])('reads %s', async (_, text, flags) => {
+  expect(await allRows(text, flags)).toEqual(three);
+});
+
+test('a first row of numbers with a gap is data', async () => {
+  expect(await allRows('1,,3\n4,5,6\n7,8,9\n10,11,12\n', { missing: 'drop' })).toEqual([
+    [4, 5, 6],
+    [7, 8, 9],
+    [10, 11, 12],
+  ]);
+});
+
+test('gaps are filled with the mean of the training part, and columns standardised by its moments', async () => {
+  const rows = Array.from({ length: 40 }, (_, i) => [16777217 + i, i === 7 ? '' : i * i]);
+  const dir = await folderOf({ 'a.csv': `id,y\n${rows.map((row) => row.join()).join('\n')}\n` });
+  const read = async (flags: Partial<CsvOptions>) => {
+    const data = await csv({ dir, split: 'train', missing: 'mean', ...flags });
+    const { data: values } = await data.gather(everyIndex(data));
+    return [0, 1].map((column) => Array.from(values).filter((_, at) => at % 2 === column));
+  };
+  for (const column of await read({ standardise: 'yes' })) {
+    const mean = column.reduce((sum, x) => sum + x, 0) / column.length;
+    // The gap became the mean, 0, and counts for nothing in the deviation.
+    const known = column.filter((x) => x !== 0);
+    const variance = known.reduce((sum, x) => sum + (x - mean) ** 2, 0) / known.length;
+    // Float32 values near 1 add up to a mean within 1e-6 of 0 and a variance within 1e-6 of 1.
+    expect(Math.abs(mean)).toBeLessThan(1e-6);
+    expect(Math.abs(variance - 1)).toBeLessThan(1e-6);
+  }
 });

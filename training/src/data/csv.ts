@@ -1,39 +1,33 @@
-import { CsvError, parse } from 'csv-parse/sync';
 import { UserError } from '../errors.ts';
 import { sortedClasses } from './class-folders.ts';
 import { type Dataset, floatDataset, type Split } from './dataset.ts';
-import { firstLine, readBytes } from './files.ts';
 import { type PartRequest, rowsOf, sourceOf, takePart } from './split.ts';
+import { readTable, type Table, type TableFormat } from './table.ts';
 import { tableFiles } from './table-files.ts';
 
-export interface CsvOptions extends PartRequest {
+export interface CsvOptions extends PartRequest, TableFormat {
   /** The file, or a folder that holds it (see `tableFiles`). */
   readonly dir: string;
-  /** Name of the column that holds the class; without a header, its 0-based position. */
-  readonly labelColumn?: string;
+  /** `yes`: each column less its mean, over its standard deviation, both of the training part. */
+  readonly standardise?: 'yes' | 'no';
 }
 
-interface Table {
-  readonly path: string;
-  /** Names of the numeric columns. */
-  readonly columns: readonly string[];
-  /** `[rows, columns]`. */
-  readonly values: Float32Array;
-  readonly rows: number;
-  /** Class of each row; null without a label column. */
-  readonly classes: readonly string[] | null;
+/** What each column was lessened and divided by. */
+interface Scaling {
+  readonly means: readonly number[];
+  readonly deviations: readonly number[];
 }
 
 /**
- * Rows of a comma-separated table as points `[columns]`, in the file's own units. A first row in which every
- * cell is a number is data; otherwise it is the header. Every column but the label's must be numeric.
+ * Rows of a table of numbers as points `[columns]`, in the file's own units unless `standardise` is asked for; then a
+ * sample x of the model is mean + deviation x in the file's. Every column but the label's must be numeric.
  * @throws UserError naming the file, the line and the column of what cannot be used.
  */
 export async function csv(options: CsvOptions): Promise<Dataset> {
-  const { dir, split, labelColumn } = options;
+  const { dir, split, missing: gaps = 'refuse', standardise = 'no' } = options;
   const paths = await tableFiles(dir, 'csv');
   const tables = new Map<Split, Table>();
-  for (const [part, path] of paths) tables.set(part, await readTable(path, labelColumn));
+  for (const [part, path] of paths) tables.set(part, await readTable(path, options));
   const first = tables.get('train')!;
   for (const { path, columns } of tables.values()) {
     if (columns.join() === first.columns.join()) continue;
@@ -42,13 +36,26 @@ export async function csv(options: CsvOptions): Promise<Dataset> {
         `found ${columns.join(', ')}; give both files the same columns`,
     );
   }
+  if (standardise === 'no') for (const table of tables.values()) checkExact(table);
   const { files, missing } = sourceOf(options, [...tables.keys()]);
   const table = tables.get(files)!;
   const width = table.columns.length;
   const chosen = takePart(rowsOf(table.values, width), options, missing, table.path);
+  const trained = takePart(
+    rowsOf(first.values, width),
+    { ...options, split: 'train', size: undefined },
+    sourceOf({ ...options, split: 'train' }, [...tables.keys()]).missing,
+    first.path,
+  );
+  const scaling = gaps === 'mean' || standardise === 'yes' ? scalingOf(first, trained) : null;
   const values = new Float32Array(chosen.length * width);
-  chosen.forEach((from, to) => {
-    values.set(table.values.subarray(from * width, (from + 1) * width), to * width);
+  chosen.forEach((from, row) => {
+    for (let column = 0; column < width; column++) {
+      const raw = table.values[from * width + column]!;
+      const filled = Number.isNaN(raw) ? scaling!.means[column]! : raw;
+      values[row * width + column] =
+        standardise === 'yes' ? (filled - scaling!.means[column]!) / scaling!.deviations[column]! : filled;
+    }
   });
   const classNames = sortedClasses([...tables.values()].flatMap(({ classes }) => classes ?? []));
   const position = new Map(classNames.map((name, index) => [name, index]));
@@ -59,61 +66,42 @@ export async function csv(options: CsvOptions): Promise<Dataset> {
   );
 }
 
-async function readTable(path: string, labelColumn: string | undefined): Promise<Table> {
-  const records = parseRecords(path, await readBytes(path, 'comma-separated numbers'));
-  const hasHeader = records.length > 0 && !records[0]!.cells.every(isNumber);
-  const header = hasHeader ? records[0]!.cells : (records[0]?.cells.map((_, column) => String(column)) ?? []);
-  const body = hasHeader ? records.slice(1) : records;
-  if (body.length === 0) {
-    throw new UserError(
-      `${path}: expected rows of numbers, found ${hasHeader ? 'only a header' : 'none'}; add rows`,
-    );
-  }
-  const labelAt = labelColumn === undefined ? -1 : header.indexOf(labelColumn);
-  if (labelColumn !== undefined && labelAt < 0) {
-    throw new UserError(
-      `${path}: expected a column ${labelColumn}, found ${header.join(', ')}; name one of these with --label-column`,
-    );
-  }
-  const columns = header.filter((_, column) => column !== labelAt);
-  if (columns.length === 0)
-    throw new UserError(`${path}: expected numeric columns, found only the label; add columns`);
-  const values = new Float32Array(body.length * columns.length);
-  let filled = 0;
-  for (const { cells, line } of body) {
-    for (const [column, cell] of cells.entries()) {
-      if (column === labelAt) continue;
-      if (!isNumber(cell)) {
-        throw new UserError(
-          `${path}: expected a number in line ${line}, column ${header[column]}, found "${cell.slice(0, 40)}"; ` +
-            'mend it, remove the column, or name it with --label-column',
-        );
-      }
-      values[filled++] = Number(cell);
+/** Mean and standard deviation (of the population) of each column over these rows, without missing values. */
+function scalingOf({ path, columns, values }: Table, rows: Int32Array): Scaling {
+  const width = columns.length;
+  const means: number[] = [];
+  const deviations: number[] = [];
+  for (const [column, name] of columns.entries()) {
+    const known = Array.from(rows, (row) => values[row * width + column]!).filter((x) => !Number.isNaN(x));
+    if (known.length === 0) {
+      throw new UserError(
+        `${path}: expected values in column ${name} of the training part, found none; remove the column`,
+      );
     }
+    const mean = known.reduce((sum, x) => sum + x / known.length, 0);
+    const variance = known.reduce((sum, x) => sum + (x - mean) ** 2 / known.length, 0);
+    means.push(mean);
+    // A constant column stays constant.
+    deviations.push(Math.sqrt(variance) || 1);
   }
-  const classes = labelAt < 0 ? null : body.map(({ cells }) => cells[labelAt]!);
-  return { path, columns, values, rows: body.length, classes };
+  return { means, deviations };
 }
 
-/** Whether a cell is a finite number that a float32 can hold. */
-function isNumber(cell: string): boolean {
-  return cell !== '' && Number.isFinite(Math.fround(Number(cell)));
-}
-
-function parseRecords(path: string, bytes: Uint8Array): { cells: string[]; line: number }[] {
-  try {
-    const parsed = parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), {
-      bom: true,
-      trim: true,
-      skip_empty_lines: true,
-      info: true,
-    }) as unknown as { record: string[]; info: { lines: number } }[];
-    return parsed.map(({ record, info }) => ({ cells: record, line: info.lines }));
-  } catch (error) {
-    if (!(error instanceof CsvError)) throw error;
+/** Refuses what float32 would change beyond its precision: whole numbers above 2^24, and values that overflow. */
+function checkExact({ path, columns, values, inexact }: Table): void {
+  for (const [column, { cell, line }] of inexact) {
     throw new UserError(
-      `${path}: expected rows of equal length, found otherwise (${firstLine(error)}); mend the line`,
+      `${path}: expected whole numbers that 32-bit floats hold exactly (up to 16777216), found ${cell.slice(0, 40)} in line ${line}, ` +
+        `column ${columns[column]}; remove the column if it is an identifier, or say --standardise yes`,
     );
   }
+  const beyond = values.findIndex((value) => {
+    const rounded = Math.fround(value);
+    return !Number.isNaN(value) && (!Number.isFinite(rounded) || (rounded === 0 && value !== 0));
+  });
+  if (beyond < 0) return;
+  throw new UserError(
+    `${path}: expected numbers between 1.4e-45 and 3.4e38 in size, found ${values[beyond]} in column ${columns[beyond % columns.length]}; ` +
+      'scale the column, or say --standardise yes',
+  );
 }

@@ -56,6 +56,16 @@ export interface DatasetRequest {
   readonly clipSeconds?: number;
   /** Name (or, in a table without header, 0-based position) of the column that holds the class. */
   readonly labelColumn?: string;
+  /** What stands between the cells of a table: found out when absent. */
+  readonly delimiter?: string;
+  /** What stands before decimals in a table; a full stop when absent. */
+  readonly decimal?: '.' | ',';
+  /** Whether the first row of a table names its columns; `auto` when absent. */
+  readonly header?: 'yes' | 'no' | 'auto';
+  /** What becomes of a table's rows with missing values; refused when absent. */
+  readonly missing?: 'refuse' | 'drop' | 'mean';
+  /** Whether columns are brought to mean 0 and standard deviation 1; not when absent. */
+  readonly standardise?: 'yes' | 'no';
 }
 
 /** Everything in a data set but the values themselves. */

@@ -337,7 +337,7 @@ function histogramEntropy(values: Float32Array, levels: number): number {
 describe('wavenet refuses', () => {
   const unlabelled = { ...describeData(tinySounds(2)), classNames: [] };
   it.each([
-    [describeData(tinyImages(2)), {}, 'wavenet: models sound: it needs audio, such as --data wav'],
+    [describeData(tinyImages(2)), {}, 'wavenet: models sound: it needs audio, such as --data audio'],
     [unlabelled, { conditional: true }, /wavenet: conditional needs data with classes/],
     [describeData(tinySounds(2)), { levels: 1 }, /wavenet: levels/],
     [

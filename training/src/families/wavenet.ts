@@ -98,7 +98,7 @@ function build(wavenet: WavenetOptions, data: DataDescription): Model {
 }
 
 function refuses({ spec, classNames }: DataDescription, wavenet: WavenetOptions): string | null {
-  if (spec.kind !== 'audio') return 'models sound: it needs audio, such as --data wav';
+  if (spec.kind !== 'audio') return 'models sound: it needs audio, such as --data audio';
   if (spec.range[0] !== -1 || spec.range[1] !== 1) return 'needs samples in [-1, 1]';
   if (wavenet.conditional && classNames.length < 2) {
     return 'conditional needs data with classes; leave out --conditional';
@@ -121,7 +121,7 @@ export const wavenet = defineFamily<WavenetOptions>({
   reproduce: {
     fsdd: {
       summary: 'Quarter-second clips of the Free Spoken Digit Dataset at 8 kHz (--clip-seconds 0.25)',
-      data: 'wav',
+      data: 'audio',
       options: { layers: 7, stacks: 2, filters: 32, skipFilters: 64 },
       training: { steps: 10_000, batchSize: 4, learningRate: 1e-3 },
       published:

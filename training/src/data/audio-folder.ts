@@ -1,12 +1,13 @@
-import { decodeWav, type Sound } from '@generatrix/runtime/media';
+import type { Sound } from '@generatrix/runtime/media';
 import { UserError } from '../errors.ts';
 import { labelledFiles } from './class-folders.ts';
 import { type Dataset, floatDataset, type Split } from './dataset.ts';
+import { decodeSound, soundExtensions } from './decode-sound.ts';
 import { readBytes } from './files.ts';
 import { resampler } from './resample.ts';
 import { named, type PartRequest, takePart } from './split.ts';
 
-export interface WavFolderOptions extends PartRequest {
+export interface AudioFolderOptions extends PartRequest {
   readonly dir: string;
   /** Samples per second; the first file's own rate when absent. */
   readonly sampleRate?: number;
@@ -14,10 +15,8 @@ export interface WavFolderOptions extends PartRequest {
   readonly clipSeconds?: number;
 }
 
-const extensions = new Set(['wav', 'wave']);
-
 /**
- * A folder of WAV files as clips `[samples]` in [-1, 1], one channel, resampled to one rate. A file is cut
+ * A folder of sounds (WAV, FLAC, Ogg Vorbis, Ogg Opus, MP3) as clips `[samples]` in [-1, 1], one channel, resampled to one rate. A file is cut
  * into clips from its start; what is left over is padded with silence, and kept if it is the file's only clip
  * or fills at least half of one. Clips of one file never fall on both sides of a split. Classes are
  * sub-folders or, without them, what stands before the first `_` of the file name (`7_jackson_32.wav`), if
@@ -25,16 +24,16 @@ const extensions = new Set(['wav', 'wave']);
  * (`digit_speaker_take`) are split as it prescribes, takes 0-4 to test.
  * @throws UserError naming the folder or the file that cannot be used.
  */
-export async function wavFolder(options: WavFolderOptions): Promise<Dataset> {
+export async function audioFolder(options: AudioFolderOptions): Promise<Dataset> {
   const { split, clipSeconds = 1 } = options;
   const files = await labelledFiles({
     ...options,
-    what: 'WAV files',
-    extensions,
+    what: 'sounds',
+    extensions: soundExtensions,
     classesFromNames,
     splitFromNames: spokenDigitSplit,
   });
-  const sampleRate = options.sampleRate ?? (await readWav(files.first)).sampleRate;
+  const sampleRate = options.sampleRate ?? (await readSound(files.first)).sampleRate;
   const length = Math.round(clipSeconds * sampleRate);
   if (length < 1) {
     throw new UserError(
@@ -44,7 +43,7 @@ export async function wavFolder(options: WavFolderOptions): Promise<Dataset> {
   const clips: { values: Float32Array; file: number; name: string }[] = [];
   const resamplers = new Map<number, (samples: Float32Array) => Float32Array>();
   for (const [file, path] of files.paths.entries()) {
-    const sound = await readWav(path);
+    const sound = await readSound(path);
     const resample = resamplers.get(sound.sampleRate) ?? resampler(sound.sampleRate, sampleRate);
     resamplers.set(sound.sampleRate, resample);
     for (const [at, values] of cutClips(resample(sound.samples), length).entries())
@@ -58,7 +57,7 @@ export async function wavFolder(options: WavFolderOptions): Promise<Dataset> {
   });
   return floatDataset(
     {
-      name: 'wav',
+      name: 'audio',
       split,
       spec: { kind: 'audio', shape: [length], sampleRate, range: [-1, 1] },
       size: chosen.length,
@@ -86,13 +85,13 @@ function classesFromNames(names: readonly string[]): string[] | null {
 }
 
 function spokenDigitSplit(names: readonly string[]): Split[] | null {
-  const takes = names.map((name) => /^\d_[a-z]+_(\d+)\.wav$/.exec(name)?.[1]);
+  const takes = names.map((name) => /^\d_[a-z]+_(\d+)\.\w+$/.exec(name)?.[1]);
   if (takes.some((take) => take === undefined)) return null;
   const splits = takes.map((take): Split => (Number(take) < 5 ? 'test' : 'train'));
   return splits.includes('train') && splits.includes('test') ? splits : null;
 }
 
-/** Reads one WAV file. @throws UserError when it is missing or no WAV file that can be read. */
-export async function readWav(path: string): Promise<Sound> {
-  return decodeWav(await readBytes(path, 'a WAV file'), path);
+/** Reads one sound. @throws UserError when it is missing or no sound that can be read. */
+export async function readSound(path: string): Promise<Sound> {
+  return decodeSound(await readBytes(path, 'a sound'), path);
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
+import { audioFolder, cutClips, readSound } from './audio-folder.ts';
 import { type Split, splits } from './dataset.ts';
 import { everyIndex, expectUserError, folderOf, testWithData } from './test-support.ts';
-import { cutClips, readWav, wavFolder } from './wav-folder.ts';
 
 interface Coding {
   readonly tag?: number;
@@ -60,9 +60,40 @@ test.each<[string, Buffer, number[]]>([
   ],
 ])('reads %s samples', async (_, file, expected) => {
   const dir = await folderOf({ 'a.wav': file });
-  const { sampleRate, samples } = await readWav(`${dir}/a.wav`);
+  const { sampleRate, samples } = await readSound(`${dir}/a.wav`);
   expect(sampleRate).toBe(8000);
   expect([...samples]).toEqual(expected);
+});
+
+/** The same bytes as WAVE_FORMAT_EXTENSIBLE, as programs write more than two channels or 96 kHz. */
+function extensible(data: Uint8Array, subFormat: number, bits: number, validBits = bits): Buffer {
+  const plain = wavFile(data, { tag: 0xfffe, bits });
+  const more = Buffer.alloc(24);
+  more.writeUInt16LE(22, 0);
+  more.writeUInt16LE(validBits, 2);
+  more.writeUInt32LE(4, 4);
+  more.writeUInt16LE(subFormat, 8);
+  Buffer.from('000000001000800000aa00389b71', 'hex').copy(more, 10);
+  const file = Buffer.concat([plain.subarray(0, 36), more, plain.subarray(36)]);
+  file.writeUInt32LE(40, 16);
+  return file;
+}
+
+test.each<[string, Buffer, number[]]>([
+  ['float32', extensible(bytesOf(Float32Array.of(0.25, -0.5, 1)), 3, 32), [0.25, -0.5, 1]],
+  ['float64', extensible(new Uint8Array(Float64Array.of(0.25, -0.5, 1).buffer), 3, 64), [0.25, -0.5, 1]],
+  ['16 bits', extensible(bytesOf(Int16Array.of(0, 16384, -32768)), 1, 16), [0, 0.5, -1]],
+  ['24 bits in 32', extensible(bytesOf(Int32Array.of(0, 2 ** 30, -(2 ** 31))), 1, 32, 24), [0, 0.5, -1]],
+])('reads the extensible format of %s', async (_, file, expected) => {
+  const dir = await folderOf({ 'a.wav': file });
+  expect([...(await readSound(`${dir}/a.wav`)).samples]).toEqual(expected);
+});
+
+test.each([0, 0xffffffff])('a data size of %i, as streams have it, means to the end', async (size) => {
+  const file = pcm(5);
+  file.writeUInt32LE(size, 40);
+  const dir = await folderOf({ 'a.wav': file });
+  expect((await readSound(`${dir}/a.wav`)).samples).toEqual(new Float32Array(5).fill(0.5));
 });
 
 test('cuts a file into clips and pads the last', () => {
@@ -80,10 +111,10 @@ test('pads with silence, labels by name, and splits spoken digits by take', asyn
     takes.map((take) => [`deep/${digit}_ann_${take}.wav`, pcm(2000, 1000 * digit + take)] as const),
   );
   const dir = await folderOf(Object.fromEntries(files));
-  const train = await wavFolder({ dir, split: 'train', clipSeconds: 0.5 });
+  const train = await audioFolder({ dir, split: 'train', clipSeconds: 0.5 });
   expect(train.spec).toEqual({ kind: 'audio', shape: [4000], sampleRate: 8000, range: [-1, 1] });
   expect(train.classNames).toEqual(['0', '7']);
-  const validation = await wavFolder({ dir, split: 'validation', clipSeconds: 0.5 });
+  const validation = await audioFolder({ dir, split: 'validation', clipSeconds: 0.5 });
   const firsts = async (data: typeof train): Promise<number[]> => {
     const { data: values } = await data.gather(everyIndex(data));
     const levels = [...values].filter((_, at) => at % 4000 === 0).map((value) => value * 32768);
@@ -95,7 +126,7 @@ test('pads with silence, labels by name, and splits spoken digits by take', asyn
   expect(validation.size).toBeGreaterThan(0);
   const clips = (await train.gather(everyIndex(train))).data;
   expect([clips[1999], clips[2000], clips[3999]]).toEqual([clips[0], 0, 0]);
-  const held = await wavFolder({ dir, split: 'test', clipSeconds: 0.5 });
+  const held = await audioFolder({ dir, split: 'test', clipSeconds: 0.5 });
   expect(await firsts(held)).toEqual([0, 4, 7000, 7004]);
 });
 
@@ -106,7 +137,7 @@ test('sub-folders are classes; the clips of one file stay on one side', async ()
   );
   const dir = await folderOf(Object.fromEntries(files));
   const sources = async (split: Split, size?: number): Promise<number[]> => {
-    const data = await wavFolder({ dir, split, clipSeconds: 0.125, size });
+    const data = await audioFolder({ dir, split, clipSeconds: 0.125, size });
     const found = Array.from(everyIndex(data), async (n) => {
       const source = Math.round((Number((await data.gather([n])).data[0]) * 32768) / 100);
       expect(data.classNames[data.labels![n]!]).toBe(source % 2 ? 'odd' : 'even');
@@ -125,24 +156,24 @@ test('resamples to the rate asked for; without one, to the first file of either 
   const fast = pcm(16_000, 16384, { rate: 16_000 });
   const dir = await folderOf({ 'a.wav': pcm(8000), 'b.wav': fast, 'c.wav': fast });
   for (const split of splits) {
-    const data = await wavFolder({ dir, split });
+    const data = await audioFolder({ dir, split });
     expect(data.spec).toMatchObject({ shape: [8000], sampleRate: 8000 });
     expect(data.labels).toBeNull();
     // A constant passes a rate change unchanged, away from its ends; 1e-6 is float32 rounding.
     expect(Math.abs(Number((await data.gather([0])).data[4000]) - 0.5)).toBeLessThan(1e-6);
   }
-  const fine = await wavFolder({ dir, split: 'train', sampleRate: 4000, clipSeconds: 0.25 });
+  const fine = await audioFolder({ dir, split: 'train', sampleRate: 4000, clipSeconds: 0.25 });
   expect(fine.spec).toMatchObject({ shape: [1000], sampleRate: 4000 });
   expect(fine.size).toBe(4);
 });
 
 const good = pcm(100);
 test.each<[string, Record<string, string | Uint8Array>, (string | RegExp)[]]>([
-  ['a folder without WAV files', { 'a.mp3': 'x' }, ['.wav', 'found none']],
+  ['a folder without sounds', { 'a.txt': 'x' }, ['.wav', '.flac', 'found none']],
   [
     'a file that is no WAV',
     { 'a.wav': 'sorry, no sound in here at all', 'b.wav': good, 'c.wav': good },
-    ['a.wav', 'WAV file', 'convert'],
+    ['a.wav', 'expected WAV', 'convert'],
   ],
   ['an empty file', { 'a.wav': '', 'b.wav': good, 'c.wav': good }, ['a.wav', 'empty file']],
   ['a few bytes', { 'a.wav': 'RIFF', 'b.wav': good, 'c.wav': good }, ['a.wav', 'WAV file']],
@@ -156,18 +187,51 @@ test.each<[string, Record<string, string | Uint8Array>, (string | RegExp)[]]>([
   [
     'an odd depth',
     { 'a.wav': wavFile(new Uint8Array(12), { bits: 12 }), 'b.wav': good, 'c.wav': good },
-    ['a.wav', 'found 12', '16-bit PCM'],
+    ['a.wav', 'found 12 bits', '16-bit PCM'],
   ],
   [
-    'an unknown coding',
-    { 'a.wav': wavFile(new Uint8Array(12), { tag: 0x55, bits: 0 }), 'b.wav': good, 'c.wav': good },
-    ['a.wav'],
+    'MP3 in a WAV file',
+    { 'a.wav': wavFile(new Uint8Array(12), { tag: 0x55, bits: 16 }), 'b.wav': good, 'c.wav': good },
+    ['a.wav', 'found MP3', 'convert'],
+  ],
+  [
+    'Microsoft ADPCM',
+    { 'a.wav': wavFile(new Uint8Array(12), { tag: 2, bits: 4 }), 'b.wav': good, 'c.wav': good },
+    ['a.wav', 'found Microsoft ADPCM', 'convert'],
+  ],
+  [
+    'IMA ADPCM',
+    { 'a.wav': wavFile(new Uint8Array(12), { tag: 17, bits: 4 }), 'b.wav': good, 'c.wav': good },
+    ['a.wav', 'found IMA ADPCM', 'convert'],
+  ],
+  [
+    'NaN',
+    {
+      'a.wav': wavFile(bytesOf(Float32Array.of(0, NaN)), { tag: 3, bits: 32 }),
+      'b.wav': good,
+      'c.wav': good,
+    },
+    ['a.wav', 'found NaN in sample 1'],
+  ],
+  [
+    'float sound that is not in -1 to 1',
+    {
+      'a.wav': wavFile(bytesOf(Float32Array.of(0, 32767)), { tag: 3, bits: 32 }),
+      'b.wav': good,
+      'c.wav': good,
+    },
+    ['a.wav', 'found 32767', 'scale'],
+  ],
+  [
+    'a broken FLAC file',
+    { 'a.flac': 'fLaC and no more', 'b.wav': good, 'c.wav': good },
+    ['a.flac', 'FLAC', 'broken'],
   ],
 ])('refuses %s', async (_, files, texts) => {
   const dir = await folderOf(files);
   await expectUserError(
     async () => {
-      for (const split of splits) await wavFolder({ dir, split });
+      for (const split of splits) await audioFolder({ dir, split });
     },
     dir,
     ...texts,
@@ -176,18 +240,18 @@ test.each<[string, Record<string, string | Uint8Array>, (string | RegExp)[]]>([
 
 test('refuses clips shorter than a sample', async () => {
   const dir = await folderOf({ 'a.wav': good, 'b.wav': good, 'c.wav': good });
-  await expectUserError(wavFolder({ dir, split: 'train', clipSeconds: 1e-5 }), '--clip-seconds', '8000 Hz');
+  await expectUserError(audioFolder({ dir, split: 'train', clipSeconds: 1e-5 }), '--clip-seconds', '8000 Hz');
 });
 
 testWithData('fsdd', 'reads the Free Spoken Digit Dataset, split as it prescribes', async (dir) => {
   const started = performance.now();
-  const train = await wavFolder({ dir, split: 'train' });
+  const train = await audioFolder({ dir, split: 'train' });
   console.log(`FSDD: ${train.size} clips loaded in ${(performance.now() - started).toFixed(0)} ms`);
-  const held = await wavFolder({ dir, split: 'test' });
+  const held = await audioFolder({ dir, split: 'test' });
   expect(train.spec).toEqual({ kind: 'audio', shape: [8000], sampleRate: 8000, range: [-1, 1] });
   expect(train.classNames).toEqual(['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
   // 3000 recordings: 10 digits, 6 speakers, takes 0-4 of 50 held out; a few longer ones give two clips.
-  const validation = await wavFolder({ dir, split: 'validation' });
+  const validation = await audioFolder({ dir, split: 'validation' });
   expect(train.size + validation.size).toBeGreaterThanOrEqual(2700);
   expect(train.size + validation.size).toBeLessThan(2750);
   // A tenth of the recordings validates, 270, give or take four standard deviations of a binomial count (15.6).
