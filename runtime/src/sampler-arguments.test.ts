@@ -60,6 +60,15 @@ describe('drawScalar', () => {
     expect(drawScalar(manifest, 'sample', { mean }, undefined)).toEqual({});
   });
 
+  test('a VAE of an earlier release gives means, and says so when samples are asked for', () => {
+    const old = testBundle(['sample', 'logWeight']).manifest;
+    expect(drawScalar(old, 'sample', {}, 'mean')).toEqual({});
+    expect(() => drawScalar(old, 'sample', {}, 'sample')).toThrow(
+      /gives means alone: export the model again, or ask for the mean/,
+    );
+    expect(drawScalar(old, 'sample', {}, undefined)).toEqual({});
+  });
+
   test('a program without means draws samples and refuses means', () => {
     expect(drawScalar(manifest, 'sample', {}, 'sample')).toEqual({});
     expect(() => drawScalar(manifest, 'sample', {}, 'mean')).toThrow(/has no means to give/);

@@ -26,10 +26,10 @@ export type DrawKind = 'sample' | 'mean';
 
 /**
  * The scalar that makes a program draw samples or means; what its manifest says when neither is asked for.
- * @throws UserError when means are asked for and the program has none to give.
+ * @throws UserError when the program has no means to give, or nothing but means.
  */
 export function drawScalar(
-  { name }: Pick<BundleView['manifest'], 'name'>,
+  { name, programs }: Pick<BundleView['manifest'], 'name' | 'programs'>,
   program: string,
   inputs: Readonly<Record<string, InputSpec>>,
   draw: DrawKind | undefined,
@@ -39,8 +39,15 @@ export function drawScalar(
     throw new UserError(`draw: expected sample or mean, got ${String(draw)}`);
   }
   if (inputs[meanScalar]?.role === 'scalar') return { [meanScalar]: draw === 'mean' ? 1 : 0 };
-  if (draw === 'sample') return {};
-  throw new UserError(`draw: program ${program} of ${name} draws samples; it has no means to give`);
+  // A bound over codes (normal noise of log-weights) without the scalar: VAEs of earlier releases, which decode alone.
+  const bound = Object.values(programs.logWeight?.inputs ?? {});
+  const means = program === 'sample' && bound.some((spec) => spec.role === 'noise' && spec.law === 'normal');
+  if ((draw === 'mean') === means) return {};
+  throw new UserError(
+    means
+      ? `draw: program ${program} of ${name}, exported by an earlier release, gives means alone: export the model again, or ask for the mean`
+      : `draw: program ${program} of ${name} draws samples; it has no means to give`,
+  );
 }
 
 /**
