@@ -26,6 +26,25 @@ describe('passes', () => {
     expect(names(removeNoOps(graph))).toEqual(['Reshape']);
   });
 
+  it('removeNoOps drops a transposition, slice, padding, tiling, cast or copy only where nothing moves', () => {
+    const kept = (fn: (x: tf.Tensor) => tf.Tensor) =>
+      names(removeNoOps(record(({ x }) => ({ y: fn(x!) }), x)));
+    expect(kept((x) => tf.transpose(x, [0, 1]))).toEqual([]);
+    expect(kept((x) => tf.transpose(x, [1, 0]))).toEqual(['Transpose']);
+    expect(kept((x) => tf.slice(x, [0, 0], [2, 3]))).toEqual([]);
+    expect(kept((x) => tf.slice(x, [0, 1], [2, 2]))).toEqual(['Slice']);
+    expect(
+      kept((x) =>
+        tf.pad(x, [
+          [0, 0],
+          [0, 1],
+        ]),
+      ),
+    ).toEqual(['PadV2']);
+    expect(kept((x) => tf.tile(x, [1, 2]))).toEqual(['Tile']);
+    expect(kept((x) => tf.cast(x, 'int32'))).toEqual(['Cast']);
+  });
+
   it('removeIdentities drops factors of one, but not one that broadens its partner', () => {
     const graph = record(({ x }) => ({ y: tf.mul(tf.mul(x!, tf.ones([2, 3])), tf.ones([4, 2, 3])) }), x);
     expect(names(removeDeadNodes(removeIdentities(foldConstants(graph))))).toEqual(['splat', 'Multiply']);

@@ -41,7 +41,8 @@ export async function main(argv: string[]): Promise<void> {
   process.stderr.on('error', endQuietly);
   process.on('uncaughtException', report);
   try {
-    await (await createProgram(argv[2])).parseAsync(argv);
+    const named = argv[2] === 'train' ? await (await import('./train-settings.ts')).withFamily(argv) : argv;
+    await (await createProgram(named[2])).parseAsync(named);
   } catch (error) {
     report(error);
   } finally {

@@ -1,105 +1,31 @@
-import { type DeviceRequest, sizeOf, UserError } from '@generatrix/runtime/core';
-import { type Command, Option } from 'commander';
-import { augmentation, augmentSummary } from '../data/augment.ts';
+import { sizeOf, UserError } from '@generatrix/runtime/core';
+import type { Command } from 'commander';
+import { augmentation } from '../data/augment.ts';
 import { classFrequencies } from '../data/class-frequencies.ts';
 import { loadDataset } from '../data/index.ts';
 import type { Family, StateSpecs } from '../families/family.ts';
 import { buildModel, families, familyNamed } from '../families/registry.ts';
+import { readConfig } from '../run/config.ts';
 import { finishRun } from '../run/finish.ts';
 import { checkSpace, type OpenRun, openRun } from '../run/open-run.ts';
 import { hasRun, readRun, runData, writeRun } from '../run/run-folder.ts';
 import { parseSettings, type RunSettings, type RunSettingsInput } from '../run/settings.ts';
 import { type TrainRequest, type TrainResult, train } from '../run/train.ts';
 import { loadTracker } from '../tracking/tracker.ts';
-import {
-  addDataFlags,
-  addFamilyFlags,
-  dataRequest,
-  familyOptions,
-  realNumber,
-  wholeNumber,
-} from './flags.ts';
+import { wholeNumber } from './flags.ts';
 import { addSweepFlags, type SweepFlags, startSweep } from './sweep.ts';
-
-interface TrainFlags {
-  readonly data?: string;
-  readonly preset?: string;
-  readonly out?: string;
-  readonly overwrite?: boolean;
-  readonly seed: string;
-  readonly steps?: string;
-  readonly batchSize?: string;
-  readonly learningRate?: string;
-  readonly schedule?: 'constant' | 'cosine';
-  readonly engine: 'onnx' | 'tfjs';
-  readonly device: Exclude<DeviceRequest, 'wasm'>;
-  readonly threads?: string;
-  readonly augment?: string;
-  readonly reportEvery?: string;
-  readonly evaluateEvery?: string;
-  readonly checkpointEvery?: string;
-  readonly tracker?: string;
-  readonly keepCheckpoints?: string;
-  readonly keep?: 'last' | 'best';
-  readonly earlyStop?: string;
-  readonly minDelta?: string;
-  readonly bestBy?: string;
-}
+import { addTrainFlags, type TrainFlags, trackerHelp, trainSettings } from './train-settings.ts';
 
 /** `generatrix train FAMILY`: one subcommand for each family, with its options as flags. */
 export function addTrain(program: Command): void {
-  const parent = program.command('train').description('train a model and export it as a bundle');
+  const parent = program
+    .command('train')
+    .description('train a model and export it as a bundle')
+    .usage('<family> [options], or --config FILE [options of its family]');
   for (const family of families) {
     const command = parent.command(family.name).description(family.title);
-    addDataFlags(command, defaultData);
-    command.addOption(
-      new Option('--preset <name>', `published settings: ${presetSummary(family)}`).choices(
-        Object.keys(family.reproduce),
-      ),
-    );
-    const { steps, batchSize, learningRate } = family.defaults;
-    command
-      .option('--out <folder>', `where the run goes, new or empty (default runs/${family.name})`)
-      .option('--overwrite', 'replace a run that is in that folder; files of anyone else stay')
-      .option('--seed <n>', 'seed of everything random', '1')
-      .option('--steps <n>', `training steps (default ${steps})`)
-      .option('--batch-size <n>', `examples a step (default ${batchSize})`)
-      .option('--learning-rate <x>', `step size of the optimizer (default ${learningRate})`)
-      .addOption(
-        new Option(
-          '--schedule <name>',
-          'learning rate over the run: constant (unless a preset says otherwise), or half a cosine down to 0',
-        ).choices(['constant', 'cosine']),
-      )
-      .addOption(
-        new Option('--engine <name>', 'what runs the step').choices(['onnx', 'tfjs']).default('onnx'),
-      )
-      .addOption(
-        new Option('--device <name>', 'device of the onnx engine')
-          .choices(['auto', 'cpu', 'cuda', 'webgpu'])
-          .default('auto'),
-      )
-      .option('--threads <n>', 'threads of the onnx engine on the CPU (default: one a core)')
-      .option('--augment <list>', augmentSummary)
-      .option('--report-every <n>', 'steps between lines of metrics (default: 1/200 of the steps)')
-      .option(
-        '--evaluate-every <n>',
-        'steps between evaluations on validation data, with a sample grid (default: 1/10)',
-      )
-      .option('--checkpoint-every <n>', 'steps between checkpoints (default: 1/10)')
-      .option('--keep-checkpoints <n>', 'how many of the newest checkpoints are kept (default 2)')
-      .addOption(
-        new Option(
-          '--keep <which>',
-          'best: keep the checkpoint that scores best on validation data too, and export it at the end (default: last)',
-        ).choices(['last', 'best']),
-      )
-      .option('--early-stop <n>', 'stop after so many evaluations in a row without improvement')
-      .option('--min-delta <x>', 'how much a validation score must rise to be an improvement (default 0)')
-      .option('--best-by <metric>', 'what --keep best and --early-stop go by (default: the likelihood)')
-      .option('--tracker <module>', trackerHelp);
+    addTrainFlags(command, family);
     addSweepFlags(command);
-    addFamilyFlags(command, family);
     command.action(async (flags: TrainFlags & SweepFlags) => {
       if (flags.sweep !== undefined) {
         await startSweep(family.name, command, flags);
@@ -110,18 +36,6 @@ export function addTrain(program: Command): void {
       await startRun(family, flags as TrainFlags & Record<string, unknown>);
     });
   }
-}
-
-const trackerHelp =
-  'JavaScript module that is told metrics and samples, such as for MLflow (docs/tracking.md)';
-
-/** What is trained on when neither a flag nor a preset names data. */
-const defaultData = 'glyphs';
-
-function presetSummary(family: Family): string {
-  return Object.entries(family.reproduce)
-    .map(([name, { summary }]) => `${name} (${summary})`)
-    .join('; ');
 }
 
 interface ResumeFlags {
@@ -159,45 +73,10 @@ async function startRun(family: Family, flags: TrainFlags & Record<string, unkno
       `${folder} already holds a run; go on with it by: generatrix resume ${folder}, replace it with --overwrite, or give another --out`,
     );
   }
-  // Flags come before a preset, a preset before the family's defaults.
-  const preset = flags.preset === undefined ? undefined : family.reproduce[flags.preset];
-  const defaults = { ...family.defaults, ...preset?.training };
-  const number = (value: string | undefined, flag: string, standard: number) =>
-    value === undefined ? standard : wholeNumber(flag, 1)(value);
-  const steps = number(flags.steps, '--steps', defaults.steps);
-  const seed = wholeNumber('--seed')(flags.seed);
-  const {
-    split: _,
-    seed: __,
-    ...data
-  } = dataRequest({ ...flags, data: flags.data ?? preset?.data ?? defaultData }, 'train');
+  const config = flags.config === undefined ? undefined : await readConfig(flags.config);
+  const settings = trainSettings(family, flags, config);
   // A module that does not load is said before anything is written.
   const watcher = await watcherOf(flags.tracker);
-  const settings: RunSettings = {
-    family: family.name,
-    options: { ...preset?.options, ...familyOptions(family, flags) },
-    data,
-    seed,
-    steps,
-    batchSize: number(flags.batchSize, '--batch-size', defaults.batchSize),
-    learningRate:
-      flags.learningRate === undefined
-        ? defaults.learningRate
-        : realNumber('--learning-rate')(flags.learningRate),
-    schedule: flags.schedule ?? defaults.schedule ?? 'constant',
-    engine: flags.engine,
-    device: flags.device,
-    ...(flags.augment === undefined ? {} : { augment: flags.augment }),
-    ...(flags.threads === undefined ? {} : { threads: wholeNumber('--threads', 1)(flags.threads) }),
-    reportEvery: number(flags.reportEvery, '--report-every', Math.max(1, Math.round(steps / 200))),
-    evaluateEvery: number(flags.evaluateEvery, '--evaluate-every', Math.max(1, Math.round(steps / 10))),
-    checkpointEvery: number(flags.checkpointEvery, '--checkpoint-every', Math.max(1, Math.round(steps / 10))),
-    keepCheckpoints: number(flags.keepCheckpoints, '--keep-checkpoints', 2),
-    keep: flags.keep ?? 'last',
-    ...(flags.earlyStop === undefined ? {} : { earlyStop: wholeNumber('--early-stop', 1)(flags.earlyStop) }),
-    minDelta: flags.minDelta === undefined ? 0 : realNumber('--min-delta')(flags.minDelta),
-    ...(flags.bestBy === undefined ? {} : { bestBy: flags.bestBy }),
-  };
   await runTraining(folder, settings, watcher, { overwrite });
 }
 
@@ -257,7 +136,7 @@ async function trainIn(
   // The checkpoints, the one that is being written, and the bundle.
   await checkSpace(
     folder,
-    (settings.keepCheckpoints + 2) * stateBytes(model.state),
+    (settings.keepCheckpoints + (settings.keep === 'best' ? 3 : 2)) * stateBytes(model.state),
     'checkpoints and the bundle take',
   );
   await run.begin();

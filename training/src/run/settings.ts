@@ -34,6 +34,8 @@ export const settingsSchema = z.strictObject({
   minDelta: z.number().nonnegative().default(0),
   /** The metric that `keep` and `earlyStop` go by; the validation likelihood (or its bound) when absent. */
   bestBy: z.string().optional(),
+  /** Folder of a run whose weights this one starts with; drawn from the seed when absent. */
+  initFrom: z.string().optional(),
 });
 export type RunSettings = z.infer<typeof settingsSchema>;
 /** Settings as they may be given: those with a default may be left out. */

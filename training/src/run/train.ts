@@ -19,6 +19,7 @@ import {
   sampleWhileTraining,
 } from './evaluation.ts';
 import { formatNats } from './format-number.ts';
+import { weightsFrom } from './init-from.ts';
 import { firstNonFinite, initialState } from './initial-state.ts';
 import { readMetrics } from './metrics.ts';
 import { createProgress, type Progress } from './progress.ts';
@@ -117,8 +118,14 @@ export async function train(request: TrainRequest): Promise<TrainResult> {
 }
 
 async function startState({ model, train, settings }: TrainRequest): Promise<HostState> {
-  const state = initialState(model, settings.seed);
-  return (await model.initialise?.(state, train, settings.seed)) ?? state;
+  const { seed, initFrom } = settings;
+  const fresh = initialState(model, seed);
+  if (initFrom === undefined) return (await model.initialise?.(fresh, train, seed)) ?? fresh;
+  const { weights, summary } = await weightsFrom(initFrom, model.state);
+  console.log(summary);
+  // Before, since running means start at the weights; after, since a start that looks at the data replaces some.
+  const begun = { ...fresh, ...weights };
+  return { ...((await model.initialise?.(begun, train, seed)) ?? begun), ...weights };
 }
 
 /** What chooses the best checkpoint. */
