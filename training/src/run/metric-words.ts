@@ -11,6 +11,12 @@ const meanings: Readonly<Record<string, string>> = {
   generatorLoss: 'loss of the generator',
   discriminatorLoss: 'loss of the discriminator',
   criticLoss: 'loss of the critic',
+  realScore: 'mean output of the discriminator for real examples',
+  fakeScore: 'mean output of the discriminator for samples',
+  saturation: 'share of examples that the discriminator is sure of, and right',
+  discriminatorGradient: 'norm of the gradient of the discriminator',
+  generatorGradient: 'norm of the gradient of the generator',
+  classAccuracy: 'share of real examples whose class the discriminator finds',
   modesHit: 'modes of the data that samples hit',
   highQualityShare: 'share of samples close to a mode',
   dataWait: 'share of the time spent waiting for data',
@@ -29,4 +35,9 @@ export function metricWords(name: string): string {
 export type MetricBounds = Readonly<Record<string, readonly [low: number, high: number]>>;
 
 /** Bounds of the metrics whose names say them. */
-export const shareBounds: MetricBounds = { highQualityShare: [0, 1], dataWait: [0, 1] };
+export const shareBounds: MetricBounds = {
+  highQualityShare: [0, 1],
+  dataWait: [0, 1],
+  saturation: [0, 1],
+  classAccuracy: [0, 1],
+};

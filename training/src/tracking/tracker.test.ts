@@ -65,7 +65,7 @@ test('errors are said once, then counted, and later calls still come', async () 
   const tracker: Tracker = {
     metrics: ({ step }) => {
       seen.push(step);
-      if (step === 2) throw new Error('no network\n  at deep inside');
+      if (step === 2) throw new Error('fetch failed\n  at deep inside', { cause: new Error('no network') });
       return step === 3 ? Promise.reject(new Error('still none')) : undefined;
     },
   };
@@ -74,7 +74,7 @@ test('errors are said once, then counted, and later calls still come', async () 
   await calls.finish();
   expect(seen).toEqual([1, 2, 3, 4]);
   expect(said).toEqual([
-    "the tracker's metrics failed: no network; training goes on",
+    "the tracker's metrics failed: fetch failed: no network; training goes on",
     '2 calls of the tracker failed in all',
   ]);
 });

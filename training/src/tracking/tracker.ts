@@ -110,8 +110,9 @@ export class TrackerCalls {
   }
 }
 
-/** The first line of an error's message, or of whatever was thrown. */
+/** The first line of an error's message and of its cause's, which says more where a request failed. */
 function reasonOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  return text.split('\n')[0]!.trim();
+  const cause = error instanceof Error && error.cause instanceof Error ? `: ${reasonOf(error.cause)}` : '';
+  return `${text.split('\n')[0]!.trim()}${cause}`;
 }
