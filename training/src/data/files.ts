@@ -24,7 +24,9 @@ export async function isPacked(path: string): Promise<boolean> {
   });
   try {
     const { buffer, bytesRead } = await file.read(new Uint8Array(2), 0, 2, 0);
-    return bytesRead === 2 && buffer[0] === 0x1f && buffer[1] === 0x8b;
+    const [first, second] = buffer;
+    const isZip = first === 0x50 && second === 0x4b;
+    return bytesRead === 2 && (isZip || (first === 0x1f && second === 0x8b));
   } finally {
     await file.close();
   }

@@ -5,7 +5,7 @@ import { standardCacheBytes } from './decoded-images.ts';
 import { type SeenFile, seeFile } from './file-ranges.ts';
 import { isPacked, pathKind } from './files.ts';
 import { type NpyArray, type NpyHeader, npyValues, readNpy } from './npy.ts';
-import { extremes, headerOf, scanNpy } from './npy-scan.ts';
+import { checkExact, extremes, headerOf, scanNpy } from './npy-scan.ts';
 import { rangedDataset } from './ranged-rows.ts';
 import { type Identified, type PartRequest, rowsOf, sourceOf, takePart } from './split.ts';
 import { tableFiles } from './table-files.ts';
@@ -86,6 +86,12 @@ async function sourceAt(
   const large = (await pathKind(path)) === 'file' ? await seeFile(path) : null;
   if (large !== null && large.size > cacheBytes && !(await isPacked(path))) {
     const header = headerOf(large);
+    if (header.columnMajor && header.shape.length > 1) {
+      throw new UserError(
+        `${path}: expected C order in an array that does not fit into --data-cache, found Fortran order; ` +
+          'save numpy.ascontiguousarray(array), or raise --data-cache',
+      );
+    }
     const { low, high, hashes } = await scanNpy(large, header, splitSeed);
     const identity = () => '';
     return {
@@ -99,6 +105,7 @@ async function sourceAt(
   }
   const array = await readNpy(path);
   const [low, high] = extremes(path, array.values);
+  if (array.shape.length <= 2) checkExact(path, array, array.values);
   const examples = rowsOf(array.values, array.values.length / array.shape[0]!);
   return { kind: 'memory', values: array.values, header: array, low, high, examples };
 }

@@ -44,6 +44,7 @@ async function passOver(file: SeenFile, header: NpyHeader, seed: number): Promis
   await streamRecords(file, { offset: header.offset, recordBytes, count }, (bytes, first) => {
     const values = npyValues(bytes, header);
     const [least, most] = extremes(file.path, values, first * width);
+    if (header.shape.length <= 2) checkExact(file.path, header, values, first);
     low = Math.min(low, least);
     high = Math.max(high, most);
     addHashes(hashes, rowsOf(values, width), seed, first);
@@ -70,4 +71,29 @@ export function extremes(path: string, values: ArrayLike<number>, position = 0):
     if (value > high) high = value;
   }
   return [low, high];
+}
+
+/**
+ * Refuses points that 32-bit floats would change beyond their precision: whole numbers above 2^24, and doubles that
+ * overflow or vanish.
+ * @param firstRow the row that the values start with, for messages
+ */
+export function checkExact(
+  path: string,
+  { dtype, shape }: Pick<NpyHeader, 'dtype' | 'shape'>,
+  values: Uint8Array | Float32Array | Float64Array,
+  firstRow = 0,
+): void {
+  if (!(values instanceof Float64Array)) return;
+  const whole = !dtype.startsWith('f');
+  const bad = values.findIndex((value) => {
+    const rounded = Math.fround(value);
+    return !Number.isFinite(rounded) || (rounded === 0 && value !== 0) || (whole && rounded !== value);
+  });
+  if (bad < 0) return;
+  const width = shape[1] ?? 1;
+  throw new UserError(
+    `${path}: expected numbers that 32-bit floats hold, found ${values[bad]} in row ${firstRow + Math.floor(bad / width)}, ` +
+      `column ${bad % width}; remove the column if it is an identifier, or scale it`,
+  );
 }

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
+import { zipSync } from 'fflate';
 import { expect, test } from 'vitest';
 import { splits } from './dataset.ts';
 import { readNpy } from './npy.ts';
@@ -37,6 +38,8 @@ const points = [1.5, -2, 0.25, 3, 1e-3, 7];
 test.each<[keyof typeof written, number[], number[]]>([
   ['f4', [3, 2], points.map(Math.fround)],
   ['v2', [3, 2], points.map(Math.fround)],
+  ['fortran', [3, 2], points.map(Math.fround)],
+  ['big', [3, 2], points.map(Math.fround)],
   ['f8', [3, 2], points],
   ['i8', [2, 2], [1, -2, 3, 2 ** 40]],
   ['i4', [3], [3, 1, 2]],
@@ -47,6 +50,22 @@ test.each<[keyof typeof written, number[], number[]]>([
   const array = await readNpy(`${dir}/a.npy`);
   expect(array.shape).toEqual(shape);
   expect([...array.values]).toEqual(values);
+});
+
+test('reads half precision: normal, subnormal and largest', async () => {
+  const halves = Uint16Array.of(0x3c00, 0xc000, 0x0001, 0x7bff, 0x3555, 0x8000);
+  const dir = await folderOf({ 'a.npy': npyFile('<f2', [6], new Uint8Array(halves.buffer)) });
+  // As NumPy 2 converts them: 1, -2, 2^-24, 65504, 0.333251953125, -0.
+  expect([...(await readNpy(`${dir}/a.npy`)).values]).toEqual([1, -2, 2 ** -24, 65504, 0.333251953125, -0]);
+});
+
+test('reads the one array of an archive, or the one that is called data', async () => {
+  const dir = await folderOf({
+    'one.npz': zipSync({ 'arr_0.npy': file('i4') }),
+    'two.npz': zipSync({ 'y.npy': file('u1'), 'data.npy': file('i4') }),
+  });
+  for (const name of ['one', 'two'])
+    expect([...(await readNpy(`${dir}/${name}.npz`)).values]).toEqual([3, 1, 2]);
 });
 
 test('two dimensions are points, with labels from beside', async () => {
@@ -110,10 +129,25 @@ test('float images keep their own range, colour included', async () => {
 
 const rows = npyFile('<f4', [2, 1], floats(1, 2));
 test.each<[string, Record<string, string | Uint8Array>, (string | RegExp)[]]>([
-  ['Fortran order', { 'a.npy': file('fortran') }, ['a.npy', 'Fortran order', 'ascontiguousarray']],
-  ['big-endian numbers', { 'a.npy': file('big') }, ['a.npy', '>f4', 'astype']],
+  ['complex numbers', { 'a.npy': npyFile('<c8', [1], floats(1, 2)) }, ['a.npy', '<c8', 'astype']],
+  [
+    'whole numbers that float32 would round',
+    { 'a.npy': npyFile('<i4', [2, 2], wholes(1, 2, 3, 16777217)) },
+    ['a.npy', '16777217 in row 1, column 1', 'identifier'],
+  ],
+  [
+    'a double beyond float32',
+    { 'a.npy': npyFile('<f8', [2, 1], new Uint8Array(Float64Array.of(1, 1e300).buffer)) },
+    ['a.npy', '1e+300 in row 1'],
+  ],
+  [
+    'several arrays in an archive',
+    { 'a.npy': zipSync({ 'a.npy': file('f4'), 'b.npy': file('f4') }) },
+    ['a, b', 'numpy.save'],
+  ],
+  ['a broken archive', { 'a.npy': zipSync({ 'a.npy': file('f4') }).subarray(0, 60) }, ['broken']],
   ['a record array', { 'a.npy': file('rec') }, ['a.npy', "plain array's header"]],
-  ['another kind of file', { 'a.npy': 'PK zipped arrays' }, ['a.npy', 'numpy.save']],
+  ['another kind of file', { 'a.npy': 'a list of numbers' }, ['a.npy', 'numpy.save']],
   ['an empty file', { 'a.npy': '' }, ['a.npy', 'empty file']],
   [
     'a header cut short',
