@@ -2,19 +2,26 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { tf, trace, writeOnnx } from '@generatrix/export';
 import {
-  createSampler,
   type DataSpec,
+  decodeSafetensors,
+  downloadAll,
   type Executor,
+  encodeSafetensors,
+  fillInputs,
   createExecutor as nodeExecutor,
 } from '@generatrix/runtime';
 import { createExecutor as webExecutor } from '@generatrix/runtime/web';
+import { distributionTails } from '@generatrix/training';
 import { ensureChromium } from '@generatrix/training/browser';
 import Table from 'cli-table3';
 import { softwareVulkan } from '../parity/software-vulkan.ts';
-import { bundleOf, untrainedModel } from './untrained.ts';
+import { bundleOf, untrainedModel, weightsOf } from './untrained.ts';
 
-/** Models whose draws are compared; wide weights, so that their laws are as uneven as those of trained ones. */
+/** Factor of the starting weights, so that the laws are uneven, as those of trained models are. */
+const gain = 3;
+/** Models whose draws are compared. */
 const subjects: Readonly<
   Record<string, { family: string; options: Record<string, unknown>; spec: DataSpec }>
 > = {
@@ -42,36 +49,36 @@ const devices = {
 } as const;
 type FlipDevice = keyof typeof devices;
 
-/** Draws of each model on each device, about; the software adapter is slow and makes an eighth of them. */
-const wanted = Number(process.env.GENERATRIX_FLIP_DRAWS ?? 1_000_000);
-const drawsOf = (device: FlipDevice) => (device === 'webgpu' ? wanted / 8 : wanted);
-const batchSize = 64;
+/** Samples whose laws are compared. */
+const count = 8;
 
 /**
- * Draws samples with the same noise on each device and counts where they part from those of the CPU: a draw of an
- * example counts as long as all before it were the same, so that each flip counts once. The devices run in processes
- * of their own, since the software driver has to be there when a process starts.
+ * How often a draw falls on the other side of a threshold than on the CPU, given the same values before it: the
+ * probability that a uniform number, a multiple of 2^-24, lies between the thresholds of two runtimes, summed over the
+ * thresholds, mean over the draws of a few samples. `from one end` is what sums of the probabilities from the first
+ * class on would give, `from both` what the models draw with (`distributionTails`). The devices run in processes of
+ * their own, since the software driver of WebGPU has to be there when a process starts.
  */
 async function compareDevices(): Promise<void> {
   const table = new Table({
-    head: ['model', 'runtime', 'draws', 'flips', 'per million'],
+    head: ['model', 'runtime', 'draws', 'flips per million, from one end', 'from both'],
     style: { head: [], border: [] },
   });
   const folder = await mkdtemp(join(tmpdir(), 'generatrix-flips-'));
   try {
     for (const model of Object.keys(subjects)) {
-      const drawn: Partial<Record<FlipDevice, Float32Array>> = {};
+      let reference: Thresholds | undefined;
       for (const device of Object.keys(devices) as FlipDevice[]) {
-        const outcome = await drawInChild(model, device, join(folder, device));
-        if (typeof outcome === 'string') {
-          table.push([model, devices[device], { colSpan: 3, content: `not run: ${outcome}` }]);
+        const found = await lawsInChild(model, device, join(folder, device));
+        if (typeof found === 'string') {
+          table.push([model, devices[device], { colSpan: 3, content: `not run: ${found}` }]);
           continue;
         }
-        drawn[device] = outcome;
-        const { draws, flips } = countFlips(outcome, drawn.cpu!, subjects[model]!.spec);
-        const rate = device === 'cpu' ? 'the reference' : ((1e6 * flips) / draws).toFixed(1);
-        table.push([model, devices[device], draws, device === 'cpu' ? '' : flips, rate]);
-        console.log(`${model}, ${devices[device]}: ${draws} draws, ${rate}`);
+        reference ??= found;
+        const rates = (['oneEnd', 'bothEnds'] as const).map((kind) =>
+          device === 'cpu' ? 'the reference' : flipsPerMillion(found, reference!, kind).toFixed(2),
+        );
+        table.push([model, devices[device], found.draws, ...rates]);
       }
     }
   } finally {
@@ -80,21 +87,23 @@ async function compareDevices(): Promise<void> {
   console.log(table.toString());
 }
 
-function countFlips(a: Float32Array, b: Float32Array, { shape }: DataSpec): { draws: number; flips: number } {
-  const each = shape.reduce((product: number, size: number) => product * size, 1);
-  let [draws, flips] = [0, 0];
-  for (let start = 0; start < a.length; start += each) {
-    // Devices round what stands for a level differently; levels are 1e-4 and more apart.
-    const apart = a
-      .subarray(start, start + each)
-      .findIndex((value, i) => Math.abs(value - b[start + i]!) > 1e-5);
-    draws += apart < 0 ? each : apart + 1;
-    flips += apart < 0 ? 0 : 1;
-  }
-  return { draws, flips };
+/** Thresholds of every draw, one list after the other. */
+interface Thresholds {
+  readonly draws: number;
+  readonly oneEnd: Float64Array;
+  readonly bothEnds: Float64Array;
 }
 
-async function drawInChild(model: string, device: FlipDevice, file: string): Promise<Float32Array | string> {
+const grid = 2 ** -24;
+
+function flipsPerMillion(a: Thresholds, b: Thresholds, kind: 'oneEnd' | 'bothEnds'): number {
+  const place = (x: number) => Math.min(2 ** 24, Math.max(0, Math.ceil(x / grid)));
+  let between = 0;
+  for (const [i, threshold] of a[kind].entries()) between += Math.abs(place(threshold) - place(b[kind][i]!));
+  return (1e6 * between * grid) / a.draws;
+}
+
+async function lawsInChild(model: string, device: FlipDevice, file: string): Promise<Thresholds | string> {
   const software = device === 'webgpu' ? softwareVulkan(await ensureChromium()) : {};
   if (software === null) return 'no software Vulkan driver is here';
   const child = spawn(process.execPath, [import.meta.filename, model, device, file], {
@@ -107,26 +116,52 @@ async function drawInChild(model: string, device: FlipDevice, file: string): Pro
   });
   const status = await new Promise((resolve) => child.on('close', resolve));
   if (status !== 0) return trouble.trim().split('\n').at(-1) ?? `status ${String(status)}`;
-  const bytes = await readFile(file);
-  return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+  const { tensors } = decodeSafetensors(await readFile(file), file);
+  const [lower, upper] = [tensors.lower!, tensors.upper!].map(({ data }) => Float64Array.from(data)) as [
+    Float64Array,
+    Float64Array,
+  ];
+  const [draws, classes] = tensors.lower!.shape as [number, number];
+  // Past the last class there is no threshold.
+  const inner = (_: number, i: number) => classes === 1 || i % classes !== classes - 1;
+  return {
+    draws,
+    oneEnd: lower.filter(inner),
+    bothEnds: lower.map((low, i) => (low < 0.5 ? low : 1 - upper[i]!)).filter(inner),
+  };
 }
 
-async function drawHere(name: string, device: FlipDevice, file: string): Promise<void> {
+/** Writes the distribution functions of every draw of some samples, from both ends, as a device computes them. */
+async function lawsHere(name: string, device: FlipDevice, file: string): Promise<void> {
   const { family, options, spec } = subjects[name]!;
-  const bundle = await bundleOf(untrainedModel(family, options, spec), spec, ['sample'], { gain: 2 });
+  const model = untrainedModel(family, options, spec);
+  const { sample } = model.programs;
+  const inputs = fillInputs('sample', sample!.signature.inputs, { seed: 1, firstIndex: 0, count });
   const executor: Executor =
     device === 'wasm' ? await webExecutor('wasm', { threads: 1 }) : await nodeExecutor(device);
-  const sampler = createSampler(bundle, executor);
-  const each = spec.shape.reduce((product: number, size: number) => product * size, 1);
-  const batches = Math.ceil(drawsOf(device) / (each * batchSize));
-  const { data } = await sampler.sample({ count: batches * batchSize, seed: 1, batchSize });
-  await sampler.release();
-  await writeFile(file, new Uint8Array(data.data.buffer, data.data.byteOffset, data.data.byteLength));
+  const cpu = await nodeExecutor('cpu');
+  const bundle = await bundleOf(model, spec, ['sample'], { gain });
+  const { data: drawn } = await downloadAll(
+    await (await cpu.load('sample', await bundle.readProgram('sample'))).run(inputs),
+  );
+  const state = weightsOf(model, { gain });
+  const given = { ...inputs, drawn: drawn! };
+  const graph = trace(({ drawn: examples, ...request }) => {
+    const { logits } = sample!.forced!(state, request, examples!).bounds.uniform!;
+    if (logits!.rank === 2) return distributionTails(logits!, request.temperature!);
+    const column = tf.reshape(logits!, [-1, 1]);
+    return { lower: tf.sigmoid(column), upper: tf.sigmoid(tf.neg(column)) };
+  }, given);
+  const laws = await executor.load('laws', writeOnnx(graph, { name: 'laws' }));
+  // What does not depend on the noise is no input of the graph.
+  const ports = graph.inputs.map(({ name: port }) => [port, given[port as keyof typeof given]]);
+  const outputs = await downloadAll(await laws.run(Object.fromEntries(ports) as typeof given));
+  await writeFile(file, encodeSafetensors(outputs));
 }
 
 const [name, device, file] = process.argv.slice(2);
 if (name !== undefined && device !== undefined && file !== undefined) {
-  await drawHere(name, device as FlipDevice, file);
+  await lawsHere(name, device as FlipDevice, file);
   process.exit(0);
 }
 await compareDevices();

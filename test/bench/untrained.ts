@@ -23,18 +23,23 @@ export interface Weights {
   readonly gain?: number;
 }
 
-/** The ONNX bytes of some programs of a model, by name. */
-export async function programsOf(
-  model: Model,
-  names: readonly string[],
-  { gain = 1 }: Weights = {},
-): Promise<Record<string, Uint8Array>> {
-  await tf.setBackend('cpu');
+/** A model's starting weights as tensors. */
+export function weightsOf(model: Model, { gain = 1 }: Weights = {}): Record<string, tf.Tensor> {
   const start = Object.entries(initialState(model, 1)).map(([key, tensor]) => {
     const x = toTensor(tensor);
     return [key, gain === 1 || x.rank < 2 ? x : tf.mul(x, gain)];
   });
-  const state = Object.fromEntries(start) as Record<string, ReturnType<typeof toTensor>>;
+  return Object.fromEntries(start) as Record<string, tf.Tensor>;
+}
+
+/** The ONNX bytes of some programs of a model, by name. */
+export async function programsOf(
+  model: Model,
+  names: readonly string[],
+  weights: Weights = {},
+): Promise<Record<string, Uint8Array>> {
+  await tf.setBackend('cpu');
+  const state = weightsOf(model, weights);
   const bound = bindState(model, state);
   const written = names.map((name) => [name, writeOnnx(traceExported(name, bound[name]!), { name })]);
   tf.dispose(state);

@@ -26,6 +26,7 @@ export { defineFamily } from './families/family.ts';
 export { buildModel, families, familyNamed } from './families/registry.ts';
 export { stirredState } from './families/stirred-state.ts';
 export { describeData, firstExamples, labelled, tinyImages, tinySounds } from './families/tiny-data.ts';
+export { distributionTails } from './nn/inversion.ts';
 export { batchPlan, stepInputs } from './run/batches.ts';
 export { bindState, exportRun } from './run/export-run.ts';
 export { initialState } from './run/initial-state.ts';

@@ -25,9 +25,11 @@ export interface ForcedDraws {
   /**
    * For each uniform noise input that chooses among values: where each number may lie without another choice being
    * made. In the shape of the noise, whose numbers stand in the order of the values of `data`; outside [0, 1] where
-   * there is no bound.
+   * there is no bound. `logits` are those of the law that it chooses from, in any order of the values.
    */
-  readonly bounds: Readonly<Record<string, { readonly lower: tf.Tensor; readonly upper: tf.Tensor }>>;
+  readonly bounds: Readonly<
+    Record<string, { readonly lower: tf.Tensor; readonly upper: tf.Tensor; readonly logits?: tf.Tensor }>
+  >;
 }
 
 /**

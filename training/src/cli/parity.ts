@@ -22,7 +22,7 @@ const titles: Record<ParityDevice, string> = {
 export function addParity(program: Command): void {
   program
     .command('parity')
-    .description('check that every program gives the same numbers on every runtime')
+    .description('check that every program computes the same, to rounding, on every runtime')
     .argument('<bundles...>', 'folders of bundles or of runs')
     .option('--devices <list>', `all, or some of ${parityDevices.join(', ')}`, 'all')
     .option('--json', 'print one line of JSON for each bundle and runtime instead of the table')

@@ -102,7 +102,7 @@ async function tourModel(
   const trainable = settings.family === 'vae' ? { examples: trainingExamples } : null;
   await exportRun(run, bundle, ['onnx', 'graph-model'], result.engine, trainable, { overwrite: true });
   await rememberBundle(run, bundle);
-  console.log(`exported ${bundle}; the same numbers in every runtime here:`);
+  console.log(`exported ${bundle}; compared with every runtime here:`);
   await printParity(bundle, ['tfjs', 'cpu']);
   const sampler = await loadSampler(bundle, { device: 'cpu' });
   const { data } = await sampler.sample({ count: settings.family === 'gmm' ? 1000 : 64, seed: 42 });

@@ -4,6 +4,8 @@ import { type NamedTensors, tf } from '@generatrix/export';
 export interface Bounds {
   readonly lower: tf.Tensor;
   readonly upper: tf.Tensor;
+  /** The law that it chooses from: logits of 1 [n], or of each class [n, classes]. */
+  readonly logits?: tf.Tensor;
 }
 
 /** What is drawn at each step given the values before it, and by the name of each uniform noise its bounds. */
@@ -21,7 +23,10 @@ const [below, above] = [-1, 2];
  * bounds near 1 differ no more between two runtimes than those near 0, where the sum from one end would differ by a
  * rounding of 1 at each of them.
  */
-function tails(logits: tf.Tensor, temperature: tf.Tensor): { lower: tf.Tensor; upper: tf.Tensor } {
+export function distributionTails(
+  logits: tf.Tensor,
+  temperature: tf.Tensor,
+): { lower: tf.Tensor; upper: tf.Tensor } {
   const probabilities = tf.softmax(tf.div(logits, temperature));
   return {
     lower: tf.cumsum(probabilities, 1),
@@ -34,7 +39,7 @@ function tails(logits: tf.Tensor, temperature: tf.Tensor): { lower: tf.Tensor; u
  * whole numbers in float32. The temperature divides the logits.
  */
 export function categoricalDraw(logits: tf.Tensor, uniform: tf.Tensor, temperature: tf.Tensor): tf.Tensor1D {
-  const { lower, upper } = tails(logits, temperature);
+  const { lower, upper } = distributionTails(logits, temperature);
   const u = tf.expandDims(uniform, 1); // [n, 1]
   // The lower half is decided from below, the rest from above: 1 - u is exact, as u is a multiple of 2^-24.
   const passed = tf.where(
@@ -49,7 +54,7 @@ export function categoricalDraw(logits: tf.Tensor, uniform: tf.Tensor, temperatu
 /** The bounds of the noise that leads to the classes `index` [n]: [n] each. */
 export function categoricalBounds(logits: tf.Tensor, index: tf.Tensor, temperature: tf.Tensor): Bounds {
   const classes = logits.shape[1]!;
-  const { lower, upper } = tails(logits, temperature);
+  const { lower, upper } = distributionTails(logits, temperature);
   const thresholds = tf.where(tf.less(lower, 0.5), lower, tf.sub(1, upper)); // [n, classes]
   const numbers = tf.tensor1d(Float32Array.from({ length: classes }, (_, k) => k));
   const at = (place: tf.Tensor) => {
@@ -58,6 +63,7 @@ export function categoricalBounds(logits: tf.Tensor, index: tf.Tensor, temperatu
   };
   const before = tf.sub(index, 1);
   return {
+    logits,
     lower: tf.where(tf.less(before, 0), below, at(before)),
     upper: tf.where(tf.greaterEqual(index, classes - 1), above, at(index)),
   };
@@ -80,6 +86,7 @@ export function bernoulliBounds(logits: tf.Tensor, value: tf.Tensor, temperature
   const probability = tf.sigmoid(tf.div(logits, temperature));
   const one = tf.greater(value, 0.5);
   return {
+    logits,
     lower: tf.where(one, tf.fill(probability.shape, below), probability),
     upper: tf.where(one, probability, tf.fill(probability.shape, above)),
   };
@@ -90,14 +97,14 @@ export function unbounded(uniform: tf.Tensor): Bounds {
   return { lower: tf.fill(uniform.shape, below), upper: tf.fill(uniform.shape, above) };
 }
 
-/** Bounds after a change of their tensors, such as of their shape. */
+/** Bounds after a change of their tensors, such as of their shape; the laws stay as they are. */
 export function mapBounds(
   bounds: Readonly<Record<string, Bounds>>,
   change: (x: tf.Tensor) => tf.Tensor,
 ): Record<string, Bounds> {
-  const entries = Object.entries(bounds).map(([name, { lower, upper }]) => [
+  const entries = Object.entries(bounds).map(([name, { lower, upper, ...law }]) => [
     name,
-    { lower: change(lower), upper: change(upper) },
+    { ...law, lower: change(lower), upper: change(upper) },
   ]);
   return Object.fromEntries(entries) as Record<string, Bounds>;
 }
