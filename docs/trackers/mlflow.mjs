@@ -23,7 +23,8 @@ export default {
       start_time: Date.now(),
     });
     run = created.run.info.run_id;
-    const params = Object.entries(settings).map(([key, value]) => ({ key, value: JSON.stringify(value) }));
+    const text = (value) => (typeof value === 'string' ? value : JSON.stringify(value));
+    const params = Object.entries(settings).map(([key, value]) => ({ key, value: text(value) }));
     await post('runs/log-batch', { run_id: run, params });
   },
   async metrics({ step, metrics }) {

@@ -133,6 +133,7 @@ test('the example for MLflow sends settings, finite metrics and the end to its R
     'update',
   ]);
   expect(requests[0]!.body).toMatchObject({ experiment_id: '0', run_name: '/runs/one' });
+  expect(requests[1]!.body.params).toContainEqual({ key: 'family', value: 'vae' });
   expect(requests[1]!.body.params).toContainEqual({ key: 'options', value: '{"latent":2}' });
   expect(requests[2]!.body).toEqual({
     run_id: 'r1',
