@@ -65,7 +65,7 @@ export function addEvaluate(program: Command): void {
       "where the data set's classifier is kept (default: cache in the --out folder)",
     )
     .addOption(
-      new Option('--classifier <effort>', 'how much is spent on the classifier of the data set')
+      new Option('--classifier <effort>', 'how much is spent on training classifiers')
         .choices(['full', 'quick'])
         .default('full'),
     )

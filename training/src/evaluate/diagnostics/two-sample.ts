@@ -7,6 +7,8 @@ import { normalTail } from '../statistics.ts';
 
 /** Chance that a test calls two sides of one law different. */
 const level = 0.0025;
+/** Steps of the network where classifiers are asked to be quick. */
+const quickSteps = 200;
 /** Accuracy from which samples count as told apart easily. */
 const easily = 0.9;
 
@@ -38,11 +40,12 @@ export async function classifierTest(evaluation: Evaluation): Promise<Outcome> {
 }
 
 async function bothTests(
-  { compiled, seed, spec }: Evaluation,
+  { compiled, seed, spec, request }: Evaluation,
   real: Rows,
   samples: Rows,
 ): Promise<readonly C2stResult[]> {
-  const network = await c2st(compiled, spec, real, samples, { seed });
+  const steps = request.effort === 'quick' ? { steps: quickSteps } : {};
+  const network = await c2st(compiled, spec, real, samples, { seed, ...steps });
   if (spec.kind !== 'points') return [network];
   return [network, await nearestNeighbourTest(compiled, real, samples, { seed })];
 }
