@@ -174,7 +174,7 @@ describe('generatrix', () => {
         options: { hidden: number[] };
       };
     };
-    expect(settings.data).toEqual({ name: 'moons', size: 600 });
+    expect(settings.data).toEqual({ name: 'moons', size: 600, splitRule: 'hash' });
     expect([settings.steps, settings.batchSize, settings.schedule]).toEqual([2, 512, 'cosine']);
     expect(settings.options.hidden).toEqual([8]);
   });
