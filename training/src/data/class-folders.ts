@@ -23,6 +23,8 @@ export interface FolderOptions extends PartRequest {
   readonly what: string;
   /** Lower-case extensions of the files wanted; others are passed over. */
   readonly extensions: ReadonlySet<string>;
+  /** True where folders are no classes, as something else says what those are; files may then lie anywhere. */
+  readonly foldersAreNoClasses?: boolean;
   /** Classes read from file names when no sub-folders give them; null when the names show none. */
   readonly classesFromNames?: (names: readonly string[]) => string[] | null;
   /** The split that each file's name is known to carry; null when they do not. */
@@ -107,7 +109,10 @@ async function foldersOfSplits(dir: string): Promise<Map<Split, string>> {
   return new Map([['train', dir]]);
 }
 
-async function collect(root: string, { extensions, what }: FolderOptions): Promise<FoundFile[]> {
+async function collect(
+  root: string,
+  { extensions, what, foldersAreNoClasses = false }: FolderOptions,
+): Promise<FoundFile[]> {
   const { files, folders } = await listFolder(root);
   const direct = files.filter((name) => extensions.has(extensionOf(name)));
   const fileAt = (path: string, className: string | null): FoundFile => ({
@@ -120,7 +125,7 @@ async function collect(root: string, { extensions, what }: FolderOptions): Promi
   for (const folder of folders) {
     const inside = await filesBelow(join(root, folder), extensions);
     classes += inside.length > 0 ? 1 : 0;
-    for (const path of inside) found.push(fileAt(path, folder));
+    for (const path of inside) found.push(fileAt(path, foldersAreNoClasses ? null : folder));
   }
   if (found.length === 0) {
     throw new UserError(
@@ -128,7 +133,7 @@ async function collect(root: string, { extensions, what }: FolderOptions): Promi
         `among ${files.length} files and ${folders.length} folders; check --data-dir`,
     );
   }
-  if (classes > 0 && direct.length > 0) {
+  if (classes > 0 && direct.length > 0 && !foldersAreNoClasses) {
     throw new UserError(
       `${root}: expected ${what} either all in class folders or all directly in it, found ${direct.length} ` +
         `beside class folders (${direct[0]}, ...); move them`,

@@ -41,6 +41,8 @@ export interface TrainRequest {
   readonly validation: Dataset | null;
   /** Stops after the step in progress, saving a checkpoint. */
   readonly signal?: AbortSignal;
+  /** False gathers each batch when it is asked for, not ahead: to measure what that costs. The values are the same. */
+  readonly prefetch?: boolean;
   /** Called with each sample picture as it is written. */
   readonly onSamples?: (step: number, path: string) => void;
   /** Is told of the run's course. */
