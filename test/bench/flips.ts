@@ -21,23 +21,23 @@ import { bundleOf, untrainedModel, weightsOf } from './untrained.ts';
 
 /** Factor of the starting weights, so that the laws are uneven, as those of trained models are. */
 const gain = 3;
-/** Models whose draws are compared. */
+/** Models whose draws are compared; without a running mean of the weights, which has not run before training. */
 const subjects: Readonly<
   Record<string, { family: string; options: Record<string, unknown>; spec: DataSpec }>
 > = {
   'wavenet, 6 layers, 256 levels': {
     family: 'wavenet',
-    options: { layers: 6, stacks: 1 },
+    options: { layers: 6, stacks: 1, averaging: 0 },
     spec: { kind: 'audio', shape: [2000], sampleRate: 8000, range: [-1, 1] },
   },
   'pixelcnn, binary': {
     family: 'pixelcnn',
-    options: { layers: 4, filters: 16 },
+    options: { layers: 4, filters: 16, averaging: 0 },
     spec: { kind: 'image', shape: [28, 28, 1], range: [0, 1] },
   },
   'pixelcnn, 256 levels': {
     family: 'pixelcnn',
-    options: { layers: 4, filters: 16, output: 'categorical' },
+    options: { layers: 4, filters: 16, averaging: 0, output: 'categorical' },
     spec: { kind: 'image', shape: [28, 28, 1], range: [0, 1] },
   },
 };
