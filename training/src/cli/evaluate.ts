@@ -7,7 +7,13 @@ import {
 } from '@generatrix/runtime/core';
 import { type Command, Option } from 'commander';
 import { classFrequencies } from '../data/class-frequencies.ts';
-import { type Dataset, type DatasetRequest, loadDataset, type Split } from '../data/index.ts';
+import {
+  type Dataset,
+  type DatasetRequest,
+  describeDatasets,
+  loadDataset,
+  type Split,
+} from '../data/index.ts';
 import { diagnostics } from '../evaluate/catalogue.ts';
 import { isSkipped } from '../evaluate/diagnostic.ts';
 import {
@@ -20,6 +26,7 @@ import {
 import { publishedModeSamples } from '../evaluate/mode-coverage.ts';
 import type { ClassifierEffort } from '../evaluate/reference-classifier.ts';
 import { samplerSource } from '../evaluate/sample-source.ts';
+import { dataChange, fingerprintsOf } from '../run/data-check.ts';
 import { hasRun, readRun, runData } from '../run/run-folder.ts';
 import { addDataFlags, dataRequest, drawOption, labelsOption, wholeNumber } from './flags.ts';
 import { addCheckpointFlag, type CheckpointFlag, openModel } from './open-model.ts';
@@ -106,6 +113,13 @@ async function runEvaluation(model: string, flags: EvaluateFlags): Promise<void>
       ),
     );
     const setApart = partSetApart(validation!, test!);
+    console.error(describeDatasets([train, validation!, test!]));
+    if (runFolder !== null && flags.data === undefined) {
+      const { fingerprints } = await readRun(runFolder);
+      const change = dataChange(fingerprints, await fingerprintsOf(train, validation!));
+      if (change !== null)
+        console.error(`${runFolder}: the data is not what the run was trained on: ${change}`);
+    }
     const against = flags.againstTrain === true ? train : setApart;
     const request = {
       source,

@@ -1,6 +1,6 @@
 import type { Sampler } from '@generatrix/runtime';
 import { UserError } from '@generatrix/runtime/core';
-import { type Dataset, loadDataset, type Split } from '../data/index.ts';
+import { type Dataset, describeDatasets, loadDataset, type Split } from '../data/index.ts';
 import { dataRequest, wholeNumber } from './flags.ts';
 
 /** Flags that choose the examples that a model is shown: the data flags, and these. */
@@ -27,5 +27,6 @@ export async function modelData(
       `--data ${name}: the model takes ${data.kind} of shape ${data.shape.join('x')}, this data has ${dataset.spec.shape.join('x')}`,
     );
   }
+  console.error(describeDatasets([dataset]));
   return dataset;
 }

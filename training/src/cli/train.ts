@@ -2,13 +2,14 @@ import { sizeOf, UserError } from '@generatrix/runtime/core';
 import type { Command } from 'commander';
 import { augmentation } from '../data/augment.ts';
 import { classFrequencies } from '../data/class-frequencies.ts';
-import { loadDataset } from '../data/index.ts';
+import { describeDatasets, loadDataset } from '../data/index.ts';
 import type { Family, StateSpecs } from '../families/family.ts';
 import { buildModel, families, familyNamed } from '../families/registry.ts';
 import { readConfig } from '../run/config.ts';
+import { fingerprintsOf, refuseChange } from '../run/data-check.ts';
 import { finishRun } from '../run/finish.ts';
 import { checkSpace, type OpenRun, openRun } from '../run/open-run.ts';
-import { hasRun, readRun, runData, writeRun } from '../run/run-folder.ts';
+import { hasRun, type RunRecord, readRun, runData, writeRun } from '../run/run-folder.ts';
 import { parseSettings, type RunSettings, type RunSettingsInput } from '../run/settings.ts';
 import { type TrainRequest, type TrainResult, train } from '../run/train.ts';
 import { loadTracker } from '../tracking/tracker.ts';
@@ -39,6 +40,7 @@ export function addTrain(program: Command): void {
 }
 
 interface ResumeFlags {
+  readonly dataDir?: string;
   readonly steps?: string;
   readonly earlyStop?: string;
   readonly tracker?: string;
@@ -52,12 +54,14 @@ export function addResume(program: Command): void {
     .argument('<run>', 'folder of the run')
     .option('--steps <n>', 'train to this step instead')
     .option('--early-stop <n>', 'evaluations without improvement until it stops; 0 for no early stop')
+    .option('--data-dir <path>', 'where the data lies now, when it was moved')
     .option('--tracker <module>', trackerHelp)
-    .action(async (folder: string, { steps, earlyStop, tracker }: ResumeFlags) => {
+    .action(async (folder: string, { steps, earlyStop, dataDir, tracker }: ResumeFlags) => {
       const { earlyStop: before, ...settings } = (await readRun(folder)).settings;
       const patience = earlyStop === undefined ? before : wholeNumber('--early-stop')(earlyStop);
       const changed = {
         ...settings,
+        ...(dataDir === undefined ? {} : { data: { ...settings.data, dir: dataDir } }),
         ...(steps === undefined ? {} : { steps: wholeNumber('--steps', 1)(steps) }),
         ...(patience === undefined || patience === 0 ? {} : { earlyStop: patience }),
       };
@@ -107,7 +111,8 @@ export async function runTraining(
   const settings = parseSettings(given, 'settings');
   const run = await openRun(folder, options);
   try {
-    return await trainIn(run, folder, settings, watcher, options.origin);
+    const before = options.overwrite !== true && (await hasRun(folder)) ? await readRun(folder) : null;
+    return await trainIn(run, folder, settings, watcher, { before, origin: options.origin });
   } finally {
     await run.close();
   }
@@ -118,12 +123,17 @@ async function trainIn(
   folder: string,
   settings: RunSettings,
   watcher: Watcher,
-  origin?: 'tour',
+  { before, origin }: { before: RunRecord | null; origin: 'tour' | undefined },
 ): Promise<TrainResult> {
   const family = familyNamed(settings.family);
   const dataset = await loadDataset(runData(settings, 'train'));
   const validation = await loadDataset(runData(settings, 'validation'));
+  console.error(describeDatasets([dataset, validation]));
   // Refused before anything is written.
+  const fingerprints = await fingerprintsOf(dataset, validation);
+  refuseChange(folder, before?.fingerprints, fingerprints);
+  if (before !== null && before.fingerprints === undefined)
+    console.error(`${folder}: the run did not record its data; it is taken to be the same`);
   augmentation(settings.augment, dataset.spec, settings.seed);
   const frequencies = classFrequencies(dataset);
   const data = {
@@ -140,7 +150,12 @@ async function trainIn(
     'checkpoints and the bundle take',
   );
   await run.begin();
-  await writeRun(folder, { settings: settled, data, ...(origin === undefined ? {} : { origin }) });
+  await writeRun(folder, {
+    settings: settled,
+    data,
+    fingerprints,
+    ...(origin === undefined ? {} : { origin }),
+  });
   const stop = new AbortController();
   const interrupt = () => {
     console.error('\nstopping after this step ...');

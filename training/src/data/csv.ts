@@ -60,10 +60,31 @@ export async function csv(options: CsvOptions): Promise<Dataset> {
   const classNames = sortedClasses([...tables.values()].flatMap(({ classes }) => classes ?? []));
   const position = new Map(classNames.map((name, index) => [name, index]));
   const labels = table.classes ? chosen.map((row) => position.get(table.classes![row]!)!) : null;
+  const notes = [
+    `columns ${table.columns.slice(0, 8).join(' ')}${width > 8 ? ' ...' : ''}`,
+    ...(table.dropped > 0 ? [`${table.dropped} rows left out for missing values`] : []),
+    ...(scaling !== null && standardise === 'yes' ? [`standardised: ${scalingText(table, scaling)}`] : []),
+  ];
   return floatDataset(
-    { name: 'csv', split, spec: { kind: 'points', shape: [width] }, size: chosen.length, labels, classNames },
+    {
+      name: 'csv',
+      split,
+      spec: { kind: 'points', shape: [width] },
+      size: chosen.length,
+      labels,
+      classNames,
+      notes,
+    },
     values,
   );
+}
+
+/** What takes samples back to the file's units. */
+function scalingText({ columns }: Table, { means, deviations }: Scaling): string {
+  const text = columns.map(
+    (name, at) => `${name} = ${means[at]!.toPrecision(6)} + ${deviations[at]!.toPrecision(6)} x`,
+  );
+  return text.slice(0, 8).join(', ') + (columns.length > 8 ? ', ...' : '');
 }
 
 /** Mean and standard deviation (of the population) of each column over these rows, without missing values. */

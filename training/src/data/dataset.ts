@@ -19,6 +19,8 @@ export interface Dataset {
   readonly labels: Int32Array | null;
   /** Name of each class; empty when the data has no labels. Both splits of one data set agree on it. */
   readonly classNames: readonly string[];
+  /** What was left out or changed while it was read, for the line that says what was loaded. */
+  readonly notes?: readonly string[];
   /**
    * Copies out the examples at these indices as float32 `[n, ...spec.shape]`, in the data set's own range.
    * @throws RangeError when an index is not an integer in `[0, size)`.

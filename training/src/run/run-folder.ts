@@ -1,7 +1,7 @@
 import { lstat, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '@generatrix/runtime/core';
-import type { DatasetRequest, Split, SplitRule } from '../data/index.ts';
+import type { DatasetRequest, Fingerprint, Split, SplitRule } from '../data/index.ts';
 import type { DataDescription } from '../families/family.ts';
 import { writeFileAtomic } from './atomic.ts';
 import { parseSettings, type RunSettings } from './settings.ts';
@@ -9,11 +9,16 @@ import { systemCode, systemError } from './system-error.ts';
 
 const fileName = 'run.json';
 
+/** What each part that a run uses is recognised by. */
+export type Fingerprints = Readonly<Record<'train' | 'validation', Fingerprint>>;
+
 /** What a run's folder says of it: enough to resume, export or report without the flags it was started with. */
 export interface RunRecord {
   readonly settings: RunSettings;
   /** Shape and classes of the data, so that the model can be built without loading it. */
   readonly data: DataDescription;
+  /** What the parts of the data were when the run began; absent in runs of earlier releases. */
+  readonly fingerprints?: Fingerprints;
   /** What began it, where that was no `train`; gone when someone goes on with the run. */
   readonly origin?: 'tour';
 }
@@ -48,7 +53,7 @@ export async function readRun(folder: string): Promise<RunRecord> {
       `${folder}: no training run here (expected ${fileName}); start one with: generatrix train`,
     );
   }
-  let record: { settings?: unknown; data?: DataDescription; origin?: unknown };
+  let record: { settings?: unknown; data?: DataDescription; origin?: unknown; fingerprints?: Fingerprints };
   try {
     record = JSON.parse(text) as typeof record;
   } catch {
@@ -58,6 +63,7 @@ export async function readRun(folder: string): Promise<RunRecord> {
   return {
     settings: withSplitRule(parseSettings(record.settings, path), 'permutation'),
     data: record.data,
+    ...(record.fingerprints === undefined ? {} : { fingerprints: record.fingerprints }),
     ...(record.origin === 'tour' ? { origin: 'tour' } : {}),
   };
 }

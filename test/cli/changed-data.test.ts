@@ -1,0 +1,55 @@
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { runCommand } from './run-command.ts';
+
+interface Recorded {
+  settings: { data: { dir: string; splitRule?: string } };
+  fingerprints?: { train: { count: number } };
+}
+
+test('a run goes on with the data that it began with, wherever that lies, and with no other', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'generatrix-data-change-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const [table, moved, run] = ['a.csv', 'b.csv', 'run'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  const rows = Array.from({ length: 60 }, (_, i) => `${Math.sin(i)},${Math.cos(0.7 * i)}\n`).join('');
+  await writeFile(table, `x,y\n${rows}`);
+  const begun = await runCommand(
+    ...['train', 'gmm', '--components', '2', '--data', 'csv', '--data-dir', table, '--out', run],
+    ...['--steps', '2', '--batch-size', '16', '--device', 'cpu'],
+  );
+  expect(begun.stderr).toMatch(
+    /data: csv, \d+ train, \d+ validation examples of points 2, no classes; columns x y/,
+  );
+  expect(begun.status).toBe(0);
+
+  await writeFile(table, `x,y\n${rows}1,2\n0.5,0.25\n3,4\n`);
+  const refused = await runCommand('resume', run, '--steps', '3');
+  expect(refused.status).toBe(1);
+  expect(refused.stderr).toMatch(
+    /expected the data that the run began with, but the .* part has \d+ examples where/,
+  );
+
+  await writeFile(moved, `x,y\n${rows}`);
+  await rename(table, join(folder, 'elsewhere.csv'));
+  const resumed = await runCommand('resume', run, '--steps', '3', '--data-dir', moved);
+  expect(resumed.stderr).not.toContain('did not record');
+  expect(resumed.status).toBe(0);
+  const path = join(run, 'run.json');
+  const record = JSON.parse(await readFile(path, 'utf8')) as Recorded;
+  expect(record.settings.data).toMatchObject({ dir: moved, splitRule: 'hash' });
+
+  // As an earlier release left it: no rule, no fingerprint. Its split is the permutation, whatever the data is now.
+  delete record.fingerprints;
+  delete record.settings.data.splitRule;
+  await writeFile(path, JSON.stringify(record));
+  const older = await runCommand('resume', run, '--steps', '4');
+  expect(older.stderr).toContain('the run did not record its data');
+  expect(older.stderr).toContain('54 train, 6 validation');
+  expect(older.status).toBe(0);
+});
