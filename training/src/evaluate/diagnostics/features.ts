@@ -31,8 +31,10 @@ export async function frechet(evaluation: Evaluation): Promise<Outcome | Skipped
   await mkdir(cacheFolder, { recursive: true });
   const range = new RealRange(await realFrechetDistances(pool, other, side, cacheFolder));
   const withoutClass = await distanceWithoutClass(evaluation, pool, side);
+  // Gross: beyond the range by more than the lack of a class adds to the typical distance.
+  const gross = range.high + Math.max(0, withoutClass - range.median);
   const verdict: Finding['verdict'] = range.isAbove(distance)
-    ? distance > withoutClass
+    ? distance > gross
       ? 'problem'
       : 'warning'
     : 'ok';

@@ -7,6 +7,8 @@ import { normalTail } from '../statistics.ts';
 
 /** Chance that a test calls two sides of one law different. */
 const level = 0.0025;
+/** P-value of training examples against those set apart up to which their difference is allowed for. */
+const allowance = 0.05;
 /** Steps of the network where classifiers are asked to be quick. */
 const quickSteps = 200;
 /** Accuracy from which samples count as told apart easily. */
@@ -85,8 +87,12 @@ function toldApart(
   };
 }
 
-/** Is an accuracy on `count` examples higher than that of another test, beyond chance? */
+/**
+ * Is an accuracy on `count` examples, known to be above chance, higher than that of another test? Where that one is at
+ * chance itself, nothing is to be made allowance for.
+ */
 function isHigher(accuracy: number, count: number, other: C2stResult): boolean {
+  if (other.pValue > allowance) return true;
   const pooled = (accuracy * count + other.accuracy * other.heldOut) / (count + other.heldOut);
   const deviation = Math.sqrt(pooled * (1 - pooled) * (1 / count + 1 / other.heldOut));
   return deviation > 0 && normalTail((accuracy - other.accuracy) / deviation) <= level;
@@ -119,6 +125,7 @@ export async function discrepancyTest(evaluation: Evaluation): Promise<Outcome> 
   const other = head(await otherRows(evaluation), count);
   const baseline = await mmd(compiled, head(real, other.count), other, { seed });
   const differs =
+    baseline.pValue > allowance ||
     result.squared - baseline.squared > beyond * Math.hypot(result.deviation, baseline.deviation);
   const against = `training examples against those set apart have ${short(baseline.squared)}`;
   return {
