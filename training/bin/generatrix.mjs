@@ -4,6 +4,13 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { nodeRefusal } from './node-version.mjs';
+
+const refusal = nodeRefusal(process.versions.node);
+if (refusal !== null) {
+  console.error(refusal);
+  process.exit(1);
+}
 
 /**
  * Starts the command line. In a checkout the TypeScript sources lie beside: they are compiled first where they are

@@ -56,14 +56,14 @@ export function addComplete(program: Command): void {
     .action(async (model: string, flags: CompleteFlags) => {
       const sampler = await loadSampler(model, { device: flags.device });
       try {
-        await complete(sampler, flags);
+        await complete(sampler, flags, model);
       } finally {
         await sampler.release();
       }
     });
 }
 
-async function complete(sampler: Sampler, flags: CompleteFlags): Promise<void> {
+async function complete(sampler: Sampler, flags: CompleteFlags, model: string): Promise<void> {
   const spec = sampler.manifest.data;
   const completion = completionOf(sampler);
   const known = knownOf(flags, completion, spec);
@@ -81,7 +81,7 @@ async function complete(sampler: Sampler, flags: CompleteFlags): Promise<void> {
     throw new UserError(`--label: ${sampler.manifest.name} has no classes; leave it out`);
   }
   checkSampleFile(flags, spec);
-  const dataset = await modelData(sampler, flags);
+  const dataset = await modelData(sampler, flags, model);
   const count = Math.min(wanted, dataset.size);
   // Example i's completions stand together: i * completions to (i + 1) * completions.
   const examples = Int32Array.from({ length: count * completions }, (_, i) => Math.floor(i / completions));

@@ -1,19 +1,7 @@
-import {
-  type DeviceRequest,
-  type DrawKind,
-  type LabelLaw,
-  type Manifest,
-  UserError,
-} from '@generatrix/runtime/core';
+import { type DeviceRequest, type DrawKind, type LabelLaw, UserError } from '@generatrix/runtime/core';
 import { type Command, Option } from 'commander';
 import { classFrequencies } from '../data/class-frequencies.ts';
-import {
-  type Dataset,
-  type DatasetRequest,
-  describeDatasets,
-  loadDataset,
-  type Split,
-} from '../data/index.ts';
+import { type Dataset, describeDatasets, loadDataset } from '../data/index.ts';
 import { diagnostics } from '../evaluate/catalogue.ts';
 import { isSkipped } from '../evaluate/diagnostic.ts';
 import {
@@ -27,8 +15,9 @@ import { publishedModeSamples } from '../evaluate/mode-coverage.ts';
 import type { ClassifierEffort } from '../evaluate/reference-classifier.ts';
 import { samplerSource } from '../evaluate/sample-source.ts';
 import { dataChange, fingerprintsOf } from '../run/data-check.ts';
-import { hasRun, readRun, runData } from '../run/run-folder.ts';
-import { addDataFlags, dataRequest, drawOption, labelsOption, wholeNumber } from './flags.ts';
+import { hasRun, readRun } from '../run/run-folder.ts';
+import { addDataFlags, drawOption, labelsOption, wholeNumber } from './flags.ts';
+import { modelDataRequest } from './model-data.ts';
 import { addCheckpointFlag, type CheckpointFlag, openModel } from './open-model.ts';
 
 interface EvaluateFlags extends CheckpointFlag {
@@ -100,7 +89,7 @@ async function runEvaluation(model: string, flags: EvaluateFlags): Promise<void>
       );
     }
     const runFolder = (await hasRun(model)) ? model : null;
-    const train = await loadDataset(await requestOf(flags, manifest, runFolder, 'train'));
+    const train = await loadDataset(await modelDataRequest(manifest, flags, model, 'train'));
     const frequencies = flags.labels === 'data' ? classFrequencies(train) : undefined;
     const source = samplerSource(sampler, {
       draw: flags.draw,
@@ -109,7 +98,7 @@ async function runEvaluation(model: string, flags: EvaluateFlags): Promise<void>
     checkSameKind(source, train);
     const [validation, test] = await Promise.all(
       (['validation', 'test'] as const).map(async (split) =>
-        loadDataset(await requestOf(flags, manifest, runFolder, split)),
+        loadDataset(await modelDataRequest(manifest, flags, model, split)),
       ),
     );
     const setApart = partSetApart(validation!, test!);
@@ -164,20 +153,6 @@ const enough = 1000;
 /** The examples that real and generated ones are compared with: the validation part, or the test part where that is too small. */
 function partSetApart(validation: Dataset, test: Dataset): Dataset {
   return validation.size >= Math.min(enough, test.size) ? validation : test;
-}
-
-/** The data of the training run with what the flags change, or the data that the flags name. */
-async function requestOf(
-  flags: EvaluateFlags,
-  { data, provenance }: Manifest,
-  runFolder: string | null,
-  split: Split,
-): Promise<DatasetRequest> {
-  const seed = flags.dataSeed === undefined ? provenance.seed : wholeNumber('--data-seed')(flags.dataSeed);
-  const given = dataRequest({ ...flags, data: flags.data ?? data.name }, split, seed);
-  if (runFolder === null) return given;
-  const { settings } = await readRun(runFolder);
-  return given.name === settings.data.name ? { ...runData(settings, split), ...given } : given;
 }
 
 function printReport({ entry, outcome, seconds }: Reported): void {

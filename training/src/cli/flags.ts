@@ -5,11 +5,16 @@ import { type DatasetOption, type DatasetRequest, datasetFlags, type Split } fro
 import type { Family } from '../families/family.ts';
 
 /** Parsers for flag values: each names the flag and what it expects when the text does not fit. */
-export function wholeNumber(flag: string, least = 0): (text: string) => number {
+export function wholeNumber(
+  flag: string,
+  least = 0,
+  most = Number.MAX_SAFE_INTEGER,
+): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (text.trim() !== '' && Number.isSafeInteger(value) && value >= least) return value;
-    throw new UserError(`${flag}: expected a whole number of at least ${least}, got '${text}'`);
+    if (text.trim() !== '' && Number.isInteger(value) && value >= least && value <= most) return value;
+    const bound = value > most ? `at most ${most}` : `at least ${least}`;
+    throw new UserError(`${flag}: expected a whole number of ${bound}, got '${text}'`);
   };
 }
 
@@ -26,11 +31,19 @@ export function drawOption(absent: string): Option {
   return new Option('--draw <kind>', `${summary} (without: ${absent})`).choices(['sample', 'mean']);
 }
 
-export function realNumber(flag: string): (text: string) => number {
+export function realNumber(
+  flag: string,
+  {
+    least = -Number.MAX_VALUE,
+    most = Number.MAX_VALUE,
+  }: { readonly least?: number; readonly most?: number } = {},
+): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (text.trim() !== '' && Number.isFinite(value)) return value;
-    throw new UserError(`${flag}: expected a number, got '${text}'`);
+    const isNumber = text.trim() !== '' && Number.isFinite(value);
+    if (isNumber && value >= least && value <= most) return value;
+    const bound = !isNumber ? '' : value < least ? ` of at least ${least}` : ` of at most ${most}`;
+    throw new UserError(`${flag}: expected a number${bound}, got '${text}'`);
   };
 }
 

@@ -113,17 +113,17 @@ export function addScore(program: Command): void {
     .action(async (model: string, flags: ScoreFlags) => {
       const { sampler, close } = await openModel(model, flags);
       try {
-        await printScore(sampler, flags);
+        await printScore(sampler, flags, model);
       } finally {
         await close();
       }
     });
 }
 
-async function printScore(sampler: Sampler, flags: ScoreFlags): Promise<void> {
+async function printScore(sampler: Sampler, flags: ScoreFlags, model: string): Promise<void> {
   const { data, provenance } = sampler.manifest;
   const name = flags.data ?? data.name;
-  const dataset = await modelData(sampler, flags);
+  const dataset = await modelData(sampler, flags, model);
   const samples = wholeNumber('--samples', 1)(flags.samples);
   const limit = flags.limit === undefined ? Number.POSITIVE_INFINITY : wholeNumber('--limit', 1)(flags.limit);
   const seed = wholeNumber('--seed')(flags.seed);

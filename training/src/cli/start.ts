@@ -53,6 +53,7 @@ export function addStart(program: Command): void {
     .option('--steps <n>', 'training steps of the VAE', '2000')
     .option('--out <folder>', 'where runs and models go; what an earlier tour left there is replaced', '.')
     .action(async (flags: StartFlags) => {
+      const port = wholeNumber('--port', 0, 65_535)(flags.port);
       const models = join(flags.out, 'models');
       const chosen = Object.entries(tour(wholeNumber('--steps', 1)(flags.steps)));
       for (const [name] of chosen) await checkTourFolders(runOf(flags.out, name), join(models, name));
@@ -62,7 +63,7 @@ export function addStart(program: Command): void {
       }
       if (!flags.serve) return;
       console.log('\nBuilding the page ...');
-      const server = await serveSite(await buildSite(), models, wholeNumber('--port')(flags.port));
+      const server = await serveSite(await buildSite(), models, port);
       console.log(`The models run in your browser at ${server.url} (Ctrl-C stops the server)`);
       await new Promise<void>((resolve) => process.once('SIGINT', resolve));
       await server.close();

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { type DeviceRequest, UserError } from '@generatrix/runtime/core';
 import { type Command, Option } from 'commander';
 import { augmentSummary } from '../data/augment.ts';
@@ -44,6 +45,12 @@ export interface TrainFlags {
 export const trackerHelp =
   'JavaScript module that is told metrics and samples, such as for MLflow (docs/tracking.md)';
 
+/** Reads `--learning-rate`; the compiled step takes it as a float32. */
+export const learningRate = realNumber('--learning-rate', { least: 0, most: 3.4e38 });
+
+/** More threads than this make no run faster; thousands never end. */
+const mostThreads = 4 * availableParallelism();
+
 /** What is trained on when neither a flag, a preset nor a file names data. */
 const defaultData = 'glyphs';
 
@@ -55,7 +62,7 @@ export function addTrainFlags(command: Command, family: Family): void {
       Object.keys(family.reproduce),
     ),
   );
-  const { steps, batchSize, learningRate } = family.defaults;
+  const { steps, batchSize, learningRate: rate } = family.defaults;
   command
     .option(
       '--config <file>',
@@ -66,7 +73,7 @@ export function addTrainFlags(command: Command, family: Family): void {
     .option('--seed <n>', 'seed of everything random (default 1)')
     .option('--steps <n>', `training steps (default ${steps})`)
     .option('--batch-size <n>', `examples a step (default ${batchSize})`)
-    .option('--learning-rate <x>', `step size of the optimizer (default ${learningRate})`)
+    .option('--learning-rate <x>', `step size of the optimizer (default ${rate})`)
     .addOption(
       new Option(
         '--schedule <name>',
@@ -134,7 +141,8 @@ export function trainSettings(
   const part = (count: number) => Math.max(1, Math.round(steps / count));
   const optional = {
     augment: flags.augment ?? config.augment,
-    threads: flags.threads === undefined ? config.threads : wholeNumber('--threads', 1)(flags.threads),
+    threads:
+      flags.threads === undefined ? config.threads : wholeNumber('--threads', 1, mostThreads)(flags.threads),
     earlyStop:
       flags.earlyStop === undefined ? config.earlyStop : wholeNumber('--early-stop', 1)(flags.earlyStop),
     bestBy: flags.bestBy ?? config.bestBy,
@@ -147,10 +155,7 @@ export function trainSettings(
     seed: flags.seed === undefined ? (config.seed ?? 1) : wholeNumber('--seed')(flags.seed),
     steps,
     batchSize: whole(flags.batchSize, '--batch-size', defaults.batchSize),
-    learningRate:
-      flags.learningRate === undefined
-        ? defaults.learningRate
-        : realNumber('--learning-rate')(flags.learningRate),
+    learningRate: flags.learningRate === undefined ? defaults.learningRate : learningRate(flags.learningRate),
     schedule: flags.schedule ?? defaults.schedule ?? 'constant',
     engine: flags.engine ?? config.engine ?? 'onnx',
     device: flags.device ?? config.device ?? 'auto',
@@ -160,7 +165,9 @@ export function trainSettings(
     keepCheckpoints: whole(flags.keepCheckpoints, '--keep-checkpoints', config.keepCheckpoints ?? 2),
     keep: flags.keep ?? config.keep ?? 'last',
     minDelta:
-      flags.minDelta === undefined ? (config.minDelta ?? 0) : realNumber('--min-delta')(flags.minDelta),
+      flags.minDelta === undefined
+        ? (config.minDelta ?? 0)
+        : realNumber('--min-delta', { least: 0 })(flags.minDelta),
     ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)),
   };
 }

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { sizeOf, UserError } from '@generatrix/runtime/core';
 import type { Command } from 'commander';
 import { augmentation } from '../data/augment.ts';
@@ -5,17 +7,25 @@ import { classFrequencies } from '../data/class-frequencies.ts';
 import { describeDatasets, loadDataset } from '../data/index.ts';
 import type { Family, StateSpecs } from '../families/family.ts';
 import { buildModel, families, familyNamed } from '../families/registry.ts';
+import { checkpointFolder, checkpointSteps } from '../run/checkpoint.ts';
 import { readConfig } from '../run/config.ts';
 import { fingerprintsOf, refuseChange } from '../run/data-check.ts';
-import { finishRun } from '../run/finish.ts';
-import { checkSpace, type OpenRun, openRun } from '../run/open-run.ts';
+import { checkSpace } from '../run/disk-space.ts';
+import { bundleFolder, finishRun } from '../run/finish.ts';
+import { type OpenRun, openRun } from '../run/open-run.ts';
 import { hasRun, type RunRecord, readRun, runData, writeRun } from '../run/run-folder.ts';
 import { parseSettings, type RunSettings, type RunSettingsInput } from '../run/settings.ts';
 import { type TrainRequest, type TrainResult, train } from '../run/train.ts';
 import { loadTracker } from '../tracking/tracker.ts';
 import { wholeNumber } from './flags.ts';
 import { addSweepFlags, type SweepFlags, startSweep } from './sweep.ts';
-import { addTrainFlags, type TrainFlags, trackerHelp, trainSettings } from './train-settings.ts';
+import {
+  addTrainFlags,
+  learningRate,
+  type TrainFlags,
+  trackerHelp,
+  trainSettings,
+} from './train-settings.ts';
 
 /** `generatrix train FAMILY`: one subcommand for each family, with its options as flags. */
 export function addTrain(program: Command): void {
@@ -42,6 +52,7 @@ export function addTrain(program: Command): void {
 interface ResumeFlags {
   readonly dataDir?: string;
   readonly steps?: string;
+  readonly learningRate?: string;
   readonly earlyStop?: string;
   readonly tracker?: string;
 }
@@ -53,20 +64,48 @@ export function addResume(program: Command): void {
     .description('go on with a run that was stopped, or train it further with --steps')
     .argument('<run>', 'folder of the run')
     .option('--steps <n>', 'train to this step instead')
+    .option(
+      '--learning-rate <x>',
+      'step size of the optimizer from here on, such as after a run that diverged',
+    )
     .option('--early-stop <n>', 'evaluations without improvement until it stops; 0 for no early stop')
     .option('--data-dir <path>', 'where the data lies now, when it was moved')
     .option('--tracker <module>', trackerHelp)
-    .action(async (folder: string, { steps, earlyStop, dataDir, tracker }: ResumeFlags) => {
+    .action(async (folder: string, flags: ResumeFlags) => {
+      const { steps, learningRate: rate, earlyStop, dataDir, tracker } = flags;
       const { earlyStop: before, ...settings } = (await readRun(folder)).settings;
       const patience = earlyStop === undefined ? before : wholeNumber('--early-stop')(earlyStop);
       const changed = {
         ...settings,
         ...(dataDir === undefined ? {} : { data: { ...settings.data, dir: dataDir } }),
         ...(steps === undefined ? {} : { steps: wholeNumber('--steps', 1)(steps) }),
+        ...(rate === undefined ? {} : { learningRate: learningRate(rate) }),
         ...(patience === undefined || patience === 0 ? {} : { earlyStop: patience }),
       };
+      if (await isFinished(folder, changed.steps, steps !== undefined)) return;
       await runTraining(folder, changed, await watcherOf(tracker));
     });
+}
+
+/**
+ * Has the run done its steps, and written all that comes after them? Says so then.
+ * @param asked whether the number of steps was given to this command
+ * @throws UserError when the run has done more steps than it is to do.
+ */
+async function isFinished(folder: string, steps: number, asked: boolean): Promise<boolean> {
+  const { length, [length - 1]: done = 0 } = (await checkpointSteps(checkpointFolder(folder))).steps;
+  if (done < steps) return false;
+  if (done > steps) {
+    const what = asked ? `--steps ${steps}` : `${folder}: 'steps' is ${steps} in run.json`;
+    throw new UserError(`${what}: the run has done ${done} steps already; say more than ${done}`);
+  }
+  const written = [join(bundleFolder(folder), 'model.json'), join(folder, 'report.html')];
+  if (!written.every((path) => existsSync(path))) return false;
+  console.log(
+    `${folder}: all ${steps} steps are done, the bundle and the report written: nothing to do; ` +
+      `train further with: generatrix resume ${folder} --steps ${2 * steps}`,
+  );
+  return true;
 }
 
 async function startRun(family: Family, flags: TrainFlags & Record<string, unknown>): Promise<void> {

@@ -2,6 +2,7 @@ import { type NamedTensors, tf } from '@generatrix/export';
 import { type InputSpec, sizeOf } from '@generatrix/runtime/core';
 import { z } from 'zod';
 import { clusterStart } from '../nn/k-means.ts';
+import { oneHot } from '../nn/one-hot.ts';
 import { type DataDescription, defineFamily, type Model } from './family.ts';
 import { covarianceOf } from './gmm-covariance.ts';
 
@@ -129,7 +130,7 @@ function build(
             1,
           );
           const component = tf.cast(tf.minimum(passed, components - 1), 'int32') as tf.Tensor1D;
-          return { data: draw(state, tf.oneHot(component, components) as tf.Tensor2D, z!), component };
+          return { data: draw(state, oneHot(component, components), z!), component };
         },
       },
       sampleComponent: {
@@ -138,7 +139,7 @@ function build(
           outputs: { data: dataOutput },
         },
         run: (state, { label, z }) => ({
-          data: draw(state, tf.oneHot(label as tf.Tensor1D, components) as tf.Tensor2D, z!),
+          data: draw(state, oneHot(label!, components), z!),
         }),
       },
       logProb: {

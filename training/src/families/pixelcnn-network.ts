@@ -1,4 +1,5 @@
 import { type NamedTensors, tf } from '@generatrix/export';
+import { oneHot } from '../nn/one-hot.ts';
 import type { StateSpec, StateSpecs } from './family.ts';
 import type { PixelSizes } from './pixel-model.ts';
 import { biasesOfRow, positionSpec } from './pixel-positions.ts';
@@ -129,8 +130,7 @@ export function shifts(
     const everywhere = (shifted: tf.Tensor) =>
       position === undefined ? shifted : addShift(position, shifted);
     if (network.classes === 0) return everywhere(state[bias]!);
-    const chosen = tf.oneHot(label as tf.Tensor1D, network.classes);
-    const ofClass = tf.matMul(tf.cast(chosen, 'float32') as tf.Tensor2D, state[kernel] as tf.Tensor2D);
+    const ofClass = tf.matMul(oneHot(label!, network.classes), state[kernel] as tf.Tensor2D);
     return everywhere(tf.add(ofClass, state[bias]!));
   };
   return {

@@ -1,4 +1,5 @@
 import { type NamedTensors, scan, tf } from '@generatrix/export';
+import { oneHot } from '../nn/one-hot.ts';
 import type { StateSpec, StateSpecs } from './family.ts';
 import type { PixelSizes } from './pixel-model.ts';
 import { positionSpec } from './pixel-positions.ts';
@@ -90,8 +91,7 @@ export function shiftOf(
   label?: tf.Tensor,
 ): tf.Tensor {
   if (classes === 0) return state[names.bias]!;
-  const chosen = tf.cast(tf.oneHot(label as tf.Tensor1D, classes), 'float32') as tf.Tensor2D;
-  return tf.add(tf.matMul(chosen, state[names.label] as tf.Tensor2D), state[names.bias]!);
+  return tf.add(tf.matMul(oneHot(label!, classes), state[names.label] as tf.Tensor2D), state[names.bias]!);
 }
 
 /** A row's hidden states to what they add to the gates of the row below: [batch, w, U] to [batch, w, 4U]. */

@@ -1,5 +1,5 @@
 import { UserError } from '@generatrix/runtime/core';
-import { describeIssue } from '../run/settings.ts';
+import { describeIssue } from '../run/describe-issue.ts';
 import { acgan } from './acgan.ts';
 import { autoencoder } from './autoencoder.ts';
 import { cgan } from './cgan.ts';
@@ -51,6 +51,11 @@ export function familyNamed(name: string): Family {
   );
 }
 
+/** `outputStd` as the command line has it: `--output-std`. */
+function flagOf(option: string): string {
+  return `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
 /**
  * Settles a family's options (defaults filled in) and builds the model for the data.
  * @throws UserError for an option out of range or data that the family cannot model.
@@ -61,7 +66,9 @@ export function buildModel(
   data: DataDescription,
 ): { model: Model; options: Record<string, unknown> } {
   const parsed = family.options.safeParse(options);
-  if (!parsed.success) throw new UserError(`${family.name}: ${describeIssue(parsed.error)}`);
+  if (!parsed.success) {
+    throw new UserError(`${family.name}: ${describeIssue(parsed.error, options, flagOf)}`);
+  }
   const refusal = family.refuses(data, parsed.data);
   if (refusal !== null) throw new UserError(`${family.name}: ${refusal}`);
   return { model: family.build(parsed.data, data), options: parsed.data as Record<string, unknown> };

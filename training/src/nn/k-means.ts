@@ -1,4 +1,4 @@
-import { randomStream, sizeOf } from '@generatrix/runtime/core';
+import { randomStream, sizeOf, UserError } from '@generatrix/runtime/core';
 import type { Dataset } from '../data/dataset.ts';
 
 /** Examples that the start is computed on; more would cost time and change little. */
@@ -19,9 +19,11 @@ export interface ClusterStart {
 export async function clusterStart(dataset: Dataset, clusters: number, seed: number): Promise<ClusterStart> {
   const random = randomStream(seed, 'k-means++');
   const dimensions = sizeOf(dataset.spec.shape);
-  const count = Math.min(dataset.size, largestSample);
+  const count = Math.min(dataset.size, Math.max(largestSample, clusters));
   if (count < clusters) {
-    throw new Error(`k-means++: ${clusters} clusters need at least as many examples, got ${count}`);
+    throw new UserError(
+      `--components ${clusters}: each starts at an example of its own, and the data has ${count}; say at most ${count}`,
+    );
   }
   const stride = dataset.size / count;
   const data = (await dataset.gather(Array.from({ length: count }, (_, i) => Math.floor(i * stride)))).data;

@@ -4,7 +4,8 @@ import { pathToFileURL } from 'node:url';
 import { messageOf, UserError } from '@generatrix/runtime/core';
 import { closestNames } from '../data/closest-names.ts';
 import { familyNamed } from '../families/registry.ts';
-import { describeIssue, type RunSettings, settingsSchema } from './settings.ts';
+import { describeIssue } from './describe-issue.ts';
+import { type RunSettings, settingsSchema } from './settings.ts';
 import { systemCode, systemError } from './system-error.ts';
 
 /** Settings of a run as a file gives them: at least the family; the rest may be left to flags and defaults. */
@@ -34,7 +35,7 @@ export function checkConfig(given: Readonly<Record<string, unknown>>, where: str
   }
   const family = familyNamed(given.family);
   const parsed = settingsSchema.partial().safeParse(given);
-  if (!parsed.success) throw new UserError(`${where}: ${describeIssue(parsed.error)}`);
+  if (!parsed.success) throw new UserError(`${where}: ${describeIssue(parsed.error, given)}`);
   refuseUnknown(Object.keys(parsed.data.options ?? {}), Object.keys(family.options.shape), where, 'options.');
   // Defaults that were filled in are no settings of the file.
   const own = Object.entries(parsed.data).filter(([name]) => Object.hasOwn(given, name));

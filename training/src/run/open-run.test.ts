@@ -3,7 +3,8 @@ import { readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { expectUserError, folderOf } from '../data/test-support.ts';
-import { checkSpace, openRun } from './open-run.ts';
+import { checkSpace } from './disk-space.ts';
+import { openRun } from './open-run.ts';
 
 const settings = {
   family: 'gmm',

@@ -1,5 +1,6 @@
 import { UserError } from '@generatrix/runtime/core';
 import { z } from 'zod';
+import { describeIssue } from './describe-issue.ts';
 
 /** Everything that decides what a run computes; kept in the run's folder, so that resuming repeats it exactly. */
 export const settingsSchema = z.strictObject({
@@ -44,15 +45,8 @@ export type RunSettingsInput = z.input<typeof settingsSchema>;
 /** Checks settings read from a file or put together from flags. @throws UserError naming the setting. */
 export function parseSettings(value: unknown, where: string): RunSettings {
   const parsed = settingsSchema.safeParse(value);
-  if (!parsed.success) throw new UserError(`${where}: ${describeIssue(parsed.error)}`);
+  if (!parsed.success) throw new UserError(`${where}: ${describeIssue(parsed.error, value)}`);
   return parsed.data;
-}
-
-/** The first problem that zod found, as one line with the path of the setting. */
-export function describeIssue(error: z.ZodError): string {
-  const issue = error.issues[0]!;
-  const path = issue.path.join('.');
-  return path === '' ? issue.message : `${path}: ${issue.message}`;
 }
 
 /** Learning rate of a step, counted from 0 (the cosine is that of Loshchilov and Hutter 2017, eq. 5, without restarts). */

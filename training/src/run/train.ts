@@ -309,11 +309,13 @@ class Loop {
   }
 
   #diverged(what: string): never {
-    const good =
-      this.#savedStep > 0 ? `the last good checkpoint is of step ${this.#savedStep}` : 'no checkpoint yet';
-    throw new UserError(
-      `training diverged at step ${this.#step}: ${what}; ${good} in ${checkpointFolder(this.#request.folder)}. ` +
-        'Try a smaller learning rate',
-    );
+    const { folder, settings } = this.#request;
+    const smaller = Number((settings.learningRate / 10).toPrecision(3));
+    const cure =
+      this.#savedStep > 0
+        ? `the last good checkpoint is of step ${this.#savedStep}; go on from it with a smaller learning rate: ` +
+          `generatrix resume ${folder} --learning-rate ${smaller}, or train anew with --overwrite`
+        : `there is no checkpoint yet; train anew with a smaller one: --learning-rate ${smaller} --overwrite`;
+    throw new UserError(`training diverged at step ${this.#step}: ${what}; ${cure}`);
   }
 }

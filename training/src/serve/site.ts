@@ -122,7 +122,7 @@ async function listBundles(models: string): Promise<{ name: string; path: string
 }
 
 async function listen(app: express.Express, port: number): Promise<Server> {
-  const last = port === 0 ? 0 : port + portsTried;
+  const last = port === 0 ? 0 : Math.min(65_535, port + portsTried);
   for (let candidate = port; ; candidate++) {
     const server = await tryListen(app, candidate);
     if (server !== null) return server;

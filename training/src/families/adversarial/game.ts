@@ -2,6 +2,7 @@ import { type NamedTensors, tf } from '@generatrix/export';
 import { UserError } from '@generatrix/runtime/core';
 import type { AdamOptions } from '../../nn/adam.ts';
 import { type AugmentationKind, augmentationDraws } from '../../nn/differentiable-augmentation.ts';
+import { oneHot } from '../../nn/one-hot.ts';
 import type { NoiseSpec, StateSpecs, StepArguments } from '../family.ts';
 import type { AdversarialLoss } from './losses.ts';
 import type { Discriminator, Generator } from './networks.ts';
@@ -106,8 +107,7 @@ export function portionsOf({ data, label, noise }: StepArguments, game: Game): P
       `${size} examples for an update of the discriminator are not a multiple of --packing ${packing}; give --batch-size ${k * packing * Math.ceil(size / packing)}`,
     );
   }
-  const classes =
-    game.classes > 0 ? (tf.oneHot(label, game.classes, 1, 0, 'float32') as tf.Tensor2D) : undefined;
+  const classes = game.classes > 0 ? oneHot(label, game.classes) : undefined;
   const cut = (x: tf.Tensor, i: number) =>
     k === 1 ? x : tf.slice(x, [i * size, ...x.shape.slice(1).map(() => 0)], [size, ...x.shape.slice(1)]);
   return Array.from({ length: k }, (_, i) => ({

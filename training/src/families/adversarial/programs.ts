@@ -1,5 +1,6 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import type { DataSpec, InputSpec, OutputSpec } from '@generatrix/runtime/core';
+import { oneHot } from '../../nn/one-hot.ts';
 import type { ModelProgram } from '../family.ts';
 import type { Judgement } from './networks.ts';
 
@@ -33,12 +34,12 @@ export function adversarialPrograms(parts: ProgramParts): Record<string, ModelPr
   const code: InputSpec = { dtype: 'float32', shape: [latent], role: 'latent' };
   const image: OutputSpec = { dtype: 'float32', shape, meaning: 'data' };
   const score: OutputSpec = { dtype: 'float32', shape: [], meaning: 'other' };
-  const oneHot = (x: tf.Tensor | undefined) =>
-    x === undefined ? undefined : (tf.oneHot(x as tf.Tensor1D, classes, 1, 0, 'float32') as tf.Tensor);
+  const classOf = (label: tf.Tensor | undefined) =>
+    label === undefined ? undefined : oneHot(label, classes);
   const outputs: Record<string, OutputSpec> =
     parts.domains === 2 ? { data: image, paired: image } : { data: image };
   const generate = (state: NamedTensors, z: tf.Tensor, label: tf.Tensor | undefined) => {
-    const [first, second] = parts.generate(state, z, oneHot(label));
+    const [first, second] = parts.generate(state, z, classOf(label));
     return { data: first!, ...(second === undefined ? {} : { paired: second }) };
   };
   return {
@@ -59,7 +60,7 @@ export function adversarialPrograms(parts: ProgramParts): Record<string, ModelPr
     return {
       discriminate: {
         signature: { inputs: { data, ...told }, outputs: { score } },
-        run: (state, inputs) => ({ score: judged(state, inputs.data!, oneHot(inputs.label)).logits }),
+        run: (state, inputs) => ({ score: judged(state, inputs.data!, classOf(inputs.label)).logits }),
       },
       ...(auxiliary
         ? {
