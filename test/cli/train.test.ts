@@ -84,7 +84,7 @@ describe('generatrix train', () => {
     expect(status).toBe(1);
     const line = stderr.trim().split('\n').at(-1)!;
     expect(line).toMatch(
-      /^generatrix: training diverged at step \d+: .*checkpoint.*Try a smaller learning rate$/,
+      /^generatrix: training diverged at step \d+: .*checkpoint.* --learning-rate .*--overwrite$/,
     );
     expect(stderr).not.toContain('    at ');
   });

@@ -8,7 +8,7 @@ export {
   type Raster,
 } from './codec.ts';
 export { imageGrid } from './image.ts';
-export { npyBytes } from './npy.ts';
+export { npyBytes, npyHeader } from './npy.ts';
 export { densityPlot, plotRegion, scatterPlot } from './points.ts';
 export { canRender, renderSamples } from './render.ts';
 export { decodeWav, encodeWav, type Sound } from './wav.ts';

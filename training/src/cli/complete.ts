@@ -6,14 +6,22 @@ import {
   type DeviceRequest,
   type HostTensor,
   hostTensor,
+  sizeOf,
   UserError,
 } from '@generatrix/runtime/core';
 import { type Command, Option } from 'commander';
 import type { Dataset } from '../data/index.ts';
 import { writeFileAtomic } from '../run/atomic.ts';
+import { checkMemory } from '../run/memory-limit.ts';
 import { addDataFlags, realNumber, wholeNumber } from './flags.ts';
 import { type ModelDataFlags, modelData } from './model-data.ts';
-import { checkSampleFile, isArray, type SampleFileFlags, sampleFile } from './sample-file.ts';
+import {
+  checkBeforeSampling,
+  checkSampleFile,
+  isArray,
+  type SampleFileFlags,
+  sampleFile,
+} from './sample-file.ts';
 
 interface CompleteFlags extends ModelDataFlags, Omit<SampleFileFlags, 'columns'> {
   readonly rows?: string;
@@ -83,6 +91,13 @@ async function complete(sampler: Sampler, flags: CompleteFlags, model: string): 
   checkSampleFile(flags, spec);
   const dataset = await modelData(sampler, flags, model);
   const count = Math.min(wanted, dataset.size);
+  const beside = spec.kind === 'image' && !isArray(flags) ? { columns: String(1 + completions) } : {};
+  await checkBeforeSampling(
+    { ...flags, ...beside },
+    spec,
+    count * (completions + ('columns' in beside ? 1 : 0)),
+  );
+  checkMemory('--completions', completions, 12 * count * sizeOf(spec.shape), 'completions');
   // Example i's completions stand together: i * completions to (i + 1) * completions.
   const examples = Int32Array.from({ length: count * completions }, (_, i) => Math.floor(i / completions));
   const data = await dataset.gather(examples);

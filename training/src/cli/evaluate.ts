@@ -5,6 +5,7 @@ import { type Dataset, describeDatasets, loadDataset } from '../data/index.ts';
 import { diagnostics } from '../evaluate/catalogue.ts';
 import { isSkipped } from '../evaluate/diagnostic.ts';
 import {
+  checkEvaluationFolder,
   checkSameKind,
   diagnosticsNamed,
   evaluate,
@@ -89,6 +90,7 @@ async function runEvaluation(model: string, flags: EvaluateFlags): Promise<void>
       );
     }
     const runFolder = (await hasRun(model)) ? model : null;
+    await checkEvaluationFolder(flags.out);
     const train = await loadDataset(await modelDataRequest(manifest, flags, model, 'train'));
     const frequencies = flags.labels === 'data' ? classFrequencies(train) : undefined;
     const source = samplerSource(sampler, {

@@ -1,6 +1,8 @@
 import { type DataSpec, type HostTensor, UserError } from '@generatrix/runtime/core';
 import { canRender, npyBytes, renderSamples } from '@generatrix/runtime/media';
+import { checkFileWritable } from '../run/atomic.ts';
 import { wholeNumber } from './flags.ts';
+import { checkPicture } from './sample-limits.ts';
 
 /** Flags of the commands that write samples. */
 export interface SampleFileFlags {
@@ -20,11 +22,30 @@ export async function sampleFile(
 ): Promise<Uint8Array> {
   checkSampleFile(flags, spec);
   if (isArray(flags)) return npyBytes(samples);
-  const { bytes } = await renderSamples(samples, spec, {
-    scale: wholeNumber('--scale', 1)(flags.scale),
-    ...(flags.columns === undefined ? {} : { columns: wholeNumber('--columns', 1)(flags.columns) }),
-  });
+  const { bytes } = await renderSamples(samples, spec, layoutOf(flags));
   return bytes;
+}
+
+function layoutOf({ scale, columns }: Omit<SampleFileFlags, 'out'>): { scale: number; columns?: number } {
+  return {
+    scale: wholeNumber('--scale', 1)(scale),
+    ...(columns === undefined ? {} : { columns: wholeNumber('--columns', 1)(columns) }),
+  };
+}
+
+/**
+ * What can be known before samples are drawn: that the file can be written, is of the right kind, and not too large.
+ * @param count samples in the file
+ * @throws UserError naming the flag.
+ */
+export async function checkBeforeSampling(
+  flags: SampleFileFlags,
+  spec: DataSpec,
+  count: number,
+): Promise<void> {
+  checkSampleFile(flags, spec);
+  if (!isArray(flags)) checkPicture(spec, count, layoutOf(flags));
+  await checkFileWritable(flags.out);
 }
 
 /** What `sampleFile` checks of the file's name, before there are samples. @throws UserError likewise. */

@@ -11,7 +11,8 @@ import { type Command, Option } from 'commander';
 import { writeFileAtomic } from '../run/atomic.ts';
 import { drawOption, labelsOption, realNumber, wholeNumber } from './flags.ts';
 import { addCheckpointFlag, type CheckpointFlag, openModel } from './open-model.ts';
-import { checkSampleFile, isArray, type SampleFileFlags, sampleFile } from './sample-file.ts';
+import { writeSampleArray } from './sample-array.ts';
+import { checkBeforeSampling, isArray, type SampleFileFlags, sampleFile } from './sample-file.ts';
 
 interface SampleFlags extends SampleFileFlags, CheckpointFlag {
   readonly count: string;
@@ -68,7 +69,22 @@ export function addSample(program: Command): void {
       const { sampler, close } = await openModel(model, flags);
       try {
         const spec = sampler.manifest.data;
-        checkSampleFile(flags, spec);
+        const { count } = request;
+        await checkBeforeSampling(flags, spec, count);
+        if (isArray(flags) && flags.stream !== true) {
+          const seed = await writeSampleArray(flags.out, { count, shape: spec.shape }, (first, some, same) =>
+            sampler.sample({
+              ...request,
+              ...draw,
+              program: flags.program,
+              firstIndex: first,
+              count: some,
+              ...(same === undefined ? {} : { seed: same }),
+            }),
+          );
+          console.log(`wrote ${flags.out}: ${count} samples, seed ${seed}, on ${sampler.device}`);
+          return;
+        }
         const { seed, data } = await (flags.stream === true
           ? watched(sampler, request, flags)
           : sampler.sample({ ...request, ...draw, program: flags.program }));

@@ -124,7 +124,7 @@ async function printScore(sampler: Sampler, flags: ScoreFlags, model: string): P
   const { data, provenance } = sampler.manifest;
   const name = flags.data ?? data.name;
   const dataset = await modelData(sampler, flags, model);
-  const samples = wholeNumber('--samples', 1)(flags.samples);
+  const samples = wholeNumber('--samples', 1, 1_000_000)(flags.samples);
   const limit = flags.limit === undefined ? Number.POSITIVE_INFINITY : wholeNumber('--limit', 1)(flags.limit);
   const seed = wholeNumber('--seed')(flags.seed);
   const { programs } = sampler.manifest;

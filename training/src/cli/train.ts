@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { augmentation } from '../data/augment.ts';
 import { classFrequencies } from '../data/class-frequencies.ts';
 import { describeDatasets, loadDataset } from '../data/index.ts';
+import { checkBatchMemory } from '../engine/batch-memory.ts';
 import type { Family, StateSpecs } from '../families/family.ts';
 import { buildModel, families, familyNamed } from '../families/registry.ts';
 import { checkpointFolder, checkpointSteps } from '../run/checkpoint.ts';
@@ -182,6 +183,7 @@ async function trainIn(
   };
   const { model, options } = buildModel(family, settings.options, data);
   const settled = { ...settings, options };
+  if (settings.engine === 'onnx') checkBatchMemory(model, settings.batchSize, dataset.spec.shape);
   // The checkpoints, the one that is being written, and the bundle.
   await checkSpace(
     folder,

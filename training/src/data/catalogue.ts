@@ -1,4 +1,5 @@
 import { UserError } from '../errors.ts';
+import { checkMemory } from '../run/memory-limit.ts';
 import { audioFolder } from './audio-folder.ts';
 import { closestNames } from './closest-names.ts';
 import { csv } from './csv.ts';
@@ -32,6 +33,8 @@ type FileRequest = DatasetRequest & { readonly dir: string };
 
 interface DrawnEntry extends DatasetEntry {
   readonly needs: 'nothing';
+  /** Memory that an example takes, bytes: its values and its label. */
+  readonly exampleBytes: number;
   load(request: DatasetRequest): Dataset;
 }
 
@@ -71,9 +74,18 @@ const entries: readonly LoadableEntry[] = [
     aliases: [],
     summary: 'drawn digits, 28x28 grey, with known slant, thickness and scale',
     kind: 'image',
+    exampleBytes: 28 * 28 + 5,
     load: glyphs,
   },
-  { ...drawn, name: 'digits8', aliases: [], summary: 'the same digits at 8x8', kind: 'image', load: digits8 },
+  {
+    ...drawn,
+    name: 'digits8',
+    aliases: [],
+    summary: 'the same digits at 8x8',
+    kind: 'image',
+    exampleBytes: 8 * 8 + 5,
+    load: digits8,
+  },
   ...(Object.keys(pointLaws) as PointLawName[]).map(
     (name): DrawnEntry => ({
       ...drawn,
@@ -81,6 +93,7 @@ const entries: readonly LoadableEntry[] = [
       aliases: name === 'ring8' ? ['rings'] : [],
       summary: pointLaws[name].summary,
       kind: 'points',
+      exampleBytes: 3 * 4,
       load: (request) => points(name, request),
     }),
   ),
@@ -167,6 +180,9 @@ export async function loadDataset(request: DatasetRequest): Promise<Dataset> {
     throw new UserError(`unknown data set ${request.name}: expected one of ${known.join(', ')}`);
   }
   checkOptions(entry, request);
+  if (entry.needs === 'nothing' && request.size !== undefined) {
+    checkMemory(datasetFlags.size, request.size, entry.exampleBytes, 'examples');
+  }
   return entry.needs === 'nothing' ? entry.load(request) : entry.load({ ...request, dir: request.dir! });
 }
 
@@ -197,8 +213,8 @@ function checkOptions(entry: DatasetEntry, request: DatasetRequest): void {
   refuseUnless(
     'imageSize',
     request,
-    'height and width above 0',
-    (value) => Array.isArray(value) && value.every(isCount),
+    `height and width of 1 to ${longestSide} pixels`,
+    (value) => Array.isArray(value) && value.every((side) => isCount(side) && side <= longestSide),
   );
 }
 
@@ -210,6 +226,9 @@ const choicesOf: Partial<Record<DatasetOption, readonly string[]>> = {
   missing: ['refuse', 'drop', 'mean'],
   standardise: ['yes', 'no'],
 };
+
+/** Pixels: no image is resized to more a side. */
+const longestSide = 16_384;
 
 const isSeed = (value: unknown): boolean => value === 0 || isCount(value);
 const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) > 0;

@@ -1,8 +1,10 @@
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { type DeviceRequest, UserError } from '@generatrix/runtime';
 import { canRender, renderSamples } from '@generatrix/runtime/media';
 import { closestNames, type Dataset } from '../data/index.ts';
-import { makeFolder, writeFileAtomic } from '../run/atomic.ts';
+import { checkWritable, makeFolder, writeFileAtomic } from '../run/atomic.ts';
 import { plottingCode } from '../run/report.ts';
 import { type DiagnosticEntry, diagnostics } from './catalogue.ts';
 import { CompiledFunctions } from './compiled-functions.ts';
@@ -106,6 +108,32 @@ export async function evaluationJson(
 
 /** Samples and real examples that the page shows. */
 const shown = { image: 64, points: 2000, audio: 0 };
+
+/**
+ * Finds out, before anything is computed, whether an evaluation can go to a folder.
+ * @throws UserError when the system refuses, or an `evaluation.json` stands there that no evaluation wrote.
+ */
+export async function checkEvaluationFolder(folder: string): Promise<void> {
+  let around = resolve(folder);
+  while (!existsSync(around) && dirname(around) !== around) around = dirname(around);
+  await checkWritable(around, folder);
+  const path = join(folder, 'evaluation.json');
+  const text = await readFile(path, 'utf8').catch(() => null);
+  if (text === null && !existsSync(join(folder, 'evaluation.html'))) return;
+  if (text !== null && isEvaluation(text)) return;
+  throw new UserError(
+    `${folder}: holds an evaluation.json or evaluation.html that no evaluation wrote; choose another --out`,
+  );
+}
+
+function isEvaluation(text: string): boolean {
+  try {
+    const { findings, diagnostics } = JSON.parse(text) as Record<string, unknown>;
+    return typeof findings === 'object' && typeof diagnostics === 'object';
+  } catch {
+    return false;
+  }
+}
 
 /** Writes `evaluation.json` and `evaluation.html` into the folder, created where missing. */
 export async function writeEvaluation(

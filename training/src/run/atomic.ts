@@ -85,6 +85,13 @@ export async function checkWritable(folder: string, path: string = folder): Prom
   }
 }
 
+/** Finds out, before any work is done, whether a file can be written. @throws UserError when it cannot. */
+export async function checkFileWritable(path: string): Promise<void> {
+  const found = await stat(path).catch(() => null);
+  if (found?.isDirectory()) throw unwritable(path, 'a file', Object.assign(new Error(), { code: 'EISDIR' }));
+  await checkWritable(dirname(path), path);
+}
+
 /**
  * Replaces a folder as a whole. `writer` fills a new sibling folder, which takes the path's place once it is
  * complete and on the disk. When the path exists already, there is an instant between the two renames at which

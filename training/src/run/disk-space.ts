@@ -1,5 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import { UserError } from '@generatrix/runtime/core';
+import { byteSize } from './byte-size.ts';
 
 /**
  * Refuses what the disk does not have room for, before anything is written.
@@ -11,8 +12,7 @@ export async function checkSpace(folder: string, bytes: number, what: string): P
   const free = bavail * bsize;
   // Some file systems say nothing of their space.
   if (bytes <= free || bsize === 0) return;
-  const size = (count: number) => `${(count / 1e6).toPrecision(3)} MB`;
   throw new UserError(
-    `${folder}: the disk is full, ${size(free)} are free and ${what} ${size(bytes)}; make room or choose another path`,
+    `${folder}: the disk is full, ${byteSize(free)} are free and ${what} ${byteSize(bytes)}; make room or choose another path`,
   );
 }

@@ -133,9 +133,6 @@ test('places that cannot be written are one line', async () => {
   await expectUserError(openRun(join(folder, 'file')), 'a part of the path is a file');
   await expectUserError(openRun(join(folder, 'file/run')), 'a part of the path is a file');
   await expectUserError(openRun('/proc/x'), '/proc/x: expected to write a folder there');
-  await expectUserError(
-    checkSpace(folder, 1e18, 'checkpoints take'),
-    'MB are free and checkpoints take 1.00e+12 MB',
-  );
+  await expectUserError(checkSpace(folder, 1e18, 'checkpoints take'), /are free and checkpoints take 1 EB/);
   await checkSpace(folder, 1, 'checkpoints take');
 });
