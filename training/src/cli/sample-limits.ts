@@ -36,9 +36,10 @@ export function checkPicture(
   if (pixels <= mostPixels) return;
   const size = `${across * width * scale}x${down * height * scale} pixels`;
   if (across * down * height * width > mostPixels) {
+    const cells = mostPixels / (height * width);
     const flag = columns !== undefined && columns > count ? `--columns ${columns}` : `--count ${count}`;
     throw new UserError(
-      `${flag}: the picture would have ${size}; say ${most(mostPixels / (height * width))}`,
+      `${flag}: the picture would have ${size}; say ${most(columns === undefined ? Math.floor(Math.sqrt(cells)) ** 2 : cells)}`,
     );
   }
   const fits = Math.floor(Math.sqrt(mostPixels / (across * down * height * width)));
