@@ -10,6 +10,7 @@ export interface CommandOutcome {
 /** Runs `generatrix` with these arguments in this process: what it prints, and the status it would end with. */
 export async function command(...args: string[]): Promise<CommandOutcome> {
   const output = { stdout: '', stderr: '' };
+  let exited: CommandOutcome | null = null;
   const to = (name: keyof typeof output) => (text?: unknown) => {
     output[name] += `${text instanceof Error ? (text.stack ?? text.message) : String(text ?? '')}\n`;
   };
@@ -24,26 +25,17 @@ export async function command(...args: string[]): Promise<CommandOutcome> {
     vi.spyOn(process.stdout, 'write').mockImplementation(raw('stdout')),
     vi.spyOn(process.stderr, 'write').mockImplementation(raw('stderr')),
     vi.spyOn(process, 'exit').mockImplementation((code) => {
-      throw new Exit(Number(code ?? 0));
+      exited ??= { status: Number(code ?? 0), ...output };
+      throw new Error('the command ends here');
     }),
   ];
   const before = process.exitCode;
   process.exitCode = undefined;
   try {
     await main(['node', 'generatrix', ...args]);
-    return { status: Number(process.exitCode ?? 0), ...output };
-  } catch (error) {
-    if (error instanceof Exit) return { status: error.code, ...output };
-    throw error;
+    return exited ?? { status: Number(process.exitCode ?? 0), ...output };
   } finally {
     process.exitCode = before;
     for (const spy of spies) spy.mockRestore();
-  }
-}
-
-/** What commander ends the process with. */
-class Exit extends Error {
-  constructor(readonly code: number) {
-    super(`exit ${code}`);
   }
 }
