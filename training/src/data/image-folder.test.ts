@@ -145,6 +145,32 @@ const jpeg = await sharp(
 )
   .jpeg()
   .toBuffer();
+const wide = (values: Uint16Array | Float32Array, depth: 'ushort' | 'float', format: 'png' | 'tiff') =>
+  sharp(values, { raw: { width: 2, height: 1, channels: 1 } })
+    .toColourspace(depth === 'ushort' ? 'grey16' : 'b-w')
+    .toFormat(format)
+    .toBuffer();
+
+test('16 bits go from black to white', async () => {
+  const file = await wide(Uint16Array.of(0x8080, 0xffff), 'ushort', 'png');
+  const dir = await folderOf({ 'a.png': file, 'b.png': file, 'c.png': file });
+  const data = await imageFolder({ dir, split: 'train', channels: 1 });
+  expect(Array.from((await data.gather([0])).data, (value) => Math.round(255 * Number(value)))).toEqual([
+    128, 255,
+  ]);
+});
+
+test('16 bits that hold 12 are refused', async () => {
+  const file = await wide(Uint16Array.of(7, 4095), 'ushort', 'png');
+  const dir = await folderOf({ 'a.png': file, 'b.png': file, 'c.png': file });
+  await expectUserError(
+    async () => (await imageFolder({ dir, split: 'train' })).gather([0]),
+    '.png',
+    'up to 4095 of 65535',
+    'scale',
+  );
+});
+
 const large = await plain('png', [1, 2, 3], 300, 20);
 
 test.each([
