@@ -189,7 +189,10 @@ test.each<[string, Record<string, string | Uint8Array>, (string | RegExp)[]]>([
 
 const every = Array.from({ length: 40 * 6 }, (_, k) => (k * 37) % 201);
 test.each([
-  ['points of f4', npyFile('<f4', [40, 6], floats(...every.map((value) => value / 7 - 9)))],
+  [
+    'points of f4',
+    npyFile('<f4', [40, 6], floats(...every.map((value) => (value === 63 ? -0 : value / 7 - 9)))),
+  ],
   [
     'points of f8',
     npyFile('<f8', [40, 6], new Uint8Array(Float64Array.from(every, (v) => v / 7 - 9).buffer)),
