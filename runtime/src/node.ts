@@ -4,4 +4,4 @@ export type { ExecutorOptions } from './devices.ts';
 export { loadSampler, openFolder } from './load-node.ts';
 export type { LoadSamplerOptions } from './load-sampler.ts';
 export { createExecutor, reportDevices } from './ort-node.ts';
-export { folderSource } from './source-node.ts';
+export { bundleFolder, folderSource } from './source-node.ts';

@@ -53,7 +53,11 @@ async function checkFile(
   }
 }
 
-async function bundleFolder(folder: string): Promise<string> {
+/**
+ * Where a folder's bundle lies, links resolved: the folder itself, or `bundle/` of a training run's folder.
+ * @throws UserError when the folder is missing or holds no bundle.
+ */
+export async function bundleFolder(folder: string): Promise<string> {
   const stats = await stat(folder).catch(() => undefined);
   if (stats === undefined) throw new UserError(`bundle ${folder}: there is no such folder`);
   if (!stats.isDirectory()) throw new UserError(`bundle ${folder}: expected a folder, this is a file`);

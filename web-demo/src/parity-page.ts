@@ -3,6 +3,7 @@ import {
   configureWeb,
   createExecutor,
   type DeviceRequest,
+  messageOf,
   openBundle,
   type ParityRow,
   webSource,
@@ -24,7 +25,7 @@ function show(device: string, rows: readonly ParityRow[]): void {
   finish(`Checked on ${device}`, 'ready');
 }
 
-function finish(message: string, state: 'ready' | 'failed'): void {
+function finish(message: string, state: 'ready' | 'unavailable' | 'failed'): void {
   document.getElementById('status')!.textContent = message;
   document.getElementById('main')!.dataset.state = state;
 }
@@ -34,9 +35,12 @@ async function run(): Promise<void> {
   const model = query.get('model');
   if (model === null) throw new Error('the address must say which model to check, as ?model=models/NAME');
   configureWeb({ wasmPaths: new URL('ort/', document.baseURI).href });
-  const executor = await createExecutor((query.get('device') ?? 'auto') as DeviceRequest);
+  const executor = await createExecutor((query.get('device') ?? 'auto') as DeviceRequest).catch(
+    (error: unknown) => finish(messageOf(error), 'unavailable'),
+  );
+  if (executor === undefined) return;
   const { url } = toEntry(model, model, document.baseURI);
   show(executor.device, await checkParity(await openBundle(webSource(url)), executor));
 }
 
-run().catch((error: unknown) => finish(error instanceof Error ? error.message : String(error), 'failed'));
+run().catch((error: unknown) => finish(messageOf(error), 'failed'));

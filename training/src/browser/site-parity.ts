@@ -1,6 +1,6 @@
-import { basename, dirname, resolve } from 'node:path';
-import type { ParityRow } from '@generatrix/runtime';
-import { openFolder } from '@generatrix/runtime';
+import { basename, dirname } from 'node:path';
+import { bundleFolder, type ParityRow } from '@generatrix/runtime';
+import { UserError } from '@generatrix/runtime/core';
 import { buildSite, serveSite } from '../serve/site.ts';
 import { ensureChromium } from './ensure-chromium.ts';
 import { launchChromium } from './launch.ts';
@@ -10,7 +10,8 @@ const pageTimeout = 300_000;
 
 /**
  * Checks a bundle in headless Chromium through the site's parity page, on WASM or on a software WebGPU adapter.
- * @returns a row for each output, or one line that says why it was not run.
+ * @returns a row for each output, or one line that says why there is no such browser or device here
+ * @throws UserError when the check began and could not be done.
  */
 export async function browserParity(
   folder: string,
@@ -18,8 +19,7 @@ export async function browserParity(
 ): Promise<ParityRow[] | string> {
   const found = await ensureChromium();
   if ('reason' in found) return found.reason;
-  // A run's folder stands for the bundle inside it.
-  const bundle = resolve((await openFolder(folder)).source.describe());
+  const bundle = await bundleFolder(folder);
   const server = await serveSite(await buildSite(), dirname(bundle), 0);
   try {
     const browser = await launchChromium({ webgpu: device === 'webgpu' });
@@ -31,7 +31,9 @@ export async function browserParity(
       await main.waitFor({ timeout: pageTimeout });
       const rows = await main.getAttribute('data-rows');
       if (rows !== null) return JSON.parse(rows, infinite) as ParityRow[];
-      return (await page.locator('#status').textContent()) ?? 'the parity page said nothing';
+      const said = (await page.locator('#status').textContent()) ?? 'the parity page said nothing';
+      if ((await main.getAttribute('data-state')) === 'unavailable') return said;
+      throw new UserError(`bundle ${folder}: the check on ${device} in Chromium failed: ${said}`);
     } finally {
       await browser.close();
     }

@@ -90,6 +90,11 @@ export async function serveSite(site: string, models: string, port: number): Pro
   });
   app.use('/models', express.static(models, { fallthrough: false, dotfiles: 'deny' }));
   app.use(express.static(site));
+  // Without it express would print what a page asked for in vain, with a stack trace.
+  const notServed: express.ErrorRequestHandler = (error: { status?: number }, _request, response, _next) => {
+    response.sendStatus(error.status ?? 500);
+  };
+  app.use(notServed);
   const server = await listen(app, port);
   return {
     url: `http://localhost:${(server.address() as AddressInfo).port}/`,
