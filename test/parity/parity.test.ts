@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { checkParity, createExecutor, type Executor, openFolder, type ParityRow } from '@generatrix/runtime';
+import { checkParity, createExecutor, openFolder, type ParityRow } from '@generatrix/runtime';
 import { familyCases, graphModelParity } from '@generatrix/training';
 import { ensureChromium } from '@generatrix/training/browser';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -9,6 +9,7 @@ import { type BrowserExecutor, openBrowserExecutor } from '../browser/run-progra
 import { startCommand } from '../cli/run-command.ts';
 import { allCases } from './all-cases.ts';
 import { writeModelBundle } from './model-bundles.ts';
+import { pageExecutor } from './page-executor.ts';
 import { softwareVulkan } from './software-vulkan.ts';
 
 /**
@@ -118,20 +119,7 @@ describe.each(['wasm', 'webgpu'] as const)('in Chromium, %s', (device) => {
     record(
       `onnxruntime-web ${device}`,
       name,
-      await checkParity(await openFolder(bundleOf(index)), asExecutor(browser, device)),
+      await checkParity(await openFolder(bundleOf(index)), pageExecutor(browser, device)),
     );
   });
 });
-
-/** The page's executor behind the interface that parity checks take. */
-function asExecutor(browser: BrowserExecutor, device: 'wasm' | 'webgpu'): Executor {
-  return {
-    device,
-    load: async (name, onnx) => ({
-      inputs: [],
-      outputs: [],
-      run: (inputs) => browser.run(name, onnx, inputs as Parameters<BrowserExecutor['run']>[2]),
-      release: async () => {},
-    }),
-  };
-}

@@ -1,13 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createSampler, type Executor, openFolder } from '@generatrix/runtime';
+import { createSampler, openFolder } from '@generatrix/runtime';
 import { familyCases } from '@generatrix/training';
 import { ensureChromium } from '@generatrix/training/browser';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type BrowserExecutor, openBrowserExecutor } from '../browser/run-program.ts';
 import { allCases } from './all-cases.ts';
 import { writeModelBundle } from './model-bundles.ts';
+import { pageExecutor } from './page-executor.ts';
 
 const chromium = await ensureChromium();
 const missing = 'reason' in chromium ? chromium.reason : '';
@@ -35,16 +36,7 @@ describe.each(['wasm', 'webgpu'] as const)('in Chromium, %s', (device) => {
   it.skipIf(missing !== '').each(some)(
     '$name streams what it samples, bit for bit',
     async ({ name }) => {
-      const executor: Executor = {
-        device,
-        load: async (program, onnx) => ({
-          inputs: [],
-          outputs: [],
-          run: (inputs) => browser.run(program, onnx, inputs as Parameters<BrowserExecutor['run']>[2]),
-          release: async () => {},
-        }),
-      };
-      const sampler = createSampler(await openFolder(join(folder, name)), executor);
+      const sampler = createSampler(await openFolder(join(folder, name)), pageExecutor(browser, device));
       const request = { count: 3, seed: 11, temperature: 0.8 };
       const sampled = await sampler.sample(request);
       let streamed: readonly number[] = [];
