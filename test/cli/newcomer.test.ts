@@ -217,7 +217,7 @@ describe('generatrix', () => {
     [
       'an option out of range',
       () => ['train', 'vae', '--latent', '0', '--out', join(folder, 'x')],
-      /vae: latent: /,
+      /^generatrix: vae: --latent: expected a number of at least 1, got 0$/m,
     ],
     ['a choice that is none', () => ['train', 'gmm', '--covariance', 'round'], /--covariance.*round.*full/],
     [

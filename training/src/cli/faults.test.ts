@@ -2,6 +2,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { loadDataset } from '../data/index.ts';
 import { command } from './test-command.ts';
 
 let folder: string;
@@ -144,6 +145,28 @@ it.each(faults)(
   },
   20_000,
 );
+
+it('a mixture of one component is the Gaussian of the mean and covariance of the data', async () => {
+  const out = join(folder, 'one');
+  const flags = ['--components', '1', '--covariance', 'full', ...tiny, '--steps', '3', '--out', out];
+  const { status, stderr } = await command('train', 'gmm', ...flags);
+  expect(status, stderr).toBe(0);
+  const dataset = await loadDataset({ name: 'ring8', split: 'train', seed: 1, size: 60 });
+  const data = Array.from(
+    (await dataset.gather(Array.from({ length: 60 }, (_, i) => i))).data as Float32Array,
+  );
+  const mean = [0, 1].map((axis) => data.reduce((sum, x, i) => sum + (i % 2 === axis ? x / 60 : 0), 0));
+  const moment = (a: number, b: number) =>
+    Array.from(
+      { length: 60 },
+      (_, i) => (data[2 * i + a]! - mean[a]!) * (data[2 * i + b]! - mean[b]!),
+    ).reduce((sum, x) => sum + x / 60, 0);
+  const determinant = moment(0, 0) * moment(1, 1) - moment(0, 1) ** 2;
+  const expected = -Math.log(2 * Math.PI * Math.E) - Math.log(determinant) / 2;
+  const scored = await command('score', out, '--split', 'train');
+  expect(Number(/log-likelihood: (-?[\d.]+) nats/.exec(scored.stdout)?.[1])).toBeCloseTo(expected, 2);
+  expect((await command('sample', out, '--count', '3', '--out', join(folder, 'one.npy'))).status).toBe(0);
+});
 
 it('a run whose steps are done says so, and is left as it is', async () => {
   const report = await readFile(join(run, 'report.html'));

@@ -49,13 +49,6 @@ export const familyCases: readonly FamilyCase[] = [
     batchSize: 16,
   })),
   {
-    name: 'gmm, one component',
-    family: 'gmm',
-    options: { components: 1, covariance: 'full' },
-    dataset: tinyPoints(44),
-    batchSize: 16,
-  },
-  {
     name: 'nice, images of odd size',
     family: 'nice',
     options: { couplings: 3, hidden: [12, 8] },
