@@ -81,7 +81,7 @@ const webgpuCases = cases.filter(
 );
 /** Node's WebGPU has the kernels of the browser's: one model of each kind, or all. */
 const kinds = ['vae, mlp', 'gmm, full', 'realnvp, points', 'wavenet', 'dcgan, least squares'];
-const processCases = webgpuCases.filter(({ name }) => allCases || kinds.includes(name));
+const processCases = cases.filter(({ name }) => allCases || kinds.includes(name));
 
 describe('in a process of its own', () => {
   it.each(['webgpu', 'cuda'] as const)(
