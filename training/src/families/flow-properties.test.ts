@@ -347,7 +347,13 @@ it.each<[string, string, Record<string, unknown>, Dataset, RegExp]>([
     levelImages(4, [6, 5, 1]),
     /needs height and width that 2 divides/,
   ],
-  ['a border of a half', 'realnvp', { alpha: 0.5 }, levelImages(4, [6, 6, 1]), /realnvp: alpha: /],
+  [
+    'a border of a half',
+    'realnvp',
+    { alpha: 0.5 },
+    levelImages(4, [6, 6, 1]),
+    /realnvp: --alpha: expected .*, got 0.5/,
+  ],
 ])('refuses %s in one line', (_, family, options, dataset, message) => {
   expect(() => modelOf(family, options, dataset)).toThrow(message);
 });

@@ -339,7 +339,7 @@ describe('wavenet refuses', () => {
   it.each([
     [describeData(tinyImages(2)), {}, 'wavenet: models sound: it needs audio, such as --data audio'],
     [unlabelled, { conditional: true }, /wavenet: conditional needs data with classes/],
-    [describeData(tinySounds(2)), { levels: 1 }, /wavenet: levels/],
+    [describeData(tinySounds(2)), { levels: 1 }, /wavenet: --levels: expected .*, got 1/],
     [
       { ...unlabelled, spec: { kind: 'audio', shape: [9], sampleRate: 8, range: [0, 1] } as const },
       {},
