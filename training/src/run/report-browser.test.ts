@@ -35,9 +35,9 @@ describe.skipIf(missing !== '')('the report in a browser', () => {
       notes: [],
       galleries: [],
       metrics: [
-        line(10, { loss: 1.25, saturation: 0 }),
+        line(10, { loss: 1.25, offset: 0 }),
         line(15, { 'heldOut/loss': 1.75, 'heldOut/modesHit': 3 }),
-        line(20, { loss: 0.5, saturation: 0 }),
+        line(20, { loss: 0.5, offset: 0 }),
       ],
       bounds: { modesHit: [0, 8] },
       data: {},
