@@ -167,8 +167,8 @@ describe('made refuses', () => {
       { likelihood: 'bernoulli' },
       /likelihood bernoulli needs images with values in \[0, 1\]; use likelihood/,
     ],
-    [{ hidden: [] }, /made: hidden/],
-    [{ masks: 0 }, /made: masks/],
+    [{ hidden: [] }, /made: --hidden: expected/],
+    [{ masks: 0 }, /made: --masks: expected .*, got 0/],
   ])('%j in one line', (options, message) => {
     expect(() => build(options)).toThrow(message);
   });

@@ -135,7 +135,7 @@ describe('vae', () => {
   });
 
   it.each<[string, Record<string, unknown>, RegExp]>([
-    ['a latent of no dimensions', { latent: 0 }, /vae: latent: /],
+    ['a latent of no dimensions', { latent: 0 }, /vae: --latent: expected .*, got 0/],
     ['an unknown option', { depth: 3 }, /depth/],
     ['conv on points', { architecture: 'conv' }, /architecture conv needs images, not points/],
     ['bernoulli on points', { likelihood: 'bernoulli' }, /likelihood bernoulli needs images/],
