@@ -23,6 +23,10 @@ const rules: readonly (readonly [start: string, added: readonly string[] | null]
   ['curl ', null],
   // It serves until it is stopped; the tests of the server start it.
   ['npx generatrix serve', null],
+  // Its runs are processes of their own; test/cli/sweep.test.ts starts them.
+  ['npx generatrix train vae --sweep', null],
+  ['npx generatrix train vae --config', ['--steps', '2']],
+  ['npx generatrix compare', []],
   ['npx generatrix train vae --help', []],
   ['npx generatrix train vae --data glyphs', [...small, '--hidden', '4', '--latent', '2']],
   ['npx generatrix train vae --data mnist', [...small, '--filters', '2,2', '--latent', '2']],
