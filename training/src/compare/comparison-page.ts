@@ -1,9 +1,8 @@
 import { writeFileAtomic } from '../run/atomic.ts';
 import { formatNumber } from '../run/format-number.ts';
 import { plottingCode } from '../run/report.ts';
-import { chartFigures, escapeHtml, hashSource, imageFigure, type PlottingCode } from '../run/report-page.ts';
-import { reportScript } from '../run/report-script.ts';
-import { reportStyle } from '../run/report-style.ts';
+import { chartFigures, imageFigure } from '../run/report-page.ts';
+import { escapeHtml, type PlottingCode, selfContainedPage } from '../run/self-contained-page.ts';
 import type { Comparison } from './comparison.ts';
 
 /** Writes a comparison as one HTML file that needs no network. The folder must exist. */
@@ -13,41 +12,19 @@ export async function writeComparison(path: string, comparison: Comparison): Pro
 
 /**
  * The comparison's HTML: a table of what differs and of the figures, curves of all runs in one chart for each metric,
- * the newest samples side by side. Its content security policy is that of a report.
+ * the newest samples side by side.
  */
 export function renderComparison(comparison: Comparison, plotting: PlottingCode): string {
   const { runs, charts } = comparison;
-  const scripts = [plotting.script, reportScript].map((code) => code.replaceAll('\r\n', '\n'));
-  const styles = [plotting.style, reportStyle].map((code) => code.replaceAll('\r\n', '\n'));
-  const policy =
-    `default-src 'none'; script-src ${scripts.map(hashSource).join(' ')}; ` +
-    `style-src ${styles.map(hashSource).join(' ')}; img-src data:; base-uri 'none'; form-action 'none'`;
   const title = `${runs.length} ${runs.length === 1 ? 'run' : 'runs'} compared`;
   const pictures = runs.filter(({ samples }) => samples !== null);
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${title}</title>
-${styles.map((style) => `<style>${style}</style>`).join('\n')}
-</head>
-<body>
-<main>
-<h1>${title}</h1>
-<h2>Settings that differ, and figures</h2>
+  const body = `<h2>Settings that differ, and figures</h2>
 ${runTable(comparison)}
 <p>Scores on validation data are named heldOut; of these more is better, and the best is set in bold.</p>
 <h2>Curves</h2>
 ${charts.length > 0 ? `${chartFigures(charts)}\n<noscript><p>Curves need JavaScript; the table does not.</p></noscript>` : '<p>No metrics were recorded.</p>'}
-${pictures.length > 0 ? `<h2>Newest samples</h2>\n<div class="samples">${pictures.map(({ name, samples }) => imageFigure({ caption: name, png: samples! })).join('\n')}</div>` : ''}
-</main>
-<script type="application/json" id="charts">${JSON.stringify(charts).replaceAll('<', '\\u003c')}</script>
-${charts.length > 0 ? scripts.map((script) => `<script>${script}</script>`).join('\n') : ''}
-</body>
-</html>
-`;
+${pictures.length > 0 ? `<h2>Newest samples</h2>\n<div class="samples">${pictures.map(({ name, samples }) => imageFigure({ caption: name, png: samples! })).join('\n')}</div>` : ''}`;
+  return selfContainedPage({ title, body, charts }, plotting);
 }
 
 /** One row for each run. */

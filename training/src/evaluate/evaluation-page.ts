@@ -1,14 +1,5 @@
-import {
-  chartFigures,
-  escapeHtml,
-  flatten,
-  hashSource,
-  imageFigure,
-  type PlottingCode,
-  pairTable,
-} from '../run/report-page.ts';
-import { reportScript } from '../run/report-script.ts';
-import { reportStyle } from '../run/report-style.ts';
+import { chartFigures, flatten, imageFigure, pairTable } from '../run/report-page.ts';
+import { escapeHtml, type PlottingCode, selfContainedPage } from '../run/self-contained-page.ts';
 import { type BarChart, isSkipped, type Outcome, short } from './diagnostic.ts';
 import type { Reported } from './evaluate.ts';
 import type { Evaluation } from './evaluation.ts';
@@ -44,13 +35,7 @@ export function renderEvaluation(page: EvaluationPage, plotting: PlottingCode): 
   const { evaluation, rounded, reported, seconds, pictures } = page;
   const { source, train, setApart, test, count, seed } = evaluation.request;
   const charts = reported.flatMap(({ outcome }) => (isSkipped(outcome) ? [] : (outcome.charts ?? [])));
-  const scripts = charts.length > 0 ? [plotting.script, reportScript].map(plain) : [];
-  const styles = [plotting.style, reportStyle, pageStyle].map(plain);
-  const scriptSources = scripts.length > 0 ? scripts.map(hashSource).join(' ') : "'none'";
-  const policy =
-    `default-src 'none'; script-src ${scriptSources}; style-src ${styles.map(hashSource).join(' ')}; ` +
-    "img-src data:; base-uri 'none'; form-action 'none'";
-  const title = escapeHtml(`Evaluation of ${source.name} on ${train.name}`);
+  const title = `Evaluation of ${source.name} on ${train.name}`;
   const settings = {
     model: source.name,
     data: train.name,
@@ -65,35 +50,13 @@ export function renderEvaluation(page: EvaluationPage, plotting: PlottingCode): 
     binarised: evaluation.isBinarised,
     seconds: Math.round(seconds),
   };
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${title}</title>
-${styles.map((style) => `<style>${style}</style>`).join('\n')}
-</head>
-<body>
-<main>
-<h1>${title}</h1>
-<h2>Findings</h2>
+  const body = `<h2>Findings</h2>
 ${findings(reported)}
 ${pictures.length > 0 ? `<div class="samples">${pictures.map(imageFigure).join('\n')}</div>` : ''}
 ${sections(reported)}
 <h2>Settings</h2>
-${pairTable('Setting', flatten(settings))}
-</main>
-<script type="application/json" id="charts">${JSON.stringify(charts).replaceAll('<', '\\u003c')}</script>
-${scripts.map((script) => `<script>${script}</script>`).join('\n')}
-</body>
-</html>
-`;
-}
-
-/** Browsers hash what they parsed, in which line ends are plain line feeds. */
-function plain(code: string): string {
-  return code.replaceAll('\r\n', '\n');
+${pairTable('Setting', flatten(settings))}`;
+  return selfContainedPage({ title, body, charts, style: pageStyle }, plotting);
 }
 
 function findings(reported: readonly Reported[]): string {

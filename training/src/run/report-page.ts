@@ -1,61 +1,26 @@
-import { createHash } from 'node:crypto';
 import { formatNumber } from './format-number.ts';
 import { metricWords } from './metric-words.ts';
 import type { Report } from './report.ts';
 import { type Chart, summarise } from './report-charts.ts';
 import type { Figure, Gallery } from './report-gallery.ts';
-import { reportScript } from './report-script.ts';
-import { reportStyle } from './report-style.ts';
-
-/** The code of uPlot, which goes into the page. */
-export interface PlottingCode {
-  readonly script: string;
-  readonly style: string;
-}
+import { escapeHtml, type PlottingCode, selfContainedPage } from './self-contained-page.ts';
 
 /** Samples narrower than this, in pixels, are shown enlarged by a whole number. */
 const imageWidth = 320;
 
-/**
- * The report's HTML. Its content security policy allows the page's own scripts and styles by their hashes, data
- * URIs as images, and nothing else: no request leaves it, and text that slipped through as markup could not run.
- */
+/** The report's HTML. */
 export function renderPage(report: Report, charts: readonly Chart[], plotting: PlottingCode): string {
-  // Browsers hash what they parsed, in which line ends are plain line feeds.
-  const scripts = [plotting.script, reportScript].map((code) => code.replaceAll('\r\n', '\n'));
-  const styles = [plotting.style, reportStyle].map((code) => code.replaceAll('\r\n', '\n'));
-  const policy =
-    `default-src 'none'; script-src ${scripts.map(hashSource).join(' ')}; ` +
-    `style-src ${styles.map(hashSource).join(' ')}; img-src data:; media-src data:; base-uri 'none'; form-action 'none'`;
-  const hasCharts = charts.length > 0;
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escapeHtml(report.title)}</title>
-${styles.map((style) => `<style>${style}</style>`).join('\n')}
-</head>
-<body>
-<main>
-<h1>${escapeHtml(report.title)}</h1>
-${report.notes.length > 0 ? `<ul>${report.notes.map((note) => `<li>${escapeHtml(note)}</li>`).join('')}</ul>` : ''}
+  const body = `${report.notes.length > 0 ? `<ul>${report.notes.map((note) => `<li>${escapeHtml(note)}</li>`).join('')}</ul>` : ''}
 ${report.galleries.map(gallerySection).join('\n')}
 <h2>Curves</h2>
-${hasCharts ? chartSection(charts) : '<p>No metrics were recorded.</p>'}
+${charts.length > 0 ? chartSection(charts) : '<p>No metrics were recorded.</p>'}
 <h2>Data</h2>
 ${pairTable('Part', Object.entries(report.data))}
 <h2>Settings</h2>
 ${pairTable('Setting', flatten(report.settings))}
 <h2>Environment</h2>
-${pairTable('Part', Object.entries(report.environment))}
-</main>
-<script type="application/json" id="charts">${JSON.stringify(charts).replaceAll('<', '\\u003c')}</script>
-${hasCharts ? scripts.map((script) => `<script>${script}</script>`).join('\n') : ''}
-</body>
-</html>
-`;
+${pairTable('Part', Object.entries(report.environment))}`;
+  return selfContainedPage({ title: report.title, body, charts }, plotting);
 }
 
 /** One place for each chart, which the page's script fills; `from` is the index of the first among the page's charts. */
@@ -154,21 +119,4 @@ export function flatten(value: Readonly<Record<string, unknown>>, prefix = ''): 
     }
     return [[path, typeof inner === 'string' ? inner : (JSON.stringify(inner) ?? 'none')]];
   });
-}
-
-/** Text as HTML text or as the value of a quoted attribute. */
-export function escapeHtml(text: string): string {
-  const entities: Readonly<Record<string, string>> = {
-    '&': '&amp;',
-    '<': '&lt;',
-    '>': '&gt;',
-    '"': '&quot;',
-    "'": '&#39;',
-  };
-  return text.replace(/[&<>"']/g, (character) => entities[character]!);
-}
-
-/** What a content security policy calls a script or style by. */
-export function hashSource(code: string): string {
-  return `'sha256-${createHash('sha256').update(code).digest('base64')}'`;
 }

@@ -6,7 +6,8 @@ import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { folderOf } from '../data/test-support.ts';
 import { type Report, writeReport } from './report.ts';
-import { escapeHtml, flatten } from './report-page.ts';
+import { flatten } from './report-page.ts';
+import { escapeHtml } from './self-contained-page.ts';
 
 const hostile = `</script><script>alert("1")</script><!-- '&`;
 

@@ -5,7 +5,8 @@ import type { MetricBounds } from './metric-words.ts';
 import type { MetricsLine } from './metrics.ts';
 import { chartsOf } from './report-charts.ts';
 import type { Gallery } from './report-gallery.ts';
-import { type PlottingCode, renderPage } from './report-page.ts';
+import { renderPage } from './report-page.ts';
+import type { PlottingCode } from './self-contained-page.ts';
 
 /** What a report shows. All texts are shown as they are; none is taken for HTML. */
 export interface Report {
