@@ -6,7 +6,7 @@ import { runCommand } from './run-command.ts';
 
 interface Recorded {
   settings: { data: { dir: string; splitRule?: string } };
-  fingerprints?: { train: { count: number } };
+  fingerprints?: { train: { count: number }; test?: { count: number } };
 }
 
 test('a run goes on with the data that it began with, wherever that lies, and with no other', async () => {
@@ -29,6 +29,19 @@ test('a run goes on with the data that it began with, wherever that lies, and wi
   expect(begun.status).toBe(0);
 
   await writeFile(table, `x,y\n${rows}1,2\n0.5,0.25\n3,4\n`);
+  const scored = await runCommand('score', run, '--split', 'train');
+  expect(scored.stderr).toMatch(
+    /run: the data is not what the run began with: the train part has \d+ examples/,
+  );
+  expect(scored.status).toBe(0);
+  const limited = await runCommand('score', run, '--data-size', '5');
+  expect(limited.stderr).not.toContain('not what the run began with');
+  const out = join(folder, 'trainable');
+  const exported = await runCommand('export', run, '--out', out, '--trainable', '--with-examples', '3');
+  expect(exported.stderr).toMatch(
+    /expected the data that the run began with, but the train part has \d+ examples/,
+  );
+  expect(exported.status).toBe(1);
   const refused = await runCommand('resume', run, '--steps', '3');
   expect(refused.status).toBe(1);
   expect(refused.stderr).toMatch(
@@ -37,6 +50,11 @@ test('a run goes on with the data that it began with, wherever that lies, and wi
 
   await writeFile(moved, `x,y\n${rows}`);
   await rename(table, join(folder, 'elsewhere.csv'));
+  // The test part, which no training sees, is recorded as well.
+  const heldBack = await runCommand('score', run, '--data-dir', moved);
+  expect(heldBack.stderr).not.toContain('not what the run began with');
+  const testRow = (JSON.parse(await readFile(join(run, 'run.json'), 'utf8')) as Recorded).fingerprints?.test;
+  expect(testRow?.count).toBeGreaterThan(0);
   const resumed = await runCommand('resume', run, '--steps', '3', '--data-dir', moved);
   expect(resumed.stderr).not.toContain('did not record');
   expect(resumed.status).toBe(0);
@@ -52,4 +70,10 @@ test('a run goes on with the data that it began with, wherever that lies, and wi
   expect(older.stderr).toContain('the run did not record its data');
   expect(older.stderr).toContain('54 train, 6 validation');
   expect(older.status).toBe(0);
+  const byPermutation = await runCommand('score', run, '--split', 'validation');
+  expect(byPermutation.stderr).toContain('split by a permutation');
+  const alone = await runCommand('score', join(run, 'bundle'), '--data', 'csv', '--data-dir', moved);
+  expect(alone.stderr).not.toContain('split by a permutation');
+  const bundle = await runCommand('score', join(run, 'bundle'), '--data-dir', moved);
+  expect(bundle.stderr).toContain('a bundle does not record how its data was split');
 });

@@ -4,9 +4,12 @@ import {
   type Dataset,
   type DatasetRequest,
   describeDatasets,
+  fingerprintOf,
   loadDataset,
+  readsFiles,
   type Split,
 } from '../data/index.ts';
+import { dataChange } from '../run/data-check.ts';
 import { hasRun, readRun, runData } from '../run/run-folder.ts';
 import { dataRequest, wholeNumber } from './flags.ts';
 
@@ -54,5 +57,36 @@ export async function modelData(
     );
   }
   console.error(describeDatasets([dataset]));
+  if (flags.data === undefined) for (const line of await doubts(dataset, flags, model)) console.error(line);
   return dataset;
+}
+
+/** What speaks against taking this part for the one that a model was trained beside: a line each. */
+async function doubts(dataset: Dataset, flags: ModelDataFlags, model: string): Promise<string[]> {
+  const { split } = flags;
+  if (!(await hasRun(model))) {
+    if (split === 'train' || !readsFiles(dataset.name)) return [];
+    return [
+      `${model}: a bundle does not record how its data was split; score the run's folder to be sure that it was not ` +
+        `trained on examples of this ${split} part`,
+    ];
+  }
+  const { settings, fingerprints } = await readRun(model);
+  const lines: string[] = [];
+  if (settings.data.splitRule === 'permutation' && readsFiles(dataset.name)) {
+    lines.push(
+      `${model}: the run is split by a permutation, as earlier releases did, which one example more or less changes ` +
+        'throughout; train it anew to have parts that stay',
+    );
+  }
+  const asked = dataRequest({ ...flags, data: settings.data.name }, split, settings.seed);
+  // Another size, seed or resolution is the wish of whoever asks; another folder should hold the same.
+  const keys = Object.keys({ ...asked, ...settings.data }) as (keyof typeof asked)[];
+  const whole = { ...runData(settings, split), ...asked };
+  const same = keys.every(
+    (key) => key === 'dir' || String(whole[key]) === String(runData(settings, split)[key]),
+  );
+  const change = same ? dataChange(fingerprints, { [split]: await fingerprintOf(dataset) }) : null;
+  if (change !== null) lines.push(`${model}: the data is not what the run began with: ${change}`);
+  return lines;
 }

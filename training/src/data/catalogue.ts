@@ -186,6 +186,11 @@ export async function loadDataset(request: DatasetRequest): Promise<Dataset> {
   return entry.needs === 'nothing' ? entry.load(request) : entry.load({ ...request, dir: request.dir! });
 }
 
+/** Does the data set of this name or alias lie in files, rather than being drawn by the seed? */
+export function readsFiles(name: string): boolean {
+  return entries.some((entry) => entry.needs !== 'nothing' && [entry.name, ...entry.aliases].includes(name));
+}
+
 function checkOptions(entry: DatasetEntry, request: DatasetRequest): void {
   for (const option of Object.keys(datasetFlags) as DatasetOption[]) {
     if (request[option] === undefined || entry.options.includes(option)) continue;

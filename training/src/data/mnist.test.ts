@@ -82,6 +82,16 @@ test.each<[string, Record<string, Uint8Array | string>, (string | RegExp)[]]>([
     [labelsName, '3 labels', 'found 2'],
   ],
   [
+    'labels under another name',
+    { [imagesName]: images, 'train-label-idx1-ubyte': labels },
+    ['train-label-idx1-ubyte', labelsName, 'rename'],
+  ],
+  [
+    'bytes of 0 and 1',
+    { [imagesName]: idx([3, 1, 2], [0, 1, 1, 0, 0, 1]) },
+    [imagesName, 'only 0 and 1', '255'],
+  ],
+  [
     'two sets',
     { [imagesName]: images, [`kmnist-${imagesName}`]: images },
     ['one file of train images', 'kmnist'],
@@ -89,6 +99,17 @@ test.each<[string, Record<string, Uint8Array | string>, (string | RegExp)[]]>([
 ])('refuses %s', async (_, files, texts) => {
   const dir = await folderOf(files);
   await expectUserError(mnist({ dir, split: 'train' }), dir, ...texts);
+});
+
+test('parts agree on the classes, whichever has the highest label', async () => {
+  const dir = await folderOf({
+    [imagesName]: images,
+    [labelsName]: labels,
+    't10k-images-idx3-ubyte': images,
+    't10k-labels-idx1-ubyte': idx([3], [1, 11, 2]),
+  });
+  for (const split of ['train', 'validation', 'test'] as const)
+    expect((await mnist({ dir, split })).classNames).toHaveLength(12);
 });
 
 test('refuses a folder that is not there, and a file in its place', async () => {

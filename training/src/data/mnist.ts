@@ -22,8 +22,8 @@ const prefixes: Record<FileSplit, string> = { train: 'train', test: 't10k' };
 /**
  * Images `[height, width, 1]` in [0, 1] from MNIST's files or others of their form (Fashion-MNIST, KMNIST):
  * `train-images-idx3-ubyte`, `train-labels-idx1-ubyte` and the same with `t10k` (or `test`), each plain or
- * `.gz`. Without a label file the data is unlabelled. Classes are named by their number: 0-9 when no label is
- * above 9, else up to the highest.
+ * `.gz`. Without a label file the data is unlabelled. Classes are named by their number: 0-9 when no label of
+ * any part is above 9, else up to the highest.
  * @throws UserError when a file is missing, broken, or images and labels do not match.
  */
 export async function mnist(options: MnistOptions): Promise<Dataset> {
@@ -39,6 +39,7 @@ export async function mnist(options: MnistOptions): Promise<Dataset> {
     );
   }
   const labelFile = theFile(dir, files, source, 'labels', 1);
+  if (labelFile === undefined) refuseStrayLabels(dir, files, source);
   const [images, labels] = await Promise.all([
     readImages(imageFile, options),
     labelFile === undefined ? undefined : readIdx(labelFile, 1, 'MNIST-style labels'),
@@ -56,9 +57,7 @@ export async function mnist(options: MnistOptions): Promise<Dataset> {
   const { start, end } = rangeOf(options, source, total);
   const part = { count: end - start, identity: (index: number) => String(start + index) };
   const chosen = takePart(part, options, [], dir).map((index) => start + index);
-  const classes = labels
-    ? Math.max(10, 1 + labels.values.reduce((most, label) => Math.max(most, label), 0))
-    : 0;
+  const classes = labels === undefined ? 0 : await classCount(dir, files);
   const fields: DatasetFields = {
     name: 'mnist',
     split,
@@ -73,6 +72,10 @@ export async function mnist(options: MnistOptions): Promise<Dataset> {
     return rangedDataset(fields, chosen, rows, (bytes) =>
       Float32Array.from(bytes, (byte) => byte * (1 / 255)),
     );
+  }
+  // Bytes of 0 and 1 would be all but black.
+  if (images.values.every((byte) => byte <= 1) && images.values.includes(1)) {
+    throw new UserError(`${imageFile}: expected pixels in 0..255, found only 0 and 1; multiply them by 255`);
   }
   let pixels = images.values;
   if (chosen.length < total) {
@@ -108,6 +111,29 @@ async function readImages(
   if (file.size <= cacheBytes || (await isPacked(path))) return readIdx(path, 3, purpose);
   const start = readRangeNow(file, { offset: 0, length: Math.min(64, file.size) });
   return { ...readIdxHeader(path, start, file.size, 3, purpose), file };
+}
+
+/** Ten classes, or as many as the labels of all parts need: a model and what it is tested on number them alike. */
+async function classCount(dir: string, files: readonly string[]): Promise<number> {
+  const paths = (['train', 'test'] as const).map((source) => theFile(dir, files, source, 'labels', 1));
+  let highest = 9;
+  for (const path of paths) {
+    if (path === undefined) continue;
+    for (const label of (await readIdx(path, 1, 'MNIST-style labels')).values)
+      if (label > highest) highest = label;
+  }
+  return highest + 1;
+}
+
+/** @throws UserError when a file looks like this part's labels, but is not named so that it is read. */
+function refuseStrayLabels(dir: string, files: readonly string[], source: FileSplit): void {
+  const start = source === 'train' ? /train/i : /t10k|test/i;
+  const stray = files.find((name) => start.test(name) && /label/i.test(name));
+  if (stray === undefined) return;
+  throw new UserError(
+    `${join(dir, stray)}: expected labels in a file named ${prefixes[source]}-labels-idx1-ubyte; rename it, or ` +
+      'move it away to leave the images without labels',
+  );
 }
 
 /** The one file of this split and part; a plain file is preferred to its packed twin. */

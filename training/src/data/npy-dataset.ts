@@ -21,7 +21,7 @@ const isLabelFile = (name: string): boolean => /[-_]labels\.npy$/.test(name);
 
 /**
  * A NumPy array: `[n]` or `[n, d]` are points in their own units; `[n, h, w]` and `[n, h, w, c]` (c = 1 or 3)
- * are images. Whole-number images must lie in 0..255 and become [0, 1]; float images must lie in [0, 1] or
+ * are images. Whole-number images must lie in 0..255, not all in 0..1, and become [0, 1]; float images must lie in [0, 1] or
  * [-1, 1], which is then their range; booleans become 0 and 1. Class indices are read from
  * `<name>-labels.npy` (or `_labels`) beside the file, if it is there.
  * @throws UserError naming the file that cannot be used.
@@ -130,6 +130,12 @@ function specOf(
     throw new UserError(
       `${path}: expected ${isFloat ? 'float pixels in [0, 1] or [-1, 1]' : 'whole-number pixels in 0..255'}, ` +
         `found ${low} to ${high}; scale them`,
+    );
+  }
+  // Bytes of 0 and 1 would be an all but black image.
+  if (!isFloat && dtype !== 'b1' && high === 1) {
+    throw new UserError(
+      `${path}: expected whole-number pixels in 0..255, found only 0 and 1; save array.astype(bool), or multiply by 255`,
     );
   }
   return { kind: 'image', shape: [height, width, channels], range };

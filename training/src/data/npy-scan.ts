@@ -85,6 +85,11 @@ export function extremes(path: string, values: ArrayLike<number>, position = 0):
 }
 
 /**
+ * Is a whole number what its file had, and a 32-bit float? A double beyond 2^53 may stand for a neighbour of an 8-byte integer.
+ */
+const isExact = (value: number): boolean => Number.isSafeInteger(value) && Math.fround(value) === value;
+
+/**
  * Refuses points that 32-bit floats would change beyond their precision: whole numbers above 2^24, and doubles that
  * overflow or vanish.
  * @param firstRow the row that the values start with, for messages
@@ -99,7 +104,7 @@ export function checkExact(
   const whole = !dtype.startsWith('f');
   const bad = values.findIndex((value) => {
     const rounded = Math.fround(value);
-    return !Number.isFinite(rounded) || (rounded === 0 && value !== 0) || (whole && rounded !== value);
+    return !Number.isFinite(rounded) || (rounded === 0 && value !== 0) || (whole && !isExact(value));
   });
   if (bad < 0) return;
   const width = shape[1] ?? 1;

@@ -244,3 +244,23 @@ test('a file beyond the cache is checked whole, is no other file later, and may 
   await writeFile(`${dir}/a.npy`, npyFile('<f4', [40, 6], floats(...every)).subarray(0, 500));
   await expectUserError(npy(request), 'expected 960 bytes for shape [40,6]');
 });
+
+test.each([2n ** 53n + 1n, -(2n ** 53n) - 1n, 2n ** 60n + 1n])(
+  'an integer that a double rounds is refused: %s',
+  async (value) => {
+    const values = new Uint8Array(BigInt64Array.of(value, 1n, 2n, 3n).buffer);
+    const dir = await folderOf({ 'a.npy': npyFile('<i8', [4, 1], values) });
+    for (const cacheBytes of [undefined, 0])
+      await expectUserError(npy({ dir, split: 'train', cacheBytes }), 'row 0, column 0', 'identifier');
+  },
+);
+
+test('whole-number images of 0 and 1 alone, which would be all but black, are refused; booleans are not', async () => {
+  const bits = Uint8Array.of(0, 0, 0, 1, 1, 0, 1, 1);
+  const numbers = await folderOf({ 'a.npy': npyFile('|u1', [4, 2, 1], bits) });
+  await expectUserError(npy({ dir: numbers, split: 'train' }), 'only 0 and 1', 'astype(bool)');
+  const booleans = await folderOf({ 'a.npy': npyFile('|b1', [4, 2, 1], bits) });
+  const parts = await Promise.all(splits.map((split) => npy({ dir: booleans, split })));
+  const rows = await Promise.all(parts.map(async (part) => [...(await part.gather(everyIndex(part))).data]));
+  expect(rows.flat().filter((value) => value === 1)).toHaveLength(4);
+});

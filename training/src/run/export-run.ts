@@ -17,6 +17,7 @@ import type { Model } from '../families/family.ts';
 import type { CheckpointChoice } from './best-checkpoint.ts';
 import type { CheckpointMeta } from './checkpoint.ts';
 import { readMetrics } from './metrics.ts';
+import { readRun } from './run-folder.ts';
 import { type TrainableOptions, trainingFiles } from './trainable.ts';
 import { checkExportFolder, loadTrained, writeFolder } from './trained-model.ts';
 
@@ -65,7 +66,16 @@ export async function exportRun(
   const state = Object.fromEntries(Object.entries(trained).map(([name, x]) => [name, toTensor(x)]));
   const metrics = await lastMetrics(join(run, 'metrics.jsonl'), step);
   const training =
-    trainable === null ? null : await trainingFiles(model, settings, data.spec.shape, trained, trainable);
+    trainable === null
+      ? null
+      : await trainingFiles(
+          model,
+          settings,
+          data.spec.shape,
+          trained,
+          trainable,
+          (await readRun(run)).fingerprints,
+        );
   const request: BundleRequest = {
     about: {
       name: `${settings.family}-${settings.data.name}`,

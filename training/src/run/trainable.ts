@@ -1,10 +1,11 @@
 import { packTraining } from '@generatrix/export';
 import { type HostTensor, hostTensor, UserError } from '@generatrix/runtime/core';
-import { loadDataset } from '../data/index.ts';
+import { fingerprintOf, loadDataset } from '../data/index.ts';
 import { traceStep } from '../engine/step-program.ts';
 import type { HostState, Model } from '../families/family.ts';
+import { dataChange } from './data-check.ts';
 import { initialState } from './initial-state.ts';
-import { runData } from './run-folder.ts';
+import { type Fingerprints, runData } from './run-folder.ts';
 import type { RunSettings } from './settings.ts';
 
 /** How a bundle is made trainable. */
@@ -16,7 +17,8 @@ export interface TrainableOptions {
 /**
  * What lets an exported run be trained further, in a page or anywhere: its step at the run's batch size, its state,
  * and, where asked for, some of its examples.
- * @throws UserError when there are fewer examples than asked for.
+ * @param recorded what the run's data was when it began
+ * @throws UserError when the data is other than that, or there are fewer examples than asked for.
  */
 export async function trainingFiles(
   model: Model,
@@ -24,10 +26,21 @@ export async function trainingFiles(
   dataShape: readonly number[],
   state: HostState,
   { examples = 0 }: TrainableOptions,
+  recorded?: Fingerprints,
 ): Promise<ReturnType<typeof packTraining>> {
   // A family that looks at the data for its start (k-means++) and data that travels both need the data set.
   const needsData = examples > 0 || model.initialise !== undefined;
   const dataset = needsData ? await loadDataset(runData(settings, 'train')) : null;
+  const change =
+    dataset === null || recorded === undefined
+      ? null
+      : dataChange(recorded, { train: await fingerprintOf(dataset) });
+  if (change !== null) {
+    throw new UserError(
+      `a trainable bundle: expected the data that the run began with, but ${change}; put that data back, or name where ` +
+        'it is now with: generatrix resume RUN --data-dir',
+    );
+  }
   if (dataset !== null && dataset.size < examples) {
     throw new UserError(`--with-examples: the data set has ${dataset.size} examples, not ${examples}`);
   }
