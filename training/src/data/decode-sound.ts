@@ -12,6 +12,8 @@ interface Decoded {
   readonly channelData: readonly Float32Array[];
   readonly samplesDecoded: number;
   readonly sampleRate: number;
+  /** Bits of a sample, of FLAC alone. */
+  readonly bitDepth?: number;
   readonly errors: readonly { readonly message: string }[];
 }
 
@@ -38,7 +40,7 @@ export async function decodeSound(bytes: Uint8Array, where: string): Promise<Sou
       `${where}: expected WAV, FLAC, Ogg Vorbis, Ogg Opus or MP3, found something else; convert or remove it`,
     );
   }
-  const { channelData, samplesDecoded, sampleRate, errors } = await decoders[coding](bytes).catch(
+  const { channelData, samplesDecoded, sampleRate, errors, bitDepth } = await decoders[coding](bytes).catch(
     (error: unknown): Decoded => ({
       channelData: [],
       samplesDecoded: 0,
@@ -52,11 +54,13 @@ export async function decodeSound(bytes: Uint8Array, where: string): Promise<Sou
       `${where}: expected ${coding}, found a broken or cut file (${reason}); fetch it again or remove it`,
     );
   }
+  // This decoder of FLAC divides by the largest sample, 2^(b-1) - 1; everything else here by 2^(b-1).
+  const scale = coding === 'FLAC' && bitDepth !== undefined ? 1 - 2 ** (1 - bitDepth) : 1;
   const samples = new Float32Array(samplesDecoded);
   for (let n = 0; n < samplesDecoded; n++) {
     let sum = 0;
     for (const channel of channelData) sum += channel[n]!;
-    samples[n] = Math.min(1, Math.max(-1, sum / channelData.length));
+    samples[n] = Math.min(1, Math.max(-1, (scale * sum) / channelData.length));
   }
   return { sampleRate, samples };
 }

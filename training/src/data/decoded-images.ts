@@ -38,8 +38,8 @@ export async function decodedImages(
     const known = kept.get(index);
     if (known !== undefined) return known;
     const pixels = await decode(index);
-    // A decoder's buffer may be a view of a larger one, which would be kept as well.
-    if (kept.size < room) kept.set(index, pixels.slice());
+    // A decoder's buffer may be a view of a larger one, which would be kept as well; a Buffer's slice() is one too.
+    if (kept.size < room) kept.set(index, new Uint8Array(pixels));
     return pixels;
   };
   return {

@@ -264,3 +264,10 @@ test('whole-number images of 0 and 1 alone, which would be all but black, are re
   const rows = await Promise.all(parts.map(async (part) => [...(await part.gather(everyIndex(part))).data]));
   expect(rows.flat().filter((value) => value === 1)).toHaveLength(4);
 });
+
+test('bytes in Fortran order are laid out anew', async () => {
+  const file = npyFile('|u1', [2, 3], Uint8Array.of(1, 4, 2, 5, 3, 6));
+  const fortran = Buffer.from(file.toString('latin1').replace(': False', ': True '), 'latin1');
+  const dir = await folderOf({ 'a.npy': fortran });
+  expect([...(await readNpy(`${dir}/a.npy`)).values]).toEqual([1, 2, 3, 4, 5, 6]);
+});

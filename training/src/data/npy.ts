@@ -105,7 +105,9 @@ export function npyValues(
   bytes: Uint8Array,
   { dtype, bytesPerValue, littleEndian }: NpyHeader,
 ): NpyArray['values'] {
-  if (bytesPerValue === 1 && dtype !== 'i1') return bytes;
+  // A Buffer's own slice() shares its memory, which a plain array's does not.
+  if (bytesPerValue === 1 && dtype !== 'i1')
+    return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const size = bytes.length / bytesPerValue;
   if (dtype === 'f4' && bytes.byteOffset % 4 === 0 && isLittleEndian && littleEndian) {
     return new Float32Array(bytes.buffer, bytes.byteOffset, size);
