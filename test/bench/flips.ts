@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { tf, trace, writeOnnx } from '@generatrix/export';
 import {
   type DataSpec,
@@ -10,14 +11,17 @@ import {
   type Executor,
   encodeSafetensors,
   fillInputs,
+  type HostTensor,
+  hostTensor,
   createExecutor as nodeExecutor,
+  sizeOf,
 } from '@generatrix/runtime';
 import { createExecutor as webExecutor } from '@generatrix/runtime/web';
-import { distributionTails } from '@generatrix/training';
+import { distributionTails, loadTrained, type Model, toTensor } from '@generatrix/training';
 import { ensureChromium } from '@generatrix/training/browser';
 import Table from 'cli-table3';
 import { softwareVulkan } from '../parity/software-vulkan.ts';
-import { bundleOf, untrainedModel, weightsOf } from './untrained.ts';
+import { bundleOf, untrainedModel, type Weights, weightsOf } from './untrained.ts';
 
 /** Factor of the starting weights, so that the laws are uneven, as those of trained models are. */
 const gain = 3;
@@ -43,42 +47,61 @@ const subjects: Readonly<
 };
 
 const devices = {
+  tfjs: 'tfjs cpu',
   cpu: 'onnxruntime-node cpu',
   wasm: 'onnxruntime-web wasm',
   webgpu: 'onnxruntime-node webgpu (software)',
 } as const;
 type FlipDevice = keyof typeof devices;
 
-/** Samples whose laws are compared. */
-const count = 8;
+/** Draws whose laws are compared, at least: whole samples. */
+const fewestDraws = 4000;
+
+interface Subject {
+  readonly model: Model;
+  readonly spec: DataSpec;
+  readonly weights: Weights;
+}
+
+/** The model of a run, or one of `subjects` with its starting weights. */
+async function subjectOf(name: string): Promise<Subject> {
+  const untrained = subjects[name];
+  if (untrained === undefined) {
+    const { model, data, state } = await loadTrained(name);
+    return { model, spec: data.spec, weights: { trained: state } };
+  }
+  const { family, options, spec } = untrained;
+  return { model: untrainedModel(family, options, spec), spec, weights: { gain } };
+}
 
 /**
- * How often a draw falls on the other side of a threshold than on the CPU, given the same values before it: the
+ * How often a draw falls on the other side of a threshold than in eager tfjs on its CPU backend, given the same values before it: the
  * probability that a uniform number, a multiple of 2^-24, lies between the thresholds of two runtimes, summed over the
  * thresholds, mean over the draws of a few samples. `from one end` is what sums of the probabilities from the first
  * class on would give, `from both` what the models draw with (`distributionTails`). The devices run in processes of
  * their own, since the software driver of WebGPU has to be there when a process starts.
+ * @param runs folders of trained models, compared in the place of models with starting weights
  */
-async function compareDevices(): Promise<void> {
+async function compareDevices(runs: readonly string[]): Promise<void> {
   const table = new Table({
     head: ['model', 'runtime', 'draws', 'flips per million, from one end', 'from both'],
     style: { head: [], border: [] },
   });
   const folder = await mkdtemp(join(tmpdir(), 'generatrix-flips-'));
   try {
-    for (const model of Object.keys(subjects)) {
+    for (const model of runs.length > 0 ? runs : Object.keys(subjects)) {
       let reference: Thresholds | undefined;
       for (const device of Object.keys(devices) as FlipDevice[]) {
         const found = await lawsInChild(model, device, join(folder, device));
         if (typeof found === 'string') {
-          table.push([model, devices[device], { colSpan: 3, content: `not run: ${found}` }]);
+          table.push([basename(model), devices[device], { colSpan: 3, content: `not run: ${found}` }]);
           continue;
         }
         reference ??= found;
         const rates = (['oneEnd', 'bothEnds'] as const).map((kind) =>
-          device === 'cpu' ? 'the reference' : flipsPerMillion(found, reference!, kind).toFixed(2),
+          device === 'tfjs' ? 'the reference' : flipsPerMillion(found, reference!, kind).toFixed(2),
         );
-        table.push([model, devices[device], found.draws, ...rates]);
+        table.push([basename(model), devices[device], found.draws, ...rates]);
       }
     }
   } finally {
@@ -133,25 +156,32 @@ async function lawsInChild(model: string, device: FlipDevice, file: string): Pro
 
 /** Writes the distribution functions of every draw of some samples, from both ends, as a device computes them. */
 async function lawsHere(name: string, device: FlipDevice, file: string): Promise<void> {
-  const { family, options, spec } = subjects[name]!;
-  const model = untrainedModel(family, options, spec);
+  const { model, spec, weights } = await subjectOf(name);
   const { sample } = model.programs;
+  const count = Math.ceil(fewestDraws / sizeOf(spec.shape));
   const inputs = fillInputs('sample', sample!.signature.inputs, { seed: 1, firstIndex: 0, count });
-  const executor: Executor =
-    device === 'wasm' ? await webExecutor('wasm', { threads: 1 }) : await nodeExecutor(device);
   const cpu = await nodeExecutor('cpu');
-  const bundle = await bundleOf(model, spec, ['sample'], { gain });
+  const bundle = await bundleOf(model, spec, ['sample'], weights);
   const { data: drawn } = await downloadAll(
     await (await cpu.load('sample', await bundle.readProgram('sample'))).run(inputs),
   );
-  const state = weightsOf(model, { gain });
+  const state = weightsOf(model, weights);
   const given = { ...inputs, drawn: drawn! };
-  const graph = trace(({ drawn: examples, ...request }) => {
+  const tails = ({ drawn: examples, ...request }: Record<string, tf.Tensor>) => {
     const { logits } = sample!.forced!(state, request, examples!).bounds.uniform!;
     if (logits!.rank === 2) return distributionTails(logits!, request.temperature!);
     const column = tf.reshape(logits!, [-1, 1]);
     return { lower: tf.sigmoid(column), upper: tf.sigmoid(tf.neg(column)) };
-  }, given);
+  };
+  if (device === 'tfjs') {
+    const tensors = Object.entries(given).map(([key, x]) => [key, toTensor(x)]);
+    const { lower, upper } = tails(Object.fromEntries(tensors) as Record<string, tf.Tensor>);
+    await writeFile(file, encodeSafetensors({ lower: onHost(lower), upper: onHost(upper) }));
+    return;
+  }
+  const executor: Executor =
+    device === 'wasm' ? await webExecutor('wasm', { threads: 1 }) : await nodeExecutor(device);
+  const graph = trace(tails, given);
   const laws = await executor.load('laws', writeOnnx(graph, { name: 'laws' }));
   // What does not depend on the noise is no input of the graph.
   const ports = graph.inputs.map(({ name: port }) => [port, given[port as keyof typeof given]]);
@@ -159,9 +189,17 @@ async function lawsHere(name: string, device: FlipDevice, file: string): Promise
   await writeFile(file, encodeSafetensors(outputs));
 }
 
-const [name, device, file] = process.argv.slice(2);
+function onHost(x: tf.Tensor): HostTensor {
+  return hostTensor('float32', x.shape, Float32Array.from(x.dataSync()));
+}
+
+const { values, positionals } = parseArgs({
+  options: { run: { type: 'string', multiple: true, default: [] } },
+  allowPositionals: true,
+});
+const [name, device, file] = positionals;
 if (name !== undefined && device !== undefined && file !== undefined) {
   await lawsHere(name, device as FlipDevice, file);
   process.exit(0);
 }
-await compareDevices();
+await compareDevices(values.run);

@@ -11,7 +11,15 @@ import {
   type Sampler,
   sha256Hex,
 } from '@generatrix/runtime';
-import { bindState, buildModel, familyNamed, initialState, type Model, toTensor } from '@generatrix/training';
+import {
+  bindState,
+  buildModel,
+  familyNamed,
+  type HostState,
+  initialState,
+  type Model,
+  toTensor,
+} from '@generatrix/training';
 
 /** A model of a family with its starting weights: times do not depend on training. */
 export function untrainedModel(family: string, options: Record<string, unknown>, spec: DataSpec): Model {
@@ -21,11 +29,13 @@ export function untrainedModel(family: string, options: Record<string, unknown>,
 export interface Weights {
   /** Factor of all kernels, 1 when absent: with wider weights a model's laws are less even. */
   readonly gain?: number;
+  /** Trained weights, the starting ones when absent. */
+  readonly trained?: HostState;
 }
 
-/** A model's starting weights as tensors. */
-export function weightsOf(model: Model, { gain = 1 }: Weights = {}): Record<string, tf.Tensor> {
-  const start = Object.entries(initialState(model, 1)).map(([key, tensor]) => {
+/** A model's weights as tensors. */
+export function weightsOf(model: Model, { gain = 1, trained }: Weights = {}): Record<string, tf.Tensor> {
+  const start = Object.entries(trained ?? initialState(model, 1)).map(([key, tensor]) => {
     const x = toTensor(tensor);
     return [key, gain === 1 || x.rank < 2 ? x : tf.mul(x, gain)];
   });

@@ -32,4 +32,5 @@ export { bindState, exportRun } from './run/export-run.ts';
 export { initialState } from './run/initial-state.ts';
 export { type RunSettings, settingsSchema } from './run/settings.ts';
 export { type TrainRequest, type TrainResult, train } from './run/train.ts';
+export { loadTrained, type TrainedModel } from './run/trained-model.ts';
 export { buildSite, serveSite } from './serve/site.ts';
