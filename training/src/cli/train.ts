@@ -10,7 +10,7 @@ import type { Family, StateSpecs } from '../families/family.ts';
 import { buildModel, families, familyNamed } from '../families/registry.ts';
 import { checkpointFolder, checkpointSteps } from '../run/checkpoint.ts';
 import { readConfig } from '../run/config.ts';
-import { fingerprintsOf, refuseChange, testFingerprint } from '../run/data-check.ts';
+import { fingerprintsOf, refuseChange } from '../run/data-check.ts';
 import { checkSpace } from '../run/disk-space.ts';
 import { bundleFolder, finishRun } from '../run/finish.ts';
 import { type OpenRun, openRun } from '../run/open-run.ts';
@@ -174,8 +174,6 @@ async function trainIn(
   refuseChange(folder, before?.fingerprints, fingerprints);
   if (before !== null && before.fingerprints === undefined)
     console.error(`${folder}: the run did not record its data; it is taken to be the same`);
-  const recorded = before?.fingerprints?.test;
-  const test = recorded === undefined ? await testFingerprint(runData(settings, 'test')) : { test: recorded };
   augmentation(settings.augment, dataset.spec, settings.seed);
   const frequencies = classFrequencies(dataset);
   const data = {
@@ -196,7 +194,7 @@ async function trainIn(
   await writeRun(folder, {
     settings: settled,
     data,
-    fingerprints: { ...fingerprints, ...test },
+    fingerprints,
     ...(origin === undefined ? {} : { origin }),
   });
   const stop = new AbortController();

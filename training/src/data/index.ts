@@ -8,7 +8,7 @@ export {
   readsFiles,
 } from './catalogue.ts';
 export { closestNames } from './closest-names.ts';
-export { type Dataset, type DatasetRequest, floatDataset, type Split, splits } from './dataset.ts';
+export { type Dataset, type DatasetRequest, floatDataset, type Split } from './dataset.ts';
 export { changeOf, describeDatasets, type Fingerprint, fingerprintOf } from './fingerprint.ts';
 export type { GlyphFactors } from './glyph-render.ts';
 export { digits8, type GlyphDataset, type GlyphOptions, glyphs } from './glyphs.ts';

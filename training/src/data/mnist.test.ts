@@ -101,15 +101,19 @@ test.each<[string, Record<string, Uint8Array | string>, (string | RegExp)[]]>([
   await expectUserError(mnist({ dir, split: 'train' }), dir, ...texts);
 });
 
-test('parts agree on the classes, whichever has the highest label', async () => {
-  const dir = await folderOf({
+test('the test part has the classes of training, and no label beyond them', async () => {
+  const files = (train: number, held: number) => ({
     [imagesName]: images,
-    [labelsName]: labels,
+    [labelsName]: idx([3], [1, train, 2]),
     't10k-images-idx3-ubyte': images,
-    't10k-labels-idx1-ubyte': idx([3], [1, 11, 2]),
+    't10k-labels-idx1-ubyte': idx([3], [1, held, 2]),
   });
+  const dir = await folderOf(files(11, 3));
   for (const split of ['train', 'validation', 'test'] as const)
     expect((await mnist({ dir, split })).classNames).toHaveLength(12);
+  const beyond = await folderOf(files(3, 47));
+  expect((await mnist({ dir: beyond, split: 'train' })).classNames).toHaveLength(10);
+  await expectUserError(mnist({ dir: beyond, split: 'test' }), 'test labels 0 to 9', 'found 47');
 });
 
 test('refuses a folder that is not there, and a file in its place', async () => {

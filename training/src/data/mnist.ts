@@ -22,8 +22,8 @@ const prefixes: Record<FileSplit, string> = { train: 'train', test: 't10k' };
 /**
  * Images `[height, width, 1]` in [0, 1] from MNIST's files or others of their form (Fashion-MNIST, KMNIST):
  * `train-images-idx3-ubyte`, `train-labels-idx1-ubyte` and the same with `t10k` (or `test`), each plain or
- * `.gz`. Without a label file the data is unlabelled. Classes are named by their number: 0-9 when no label of
- * any part is above 9, else up to the highest.
+ * `.gz`. Without a label file the data is unlabelled. Classes are named by their number: 0-9 when no training
+ * label is above 9, else up to the highest.
  * @throws UserError when a file is missing, broken, or images and labels do not match.
  */
 export async function mnist(options: MnistOptions): Promise<Dataset> {
@@ -57,7 +57,7 @@ export async function mnist(options: MnistOptions): Promise<Dataset> {
   const { start, end } = rangeOf(options, source, total);
   const part = { count: end - start, identity: (index: number) => String(start + index) };
   const chosen = takePart(part, options, [], dir).map((index) => start + index);
-  const classes = labels === undefined ? 0 : await classCount(dir, files);
+  const classes = labels === undefined ? 0 : await classCount(dir, files, source);
   const fields: DatasetFields = {
     name: 'mnist',
     split,
@@ -113,16 +113,27 @@ async function readImages(
   return { ...readIdxHeader(path, start, file.size, 3, purpose), file };
 }
 
-/** Ten classes, or as many as the labels of all parts need: a model and what it is tested on number them alike. */
-async function classCount(dir: string, files: readonly string[]): Promise<number> {
-  const paths = (['train', 'test'] as const).map((source) => theFile(dir, files, source, 'labels', 1));
-  let highest = 9;
-  for (const path of paths) {
-    if (path === undefined) continue;
-    for (const label of (await readIdx(path, 1, 'MNIST-style labels')).values)
-      if (label > highest) highest = label;
+/**
+ * Ten classes, or as many as the training labels need, or the test labels where there are none; training never opens
+ * the test part.
+ * @throws UserError when a test label is beyond the training classes.
+ */
+async function classCount(dir: string, files: readonly string[], source: FileSplit): Promise<number> {
+  const count = async (part: FileSplit): Promise<number | null> => {
+    const path = theFile(dir, files, part, 'labels', 1);
+    if (path === undefined) return null;
+    const { values } = await readIdx(path, 1, 'MNIST-style labels');
+    return values.reduce((most, label) => Math.max(most, label + 1), 10);
+  };
+  const trained = await count('train');
+  if (source === 'train') return trained!;
+  const tested = (await count('test'))!;
+  if (trained !== null && tested > trained) {
+    throw new UserError(
+      `${dir}: expected test labels 0 to ${trained - 1}, as the training labels are, found ${tested - 1}; take both from the same set`,
+    );
   }
-  return highest + 1;
+  return trained ?? tested;
 }
 
 /** @throws UserError when a file looks like this part's labels, but is not named so that it is read. */

@@ -10,10 +10,7 @@ import { systemCode, systemError } from './system-error.ts';
 const fileName = 'run.json';
 
 /** What each part that a run uses is recognised by. */
-export type Fingerprints = Readonly<Record<'train' | 'validation', Fingerprint>> & {
-  /** Absent where the data had no readable test part, and in runs of earlier releases. */
-  readonly test?: Fingerprint;
-};
+export type Fingerprints = Readonly<Record<'train' | 'validation', Fingerprint>>;
 
 /** What a run's folder says of it: enough to resume, export or report without the flags it was started with. */
 export interface RunRecord {
