@@ -128,6 +128,11 @@ const datasetParsers: Record<
  */
 export function addDataFlags(command: Command, standard: string): Command {
   command.option('--data <name>', `data set, see \`generatrix list\` (default: ${standard})`);
+  return addDatasetFlags(command);
+}
+
+/** Adds the flags of every data set, without the one that names it. */
+export function addDatasetFlags(command: Command): Command {
   for (const [option, flag] of Object.entries(datasetFlags) as [DatasetOption, string][]) {
     const { value, summary } = datasetParsers[option];
     command.option(`${flag} <${value}>`, summary);

@@ -5,6 +5,7 @@ import { version } from './version.ts';
 /** What adds each subcommand, imported when it is needed: most of them never load TensorFlow.js. */
 const subcommands: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
   start: async () => (await import('./start.ts')).addStart,
+  inspect: async () => (await import('./inspect.ts')).addInspect,
   train: async () => (await import('./train.ts')).addTrain,
   resume: async () => (await import('./train.ts')).addResume,
   sample: async () => (await import('./sample.ts')).addSample,

@@ -21,6 +21,7 @@ export interface TrainFlags {
   readonly preset?: string;
   readonly out?: string;
   readonly overwrite?: boolean;
+  readonly dryRun?: boolean;
   readonly seed?: string;
   readonly steps?: string;
   readonly batchSize?: string;
@@ -70,6 +71,7 @@ export function addTrainFlags(command: Command, family: Family): void {
     )
     .option('--out <folder>', `where the run goes, new or empty (default runs/${family.name})`)
     .option('--overwrite', 'replace a run that is in that folder; files of anyone else stay')
+    .option('--dry-run', 'say what the run would take, in parameters, memory and time, and write nothing')
     .option('--seed <n>', 'seed of everything random (default 1)')
     .option('--steps <n>', `training steps (default ${steps})`)
     .option('--batch-size <n>', `examples a step (default ${batchSize})`)

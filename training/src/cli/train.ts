@@ -1,17 +1,18 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { sizeOf, UserError } from '@generatrix/runtime/core';
+import { UserError } from '@generatrix/runtime/core';
 import type { Command } from 'commander';
 import { augmentation } from '../data/augment.ts';
 import { classFrequencies } from '../data/class-frequencies.ts';
-import { describeDatasets, loadDataset } from '../data/index.ts';
+import { type Dataset, describeDatasets, loadDataset } from '../data/index.ts';
 import { checkBatchMemory } from '../engine/batch-memory.ts';
-import type { Family, StateSpecs } from '../families/family.ts';
+import type { Family } from '../families/family.ts';
 import { buildModel, families, familyNamed } from '../families/registry.ts';
 import { checkpointFolder, checkpointSteps } from '../run/checkpoint.ts';
 import { readConfig } from '../run/config.ts';
 import { fingerprintsOf, refuseChange } from '../run/data-check.ts';
 import { checkSpace } from '../run/disk-space.ts';
+import { describeDryRun, dryRun, stateBytes } from '../run/dry-run.ts';
 import { bundleFolder, finishRun } from '../run/finish.ts';
 import { type OpenRun, openRun } from '../run/open-run.ts';
 import { hasRun, type RunRecord, readRun, runData, writeRun } from '../run/run-folder.ts';
@@ -40,6 +41,8 @@ export function addTrain(program: Command): void {
     addSweepFlags(command);
     command.action(async (flags: TrainFlags & SweepFlags) => {
       if (flags.sweep !== undefined) {
+        if (flags.dryRun === true)
+          throw new UserError('--dry-run: it is of one run; leave out --sweep, or leave it out');
         await startSweep(family.name, command, flags);
         return;
       }
@@ -119,13 +122,45 @@ async function startRun(family: Family, flags: TrainFlags & Record<string, unkno
   }
   const config = flags.config === undefined ? undefined : await readConfig(flags.config);
   const settings = trainSettings(family, flags, config);
+  if (flags.dryRun === true) {
+    await tryRun(settings);
+    return;
+  }
   // A module that does not load is said before anything is written.
   const watcher = await watcherOf(flags.tracker);
   await runTraining(folder, settings, watcher, { overwrite });
 }
 
-function stateBytes(state: StateSpecs): number {
-  return Object.values(state).reduce((total, { shape }) => total + 4 * sizeOf(shape), 0);
+/** `train --dry-run`: says what the run would take, and writes nothing. */
+async function tryRun(given: RunSettingsInput): Promise<void> {
+  const settings = parseSettings(given, 'settings');
+  const parts = await loadParts(settings);
+  console.log(describeDatasets([parts.train, parts.validation]));
+  const { model, settled } = modelFor(settings, parts.train);
+  for (const line of describeDryRun(await dryRun({ settings: settled, model, ...parts }), settled))
+    console.log(line);
+}
+
+/** The parts of its data that a run looks at. */
+async function loadParts(settings: RunSettings): Promise<{ train: Dataset; validation: Dataset }> {
+  return {
+    train: await loadDataset(runData(settings, 'train')),
+    validation: await loadDataset(runData(settings, 'validation')),
+  };
+}
+
+/** The model of a run, and its settings with the family's defaults. @throws UserError when they do not fit the data. */
+function modelFor(settings: RunSettings, dataset: Dataset) {
+  augmentation(settings.augment, dataset.spec, settings.seed);
+  const frequencies = classFrequencies(dataset);
+  const data = {
+    spec: dataset.spec,
+    classNames: dataset.classNames,
+    ...(frequencies === undefined ? {} : { classFrequencies: frequencies }),
+  };
+  const { model, options } = buildModel(familyNamed(settings.family), settings.options, data);
+  if (settings.engine === 'onnx') checkBatchMemory(model, settings.batchSize, dataset.spec.shape);
+  return { model, data, settled: { ...settings, options } };
 }
 
 /** What follows a run from outside, see `TrainRequest`. */
@@ -165,25 +200,14 @@ async function trainIn(
   watcher: Watcher,
   { before, origin }: { before: RunRecord | null; origin: 'tour' | undefined },
 ): Promise<TrainResult> {
-  const family = familyNamed(settings.family);
-  const dataset = await loadDataset(runData(settings, 'train'));
-  const validation = await loadDataset(runData(settings, 'validation'));
+  const { train: dataset, validation } = await loadParts(settings);
   console.error(describeDatasets([dataset, validation]));
   // Refused before anything is written.
   const fingerprints = await fingerprintsOf(dataset, validation);
   refuseChange(folder, before?.fingerprints, fingerprints);
   if (before !== null && before.fingerprints === undefined)
     console.error(`${folder}: the run did not record its data; it is taken to be the same`);
-  augmentation(settings.augment, dataset.spec, settings.seed);
-  const frequencies = classFrequencies(dataset);
-  const data = {
-    spec: dataset.spec,
-    classNames: dataset.classNames,
-    ...(frequencies === undefined ? {} : { classFrequencies: frequencies }),
-  };
-  const { model, options } = buildModel(family, settings.options, data);
-  const settled = { ...settings, options };
-  if (settings.engine === 'onnx') checkBatchMemory(model, settings.batchSize, dataset.spec.shape);
+  const { model, data, settled } = modelFor(settings, dataset);
   // The checkpoints, the one that is being written, and the bundle.
   await checkSpace(
     folder,

@@ -119,7 +119,12 @@ export async function train(request: TrainRequest): Promise<TrainResult> {
   }
 }
 
-async function startState({ model, train, settings }: TrainRequest): Promise<HostState> {
+/** The state before the first step: drawn from the seed, fitted to the data by some families, or from another run. */
+export async function startState({
+  model,
+  train,
+  settings,
+}: Pick<TrainRequest, 'model' | 'train' | 'settings'>): Promise<HostState> {
   const { seed, initFrom } = settings;
   const fresh = initialState(model, seed);
   if (initFrom === undefined) return (await model.initialise?.(fresh, train, seed)) ?? fresh;
