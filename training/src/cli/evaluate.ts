@@ -1,7 +1,7 @@
 import { type DeviceRequest, type DrawKind, type LabelLaw, UserError } from '@generatrix/runtime/core';
 import { type Command, Option } from 'commander';
 import { classFrequencies } from '../data/class-frequencies.ts';
-import { type Dataset, describeDatasets, loadDataset } from '../data/index.ts';
+import { checkPartsAgree, type Dataset, describeDatasets, loadDataset } from '../data/index.ts';
 import { diagnostics } from '../evaluate/catalogue.ts';
 import { isSkipped } from '../evaluate/diagnostic.ts';
 import {
@@ -103,6 +103,7 @@ async function runEvaluation(model: string, flags: EvaluateFlags): Promise<void>
         loadDataset(await modelDataRequest(manifest, flags, model, split)),
       ),
     );
+    checkPartsAgree(train, validation!, test!);
     const setApart = partSetApart(validation!, test!);
     console.error(describeDatasets([train, validation!, test!]));
     if (runFolder !== null && flags.data === undefined) {

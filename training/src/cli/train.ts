@@ -4,7 +4,7 @@ import { UserError } from '@generatrix/runtime/core';
 import type { Command } from 'commander';
 import { augmentation } from '../data/augment.ts';
 import { classFrequencies } from '../data/class-frequencies.ts';
-import { type Dataset, describeDatasets, loadDataset } from '../data/index.ts';
+import { checkPartsAgree, type Dataset, describeDatasets, loadDataset } from '../data/index.ts';
 import { checkBatchMemory } from '../engine/batch-memory.ts';
 import type { Family } from '../families/family.ts';
 import { buildModel, families, familyNamed } from '../families/registry.ts';
@@ -201,6 +201,7 @@ async function trainIn(
   { before, origin }: { before: RunRecord | null; origin: 'tour' | undefined },
 ): Promise<TrainResult> {
   const { train: dataset, validation } = await loadParts(settings);
+  checkPartsAgree(dataset, validation);
   console.error(describeDatasets([dataset, validation]));
   // Refused before anything is written.
   const fingerprints = await fingerprintsOf(dataset, validation);

@@ -12,5 +12,6 @@ export { type Dataset, type DatasetRequest, floatDataset, type Split } from './d
 export { changeOf, describeDatasets, type Fingerprint, fingerprintOf } from './fingerprint.ts';
 export type { GlyphFactors } from './glyph-render.ts';
 export { digits8, type GlyphDataset, type GlyphOptions, glyphs } from './glyphs.ts';
+export { checkPartsAgree } from './parts-agree.ts';
 export { type Modes, type PointLaw, type PointLawName, pointLawOf, pointLaws } from './point-laws.ts';
 export type { SplitRule } from './split.ts';
