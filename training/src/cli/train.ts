@@ -141,12 +141,12 @@ async function tryRun(given: RunSettingsInput): Promise<void> {
     console.log(line);
 }
 
-/** The parts of its data that a run looks at. */
+/** The parts of its data that a run looks at. @throws UserError when they do not go together, too. */
 async function loadParts(settings: RunSettings): Promise<{ train: Dataset; validation: Dataset }> {
-  return {
-    train: await loadDataset(runData(settings, 'train')),
-    validation: await loadDataset(runData(settings, 'validation')),
-  };
+  const train = await loadDataset(runData(settings, 'train'));
+  const validation = await loadDataset(runData(settings, 'validation'));
+  checkPartsAgree(train, validation);
+  return { train, validation };
 }
 
 /** The model of a run, and its settings with the family's defaults. @throws UserError when they do not fit the data. */
@@ -201,7 +201,6 @@ async function trainIn(
   { before, origin }: { before: RunRecord | null; origin: 'tour' | undefined },
 ): Promise<TrainResult> {
   const { train: dataset, validation } = await loadParts(settings);
-  checkPartsAgree(dataset, validation);
   console.error(describeDatasets([dataset, validation]));
   // Refused before anything is written.
   const fingerprints = await fingerprintsOf(dataset, validation);

@@ -66,6 +66,18 @@ test('a mixture without an optimizer has its free parameters', async () => {
   expect(stdout).toContain(`parameters: ${2 + 3 * 2 + 3 * 3}\n`);
 });
 
+test('the parameters of two optimizers are counted, their slots are not', async () => {
+  const out = join(await folderOf({}), 'run');
+  const data = ['--data', 'ring8', '--data-size', '60', '--device', 'cpu', '--steps', '3'];
+  const network = ['--batch-size', '10', '--hidden', '4', '--latent', '2'];
+  const { stdout } = await command('train', 'gan', ...data, ...network, '--out', out, '--dry-run');
+  // Generator 2-4-2 and discriminator 2-4-1, each with biases.
+  const parameters = 2 * 4 + 4 + (4 * 2 + 2) + (2 * 4 + 4) + (4 * 1 + 1);
+  expect(stdout).toContain(`parameters: ${parameters}\n`);
+  // Beside the slots and their two counts the state has the mean and deviation of the points.
+  expect(stdout).toContain(`carry along: ${3 * parameters + 2 + 2 * 2} values`);
+});
+
 test('what training refuses before its first step is refused here', async () => {
   const out = join(await folderOf({}), 'run');
   const best = await command('train', 'gan', ...small, '--keep', 'best', '--out', out, '--dry-run');

@@ -25,8 +25,8 @@ export interface DryRunRequest {
 
 /** What a training run would take. */
 export interface DryRun {
-  /** Values that the optimizer changes; of a model without one, its free parameters. */
-  readonly parameters: number;
+  /** Values that the optimizer changes; of a model without one, its free parameters; null where neither is known. */
+  readonly parameters: number | null;
   /** Values of the whole state: parameters, optimizer slots, running statistics. */
   readonly stateValues: number;
   /** Bytes of the state. */
@@ -94,7 +94,7 @@ export function describeDryRun(found: DryRun, { steps, batchSize }: RunSettings)
   const count = (value: number) => value.toLocaleString('en');
   const { stepMilliseconds: each, timedSteps } = found;
   return [
-    `parameters: ${count(found.parameters)}`,
+    `parameters: ${found.parameters === null ? 'unknown' : count(found.parameters)}`,
     `state, with all that steps carry along: ${count(found.stateValues)} values, ${byteSize(found.stateBytes)}`,
     `memory: at most ${byteSize(found.peakBytes)} in this process so far, a GPU's not counted; ` +
       `of it ${byteSize(found.batchBytes)} are the ${count(batchSize)} examples of a step`,
@@ -106,18 +106,18 @@ export function describeDryRun(found: DryRun, { steps, batchSize }: RunSettings)
   ];
 }
 
-/** Values that an optimizer changes; of a model without one, its free parameters, or else its whole state. */
-function countParameters({ state, freeParameters }: Model): number {
-  // `adamSpecs` names a parameter's slots NAME/mean/PARAMETER and NAME/variance/PARAMETER.
-  const slots = Object.keys(state).filter((name) => `${name.split('/', 1)[0]}/count` in state);
+/** Values that an optimizer changes; of a model without one, its free parameters; null where neither is known. */
+function countParameters({ state, freeParameters }: Model): number | null {
+  // `adamSpecs` names an optimizer's slots NAME/count, NAME/mean/PARAMETER and NAME/variance/PARAMETER.
+  const optimizers = Object.keys(state)
+    .filter((name) => name.endsWith('/count'))
+    .map((name) => name.slice(0, -'/count'.length));
   const trained = Object.entries(state).filter(([name]) =>
-    slots.some(
-      (slot) =>
-        slot.endsWith(`/mean/${name}`) && slot.split('/', 1)[0] === slot.slice(0, -`/mean/${name}`.length),
+    optimizers.some(
+      (optimizer) => `${optimizer}/mean/${name}` in state && `${optimizer}/variance/${name}` in state,
     ),
   );
-  if (trained.length > 0) return countValues(trained.map(([, spec]) => spec));
-  return freeParameters ?? countValues(Object.values(state));
+  return trained.length > 0 ? countValues(trained.map(([, spec]) => spec)) : (freeParameters ?? null);
 }
 
 function countValues(specs: readonly { readonly shape: readonly number[] }[]): number {
