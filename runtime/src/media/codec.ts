@@ -55,7 +55,7 @@ export interface DecodedShape {
  * Reads a picture of any common format, from a file or from its bytes, turned upright, laid on white where it is
  * transparent, scaled to cover the size asked for and cut at its centre: [height, width, channels], 8 bits. Of 16 bits
  * the full range, 0 to 65535, is taken from black to white.
- * @throws what the decoder says of a broken file, and when the range of the values cannot be told: they are neither 8 nor
+ * @throws what the decoder says of a broken file; UserError when the range of the values cannot be told: they are neither 8 nor
  * 16 bits wide, or 16 of which at most 12 are used.
  */
 export async function decodeImageFile(
@@ -77,11 +77,19 @@ const largestOf12Bits = 4095;
 async function checkRange(source: string | Uint8Array): Promise<void> {
   const { depth } = await sharp(source).metadata();
   if (depth === 'uchar') return;
-  if (depth !== 'ushort') throw new Error(`its values are of type ${depth}, not of 8 or 16 bits: convert it`);
+  if (depth !== 'ushort') {
+    throw new UserError(`its values are of type ${depth}, not of 8 or 16 bits: convert it`);
+  }
   const { channels } = await sharp(source, { failOn: 'error' }).stats();
   const most = Math.max(...channels.map(({ max }) => max));
   if (most > 255 && most <= largestOf12Bits)
-    throw new Error(`its 16 bits hold values up to ${most} of 65535 only: scale them to the full range`);
+    throw new UserError(`its 16 bits hold values up to ${most} of 65535 only: scale them to the full range`);
+}
+
+/** Is a picture stored in grey, with or without transparency? @throws what the decoder says of a broken file. */
+export async function imageIsGrey(source: string | Uint8Array): Promise<boolean> {
+  const { space } = await sharp(source).metadata();
+  return space === 'b-w' || space === 'grey16';
 }
 
 /** Size of a picture in pixels, upright, without decoding it. @throws what the decoder says of a broken file. */

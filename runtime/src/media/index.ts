@@ -5,6 +5,7 @@ export {
   decodePng,
   encodePng,
   imageFileSize,
+  imageIsGrey,
   type Raster,
 } from './codec.ts';
 export { imageGrid } from './image.ts';

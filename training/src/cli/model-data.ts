@@ -7,6 +7,7 @@ import {
   fingerprintOf,
   loadDataset,
   readsFiles,
+  readsImageFiles,
   type Split,
 } from '../data/index.ts';
 import { dataChange } from '../run/data-check.ts';
@@ -33,7 +34,11 @@ export async function modelDataRequest(
 ): Promise<DatasetRequest> {
   const seed = flags.dataSeed === undefined ? provenance.seed : wholeNumber('--data-seed')(flags.dataSeed);
   const given = dataRequest({ ...flags, data: flags.data ?? data.name }, split, seed);
-  if (!(await hasRun(model))) return given;
+  if (!(await hasRun(model))) {
+    if (data.kind !== 'image' || given.name !== data.name || !readsImageFiles(given.name)) return given;
+    const [height, width, channels] = data.shape;
+    return { imageSize: [height, width], channels: channels === 1 ? 1 : 3, ...given };
+  }
   const { settings } = await readRun(model);
   return given.name === settings.data.name ? { ...runData(settings, split), ...given } : given;
 }

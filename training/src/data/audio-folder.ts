@@ -63,6 +63,9 @@ export async function audioFolder(options: AudioFolderOptions): Promise<Dataset>
       size: chosen.length,
       labels: files.labels ? chosen.map((clip) => files.labels![clips[clip]!.file]!) : null,
       classNames: files.classNames,
+      ...(files.passedOver.length > 0
+        ? { notes: [`files passed over: ${files.passedOver.join(', ')}`] }
+        : {}),
     },
     values,
   );

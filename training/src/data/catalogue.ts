@@ -191,6 +191,12 @@ export function readsFiles(name: string): boolean {
   return entries.some((entry) => entry.needs !== 'nothing' && [entry.name, ...entry.aliases].includes(name));
 }
 
+/** Is it a data set of images in files, which are made alike by a size and a number of channels? */
+export function readsImageFiles(name: string): boolean {
+  const entry = entries.find((known) => known.name === name || known.aliases.includes(name));
+  return entry?.options.includes('imageSize') === true;
+}
+
 function checkOptions(entry: DatasetEntry, request: DatasetRequest): void {
   for (const option of Object.keys(datasetFlags) as DatasetOption[]) {
     if (request[option] === undefined || entry.options.includes(option)) continue;

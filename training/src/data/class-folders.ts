@@ -1,7 +1,7 @@
 import { basename, join, relative, sep } from 'node:path';
 import { UserError } from '../errors.ts';
 import { type Split, splits } from './dataset.ts';
-import { extensionOf, filesBelow, listFolder } from './files.ts';
+import { extensionOf, filesBelow, listFolder, otherFilesBelow } from './files.ts';
 import { named, type PartRequest, sourceOf, takePart } from './split.ts';
 
 /** Files of one split, with the classes that all splits share. */
@@ -11,11 +11,18 @@ export interface LabelledFiles {
   readonly identities: readonly string[];
   /** The first file of any split: what is not asked for is taken from it, so that all splits agree. */
   readonly first: string;
+  /** Some files of all splits, evenly spaced: at most `mostSampled`. */
+  readonly sample: readonly string[];
+  /** Files that are none of those wanted, by their extensions, the most frequent first: `3 .txt`. */
+  readonly passedOver: readonly string[];
   /** Class index of each file, or null when the files are not sorted into classes. */
   readonly labels: Int32Array | null;
   /** Sorted; empty when there are no classes. */
   readonly classNames: readonly string[];
 }
+
+/** Files that stand for all of them where looking at each would take long. */
+const mostSampled = 200;
 
 export interface FolderOptions extends PartRequest {
   readonly dir: string;
@@ -69,11 +76,27 @@ export async function labelledFiles(options: FolderOptions): Promise<LabelledFil
   const { files, missing } = sourceOf(options, [...own.keys()]);
   const side = own.get(files)!;
   const part = takePart(named(side.map(({ identity }) => identity)), options, missing, dir);
-  return labelled(
-    all,
-    Array.from(part, (index) => side[index]!),
-    options,
-  );
+  const others: string[] = [];
+  for (const folder of folders.values()) others.push(...(await otherFilesBelow(folder, options.extensions)));
+  const step = Math.max(1, Math.ceil(all.length / mostSampled));
+  return {
+    ...labelled(
+      all,
+      Array.from(part, (index) => side[index]!),
+      options,
+    ),
+    sample: all.filter((_, index) => index % step === 0).map(({ path }) => path),
+    passedOver: countByExtension(others),
+  };
+}
+
+/** `3 .txt`, the most frequent first, then by name. */
+function countByExtension(names: readonly string[]): string[] {
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(extensionOf(name), (counts.get(extensionOf(name)) ?? 0) + 1);
+  return [...counts]
+    .sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))
+    .map(([extension, count]) => `${count} ${extension === '' ? 'without extension' : `.${extension}`}`);
 }
 
 /** The splits that the files' names carry; all files are to train on when they carry none. */
@@ -146,7 +169,7 @@ function labelled(
   all: readonly FoundFile[],
   chosen: readonly FoundFile[],
   { classesFromNames }: FolderOptions,
-): LabelledFiles {
+): Omit<LabelledFiles, 'sample' | 'passedOver'> {
   const first = all[0]!.path;
   const paths = chosen.map(({ path }) => path);
   const identities = chosen.map(({ identity }) => identity);

@@ -93,6 +93,14 @@ export async function filesBelow(folder: string, extensions: ReadonlySet<string>
   return found;
 }
 
+/** Names of the files below a folder, at any depth, whose extension is none of these; hidden ones are left out. */
+export async function otherFilesBelow(folder: string, extensions: ReadonlySet<string>): Promise<string[]> {
+  const { files, folders } = await listFolder(folder);
+  const found = files.filter((name) => !extensions.has(extensionOf(name)));
+  for (const name of folders) found.push(...(await otherFilesBelow(join(folder, name), extensions)));
+  return found;
+}
+
 /** Lower-case extension without the dot; empty when there is none. */
 export function extensionOf(name: string): string {
   const dot = name.lastIndexOf('.');

@@ -285,3 +285,64 @@ testWithData('cifar10-jpeg', 'reads CIFAR-10 as JPEG files', async (dir) => {
   // CIFAR-10's mean over channels is 0.4734; over 300 images its standard error is about 0.012.
   expect(Math.abs(sum / values.length - 0.4734)).toBeLessThan(0.05);
 });
+
+/** A grey PNG: sharp writes one channel as such only when told. */
+const greyPng = (level: number): Promise<Uint8Array> =>
+  sharp(new Uint8Array(48).fill(level), { raw: { width: 8, height: 6, channels: 1 } })
+    .toColourspace('b-w')
+    .png()
+    .toBuffer();
+
+test('a folder of grey images is grey in every part, one with a colour image among them is not', async () => {
+  const grey = await Promise.all(Array.from({ length: 12 }, (_, i) => greyPng(20 * i)));
+  const files = Object.fromEntries(grey.map((bytes, i) => [`${i}.png`, bytes]));
+  const dir = await folderOf(files);
+  const seen = new Set<number>();
+  for (const split of splits) {
+    const part = await imageFolder({ dir, split });
+    expect(part.spec.shape).toEqual([6, 8, 1]);
+    expect(part.notes).toEqual(['grey, as the images are (--channels 3 makes them RGB)']);
+    for (const value of (await part.gather(everyIndex(part))).data) seen.add(Math.round(255 * value));
+  }
+  expect([...seen].sort((a, b) => a - b)).toEqual(Array.from({ length: 12 }, (_, i) => 20 * i));
+  expect((await imageFolder({ dir, split: 'train', channels: 3 })).spec.shape).toEqual([6, 8, 3]);
+
+  const mixed = await folderOf({ ...files, 'z.png': red });
+  for (const split of splits)
+    expect((await imageFolder({ dir: mixed, split })).spec.shape).toEqual([6, 8, 3]);
+});
+
+test('a colour image that was not among those looked at is refused, with the cure', async () => {
+  const grey = await greyPng(90);
+  const files = Object.fromEntries(
+    Array.from({ length: 401 }, (_, i) => [`${String(i).padStart(3, '0')}.png`, i === 1 ? red : grey]),
+  );
+  const dir = await folderOf(files);
+  // Of 401 files every third is looked at.
+  await expectUserError(
+    async () => {
+      for (const split of splits) {
+        const part = await imageFolder({ dir, split });
+        await part.gather(everyIndex(part));
+      }
+    },
+    '001.png: expected a grey image',
+    '--channels 3 or --channels 1',
+  );
+});
+
+test('says which files it passed over, by extension', async () => {
+  const dir = await folderOf({
+    'a/1.png': red,
+    'a/2.png': red,
+    'b/3.png': blue,
+    'b/4.bmp': 'BM',
+    'b/5.BMP': 'BM',
+    'b/notes': 'x',
+    'readme.txt': 'x',
+    '.hidden': 'x',
+  });
+  expect((await imageFolder({ dir, split: 'train', imageSize: [2, 2] })).notes).toEqual([
+    'files passed over: 2 .bmp, 1 without extension, 1 .txt',
+  ]);
+});

@@ -18,7 +18,7 @@ const extensions = new Set(['png', 'jpg', 'jpeg', 'webp', 'gif', 'avif', 'tif', 
  */
 export async function imageFolder(options: ImageFolderOptions): Promise<Dataset> {
   const metadata = await imageMetadata(options.dir);
-  const { paths, first, labels, classNames } = await labelledFiles({
+  const { paths, first, sample, passedOver, labels, classNames } = await labelledFiles({
     ...options,
     what: 'images',
     extensions,
@@ -28,11 +28,18 @@ export async function imageFolder(options: ImageFolderOptions): Promise<Dataset>
     metadata === null
       ? { labels, classNames }
       : { labels: metadataLabels(metadata, paths), classNames: metadata.classNames };
+  const notes = passedOver.filter((text) => metadata === null || !/^\d+ \.(csv|jsonl)$/.test(text));
   const imageAt = (path: string) => ({ where: path, source: path });
   return imageDataset(
-    { name: 'images', split: options.split, size: paths.length, ...classes },
+    {
+      name: 'images',
+      split: options.split,
+      size: paths.length,
+      ...classes,
+      ...(notes.length > 0 ? { notes: [`files passed over: ${notes.join(', ')}`] } : {}),
+    },
     () => imageAt(first),
     (index) => imageAt(paths[index]!),
-    options,
+    { ...options, seen: sample.map(imageAt) },
   );
 }

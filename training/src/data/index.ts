@@ -6,6 +6,7 @@ export {
   datasetFlags,
   loadDataset,
   readsFiles,
+  readsImageFiles,
 } from './catalogue.ts';
 export { closestNames } from './closest-names.ts';
 export { type Dataset, type DatasetRequest, floatDataset, type Split } from './dataset.ts';

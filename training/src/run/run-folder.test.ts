@@ -54,3 +54,20 @@ test('a run that records no rule keeps the split that it was trained on, and goe
   await writeRun(folder, read);
   expect(await readFile(path, 'utf8')).toContain('"splitRule": "permutation"');
 });
+
+test('images stay of the size and channels that the run was trained on, whatever their files would say now', async () => {
+  const folder = await runFolder();
+  const image: DataDescription = {
+    spec: { kind: 'image', shape: [6, 8, 3], range: [0, 1] },
+    classNames: [],
+  };
+  const images = { ...settings, data: { name: 'images', dir: 'pictures' } };
+  await writeRun(folder, { settings: images, data: image });
+  expect(runData((await readRun(folder)).settings, 'train')).toMatchObject({
+    imageSize: [6, 8],
+    channels: 3,
+  });
+  const asked = { ...images, data: { ...images.data, imageSize: [6, 8] } };
+  await writeRun(folder, { settings: asked, data: image });
+  expect(runData((await readRun(folder)).settings, 'test')).toMatchObject({ imageSize: [6, 8], channels: 3 });
+});

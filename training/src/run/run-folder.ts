@@ -1,7 +1,13 @@
 import { lstat, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '@generatrix/runtime/core';
-import type { DatasetRequest, Fingerprint, Split, SplitRule } from '../data/index.ts';
+import {
+  type DatasetRequest,
+  type Fingerprint,
+  readsImageFiles,
+  type Split,
+  type SplitRule,
+} from '../data/index.ts';
 import type { DataDescription } from '../families/family.ts';
 import { writeFileAtomic } from './atomic.ts';
 import { parseSettings, type RunSettings } from './settings.ts';
@@ -41,6 +47,13 @@ function withSplitRule(settings: RunSettings, rule: SplitRule): RunSettings {
   return { ...settings, data: { splitRule: rule, ...settings.data } };
 }
 
+/** Images that were made alike by what the first of them was stay so, whatever files are added. */
+function withLayout(settings: RunSettings, { spec }: DataDescription): RunSettings {
+  if (spec.kind !== 'image' || !readsImageFiles(settings.data.name)) return settings;
+  const [height, width, channels] = spec.shape;
+  return { ...settings, data: { imageSize: [height, width], channels, ...settings.data } };
+}
+
 /** Reads `run.json`; one that records no rule was split by permutation. @throws UserError when there is none or it is broken. */
 export async function readRun(folder: string): Promise<RunRecord> {
   const path = join(folder, fileName);
@@ -61,7 +74,7 @@ export async function readRun(folder: string): Promise<RunRecord> {
   }
   if (record.data === undefined) throw new UserError(`${path}: 'data' is missing`);
   return {
-    settings: withSplitRule(parseSettings(record.settings, path), 'permutation'),
+    settings: withLayout(withSplitRule(parseSettings(record.settings, path), 'permutation'), record.data),
     data: record.data,
     ...(record.fingerprints === undefined ? {} : { fingerprints: record.fingerprints }),
     ...(record.origin === 'tour' ? { origin: 'tour' } : {}),
