@@ -318,3 +318,36 @@ describe('instance noise', () => {
     await quiet.trainer.release();
   });
 });
+
+it('the running mean and the history of a step are of the parameters that the step ends with', async () => {
+  const options = { latent: 2, hidden: [4], averaging: 0.9, historicalAveraging: 1 };
+  const { trainer, start, stepFrom, model } = await compiled('gan', options, tinyPoints(16), 8);
+  const { state } = await stepFrom(start);
+  await trainer.release();
+  const averages = Object.keys(model.state).filter(
+    (name) => name.startsWith('average/') && !name.endsWith('/count'),
+  );
+  expect(averages.length).toBeGreaterThan(2);
+  for (const slot of averages) {
+    const name = slot.slice('average/'.length);
+    // The first mean has forgotten the start.
+    for (const [i, value] of values(state, slot).entries())
+      expect(Math.abs(value - values(state, name)[i]!)).toBeLessThan(1e-6);
+  }
+  const histories = Object.keys(model.state).filter(
+    (name) => name.startsWith('history/') && !name.endsWith('/count'),
+  );
+  expect(histories.length).toBeGreaterThan(5);
+  let moved = 0;
+  for (const slot of histories) {
+    const name = slot.slice('history/'.length);
+    // The start counts as the first of the values that the history is the mean of.
+    for (const [i, value] of values(state, slot).entries()) {
+      const [before, after] = [values(start, name)[i]!, values(state, name)[i]!];
+      expect(Math.abs(value - (before + after) / 2)).toBeLessThan(1e-6);
+      moved = Math.max(moved, Math.abs(after - before));
+    }
+  }
+  // Far more than the tolerance.
+  expect(moved).toBeGreaterThan(5e-4);
+});
