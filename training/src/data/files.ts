@@ -1,5 +1,5 @@
-import { open, readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { open, readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { basename, join, sep } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { UserError } from '../errors.ts';
 
@@ -87,17 +87,24 @@ export async function listFolder(path: string): Promise<{ files: string[]; folde
 
 /** Paths below a folder, at any depth, of the files whose lower-case extension is one of these; sorted. */
 export async function filesBelow(folder: string, extensions: ReadonlySet<string>): Promise<string[]> {
-  const { files, folders } = await listFolder(folder);
-  const found = files.filter((name) => extensions.has(extensionOf(name))).map((name) => join(folder, name));
-  for (const name of folders) found.push(...(await filesBelow(join(folder, name), extensions)));
-  return found;
+  return (await everyFileBelow(folder)).filter((path) => extensions.has(extensionOf(basename(path))));
 }
 
 /** Names of the files below a folder, at any depth, whose extension is none of these; hidden ones are left out. */
 export async function otherFilesBelow(folder: string, extensions: ReadonlySet<string>): Promise<string[]> {
+  const names = (await everyFileBelow(folder)).map((path) => basename(path));
+  return names.filter((name) => !extensions.has(extensionOf(name)));
+}
+
+/** A link to a folder that holds it would lead round and round: such a link is passed over. */
+async function everyFileBelow(folder: string, parent: string | null = null): Promise<string[]> {
+  const here = await realpath(folder).catch((error: unknown) => {
+    throw unreadable(folder, systemCode(error));
+  });
+  if (parent !== null && `${parent}${sep}`.startsWith(`${here}${sep}`)) return [];
   const { files, folders } = await listFolder(folder);
-  const found = files.filter((name) => !extensions.has(extensionOf(name)));
-  for (const name of folders) found.push(...(await otherFilesBelow(join(folder, name), extensions)));
+  const found = files.map((name) => join(folder, name));
+  for (const name of folders) found.push(...(await everyFileBelow(join(folder, name), here)));
   return found;
 }
 

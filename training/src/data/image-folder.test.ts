@@ -1,3 +1,5 @@
+import { symlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { type Split, splits } from './dataset.ts';
@@ -345,4 +347,13 @@ test('says which files it passed over, by extension', async () => {
   expect((await imageFolder({ dir, split: 'train', imageSize: [2, 2] })).notes).toEqual([
     'files passed over: 2 .bmp, 1 without extension, 1 .txt',
   ]);
+});
+
+test('links to a folder that holds them do not lead round and round', async () => {
+  const dir = await folderOf({ 'a/1.png': red, 'a/2.png': red, 'b/3.png': blue, 'b/4.png': blue });
+  await symlink('..', join(dir, 'a', 'round'));
+  await symlink('.', join(dir, 'b', 'self'));
+  let size = 0;
+  for (const split of splits) size += (await imageFolder({ dir, split, imageSize: [2, 2] })).size;
+  expect(size).toBe(4);
 });

@@ -8,7 +8,7 @@ import { batchPlan, stepInputs } from '../../run/batches.ts';
 import { initialState } from '../../run/initial-state.ts';
 import type { HostState, Model } from '../family.ts';
 import { buildModel, familyNamed } from '../registry.ts';
-import { describeData, tinyImages, tinyPoints } from '../tiny-data.ts';
+import { describeData, labelled, tinyImages, tinyPoints } from '../tiny-data.ts';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -350,4 +350,25 @@ it('the running mean and the history of a step are of the parameters that the st
   }
   // Far more than the tolerance.
   expect(moved).toBeGreaterThan(5e-4);
+});
+
+it("the auxiliary classifier's loss is minus its log-probability of the classes, for both players", async () => {
+  const dataset = labelled(tinyImages(16, [8, 8, 1]), 3);
+  const lossesAt = async (auxiliaryWeight: number) => {
+    const options = { latent: 2, filters: [2, 3], auxiliaryWeight };
+    const { trainer, start, stepFrom } = await compiled('acgan', options, dataset, 8);
+    // Without weights of its own the classifier gives each of the three classes a third, whatever it sees.
+    const undecided = Object.entries(start).map(([name, tensor]) => [
+      name,
+      name.startsWith('discriminator/class/') ? { ...tensor, data: tensor.data.map(() => 0) } : tensor,
+    ]);
+    const { metrics } = await stepFrom(Object.fromEntries(undecided) as HostState);
+    await trainer.release();
+    return metrics;
+  };
+  const [once, thrice] = [await lossesAt(1), await lossesAt(3)];
+  // Two more of log 3 for the real images and for the generated ones.
+  expect(thrice.loss! - once.loss!).toBeCloseTo(2 * 2 * Math.log(3), 4);
+  // The generator is judged by the discriminator after its first step, at a rate of 1e-3.
+  expect(Math.abs(thrice.generatorLoss! - once.generatorLoss! - 2 * Math.log(3))).toBeLessThan(0.01);
 });
