@@ -151,9 +151,11 @@ async function collect(
     for (const path of inside) found.push(fileAt(path, foldersAreNoClasses ? null : folder));
   }
   if (found.length === 0) {
+    const others = countByExtension(await otherFilesBelow(root, extensions));
     throw new UserError(
       `${root}: expected ${what} (${[...extensions].map((extension) => `.${extension}`).join(' ')}), found none ` +
-        `among ${files.length} files and ${folders.length} folders; check --data-dir`,
+        `among ${files.length} files and ${folders.length} folders` +
+        `${others.length > 0 ? ` (${others.join(', ')}): convert them, or check --data-dir` : '; check --data-dir'}`,
     );
   }
   if (classes > 0 && direct.length > 0 && !foldersAreNoClasses) {

@@ -98,11 +98,11 @@ export async function otherFilesBelow(folder: string, extensions: ReadonlySet<st
 
 /** A link to a folder that holds it would lead round and round: such a link is passed over. */
 async function everyFileBelow(folder: string, parent: string | null = null): Promise<string[]> {
+  const { files, folders } = await listFolder(folder);
   const here = await realpath(folder).catch((error: unknown) => {
     throw unreadable(folder, systemCode(error));
   });
   if (parent !== null && `${parent}${sep}`.startsWith(`${here}${sep}`)) return [];
-  const { files, folders } = await listFolder(folder);
   const found = files.map((name) => join(folder, name));
   for (const name of folders) found.push(...(await everyFileBelow(join(folder, name), here)));
   return found;

@@ -357,3 +357,13 @@ test('links to a folder that holds them do not lead round and round', async () =
   for (const split of splits) size += (await imageFolder({ dir, split, imageSize: [2, 2] })).size;
   expect(size).toBe(4);
 });
+
+test('a folder of pictures in another format says which, and to convert them', async () => {
+  const dir = await folderOf({ '1.bmp': 'BM', '2.bmp': 'BM', 'notes.txt': 'x' });
+  await expectUserError(
+    imageFolder({ dir, split: 'train' }),
+    'found none among 3 files and 0 folders',
+    '2 .bmp, 1 .txt',
+    'convert them',
+  );
+});
