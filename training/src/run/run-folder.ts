@@ -48,8 +48,8 @@ function withSplitRule(settings: RunSettings, rule: SplitRule): RunSettings {
 }
 
 /** Images that were made alike by what the first of them was stay so, whatever files are added. */
-function withLayout(settings: RunSettings, { spec }: DataDescription): RunSettings {
-  if (spec.kind !== 'image' || !readsImageFiles(settings.data.name)) return settings;
+function withLayout(settings: RunSettings, { spec }: Partial<DataDescription>): RunSettings {
+  if (spec?.kind !== 'image' || !readsImageFiles(settings.data.name)) return settings;
   const [height, width, channels] = spec.shape;
   return { ...settings, data: { imageSize: [height, width], channels, ...settings.data } };
 }
