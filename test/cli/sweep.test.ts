@@ -69,3 +69,9 @@ it('compares nothing that is no run', async () => {
   expect(status).toBe(1);
   expect(stderr.trim()).toMatch(/^generatrix: .*: expected a training run .*or a folder of runs/);
 });
+
+it('a place where no folder can be made is one line', async () => {
+  const { status, stderr } = await runCommand(...small, '--sweep', 'seed=1', '--out', '/proc/no/sweep');
+  expect(status).toBe(1);
+  expect(stderr.trim().split('\n').at(-1)).toMatch(/^generatrix: \/proc\/no\/sweep: /);
+});

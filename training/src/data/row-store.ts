@@ -4,6 +4,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { UserError } from '../errors.ts';
+import { makeFolder } from '../run/atomic.ts';
 import { readRangeNow, readRanges, type SeenFile, seeFile } from './file-ranges.ts';
 import { firstLine } from './files.ts';
 
@@ -60,7 +61,7 @@ export async function rowsOnDisk(key: string, fill: (add: AddRow) => Promise<voi
   if (found !== null) return found;
   const partial = `${folder}.partial-${process.pid}`;
   try {
-    await mkdir(dirname(folder), { recursive: true });
+    await makeFolder(dirname(folder));
     await rm(partial, { recursive: true, force: true });
     await mkdir(partial);
     console.error(`unpacking into ${folder}, once; it may be deleted at any time`);

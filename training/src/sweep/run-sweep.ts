@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '@generatrix/runtime/core';
 import { z } from 'zod';
-import { writeFileAtomic } from '../run/atomic.ts';
+import { makeFolder, writeFileAtomic } from '../run/atomic.ts';
 import { readMetrics } from '../run/metrics.ts';
 import { hasRun, readRun } from '../run/run-folder.ts';
 import type { SweepPoint } from './grid.ts';
@@ -88,7 +88,7 @@ async function claim({ folder, family, base }: SweepRequest): Promise<void> {
         `${folder}: expected nothing or an earlier sweep, found ${found.length} other entries; give another --out`,
       );
     }
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await writeFileAtomic(path, `${JSON.stringify(record, null, 2)}\n`);
     return;
   }

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { makeFolder } from '../../run/atomic.ts';
 import { classifierScore, scoreOfSubset } from '../classifier-score.ts';
 import type { Finding, Outcome, Skipped } from '../diagnostic.ts';
 import { percent, short } from '../diagnostic.ts';
@@ -28,7 +28,7 @@ export async function frechet(evaluation: Evaluation): Promise<Outcome | Skipped
   const other = (await evaluation.classified('otherPool')).features;
   const real = head(pool, side);
   const distance = frechetDistance(momentsOf(real), momentsOf(samples));
-  await mkdir(cacheFolder, { recursive: true });
+  await makeFolder(cacheFolder);
   const range = new RealRange(await realFrechetDistances(pool, other, side, cacheFolder));
   const withoutClass = await distanceWithoutClass(evaluation, pool, side);
   // Gross: beyond the range by more than the lack of a class adds to the typical distance.
