@@ -8,15 +8,8 @@ export {
   openBundle,
   type Progress,
   type ReadOptions,
-} from './bundle.ts';
-export { canStream } from './can-stream.ts';
-export { compareOutputs, type Difference, parityTolerance } from './comparison.ts';
-export { type CompleteRequest, type Completion, completionOf } from './complete.ts';
-export { digestHex } from './digest.ts';
-export { messageOf, UserError } from './errors.ts';
-export * from './executor.ts';
-export { fillInputs, type InputSources } from './inputs.ts';
-export { drawLabels, type LabelLaw } from './labels.ts';
+} from './bundle/bundle.ts';
+export { digestHex } from './bundle/digest.ts';
 export {
   bundleFormat,
   bundleVersion,
@@ -24,19 +17,20 @@ export {
   type Manifest,
   type ProgramEntry,
   parseManifest,
-} from './manifest.ts';
-export { fillNoise, hashName, type NoiseRequest, type Seed } from './noise.ts';
+} from './bundle/manifest.ts';
+export { decodeSafetensors, encodeSafetensors, type Safetensors } from './bundle/safetensors.ts';
+export { sha256Hex } from './bundle/sha256.ts';
+export { webSource } from './bundle/source-web.ts';
+export { messageOf, UserError } from './errors.ts';
+export { canStream } from './model/can-stream.ts';
+export { type CompleteRequest, type Completion, completionOf } from './model/complete.ts';
 export {
   checkParity,
   compareWithReference,
   type ParityRow,
   type Reference,
   readReference,
-} from './parity.ts';
-export { philox4x32 } from './philox.ts';
-export * from './program.ts';
-export { permutation, type RandomStream, randomStream } from './random-stream.ts';
-export { decodeSafetensors, encodeSafetensors, type Safetensors } from './safetensors.ts';
+} from './model/parity.ts';
 export {
   type BatchOptions,
   type ConditionOptions,
@@ -46,12 +40,19 @@ export {
   type SampleRequest,
   type Sampler,
   type Samples,
-} from './sampler.ts';
-export type { DrawKind } from './sampler-arguments.ts';
-export { sha256Hex } from './sha256.ts';
-export { webSource } from './source-web.ts';
-export { nextCarries, type StreamPart, type StreamRequest } from './stream.ts';
-export * from './tensor.ts';
+} from './model/sampler.ts';
+export type { DrawKind } from './model/sampler-arguments.ts';
+export { nextCarries, type StreamPart, type StreamRequest } from './model/stream.ts';
+export { downloadAll } from './model/transfer.ts';
+export { drawLabels, type LabelLaw } from './noise/labels.ts';
+export { fillNoise, hashName, type NoiseRequest, type Seed } from './noise/noise.ts';
+export { philox4x32 } from './noise/philox.ts';
+export { permutation, type RandomStream, randomStream } from './noise/random-stream.ts';
+export { compareOutputs, type Difference, parityTolerance } from './program/comparison.ts';
+export * from './program/executor.ts';
+export { fillInputs, type InputSources } from './program/inputs.ts';
+export * from './program/program.ts';
+export * from './program/tensor.ts';
 export {
   type Batch,
   type Batching,
@@ -63,4 +64,3 @@ export {
 export { drawInitialState, type StateSpec } from './train/initial-state.ts';
 export { TrainingState } from './train/stateful-step.ts';
 export { portNames, type StepInputs, stackedFeeds, stepFeeds } from './train/step-feeds.ts';
-export { downloadAll } from './transfer.ts';

@@ -1,7 +1,8 @@
 /** Entry point for Node: everything in `core`, and executors over onnxruntime-node. */
+
+export { bundleFolder, folderSource } from './bundle/source-node.ts';
 export * from './core.ts';
-export type { ExecutorOptions } from './devices.ts';
-export { loadSampler, openFolder } from './load-node.ts';
-export type { LoadSamplerOptions } from './load-sampler.ts';
-export { createExecutor, reportDevices } from './ort-node.ts';
-export { bundleFolder, folderSource } from './source-node.ts';
+export { loadSampler, openFolder } from './model/load-node.ts';
+export type { LoadSamplerOptions } from './model/load-sampler.ts';
+export type { ExecutorOptions } from './ort/devices.ts';
+export { createExecutor, reportDevices } from './ort/ort-node.ts';

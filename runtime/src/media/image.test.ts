@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type HostTensor, hostTensor } from '../tensor.ts';
+import { type HostTensor, hostTensor } from '../program/tensor.ts';
 import type { Raster } from './codec.ts';
 import { imageGrid } from './image.ts';
 

@@ -1,4 +1,4 @@
-import type { HostTensor } from '../tensor.ts';
+import type { HostTensor } from '../program/tensor.ts';
 import type { Raster } from './codec.ts';
 
 export interface ImageGridOptions {

@@ -1,4 +1,4 @@
-import type { HostTensor } from '../tensor.ts';
+import type { HostTensor } from '../program/tensor.ts';
 
 const descriptions = { float32: '<f4', int32: '<i4', bool: '|b1' } as const;
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { hostTensor } from '../tensor.ts';
+import { hostTensor } from '../program/tensor.ts';
 import { tickLabel, ticks } from './axes.ts';
 import type { Raster } from './codec.ts';
 import { classColour, viridis } from './colour-map.ts';

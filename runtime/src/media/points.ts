@@ -1,4 +1,4 @@
-import type { HostTensor } from '../tensor.ts';
+import type { HostTensor } from '../program/tensor.ts';
 import { drawAxes, type PlotRegion, startPlot } from './axes.ts';
 import type { Raster } from './codec.ts';
 import { classColour, viridis } from './colour-map.ts';

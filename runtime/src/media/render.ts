@@ -1,5 +1,5 @@
-import type { DataSpec } from '../program.ts';
-import type { HostTensor } from '../tensor.ts';
+import type { DataSpec } from '../program/program.ts';
+import type { HostTensor } from '../program/tensor.ts';
 import { encodePng } from './codec.ts';
 import { imageGrid } from './image.ts';
 import { scatterPlot } from './points.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { fillNoise } from '../noise.ts';
-import { hostTensor } from '../tensor.ts';
+import { fillNoise } from '../noise/noise.ts';
+import { hostTensor } from '../program/tensor.ts';
 import { batchPlan, stepInputs } from './batches.ts';
 
 describe('batchPlan', () => {

@@ -1,7 +1,7 @@
-import { fillNoise } from '../noise.ts';
-import type { NoiseLaw } from '../program.ts';
-import { permutation } from '../random-stream.ts';
-import { type HostTensor, hostTensor } from '../tensor.ts';
+import { fillNoise } from '../noise/noise.ts';
+import { permutation } from '../noise/random-stream.ts';
+import type { NoiseLaw } from '../program/program.ts';
+import { type HostTensor, hostTensor } from '../program/tensor.ts';
 import type { StepInputs } from './step-feeds.ts';
 
 /**

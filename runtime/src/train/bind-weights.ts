@@ -1,6 +1,6 @@
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { messageOf, UserError } from '../errors.ts';
-import type { DType, HostTensor } from '../tensor.ts';
+import type { DType, HostTensor } from '../program/tensor.ts';
 
 /** Field numbers of onnx.proto's ModelProto and GraphProto. */
 const field = { modelGraph: 7, graphInitializer: 5, graphInput: 11, valueInfoName: 1 };

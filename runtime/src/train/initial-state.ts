@@ -1,6 +1,6 @@
-import { fillNoise, type Seed } from '../noise.ts';
-import type { NoiseLaw } from '../program.ts';
-import { type DType, type HostTensor, hostTensor, sizeOf } from '../tensor.ts';
+import { fillNoise, type Seed } from '../noise/noise.ts';
+import type { NoiseLaw } from '../program/program.ts';
+import { type DType, type HostTensor, hostTensor, sizeOf } from '../program/tensor.ts';
 
 /** One tensor of the state and how it starts. */
 export interface StateSpec {

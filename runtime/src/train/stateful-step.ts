@@ -1,5 +1,5 @@
-import type { LoadedProgram } from '../executor.ts';
-import type { DeviceTensor, HostTensor } from '../tensor.ts';
+import type { LoadedProgram } from '../program/executor.ts';
+import type { DeviceTensor, HostTensor } from '../program/tensor.ts';
 import { portNames } from './step-feeds.ts';
 
 type StateTensors = Record<string, HostTensor | DeviceTensor>;

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { fillNoise } from '../noise.ts';
-import { hostTensor } from '../tensor.ts';
+import { fillNoise } from '../noise/noise.ts';
+import { hostTensor } from '../program/tensor.ts';
 import { drawInitialState } from './initial-state.ts';
 import { type StepInputs, stackedFeeds, stepFeeds } from './step-feeds.ts';
 

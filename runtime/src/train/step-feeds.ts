@@ -1,4 +1,4 @@
-import { type HostTensor, hostTensor } from '../tensor.ts';
+import { type HostTensor, hostTensor } from '../program/tensor.ts';
 
 /** Host tensors for one training step; noise is already filled. */
 export interface StepInputs {

@@ -1,8 +1,8 @@
-import type { Bundle, ReadOptions } from '../bundle.ts';
-import type { FileEntry, Manifest } from '../manifest.ts';
-import { encodeSafetensors } from '../safetensors.ts';
-import { sha256Hex } from '../sha256.ts';
-import type { HostTensor } from '../tensor.ts';
+import type { Bundle, ReadOptions } from '../bundle/bundle.ts';
+import type { FileEntry, Manifest } from '../bundle/manifest.ts';
+import { encodeSafetensors } from '../bundle/safetensors.ts';
+import { sha256Hex } from '../bundle/sha256.ts';
+import type { HostTensor } from '../program/tensor.ts';
 import { bindWeights } from './bind-weights.ts';
 import { portNames } from './step-feeds.ts';
 import { trainingOf } from './training-entry.ts';

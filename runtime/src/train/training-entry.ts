@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
-import type { Bundle } from '../bundle.ts';
+import type { Bundle } from '../bundle/bundle.ts';
+import { dtype, fileFields, name, shape, whole } from '../bundle/manifest.ts';
 import { UserError } from '../errors.ts';
-import { dtype, fileFields, name, shape, whole } from '../manifest.ts';
 
 const law = z.enum(['normal', 'uniform']);
 

@@ -11,7 +11,7 @@ import {
 } from '@generatrix/runtime/core';
 import { type Command, Option } from 'commander';
 import type { Dataset } from '../data/index.ts';
-import { writeFileAtomic } from '../run/atomic.ts';
+import { writeFileAtomic } from '../files/atomic.ts';
 import { checkMemory } from '../run/memory-limit.ts';
 import { addDataFlags, realNumber, wholeNumber } from './flags.ts';
 import { type ModelDataFlags, modelData } from './model-data.ts';

@@ -113,7 +113,7 @@ it('train replaces a run of ours when told to, and that alone', async () => {
 it('while another process writes to a run, nobody else does', async () => {
   const busy = join(folder, 'busy');
   await cp(run, busy, { recursive: true });
-  const { takeLock } = await import('../run/lock.ts');
+  const { takeLock } = await import('../files/lock.ts');
   const lock = await takeLock(join(busy, 'run.lock'), busy);
   const inUse = new RegExp(`busy: in use by process ${process.pid} on ${hostname()}`);
   await expectRefused(['resume', busy, '--steps', '9'], inUse);

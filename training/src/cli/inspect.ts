@@ -12,8 +12,8 @@ import {
   type Split,
 } from '../data/index.ts';
 import { type DataInspection, inspectData, type ValueSummary } from '../data/inspect-data.ts';
-import { writeFileAtomic } from '../run/atomic.ts';
-import { formatNumber } from '../run/format-number.ts';
+import { writeFileAtomic } from '../files/atomic.ts';
+import { formatNumber } from '../report/format-number.ts';
 import { addDatasetFlags, dataRequest, wholeNumber } from './flags.ts';
 import { checkBeforeSampling, sampleFile } from './sample-file.ts';
 

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { asUserError } from '../run/system-error.ts';
+import { asUserError } from '../files/system-error.ts';
 import { version } from './version.ts';
 
 /** What adds each subcommand, imported when it is needed: most of them never load TensorFlow.js. */

@@ -1,8 +1,8 @@
 import { dirname } from 'node:path';
 import { type HostTensor, type Samples, sizeOf } from '@generatrix/runtime/core';
 import { npyHeader } from '@generatrix/runtime/media';
-import { writeFileAtomic } from '../run/atomic.ts';
-import { checkSpace } from '../run/disk-space.ts';
+import { writeFileAtomic } from '../files/atomic.ts';
+import { checkSpace } from '../files/disk-space.ts';
 
 /** Values drawn at a time: 16 MB. */
 const chunkValues = 2 ** 22;

@@ -1,6 +1,6 @@
 import { type DataSpec, type HostTensor, UserError } from '@generatrix/runtime/core';
 import { canRender, npyBytes, renderSamples } from '@generatrix/runtime/media';
-import { checkFileWritable } from '../run/atomic.ts';
+import { checkFileWritable } from '../files/atomic.ts';
 import { wholeNumber } from './flags.ts';
 import { checkPicture } from './sample-limits.ts';
 

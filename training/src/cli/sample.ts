@@ -8,7 +8,7 @@ import {
   UserError,
 } from '@generatrix/runtime/core';
 import { type Command, Option } from 'commander';
-import { writeFileAtomic } from '../run/atomic.ts';
+import { writeFileAtomic } from '../files/atomic.ts';
 import { drawOption, labelsOption, realNumber, wholeNumber } from './flags.ts';
 import { addCheckpointFlag, type CheckpointFlag, openModel } from './open-model.ts';
 import { writeSampleArray } from './sample-array.ts';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { exportedSampler, stirredModel } from '../families/sampler-test-support.ts';
-import { firstExamples, tinyImages } from '../families/tiny-data.ts';
+import { exportedSampler, stirredModel } from '../testing/sampler-test-support.ts';
+import { firstExamples, tinyImages } from '../testing/tiny-data.ts';
 import { reconstructionError } from './score.ts';
 
 it('the reconstruction error is the squared distance to what decode makes of the code', async () => {

@@ -2,7 +2,7 @@ import type { Sampler } from '@generatrix/runtime';
 import { type DeviceRequest, type HostTensor, sizeOf } from '@generatrix/runtime/core';
 import { type Command, Option } from 'commander';
 import type { Dataset } from '../data/index.ts';
-import { formatNats } from '../run/format-number.ts';
+import { formatNats } from '../report/format-number.ts';
 import { addDataFlags, wholeNumber } from './flags.ts';
 import { type ModelDataFlags, modelData } from './model-data.ts';
 import { addCheckpointFlag, type CheckpointFlag, openModel } from './open-model.ts';

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { loadSampler } from '@generatrix/runtime';
 import { renderSamples } from '@generatrix/runtime/media';
 import type { Command } from 'commander';
-import { writeFileAtomic } from '../run/atomic.ts';
+import { writeFileAtomic } from '../files/atomic.ts';
 import { exportRun } from '../run/export-run.ts';
 import type { RunSettingsInput } from '../run/settings.ts';
 import { buildSite, serveSite } from '../serve/site.ts';

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { UserError } from '@generatrix/runtime/core';
-import { writeFileAtomic } from '../run/atomic.ts';
-import { foreignFile } from '../run/owned-folder.ts';
+import { writeFileAtomic } from '../files/atomic.ts';
+import { foreignFile } from '../files/owned-folder.ts';
 import { hasRun, readRun } from '../run/run-folder.ts';
 import { checkExportFolder } from '../run/trained-model.ts';
 

@@ -8,10 +8,10 @@ import { checkPartsAgree, type Dataset, describeDatasets, loadDataset } from '..
 import { checkBatchMemory } from '../engine/batch-memory.ts';
 import type { Family } from '../families/family.ts';
 import { buildModel, families, familyNamed } from '../families/registry.ts';
+import { checkSpace } from '../files/disk-space.ts';
 import { checkpointFolder, checkpointSteps } from '../run/checkpoint.ts';
 import { readConfig } from '../run/config.ts';
 import { fingerprintsOf, refuseChange } from '../run/data-check.ts';
-import { checkSpace } from '../run/disk-space.ts';
 import { describeDryRun, dryRun, stateBytes } from '../run/dry-run.ts';
 import { bundleFolder, finishRun } from '../run/finish.ts';
 import { type OpenRun, openRun } from '../run/open-run.ts';

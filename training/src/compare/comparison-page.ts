@@ -1,8 +1,8 @@
-import { writeFileAtomic } from '../run/atomic.ts';
-import { formatNumber } from '../run/format-number.ts';
-import { plottingCode } from '../run/report.ts';
-import { chartFigures, imageFigure } from '../run/report-page.ts';
-import { escapeHtml, type PlottingCode, selfContainedPage } from '../run/self-contained-page.ts';
+import { writeFileAtomic } from '../files/atomic.ts';
+import { formatNumber } from '../report/format-number.ts';
+import { plottingCode } from '../report/report.ts';
+import { chartFigures, imageFigure } from '../report/report-page.ts';
+import { escapeHtml, type PlottingCode, selfContainedPage } from '../report/self-contained-page.ts';
 import type { Comparison } from './comparison.ts';
 
 /** Writes a comparison as one HTML file that needs no network. The folder must exist. */

@@ -1,5 +1,5 @@
-import { heldOutPrefix } from '../run/metric-words.ts';
-import { type Chart, chartOf } from '../run/report-charts.ts';
+import { heldOutPrefix } from '../report/metric-words.ts';
+import { type Chart, chartOf } from '../report/report-charts.ts';
 import type { RunSummary } from './run-summary.ts';
 
 /** Runs side by side: the settings in which they differ, and the figures that they ended with. */

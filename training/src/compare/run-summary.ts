@@ -1,9 +1,9 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { UserError } from '@generatrix/runtime/core';
+import { flatten } from '../report/report-page.ts';
 import { checkpointFolder, checkpointSteps } from '../run/checkpoint.ts';
 import { type MetricsLine, readMetrics } from '../run/metrics.ts';
-import { flatten } from '../run/report-page.ts';
 import { hasRun, readRun } from '../run/run-folder.ts';
 
 /** What a comparison shows of a run. */

@@ -4,7 +4,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { UserError } from '../errors.ts';
-import { makeFolder } from '../run/atomic.ts';
+import { makeFolder } from '../files/atomic.ts';
 import { readRangeNow, readRanges, type SeenFile, seeFile } from './file-ranges.ts';
 import { firstLine } from './files.ts';
 

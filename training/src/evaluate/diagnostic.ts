@@ -1,5 +1,5 @@
-import { roundingFloor } from '../run/format-number.ts';
-import type { Chart } from '../run/report-charts.ts';
+import { roundingFloor } from '../report/format-number.ts';
+import type { Chart } from '../report/report-charts.ts';
 
 /** What a figure means, in one sentence for someone who has not read the paper. */
 export interface Finding {

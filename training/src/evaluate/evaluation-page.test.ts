@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadDataset } from '../data/catalogue.ts';
-import { escapeHtml } from '../run/self-contained-page.ts';
+import { escapeHtml } from '../report/self-contained-page.ts';
 import { type DiagnosticEntry, diagnostics } from './catalogue.ts';
 import { CompiledFunctions } from './compiled-functions.ts';
 import { curvesOutcome } from './diagnostics/training-curves.ts';

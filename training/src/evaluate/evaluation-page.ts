@@ -1,5 +1,5 @@
-import { chartFigures, flatten, imageFigure, pairTable } from '../run/report-page.ts';
-import { escapeHtml, type PlottingCode, selfContainedPage } from '../run/self-contained-page.ts';
+import { chartFigures, flatten, imageFigure, pairTable } from '../report/report-page.ts';
+import { escapeHtml, type PlottingCode, selfContainedPage } from '../report/self-contained-page.ts';
 import { type BarChart, isSkipped, type Outcome, short } from './diagnostic.ts';
 import type { Reported } from './evaluate.ts';
 import type { Evaluation } from './evaluation.ts';

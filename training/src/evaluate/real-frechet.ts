@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Matrix } from 'ml-matrix';
-import { writeFileAtomic } from '../run/atomic.ts';
+import { writeFileAtomic } from '../files/atomic.ts';
 import { frechetDistance, type Moments } from './frechet.ts';
 import { realSplits } from './real-splits.ts';
 import type { Rows } from './rows.ts';

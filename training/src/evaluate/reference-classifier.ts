@@ -3,8 +3,8 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '@generatrix/runtime/core';
 import type { Dataset } from '../data/index.ts';
-import { makeFolder } from '../run/atomic.ts';
-import { readSafetensors, writeSafetensors } from '../run/safetensors-file.ts';
+import { makeFolder } from '../files/atomic.ts';
+import { readSafetensors, writeSafetensors } from '../files/safetensors-file.ts';
 import {
   agreement,
   type Classifier,

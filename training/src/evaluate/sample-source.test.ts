@@ -1,8 +1,8 @@
 import type { Sampler } from '@generatrix/runtime';
 import { drawLabels } from '@generatrix/runtime/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { exportedSampler, stirredModel } from '../families/sampler-test-support.ts';
-import { labelled, tinyImages, tinyPoints } from '../families/tiny-data.ts';
+import { exportedSampler, stirredModel } from '../testing/sampler-test-support.ts';
+import { labelled, tinyImages, tinyPoints } from '../testing/tiny-data.ts';
 import { samplerSource } from './sample-source.ts';
 
 describe('a VAE of points', () => {

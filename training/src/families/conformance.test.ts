@@ -6,10 +6,10 @@ import { onnxEngine } from '../engine/onnx-engine.ts';
 import { tfjsEngine } from '../engine/tfjs-engine.ts';
 import { batchPlan, stepInputs } from '../run/batches.ts';
 import { initialState } from '../run/initial-state.ts';
-import { type FamilyCase, familyCases } from './cases.ts';
+import { type FamilyCase, familyCases } from '../testing/cases.ts';
+import { describeData, firstExamples } from '../testing/tiny-data.ts';
 import type { HostState, Model } from './family.ts';
 import { buildModel, families, familyNamed } from './registry.ts';
-import { describeData, firstExamples } from './tiny-data.ts';
 
 const seed = 7;
 /** Every training step is a chain of float32 sums in another order; the losses stay this close for 20 steps. */

@@ -1,24 +1,24 @@
 import { UserError } from '@generatrix/runtime/core';
-import { describeIssue } from '../run/describe-issue.ts';
-import { acgan } from './acgan.ts';
-import { autoencoder } from './autoencoder.ts';
-import { cgan } from './cgan.ts';
-import { cogan } from './cogan.ts';
-import { dcgan } from './dcgan.ts';
+import { describeIssue } from '../describe-issue.ts';
+import { acgan } from './adversarial/acgan.ts';
+import { cgan } from './adversarial/cgan.ts';
+import { cogan } from './adversarial/cogan.ts';
+import { dcgan } from './adversarial/dcgan.ts';
+import { gan } from './adversarial/gan.ts';
+import { vaegan } from './adversarial/vaegan/vaegan.ts';
+import { wgan } from './adversarial/wgan.ts';
+import { made } from './autoregressive/made/made.ts';
+import { nade } from './autoregressive/nade/nade.ts';
+import { pixelcnn } from './autoregressive/pixelcnn/pixelcnn.ts';
+import { pixelrnn } from './autoregressive/pixelrnn/pixelrnn.ts';
+import { wavenet } from './autoregressive/wavenet/wavenet.ts';
 import type { DataDescription, Family, Model } from './family.ts';
-import { gan } from './gan.ts';
-import { gmm } from './gmm.ts';
-import { gmmn } from './gmmn.ts';
-import { made } from './made.ts';
-import { nade } from './nade.ts';
-import { nice } from './nice.ts';
-import { pixelcnn } from './pixelcnn.ts';
-import { pixelrnn } from './pixelrnn.ts';
-import { realnvp } from './realnvp.ts';
-import { vae } from './vae.ts';
-import { vaegan } from './vaegan.ts';
-import { wavenet } from './wavenet.ts';
-import { wgan } from './wgan.ts';
+import { nice } from './flow/nice.ts';
+import { realnvp } from './flow/realnvp.ts';
+import { gmm } from './mixture/gmm.ts';
+import { gmmn } from './moment-matching/gmmn.ts';
+import { autoencoder } from './variational/autoencoder.ts';
+import { vae } from './variational/vae.ts';
 
 /** Every family; the command line, the exporter, the tests and the pages find them here. */
 export const families: readonly Family[] = [

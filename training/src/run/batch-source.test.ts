@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Dataset } from '../data/dataset.ts';
 import { buildModel, familyNamed } from '../families/registry.ts';
-import { describeData, tinyImages } from '../families/tiny-data.ts';
+import { describeData, tinyImages } from '../testing/tiny-data.ts';
 import { batchSource } from './batch-source.ts';
 import { parseSettings } from './settings.ts';
 

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { encodeSafetensors, UserError } from '@generatrix/runtime/core';
 import { z } from 'zod';
 import type { HostState, StateSpecs } from '../families/family.ts';
-import { writeFileAtomic } from './atomic.ts';
-import { readSafetensors } from './safetensors-file.ts';
-import { removeAbandoned } from './siblings.ts';
+import { writeFileAtomic } from '../files/atomic.ts';
+import { readSafetensors } from '../files/safetensors-file.ts';
+import { removeAbandoned } from '../files/siblings.ts';
 
 const metaSchema = z.object({
   /** Steps done when the state was taken. */

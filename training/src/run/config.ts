@@ -3,10 +3,10 @@ import { extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { messageOf, UserError } from '@generatrix/runtime/core';
 import { closestNames } from '../data/closest-names.ts';
+import { describeIssue } from '../describe-issue.ts';
 import { familyNamed } from '../families/registry.ts';
-import { describeIssue } from './describe-issue.ts';
+import { systemCode, systemError } from '../files/system-error.ts';
 import { type RunSettings, settingsSchema } from './settings.ts';
-import { systemCode, systemError } from './system-error.ts';
 
 /** Settings of a run as a file gives them: at least the family; the rest may be left to flags and defaults. */
 export type RunConfig = Partial<RunSettings> & Pick<RunSettings, 'family'>;

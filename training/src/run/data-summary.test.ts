@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { floatDataset } from '../data/dataset.ts';
-import { labelled, tinyImages, tinySounds } from '../families/tiny-data.ts';
+import { labelled, tinyImages, tinySounds } from '../testing/tiny-data.ts';
 import { dataSummary } from './data-summary.ts';
 
 test('images with classes', async () => {

@@ -1,6 +1,6 @@
 import type { DataSpec } from '@generatrix/runtime/core';
 import type { Dataset } from '../data/dataset.ts';
-import { formatNumber } from './format-number.ts';
+import { formatNumber } from '../report/format-number.ts';
 
 /** Examples that are looked at for the range of the values. */
 const lookedAt = 1000;

@@ -1,7 +1,7 @@
 import { tf, tritonRepository } from '@generatrix/export';
 import { toTensor } from '../engine/tfjs-engine.ts';
+import { tritonMarker } from '../files/owned-folder.ts';
 import { bindState, type ExportOptions, referenceExamples } from './export-run.ts';
-import { tritonMarker } from './owned-folder.ts';
 import { checkExportFolder, loadTrained, writeFolder } from './trained-model.ts';
 
 /** Rows that differ in their scalars when programs are tried. */

@@ -4,13 +4,13 @@ import { messageOf } from '@generatrix/runtime/core';
 import type { Dataset } from '../data/dataset.ts';
 import { pointLawOf } from '../data/point-laws.ts';
 import { familyNamed } from '../families/registry.ts';
+import { formatNats, formatNumber } from '../report/format-number.ts';
+import type { MetricBounds } from '../report/metric-words.ts';
+import { writeReport } from '../report/report.ts';
+import { modelGalleries, progressGallery } from '../report/report-gallery.ts';
 import { dataSummary } from './data-summary.ts';
 import { exportRun } from './export-run.ts';
-import { formatNats, formatNumber } from './format-number.ts';
-import type { MetricBounds } from './metric-words.ts';
 import { readMetrics } from './metrics.ts';
-import { writeReport } from './report.ts';
-import { modelGalleries, progressGallery } from './report-gallery.ts';
 import { readRun } from './run-folder.ts';
 import type { TrainResult } from './train.ts';
 

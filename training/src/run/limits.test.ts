@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { expectUserError } from '../data/test-support.ts';
-import { byteSize } from './byte-size.ts';
+import { byteSize } from '../files/byte-size.ts';
 import { checkMemory } from './memory-limit.ts';
 
 test.each([

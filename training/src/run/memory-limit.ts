@@ -1,6 +1,6 @@
 import { totalmem } from 'node:os';
 import { UserError } from '@generatrix/runtime/core';
-import { byteSize } from './byte-size.ts';
+import { byteSize } from '../files/byte-size.ts';
 
 /** Memory that this process may use, bytes: the machine's, or less where a container sets a limit. */
 export function memoryLimit(): number {

@@ -2,7 +2,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { UserError } from '@generatrix/runtime/core';
 import { z } from 'zod';
-import { writeFileAtomic } from './atomic.ts';
+import { writeFileAtomic } from '../files/atomic.ts';
 
 /** One report of a run. */
 export interface MetricsLine {

@@ -3,7 +3,7 @@ import { readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { expectUserError, folderOf } from '../data/test-support.ts';
-import { checkSpace } from './disk-space.ts';
+import { checkSpace } from '../files/disk-space.ts';
 import { openRun } from './open-run.ts';
 
 const settings = {

@@ -1,12 +1,12 @@
 import { lstat, readdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { UserError } from '@generatrix/runtime/core';
-import { checkWritable, makeFolder } from './atomic.ts';
-import { takeLock } from './lock.ts';
-import { checkReplaceable, entriesOf } from './owned-folder.ts';
+import { checkWritable, makeFolder } from '../files/atomic.ts';
+import { takeLock } from '../files/lock.ts';
+import { checkReplaceable, entriesOf } from '../files/owned-folder.ts';
+import { clearSiblings, isSibling, removeAbandoned } from '../files/siblings.ts';
+import { systemCode, systemError } from '../files/system-error.ts';
 import { hasRun, readRun } from './run-folder.ts';
-import { clearSiblings, isSibling, removeAbandoned } from './siblings.ts';
-import { systemCode, systemError } from './system-error.ts';
 
 /** Files of a run besides its bundle, by their paths in its folder: these, and no others, are a run's to delete. */
 const runFiles = [

@@ -9,9 +9,9 @@ import {
   type SplitRule,
 } from '../data/index.ts';
 import type { DataDescription } from '../families/family.ts';
-import { writeFileAtomic } from './atomic.ts';
+import { writeFileAtomic } from '../files/atomic.ts';
+import { systemCode, systemError } from '../files/system-error.ts';
 import { parseSettings, type RunSettings } from './settings.ts';
-import { systemCode, systemError } from './system-error.ts';
 
 const fileName = 'run.json';
 

@@ -1,6 +1,6 @@
 import { UserError } from '@generatrix/runtime/core';
 import { z } from 'zod';
-import { describeIssue } from './describe-issue.ts';
+import { describeIssue } from '../describe-issue.ts';
 
 /** Everything that decides what a run computes; kept in the run's folder, so that resuming repeats it exactly. */
 export const settingsSchema = z.strictObject({

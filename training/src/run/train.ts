@@ -6,6 +6,8 @@ import type { Trainer } from '../engine/engine.ts';
 import { onnxEngine } from '../engine/onnx-engine.ts';
 import { tfjsEngine } from '../engine/tfjs-engine.ts';
 import type { HostState, Model } from '../families/family.ts';
+import { formatNats } from '../report/format-number.ts';
+import { saveSamples } from '../report/samples.ts';
 import { Recording } from '../tracking/recording.ts';
 import type { Tracker } from '../tracking/tracker.ts';
 import { type BatchSource, batchSource } from './batch-source.ts';
@@ -18,13 +20,11 @@ import {
   modeMetrics,
   sampleWhileTraining,
 } from './evaluation.ts';
-import { formatNats } from './format-number.ts';
 import { weightsFrom } from './init-from.ts';
 import { firstNonFinite, initialState } from './initial-state.ts';
 import { readMetrics } from './metrics.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { resumeSelection } from './resume-selection.ts';
-import { saveSamples } from './samples.ts';
 import { type Selection, scoresOf, selectionMetric } from './selection.ts';
 import type { RunSettings } from './settings.ts';
 

@@ -4,10 +4,10 @@ import type { BundleFiles } from '@generatrix/export';
 import { UserError } from '@generatrix/runtime/core';
 import type { DataDescription, HostState, Model } from '../families/family.ts';
 import { buildModel, familyNamed } from '../families/registry.ts';
-import { checkWritable, makeFolder, replaceFolderAtomic } from './atomic.ts';
+import { checkWritable, makeFolder, replaceFolderAtomic } from '../files/atomic.ts';
+import { checkReplaceable, type ReplaceOptions } from '../files/owned-folder.ts';
 import { type CheckpointChoice, loadChosen } from './best-checkpoint.ts';
 import { type CheckpointMeta, checkpointFolder, checkpointSteps, stateFitting } from './checkpoint.ts';
-import { checkReplaceable, type ReplaceOptions } from './owned-folder.ts';
 import { readRun } from './run-folder.ts';
 import type { RunSettings } from './settings.ts';
 

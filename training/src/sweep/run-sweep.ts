@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '@generatrix/runtime/core';
 import { z } from 'zod';
-import { makeFolder, writeFileAtomic } from '../run/atomic.ts';
+import { makeFolder, writeFileAtomic } from '../files/atomic.ts';
 import { readMetrics } from '../run/metrics.ts';
 import { hasRun, readRun } from '../run/run-folder.ts';
 import type { SweepPoint } from './grid.ts';

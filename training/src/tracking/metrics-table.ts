@@ -1,6 +1,6 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { stringify } from 'csv-stringify/sync';
-import { writeFileAtomic } from '../run/atomic.ts';
+import { writeFileAtomic } from '../files/atomic.ts';
 import type { MetricsLine } from '../run/metrics.ts';
 
 /** The open table of a run's metrics. */

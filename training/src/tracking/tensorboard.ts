@@ -2,7 +2,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { extname, join } from 'node:path';
-import { writeFileAtomic } from '../run/atomic.ts';
+import { writeFileAtomic } from '../files/atomic.ts';
 import type { MetricsLine } from '../run/metrics.ts';
 import { encodeEvent, readEvent, type SummaryValue } from './event.ts';
 import { decodeRecords, encodeRecord } from './record-file.ts';

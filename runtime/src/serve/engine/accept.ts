@@ -1,8 +1,8 @@
-import { checkCount } from '../../batches.ts';
-import { checkSources, type InputSources } from '../../inputs.ts';
-import { checkNoiseKey, type Seed } from '../../noise.ts';
-import type { InputSpec } from '../../program.ts';
-import { type HostTensor, hostTensor } from '../../tensor.ts';
+import { checkCount } from '../../model/batches.ts';
+import { checkNoiseKey, type Seed } from '../../noise/noise.ts';
+import { checkSources, type InputSources } from '../../program/inputs.ts';
+import type { InputSpec } from '../../program/program.ts';
+import { type HostTensor, hostTensor } from '../../program/tensor.ts';
 
 /** A request's rows, checked: what is given, by input, and what keys the rest. */
 export interface AcceptedRows {

@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { cp, mkdir, rename, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { sha256Hex } from '../../sha256.ts';
-import { encodeTinyOnnx } from '../../tiny-onnx.ts';
+import { sha256Hex } from '../../bundle/sha256.ts';
+import { encodeTinyOnnx } from '../../ort/tiny-onnx.ts';
 import {
   draw,
   encodeJson,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { hostTensor } from '../../tensor.ts';
+import { hostTensor } from '../../program/tensor.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Job } from './job.ts';
 import type { LoadedModel } from './loaded-model.ts';

@@ -1,6 +1,6 @@
-import type { InputSources } from '../../inputs.ts';
-import type { Manifest } from '../../manifest.ts';
-import type { HostTensor } from '../../tensor.ts';
+import type { Manifest } from '../../bundle/manifest.ts';
+import type { InputSources } from '../../program/inputs.ts';
+import type { HostTensor } from '../../program/tensor.ts';
 import type { ServeErrorKind } from './serve-error.ts';
 import { ServingEngine } from './serving.ts';
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { BatchCollector } from '../../batches.ts';
-import { fillInputs, type InputSources } from '../../inputs.ts';
-import type { InputSpec } from '../../program.ts';
-import { hostTensor } from '../../tensor.ts';
+import { BatchCollector } from '../../model/batches.ts';
+import { fillInputs, type InputSources } from '../../program/inputs.ts';
+import type { InputSpec } from '../../program/program.ts';
+import { hostTensor } from '../../program/tensor.ts';
 import { acceptRows } from './accept.ts';
 import { fillBatch } from './fill-batch.ts';
 import type { BatchRows, Values } from './messages.ts';

@@ -1,7 +1,7 @@
-import { drawOf } from '../../inputs.ts';
-import { fillNoiseInto } from '../../noise.ts';
-import type { InputSpec } from '../../program.ts';
-import { allocate, type HostTensor, hostTensor, sizeOf } from '../../tensor.ts';
+import { fillNoiseInto } from '../../noise/noise.ts';
+import { drawOf } from '../../program/inputs.ts';
+import type { InputSpec } from '../../program/program.ts';
+import { allocate, type HostTensor, hostTensor, sizeOf } from '../../program/tensor.ts';
 import type { BatchRows, Values } from './messages.ts';
 
 /**

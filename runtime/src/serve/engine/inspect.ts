@@ -1,9 +1,9 @@
+import type { FileEntry, Manifest, ProgramEntry } from '../../bundle/manifest.ts';
+import { sha256Hex } from '../../bundle/sha256.ts';
+import { checkSignature } from '../../bundle/signature-check.ts';
 import { messageOf, UserError } from '../../errors.ts';
-import type { Executor } from '../../executor.ts';
-import { openFolder } from '../../load-node.ts';
-import type { FileEntry, Manifest, ProgramEntry } from '../../manifest.ts';
-import { sha256Hex } from '../../sha256.ts';
-import { checkSignature } from '../../signature-check.ts';
+import { openFolder } from '../../model/load-node.ts';
+import type { Executor } from '../../program/executor.ts';
 import type { InspectedBundle, SharedProgram } from './messages.ts';
 import { refuseExternalData } from './onnx-external.ts';
 import { rowBytes } from './row-bytes.ts';

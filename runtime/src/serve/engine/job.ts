@@ -1,4 +1,4 @@
-import { allocate, type HostTensor, sizeOf } from '../../tensor.ts';
+import { allocate, type HostTensor, sizeOf } from '../../program/tensor.ts';
 import type { AcceptedRows } from './accept.ts';
 import type { LoadedModel } from './loaded-model.ts';
 import type { ServeError } from './serve-error.ts';

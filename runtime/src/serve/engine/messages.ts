@@ -1,8 +1,8 @@
-import type { Device, DeviceRequest } from '../../executor.ts';
-import type { Manifest } from '../../manifest.ts';
-import type { Seed } from '../../noise.ts';
-import type { InputSpec } from '../../program.ts';
-import type { HostTensor } from '../../tensor.ts';
+import type { Manifest } from '../../bundle/manifest.ts';
+import type { Seed } from '../../noise/noise.ts';
+import type { Device, DeviceRequest } from '../../program/executor.ts';
+import type { InputSpec } from '../../program/program.ts';
+import type { HostTensor } from '../../program/tensor.ts';
 
 /** What the main thread and its workers say to each other. */
 

@@ -1,5 +1,5 @@
 import { messageOf, UserError } from '../../errors.ts';
-import { createQueue } from '../../queue.ts';
+import { createQueue } from '../../program/queue.ts';
 import type { EngineObserver, RefusedModel, ServedModel } from './engine.ts';
 import { type FoundBundle, folderExists, readModelFolder } from './folder.ts';
 import type { Inspector } from './inspector.ts';

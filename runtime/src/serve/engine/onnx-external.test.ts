@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { UserError } from '../../errors.ts';
-import { encodeTinyOnnx } from '../../tiny-onnx.ts';
+import { encodeTinyOnnx } from '../../ort/tiny-onnx.ts';
 import { refuseExternalData } from './onnx-external.ts';
 
 /** A length-delimited field of a protobuf message, or with a number a varint. */

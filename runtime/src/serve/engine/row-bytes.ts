@@ -1,5 +1,5 @@
-import type { ProgramEntry } from '../../manifest.ts';
-import { sizeOf } from '../../tensor.ts';
+import type { ProgramEntry } from '../../bundle/manifest.ts';
+import { sizeOf } from '../../program/tensor.ts';
 
 /** Bytes of one row of everything that a program takes and returns. */
 export function rowBytes({ inputs, outputs }: Pick<ProgramEntry, 'inputs' | 'outputs'>): number {

@@ -1,10 +1,10 @@
 import { describe, expect, test, vi } from 'vitest';
-import { openBundle } from '../../bundle.ts';
+import { openBundle } from '../../bundle/bundle.ts';
+import { memorySource, testBundle } from '../../bundle/test-bundle.ts';
 import { UserError } from '../../errors.ts';
-import { createExecutor } from '../../ort-node.ts';
-import { createSampler } from '../../sampler.ts';
-import { hostTensor } from '../../tensor.ts';
-import { memorySource, testBundle } from '../../test-bundle.ts';
+import { createSampler } from '../../model/sampler.ts';
+import { createExecutor } from '../../ort/ort-node.ts';
+import { hostTensor } from '../../program/tensor.ts';
 import { createEngine, type EngineObserver } from './engine.ts';
 import { ServingEngine } from './serving.ts';
 import { busy, draw, failure, failureKind, modelFolder, points, startEngine, sums } from './test-engine.ts';

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { messageOf, UserError } from '../../errors.ts';
-import type { Device } from '../../executor.ts';
+import type { Device } from '../../program/executor.ts';
 import type { Answers, Death, FromWorker, ToWorker, WorkerRequest, WorkerSettings } from './messages.ts';
 import { workerEntry } from './worker-entry.ts';
 

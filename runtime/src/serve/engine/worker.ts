@@ -1,8 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf, UserError } from '../../errors.ts';
-import type { Executor } from '../../executor.ts';
-import { createExecutor } from '../../ort-node.ts';
-import { createQueue } from '../../queue.ts';
+import { createExecutor } from '../../ort/ort-node.ts';
+import type { Executor } from '../../program/executor.ts';
+import { createQueue } from '../../program/queue.ts';
 import { inspectBundle } from './inspect.ts';
 import type { Answers, FromWorker, ToWorker, WorkerRequest, WorkerSettings } from './messages.ts';
 import { WorkerModel } from './worker-model.ts';

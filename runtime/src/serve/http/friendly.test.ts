@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { drawLabels } from '../../labels.ts';
-import { loadSampler } from '../../load-node.ts';
-import type { Sampler } from '../../sampler.ts';
-import { hostTensor } from '../../tensor.ts';
+import { loadSampler } from '../../model/load-node.ts';
+import type { Sampler } from '../../model/sampler.ts';
+import { drawLabels } from '../../noise/labels.ts';
+import { hostTensor } from '../../program/tensor.ts';
 import { startTestServer, type TestServer } from './test-server.ts';
 
 let server: TestServer;

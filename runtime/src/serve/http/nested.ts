@@ -1,4 +1,4 @@
-import { allocate, type DType, type HostTensor, hostTensor, sizeOf } from '../../tensor.ts';
+import { allocate, type DType, type HostTensor, hostTensor, sizeOf } from '../../program/tensor.ts';
 import { HttpError } from './http-error.ts';
 import { show } from './json-body.ts';
 

@@ -1,8 +1,8 @@
 import { request as rawRequest } from 'node:http';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadSampler } from '../../load-node.ts';
-import type { Sampler } from '../../sampler.ts';
+import { loadSampler } from '../../model/load-node.ts';
+import type { Sampler } from '../../model/sampler.ts';
 import { binaryBody, bytesOf, type Inferred, infer, labelInput, z, zInput } from './test-infer.ts';
 import { startTestServer, type TestServer } from './test-server.ts';
 

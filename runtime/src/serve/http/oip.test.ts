@@ -1,7 +1,7 @@
 import { request as rawRequest } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadSampler } from '../../load-node.ts';
-import type { Sampler } from '../../sampler.ts';
+import { loadSampler } from '../../model/load-node.ts';
+import type { Sampler } from '../../model/sampler.ts';
 import { infer, inferred, labelInput, z, zInput } from './test-infer.ts';
 import { startTestServer, type TestServer } from './test-server.ts';
 

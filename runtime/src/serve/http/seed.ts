@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Seed } from '../../noise.ts';
+import type { Seed } from '../../noise/noise.ts';
 
 const largest = 2n ** 64n - 1n;
 

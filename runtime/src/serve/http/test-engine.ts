@@ -1,9 +1,9 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadSampler } from '../../load-node.ts';
-import type { Sampler } from '../../sampler.ts';
-import { type TestProgram, testBundle } from '../../test-bundle.ts';
+import { type TestProgram, testBundle } from '../../bundle/test-bundle.ts';
+import { loadSampler } from '../../model/load-node.ts';
+import type { Sampler } from '../../model/sampler.ts';
 import { type InferenceEngine, type RunRequest, type ServedModel, ServeError } from '../engine/engine.ts';
 
 /** Models of the tests, over the sampler itself, in this thread: what the HTTP side says of them can be worked out. */

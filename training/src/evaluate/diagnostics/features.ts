@@ -1,4 +1,4 @@
-import { makeFolder } from '../../run/atomic.ts';
+import { makeFolder } from '../../files/atomic.ts';
 import { classifierScore, scoreOfSubset } from '../classifier-score.ts';
 import type { Finding, Outcome, Skipped } from '../diagnostic.ts';
 import { percent, short } from '../diagnostic.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { buildModel, familyNamed } from '../../families/registry.ts';
+import type { Chart } from '../../report/report-charts.ts';
 import { type MetricsLine, readMetrics } from '../../run/metrics.ts';
-import type { Chart } from '../../run/report-charts.ts';
 import { readRun } from '../../run/run-folder.ts';
 import type { Finding, Outcome, Skipped } from '../diagnostic.ts';
 import { short } from '../diagnostic.ts';

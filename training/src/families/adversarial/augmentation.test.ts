@@ -1,7 +1,7 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { fillNoise } from '@generatrix/runtime/core';
 import { beforeAll, expect, it } from 'vitest';
-import { augmentationDraws } from '../../nn/differentiable-augmentation.ts';
+import { augmentationDraws } from './differentiable-augmentation.ts';
 import { type Game, type StepSettings, stepNoise } from './game.ts';
 import { adversarialLosses } from './losses.ts';
 import { adversarialStep } from './step.ts';

@@ -1,5 +1,5 @@
-import type { FamilyCase } from '../cases.ts';
-import { labelled, tinyImages, tinyPoints } from '../tiny-data.ts';
+import type { FamilyCase } from '../../testing/cases.ts';
+import { labelled, tinyImages, tinyPoints } from '../../testing/tiny-data.ts';
 
 /** Cases of the adversarial families. */
 export const adversarialCases: readonly FamilyCase[] = [

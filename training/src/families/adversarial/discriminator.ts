@@ -2,10 +2,10 @@ import { type NamedTensors, tf } from '@generatrix/export';
 import { type DataSpec, sizeOf } from '@generatrix/runtime/core';
 import { denseSpecs } from '../../nn/dense.ts';
 import { denseLayer, type LayerOptions, leakyRelu, specsOf } from '../../nn/layer.ts';
-import { minibatchCloseness, minibatchSpecs } from '../../nn/minibatch-discrimination.ts';
 import type { StateSpecs } from '../family.ts';
 import { convolutionalFeatures } from './convolutional-networks.ts';
 import { fromData } from './data-scale.ts';
+import { minibatchCloseness, minibatchSpecs } from './minibatch-discrimination.ts';
 import type { Body, Conditioning, Discriminator, NetworkOptions } from './networks.ts';
 
 /**

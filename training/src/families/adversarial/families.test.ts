@@ -4,8 +4,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { Dataset } from '../../data/dataset.ts';
 import { tfjsEngine } from '../../engine/tfjs-engine.ts';
 import { initialState } from '../../run/initial-state.ts';
+import { describeData, labelled, tinyImages, tinyPoints } from '../../testing/tiny-data.ts';
 import { buildModel, families, familyNamed } from '../registry.ts';
-import { describeData, labelled, tinyImages, tinyPoints } from '../tiny-data.ts';
 import { counterpart } from './image-pairs.ts';
 
 beforeAll(async () => {

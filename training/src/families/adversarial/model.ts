@@ -1,6 +1,5 @@
 import type { NamedTensors, tf } from '@generatrix/export';
 import { adamSpecs } from '../../nn/adam.ts';
-import { historySpecs, startHistory } from '../../nn/historical-average.ts';
 import { newPass } from '../../nn/layer.ts';
 import { averaged, averageSpecs, startAverages } from '../../nn/parameter-average.ts';
 import type { DataDescription, Model, StateSpecs } from '../family.ts';
@@ -8,6 +7,7 @@ import { measureScale } from './data-scale.ts';
 import { buildDiscriminator } from './discriminator.ts';
 import { type Domain, optimizers } from './game.ts';
 import { buildGenerator } from './generator.ts';
+import { historySpecs, startHistory } from './historical-average.ts';
 import { type AdversarialLossName, adversarialLosses } from './losses.ts';
 import type { Conditioning } from './networks.ts';
 import { type AdversarialOptions, augmentationsOf } from './options.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { type AugmentationKind, augmentationKinds } from '../../nn/differentiable-augmentation.ts';
 import type { DataDescription } from '../family.ts';
+import { type AugmentationKind, augmentationKinds } from './differentiable-augmentation.ts';
 
 const widths = z.array(z.number().int().min(1)).min(1);
 const rateFactor = z.number().positive().default(1);

@@ -6,9 +6,9 @@ import type { Trainer } from '../../engine/engine.ts';
 import { onnxEngine } from '../../engine/onnx-engine.ts';
 import { batchPlan, stepInputs } from '../../run/batches.ts';
 import { initialState } from '../../run/initial-state.ts';
+import { describeData, labelled, tinyImages, tinyPoints } from '../../testing/tiny-data.ts';
 import type { HostState, Model } from '../family.ts';
 import { buildModel, familyNamed } from '../registry.ts';
-import { describeData, labelled, tinyImages, tinyPoints } from '../tiny-data.ts';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');

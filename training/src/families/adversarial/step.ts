@@ -1,16 +1,16 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { adam } from '../../nn/adam.ts';
-import { differentiableAugmentation } from '../../nn/differentiable-augmentation.ts';
 import { gradientNorm } from '../../nn/gradient-norm.ts';
-import { between, gradientPenalty } from '../../nn/gradient-penalty.ts';
 import { lossAndGradients } from '../../nn/gradients.ts';
-import { pulledToHistory, recordHistory } from '../../nn/historical-average.ts';
 import { newPass } from '../../nn/layer.ts';
 import { runningMoments } from '../../nn/normalisation.ts';
 import { average } from '../../nn/parameter-average.ts';
 import { powerIteration } from '../../nn/spectral-normalisation.ts';
 import type { StateSpecs, Step } from '../family.ts';
+import { differentiableAugmentation } from './differentiable-augmentation.ts';
 import { type Game, optimizers, type Portion, portionsOf, stepNoise } from './game.ts';
+import { between, gradientPenalty } from './gradient-penalty.ts';
+import { pulledToHistory, recordHistory } from './historical-average.ts';
 import { auxiliaryAccuracy, scores, sum } from './measures.ts';
 import type { Judgement } from './networks.ts';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { canStream } from '../../../can-stream.ts';
+import { canStream } from '../../../model/can-stream.ts';
 import type { ServedModel } from '../../engine/engine.ts';
 import { formatsOf } from './present.ts';
 import { has } from './programs.ts';

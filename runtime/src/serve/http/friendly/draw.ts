@@ -1,7 +1,7 @@
 import type { Request, Response } from 'express';
-import type { Seed } from '../../../noise.ts';
-import { drawScalar } from '../../../sampler-arguments.ts';
-import type { HostTensor } from '../../../tensor.ts';
+import { drawScalar } from '../../../model/sampler-arguments.ts';
+import type { Seed } from '../../../noise/noise.ts';
+import type { HostTensor } from '../../../program/tensor.ts';
 import type { ServedModel } from '../../engine/engine.ts';
 import type { ServerContext } from '../context.ts';
 import { HttpError } from '../http-error.ts';

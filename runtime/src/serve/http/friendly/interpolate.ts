@@ -1,8 +1,8 @@
 import type { Request, Response } from 'express';
-import type { InputSources } from '../../../inputs.ts';
-import { fillNoise, type Seed } from '../../../noise.ts';
-import type { InputSpec } from '../../../program.ts';
-import { type HostTensor, hostTensor, sizeOf } from '../../../tensor.ts';
+import { fillNoise, type Seed } from '../../../noise/noise.ts';
+import type { InputSources } from '../../../program/inputs.ts';
+import type { InputSpec } from '../../../program/program.ts';
+import { type HostTensor, hostTensor, sizeOf } from '../../../program/tensor.ts';
 import type { ServedModel } from '../../engine/engine.ts';
 import type { ServerContext } from '../context.ts';
 import { HttpError } from '../http-error.ts';

@@ -1,8 +1,8 @@
 import type { Request, Response } from 'express';
-import type { Manifest } from '../../../manifest.ts';
+import type { Manifest } from '../../../bundle/manifest.ts';
 import { canRender, encodePng, imageGrid, npyBytes, renderSamples } from '../../../media/index.ts';
-import type { Seed } from '../../../noise.ts';
-import type { HostTensor } from '../../../tensor.ts';
+import type { Seed } from '../../../noise/noise.ts';
+import type { HostTensor } from '../../../program/tensor.ts';
 import type { ServedModel } from '../../engine/engine.ts';
 import { HttpError } from '../http-error.ts';
 import { toNested } from '../nested.ts';

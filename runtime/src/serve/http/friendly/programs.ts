@@ -1,11 +1,11 @@
 import type { Response } from 'express';
 import { UserError } from '../../../errors.ts';
-import type { InputSources } from '../../../inputs.ts';
-import type { LabelLaw } from '../../../labels.ts';
-import type { Seed } from '../../../noise.ts';
-import type { InputSpec, OutputMeaning } from '../../../program.ts';
-import { dataLabels, randomSeed, spread } from '../../../sampler-arguments.ts';
-import { type HostTensor, hostTensor, sizeOf } from '../../../tensor.ts';
+import { dataLabels, randomSeed, spread } from '../../../model/sampler-arguments.ts';
+import type { LabelLaw } from '../../../noise/labels.ts';
+import type { Seed } from '../../../noise/noise.ts';
+import type { InputSources } from '../../../program/inputs.ts';
+import type { InputSpec, OutputMeaning } from '../../../program/program.ts';
+import { type HostTensor, hostTensor, sizeOf } from '../../../program/tensor.ts';
 import type { ServedModel } from '../../engine/engine.ts';
 import type { ServerContext } from '../context.ts';
 import { HttpError } from '../http-error.ts';

@@ -1,5 +1,5 @@
 import type { Request, Response } from 'express';
-import { checkDraws, estimateLogProb } from '../../../log-prob.ts';
+import { checkDraws, estimateLogProb } from '../../../model/log-prob.ts';
 import type { ServerContext } from '../context.ts';
 import { HttpError } from '../http-error.ts';
 import { toNested } from '../nested.ts';

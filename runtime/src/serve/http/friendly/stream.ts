@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import type { Request, Response } from 'express';
-import { completionOf } from '../../../complete.ts';
-import { fillInputs } from '../../../inputs.ts';
-import type { Sampler } from '../../../sampler.ts';
-import { drawScalar, randomSeed } from '../../../sampler-arguments.ts';
-import { type StreamPart, streamSamples } from '../../../stream.ts';
-import type { HostTensor } from '../../../tensor.ts';
+import { completionOf } from '../../../model/complete.ts';
+import type { Sampler } from '../../../model/sampler.ts';
+import { drawScalar, randomSeed } from '../../../model/sampler-arguments.ts';
+import { type StreamPart, streamSamples } from '../../../model/stream.ts';
+import { fillInputs } from '../../../program/inputs.ts';
+import type { HostTensor } from '../../../program/tensor.ts';
 import type { ServedModel } from '../../engine/engine.ts';
 import type { ServerContext } from '../context.ts';
 import { HttpError, toHttpError } from '../http-error.ts';

@@ -1,8 +1,8 @@
 import type { Request, Response } from 'express';
-import type { InputSources } from '../../../inputs.ts';
-import type { Seed } from '../../../noise.ts';
-import { randomSeed } from '../../../sampler-arguments.ts';
-import { type HostTensor, hostTensor, sizeOf } from '../../../tensor.ts';
+import { randomSeed } from '../../../model/sampler-arguments.ts';
+import type { Seed } from '../../../noise/noise.ts';
+import type { InputSources } from '../../../program/inputs.ts';
+import { type HostTensor, hostTensor, sizeOf } from '../../../program/tensor.ts';
 import type { ServerContext } from '../context.ts';
 import { HttpError } from '../http-error.ts';
 import { validate } from '../json-body.ts';

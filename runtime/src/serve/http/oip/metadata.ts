@@ -1,4 +1,4 @@
-import type { InputSpec, OutputSpec } from '../../../program.ts';
+import type { InputSpec, OutputSpec } from '../../../program/program.ts';
 import type { InferenceEngine } from '../../engine/engine.ts';
 import { type ProtocolModel, protocolNames, versionsOf } from './names.ts';
 import { datatypeOf } from './tensors.ts';

@@ -1,5 +1,5 @@
 import type { Response } from 'express';
-import type { Seed } from '../../../noise.ts';
+import type { Seed } from '../../../noise/noise.ts';
 import type { RunResult } from '../../engine/engine.ts';
 import { seedJson } from '../seed.ts';
 import type { ProtocolModel } from './names.ts';

@@ -1,5 +1,5 @@
-import type { InputSpec } from '../../../program.ts';
-import { type DType, type HostTensor, hostTensor, sizeOf } from '../../../tensor.ts';
+import type { InputSpec } from '../../../program/program.ts';
+import { type DType, type HostTensor, hostTensor, sizeOf } from '../../../program/tensor.ts';
 import { HttpError } from '../http-error.ts';
 import { flatten } from '../nested.ts';
 import type { Datatype, WireInput } from './schemas.ts';

@@ -1,0 +1,183 @@
+import { describe, expect, test } from 'vitest';
+import { UserError } from '../errors.ts';
+import type { ProgramSignature } from '../program/program.ts';
+import { isPlainPath, parseManifest } from './manifest.ts';
+import { testBundle } from './test-bundle.ts';
+
+const good = () => JSON.parse(JSON.stringify(testBundle(['sample', 'encode']).manifest));
+
+/** A good manifest with the value at a dotted path replaced, or removed when undefined. */
+function broken(path: string, value: unknown): unknown {
+  const manifest = good();
+  const keys = path.split('.');
+  const last = keys.pop()!;
+  const parent = keys.reduce((object, key) => object[key], manifest);
+  if (value === undefined) delete parent[last];
+  else parent[last] = value;
+  return manifest;
+}
+
+function messageFor(json: unknown): string {
+  try {
+    parseManifest(json, 'here/model.json');
+  } catch (error) {
+    expect(error).toBeInstanceOf(UserError);
+    const { message } = error as Error;
+    expect(message).not.toContain('\n');
+    expect(message).toMatch(/^here\/model\.json: /);
+    return message;
+  }
+  throw new Error('the manifest was accepted');
+}
+
+describe('parseManifest', () => {
+  test('keeps what a whole manifest says, all optional parts included', () => {
+    const manifest = {
+      ...good(),
+      parity: {
+        reference: 'tfjs-cpu',
+        programs: { sample: { maxAbsoluteError: 1e-6, maxRelativeError: 1e-7, batch: 4 } },
+      },
+      sample: { file: 'sample.png', bytes: 3, sha256: 'ab'.repeat(32), seed: 42, count: 64 },
+      graphModels: {
+        sample: { files: { 'graph-model/sample/model.json': { bytes: 1, sha256: '0'.repeat(64) } } },
+      },
+    };
+    const parsed = parseManifest(manifest, 'here');
+    expect(parsed).toEqual(manifest);
+    // Type checking: what parsing gives must be what the rest of the runtime takes.
+    const signature: ProgramSignature = parsed.programs.sample!;
+    expect(Object.keys(signature.inputs)).toEqual(['z', 'label', 'temperature']);
+  });
+
+  test('passes over fields of later releases; class names may be absent', () => {
+    const { classNames: _, ...data } = good().data;
+    const parsed = parseManifest({ ...good(), data, later: { release: true } }, 'here');
+    expect(parsed).toEqual({ ...good(), data: { ...data, classNames: [] } });
+  });
+
+  test.each([
+    ['format', 'onnx', /not a Generatrix bundle.*"onnx"/],
+    ['version', 2, /version 2 .*export the model again/],
+    ['version', undefined, /version nothing/],
+    ['name', undefined, /: name: expected string, found nothing/],
+    ['data.kind', 'video', /: data\.kind: .*"video"/],
+    ['data.shape', [3, 4], /: data\.shape/],
+    ['programs.sample.sha256', 'AB'.repeat(32), /: programs\.sample\.sha256: .*"ABAB/],
+    ['programs.sample.bytes', -1, /: programs\.sample\.bytes: expected at least 0, found -1/],
+    ['programs.sample.bytes', 1.5, /: programs\.sample\.bytes: expected a whole number, found 1\.5/],
+    ['programs.sample.inputs.z.role', 'dice', /: programs\.sample\.inputs\.z\.role/],
+    [
+      'programs.sample.inputs.z.law',
+      'cauchy',
+      /inputs\.z\.law: expected "normal" or "uniform", found "cauchy"/,
+    ],
+    ['programs.sample.inputs.z.shape', [0], /inputs\.z\.shape\.0: /],
+    ['programs.sample.inputs.z.dtype', 'int32', /inputs\.z\.dtype: expected "float32", found "int32"/],
+    ['programs.sample.inputs.label.classes', 0, /inputs\.label\.classes/],
+    ['programs.sample.outputs.data.meaning', 'picture', /outputs\.data\.meaning: .*"picture"/],
+    ['programs.sample.file', '../secret.onnx', /: programs\.sample\.file: expected a plain relative path/],
+    ['provenance.metrics', { loss: '1' }, /: provenance\.metrics\.loss: expected number, found "1"/],
+    ['reference', { file: '/etc/passwd', bytes: 1, sha256: '0'.repeat(64) }, /: reference\.file: /],
+  ])('%s = %j is refused, naming the place', (path, value, message) => {
+    expect(messageFor(broken(path, value))).toMatch(message);
+  });
+
+  test.each([[null], [[]], ['text'], [3], [{}]])('%j is no manifest', (json) => {
+    expect(messageFor(json)).toMatch(/not a Generatrix bundle/);
+  });
+
+  /** The good manifest with a program that returns one coordinate of the points at a call. */
+  const streaming = (change: Record<string, unknown> = {}) => {
+    const manifest = good();
+    const one = { dtype: 'float32', shape: [1] };
+    manifest.programs.advance = {
+      ...manifest.programs.encode,
+      inputs: { cache: { ...one, shape: [4], role: 'carry', initial: 0 } },
+      outputs: {
+        data: { ...one, meaning: 'data' },
+        'next/cache': { ...one, shape: [4], meaning: 'carry' },
+      },
+      stream: { chunks: 3, axis: 0 },
+      ...change,
+    };
+    return manifest;
+  };
+
+  test('keeps what a program carries and streams', () => {
+    const parsed = parseManifest(streaming(), 'here');
+    expect(parsed).toEqual(streaming());
+    const signature: ProgramSignature = parsed.programs.advance!;
+    expect(signature.stream).toEqual({ chunks: 3, axis: 0 });
+  });
+
+  const data = { dtype: 'float32', shape: [1], meaning: 'data' };
+  test.each([
+    [{ stream: { chunks: 0, axis: 0 } }, /: programs\.advance\.stream\.chunks: expected at least/],
+    [{ stream: { chunks: 3, axis: 1 } }, /: programs\.advance\.stream\.axis: expected 0, found 1/],
+    [{ stream: { chunks: 2, axis: 0 } }, /advance\.stream: expected 2 chunks that add up to data \[3\]/],
+    [{ outputs: { data } }, /advance\.outputs: expected carry 'next\/cache' float32 \[4\] .* found nothing/],
+    [
+      { outputs: { data, 'next/cache': { ...data, meaning: 'carry' } } },
+      /expected carry 'next\/cache' .* found carry float32 \[1\]/,
+    ],
+    [
+      {
+        outputs: {
+          data: { ...data, shape: [4], meaning: 'carry' },
+          'next/cache': { ...data, shape: [4], meaning: 'carry' },
+        },
+      },
+      /found chunks of nothing/,
+    ],
+  ])('a stream that does not add up is refused, case %#', (change, message) => {
+    expect(messageFor(streaming(change))).toMatch(message);
+  });
+
+  test('program names that are no plain names are refused', () => {
+    const manifest = good();
+    manifest.programs = { '../up': manifest.programs.sample };
+    expect(messageFor(manifest)).toMatch(/: programs/);
+  });
+
+  test('a program called like a part of every object does not get in', () => {
+    const text = JSON.stringify(good()).replace('"sample":', '"__proto__":');
+    const programs = (() => {
+      try {
+        return parseManifest(JSON.parse(text), 'here').programs;
+      } catch (error) {
+        expect(error).toBeInstanceOf(UserError);
+        return {};
+      }
+    })();
+    expect(Object.getPrototypeOf(programs)).toBe(Object.prototype);
+    expect('sample' in programs).toBe(false);
+  });
+});
+
+test.each(['sample.onnx', 'graph-model/sample/group1-shard1of1.bin', 'a b/c_d.e', '..hidden/file'])(
+  '%s is a plain path',
+  (path) => {
+    expect(isPlainPath(path)).toBe(true);
+  },
+);
+
+test.each([
+  '',
+  '.',
+  '..',
+  '/a',
+  'a/',
+  'a//b',
+  'a/../b',
+  './a',
+  'a\\b',
+  'C:/a',
+  'https://a/b',
+  'a%2e',
+  'a?b',
+  'a#b',
+  'a\nb',
+])('%j is not a plain path', (path) => {
+  expect(isPlainPath(path)).toBe(false);
+});

@@ -1,0 +1,293 @@
+import * as z from 'zod/mini';
+import { UserError } from '../errors.ts';
+import { nextOf } from '../program/program.ts';
+
+/** `format` and `version` of every bundle that this release reads and writes. */
+export const bundleFormat = 'generatrix-bundle';
+export const bundleVersion = 1;
+
+export const whole = z.int().check(z.nonnegative());
+export const shape = z.readonly(z.array(z.int().check(z.positive())));
+const noShape = z.readonly(z.array(z.int()).check(z.length(0)));
+const range = z.readonly(z.tuple([z.number(), z.number()]));
+export const dtype = z.enum(['float32', 'int32', 'bool']);
+/** A name that is safe as a file stem, a URL segment and an object key. */
+export const name = z.string().check(z.regex(/^[A-Za-z][\w.-]*$/));
+const sha256 = z.string().check(z.regex(/^[0-9a-f]{64}$/));
+const path = z.string().check(z.refine(isPlainPath, 'expected a plain relative path inside the bundle'));
+export const fileFields = { file: path, bytes: whole, sha256 };
+
+const inputSpec = z.discriminatedUnion('role', [
+  z.object({
+    role: z.literal('noise'),
+    dtype: z.literal('float32'),
+    shape,
+    law: z.enum(['normal', 'uniform']),
+    belongsTo: z.optional(z.enum(['example', 'estimate'])),
+    unless: z.optional(z.string()),
+  }),
+  z.object({ role: z.literal('data'), dtype, shape }),
+  z.object({ role: z.literal('latent'), dtype, shape }),
+  z.object({
+    role: z.literal('label'),
+    dtype: z.literal('int32'),
+    shape: noShape,
+    classes: z.int().check(z.positive()),
+  }),
+  z.object({
+    role: z.literal('scalar'),
+    dtype,
+    shape: noShape,
+    default: z.number(),
+    min: z.optional(z.number()),
+    max: z.optional(z.number()),
+  }),
+  z.object({ role: z.literal('carry'), dtype, shape, initial: z.number() }),
+]);
+
+const outputSpec = z.object({
+  dtype,
+  shape,
+  meaning: z.enum(['data', 'latent', 'logProb', 'logWeight', 'label', 'carry', 'other']),
+});
+
+const dataset = {
+  name: z.string(),
+  classNames: z._default(z.array(z.string()), []),
+  /** Share of the training examples that each class has. */
+  classFrequencies: z.optional(z.readonly(z.array(z.number().check(z.nonnegative())))),
+};
+const side = z.int().check(z.positive());
+const dataSpec = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('image'), shape: z.readonly(z.tuple([side, side, side])), range, ...dataset }),
+  z.object({ kind: z.literal('points'), shape: z.readonly(z.tuple([side])), ...dataset }),
+  z.object({
+    kind: z.literal('audio'),
+    shape: z.readonly(z.tuple([side])),
+    sampleRate: z.number().check(z.positive()),
+    range,
+    ...dataset,
+  }),
+]);
+
+const programEntry = z.object({
+  ...fileFields,
+  opset: whole,
+  inputs: z.record(z.string(), inputSpec),
+  outputs: z.record(z.string(), outputSpec),
+  stream: z.optional(z.object({ chunks: z.int().check(z.positive()), axis: z.literal(0) })),
+});
+
+const parity = z.object({
+  /** What computed the reference, such as `tfjs 4.22.0 cpu`. */
+  reference: z.string(),
+  programs: z.record(
+    name,
+    z.object({
+      maxAbsoluteError: z.number(),
+      maxRelativeError: z.number(),
+      batch: whole,
+      /** Whether the errors are allowed; bundles of earlier releases were written only when they were. */
+      passed: z.optional(z.boolean()),
+      /**
+       * Of a program that draws value after value: the draws that fell on the other side of a threshold near by, each
+       * given the values before it.
+       */
+      flips: z.optional(whole),
+      /** For a loop too long for the reference: the program for parts of it that stood in, itself compared. */
+      through: z.optional(z.string()),
+    }),
+  ),
+});
+
+const manifestSchema = z.object({
+  format: z.literal(bundleFormat),
+  version: z.literal(bundleVersion),
+  name: z.string(),
+  family: z.string(),
+  options: z.record(z.string(), z.unknown()),
+  data: dataSpec,
+  programs: z.record(name, programEntry),
+  provenance: z.object({
+    seed: whole,
+    dataset: z.string(),
+    steps: whole,
+    /** Which checkpoint of the run it is, and what the best one was chosen by. Absent from older bundles. */
+    checkpoint: z.optional(
+      z.object({
+        kept: z.enum(['last', 'best', 'step']),
+        score: z.optional(z.object({ metric: z.string(), value: z.number() })),
+      }),
+    ),
+    engine: z.string(),
+    metrics: z.record(z.string(), z.number()),
+    generatrixVersion: z.string(),
+  }),
+  parity: z.optional(parity),
+  /**
+   * Reference inputs and outputs, a safetensors file with keys `PROGRAM/in/NAME` and `PROGRAM/out/NAME`. For outputs
+   * that are drawn value after value also `PROGRAM/margin/NAME`, in the output's shape: how far the uniform noise of
+   * each value lies from where another would be drawn, given the values before it. Bundles of earlier releases have
+   * none, and there every draw must be the same.
+   */
+  reference: z.optional(z.object(fileFields)),
+  sample: z.optional(z.object({ ...fileFields, seed: whole, count: whole })),
+  /** What it takes to train the model further: `trainingOf` of runtime/train checks and reads it. */
+  training: z.optional(z.unknown()),
+  graphModels: z.optional(
+    z.record(name, z.object({ files: z.record(path, z.object({ bytes: whole, sha256 })) })),
+  ),
+});
+
+/** The bundle's `model.json`. */
+export type Manifest = z.infer<typeof manifestSchema>;
+/** A program's file and signature, as the manifest has them. */
+export type ProgramEntry = z.infer<typeof programEntry>;
+/** A file of the bundle, with what proves it whole. `bytes` is its size, `sha256` 64 lower-case hex digits. */
+export interface FileEntry {
+  readonly file: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/**
+ * Checks the contents of a `model.json`. Fields that this version does not know are left out.
+ * @param where what errors call the file, such as `runs/vae/bundle/model.json`
+ * @throws UserError with the place within the file, what was expected and what was found.
+ */
+export function parseManifest(json: unknown, where: string): Manifest {
+  checkHeader(json, where);
+  const result = z.safeParse(manifestSchema, json, { error: (issue) => expectation(issue as Issue) });
+  if (result.success) {
+    for (const [program, entry] of Object.entries(result.data.programs)) {
+      checkStream(`${where}: programs.${program}`, entry, result.data.data.shape);
+      checkExamples(`${where}: programs.${program}`, entry, result.data.data.shape);
+    }
+    return result.data;
+  }
+  const issue = result.error.issues[0] as Issue;
+  const place = issue.path.map(String).join('.');
+  const found = issue.path.reduce<unknown>(member, json);
+  throw new UserError(`${where}: ${place || 'the file'}: ${issue.message}, found ${show(found)}`);
+}
+
+/** A program that carries must return every carry, and its chunks must add up to an example. */
+function checkStream(
+  where: string,
+  { inputs, outputs, stream }: ProgramEntry,
+  example: readonly number[],
+): void {
+  for (const [name, spec] of Object.entries(inputs)) {
+    if (spec.role !== 'carry') continue;
+    const next = outputs[nextOf(name)];
+    if (next?.meaning === 'carry' && next.dtype === spec.dtype && String(next.shape) === String(spec.shape)) {
+      continue;
+    }
+    const found = next === undefined ? 'nothing' : `${next.meaning} ${next.dtype} [${next.shape}]`;
+    throw new UserError(
+      `${where}.outputs: expected carry '${nextOf(name)}' ${spec.dtype} [${spec.shape}] for the input '${name}', found ${found}`,
+    );
+  }
+  if (stream === undefined) return;
+  const chunk = Object.values(outputs).find(({ meaning }) => meaning === 'data')?.shape;
+  const [length = 0, ...rest] = chunk ?? [];
+  const [whole = 0, ...others] = example;
+  if (stream.chunks === Math.ceil(whole / length) && String(rest) === String(others)) return;
+  throw new UserError(
+    `${where}.stream: expected ${stream.chunks} chunks that add up to data [${example}], found chunks of ${chunk === undefined ? 'nothing' : `[${chunk}]`}`,
+  );
+}
+
+/** Examples are of one shape, whatever program takes or returns them; a stream's program has a part of one. */
+function checkExamples(
+  where: string,
+  { inputs, outputs, stream }: ProgramEntry,
+  example: readonly number[],
+): void {
+  if (stream !== undefined) return;
+  const ports = [
+    ...Object.entries(inputs).map(([name, { role, shape }]) => ({
+      name,
+      place: 'inputs',
+      kind: role,
+      shape,
+    })),
+    ...Object.entries(outputs).map(([name, { meaning, shape }]) => ({
+      name,
+      place: 'outputs',
+      kind: meaning,
+      shape,
+    })),
+  ];
+  const other = ports.find(({ kind, shape }) => kind === 'data' && String(shape) !== String(example));
+  if (other === undefined) return;
+  throw new UserError(
+    `${where}.${other.place}: expected '${other.name}' to be of the data's shape [${example}], found [${other.shape}]`,
+  );
+}
+
+/** A wrong format or version makes everything after it meaningless, so it is reported by itself. */
+function checkHeader(json: unknown, where: string): void {
+  const format = member(json, 'format');
+  if (format !== bundleFormat) {
+    throw new UserError(
+      `${where}: not a Generatrix bundle (expected "format": "${bundleFormat}", found ${show(format)})`,
+    );
+  }
+  const version = member(json, 'version');
+  if (version !== bundleVersion) {
+    throw new UserError(
+      `${where}: bundle format version ${show(version)} is not one this release reads (${bundleVersion}); export the model again or update Generatrix`,
+    );
+  }
+}
+
+/** The fields of a zod issue that a message needs. */
+interface Issue {
+  readonly code: string;
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+  readonly expected?: string;
+  readonly values?: readonly unknown[];
+  readonly format?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+}
+
+function expectation(issue: Issue): string | undefined {
+  switch (issue.code) {
+    case 'invalid_type':
+      return `expected ${issue.expected === 'int' ? 'a whole number' : issue.expected}`;
+    case 'invalid_value':
+      return `expected ${issue.values?.map((value) => JSON.stringify(value)).join(' or ')}`;
+    case 'too_small':
+      return `expected at least ${issue.minimum}`;
+    case 'too_big':
+      return `expected at most ${issue.maximum}`;
+    case 'invalid_union':
+      return 'expected one of the known kinds';
+    case 'invalid_key':
+      return 'expected names of letters, digits, dots, dashes and underscores';
+    case 'invalid_format':
+      return 'expected another form';
+    default:
+      return undefined;
+  }
+}
+
+/** A file's path within the bundle: no way out of it on any system, and no surprise in a URL. */
+export function isPlainPath(value: string): boolean {
+  const plain = /^[^\\:%?#\p{Cc}]+$/u.test(value);
+  return plain && value.split('/').every((segment) => segment !== '' && segment !== '.' && segment !== '..');
+}
+
+function member(value: unknown, key: PropertyKey): unknown {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
+  return (value as Record<PropertyKey, unknown>)[key];
+}
+
+function show(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}

@@ -1,0 +1,164 @@
+import type { Bundle } from '../bundle/bundle.ts';
+import { UserError } from '../errors.ts';
+import { drawLabels, type LabelLaw } from '../noise/labels.ts';
+import type { Seed } from '../noise/noise.ts';
+import { type InputSpec, meanScalar, type OutputMeaning } from '../program/program.ts';
+import type { HostTensor } from '../program/tensor.ts';
+
+/** What is known of a bundle without reading its programs. */
+export type BundleView = Pick<Bundle, 'manifest' | 'program'>;
+
+/** A seed short enough to write down. */
+export function randomSeed(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0]!;
+}
+
+/** One label for each sample. @throws UserError when the label is no whole number. */
+export function spread(label: number | Int32Array, count: number): Int32Array {
+  if (typeof label !== 'number') return Int32Array.from(label);
+  // Int32Array would wrap or cut what it cannot hold, and another class would be drawn.
+  if ((label | 0) !== label) throw new UserError(`label: expected a whole number, got ${label}`);
+  return new Int32Array(count).fill(label);
+}
+
+/** What a sample of a model with codes is: a draw given the code, or the mean. */
+export type DrawKind = 'sample' | 'mean';
+
+/**
+ * The scalar that makes a program draw samples or means; what its manifest says when neither is asked for.
+ * @throws UserError when the program has no means to give, or nothing but means.
+ */
+export function drawScalar(
+  { name, programs }: Pick<BundleView['manifest'], 'name' | 'programs'>,
+  program: string,
+  inputs: Readonly<Record<string, InputSpec>>,
+  draw: DrawKind | undefined,
+): Record<string, number> {
+  if (draw === undefined) return {};
+  if (draw !== 'sample' && draw !== 'mean') {
+    throw new UserError(`draw: expected sample or mean, got ${String(draw)}`);
+  }
+  if (inputs[meanScalar]?.role === 'scalar') return { [meanScalar]: draw === 'mean' ? 1 : 0 };
+  // A bound over codes (normal noise of log-weights) without the scalar: VAEs of earlier releases, which decode alone.
+  const bound = Object.values(programs.logWeight?.inputs ?? {});
+  const means = program === 'sample' && bound.some((spec) => spec.role === 'noise' && spec.law === 'normal');
+  if ((draw === 'mean') === means) return {};
+  throw new UserError(
+    means
+      ? `draw: program ${program} of ${name}, exported by an earlier release, gives means alone: export the model again, or ask for the mean`
+      : `draw: program ${program} of ${name} draws samples; it has no means to give`,
+  );
+}
+
+/**
+ * Classes drawn as they are in the training data, for a program that takes a class.
+ * @throws UserError when the program takes none, or the bundle does not say how frequent they are.
+ */
+export function dataLabels(
+  { name, data }: Pick<BundleView['manifest'], 'name' | 'data'>,
+  program: string,
+  inputs: Readonly<Record<string, InputSpec>>,
+  key: { readonly seed: Seed; readonly firstIndex: number; readonly count: number },
+): Int32Array {
+  const spec = Object.values(inputs).find(({ role }) => role === 'label');
+  if (spec?.role !== 'label') throw new UserError(`labels: program ${program} of ${name} takes no class`);
+  const { classFrequencies: frequencies } = data;
+  if (frequencies?.length === spec.classes && frequencies.some((frequency) => frequency > 0)) {
+    return drawLabels(frequencies, key);
+  }
+  throw new UserError(
+    frequencies === undefined
+      ? `labels: model ${name} does not say how frequent the classes of its training data are: train and export it again, or draw them balanced`
+      : `labels: model ${name} has frequencies of ${frequencies.length} classes, program ${program} takes ${spec.classes}: draw them balanced`,
+  );
+}
+
+/** What decides the classes of samples. */
+export interface LabelRequest {
+  readonly label?: number | Int32Array;
+  readonly labels?: LabelLaw;
+  readonly seed: Seed;
+  readonly firstIndex: number;
+  readonly count: number;
+}
+
+/**
+ * Labels for a program that draws samples; none given, the samples take their classes in turn, or by the frequencies
+ * of the training data.
+ * @throws UserError when there is a label and the program takes none, or when both are asked for.
+ */
+export function labelsFor(
+  bundle: BundleView,
+  program: string,
+  { label, labels: law, ...key }: LabelRequest,
+): { readonly labels?: Int32Array } {
+  if (law !== undefined && law !== 'balanced' && law !== 'data') {
+    throw new UserError(`labels: expected balanced or data, got ${String(law)}`);
+  }
+  if (label !== undefined && law !== undefined)
+    throw new UserError('labels: say a label, or labels, not both');
+  if (law === 'data') {
+    return { labels: dataLabels(bundle.manifest, program, bundle.program(program).inputs, key) };
+  }
+  if (label === undefined) return {};
+  if (!Object.values(bundle.program(program).inputs).some(({ role }) => role === 'label')) {
+    throw new UserError(`program ${program} of ${bundle.manifest.name} takes no label, got ${String(label)}`);
+  }
+  return { labels: spread(label, key.count) };
+}
+
+/** Number of examples in a batch. @throws UserError when there are none. */
+export function rows({ shape }: HostTensor): number {
+  const count = shape[0] ?? 0;
+  if (count < 1) throw new UserError(`expected at least one example, [n, ...shape], got shape [${shape}]`);
+  return count;
+}
+
+/**
+ * Labels for a program that takes examples or codes: taken in turn they would rarely be the right ones, so a program
+ * with classes needs them.
+ * @throws UserError when it does and there are none.
+ */
+export function givenLabels(
+  bundle: BundleView,
+  program: string,
+  label: number | Int32Array | undefined,
+  count: number,
+): { readonly labels?: Int32Array } {
+  const specs = Object.values(bundle.program(program).inputs);
+  const spec = specs.find(({ role }) => role === 'label');
+  if (spec?.role !== 'label') return {};
+  if (label === undefined) {
+    throw new UserError(
+      `program ${program} of ${bundle.manifest.name} needs a label, 0 to ${spec.classes - 1}`,
+    );
+  }
+  return { labels: spread(label, count) };
+}
+
+/** The options that are a program's scalars. @throws UserError when one is no number. */
+export function scalarsOnly(options: Readonly<Record<string, unknown>>): Record<string, number> {
+  const scalars: Record<string, number> = {};
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined) continue;
+    if (typeof value !== 'number') {
+      throw new UserError(`sample: option '${name}': expected a number, got ${String(value)}`);
+    }
+    scalars[name] = value;
+  }
+  return scalars;
+}
+
+/** A program's output of one meaning. @throws UserError when it has none. */
+export function outputOf(
+  bundle: BundleView,
+  program: string,
+  outputs: Readonly<Record<string, HostTensor>>,
+  meaning: OutputMeaning,
+): HostTensor {
+  const specs = Object.entries(bundle.program(program).outputs);
+  const name = specs.find(([, spec]) => spec.meaning === meaning)?.[0];
+  const tensor = name === undefined ? undefined : outputs[name];
+  if (tensor !== undefined) return tensor;
+  throw new UserError(`program ${program} of ${bundle.manifest.name} has no output that is ${meaning}`);
+}

@@ -1,0 +1,125 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import * as ort from 'onnxruntime-node';
+import type { Device, DeviceReport, DeviceRequest, Executor } from '../program/executor.ts';
+import type { DType } from '../program/tensor.ts';
+import { type ExecutorOptions, type OpenedDevice, openOn, type Platform, reportOn } from './devices.ts';
+import { hostValue, type OrtBackend, ortExecutor } from './ort-executor.ts';
+import { probe } from './probe.ts';
+import { probeInChild } from './probe-child.ts';
+import { encodeTinyOnnx } from './tiny-onnx.ts';
+
+const enginePath = createRequire(import.meta.url).resolve('onnxruntime-node');
+
+/**
+ * Node's devices. `auto` tries CUDA, then the CPU. It leaves WebGPU out because onnxruntime does not tell a GPU from
+ * a software adapter, which is far slower than the CPU: ask for `webgpu` by name.
+ */
+const platform: Platform = {
+  devices: ['cpu', 'cuda', 'webgpu'],
+  automatic: ['cuda', 'cpu'],
+  open: async (device, options) => {
+    if (device === 'webgpu') return openWebgpu();
+    if (device === 'cuda') requireCudaLibrary();
+    return opened(backend(device, options));
+  },
+};
+
+/**
+ * Opens a device in Node. A run blocks the thread: a server runs programs in worker threads. At most one thread of a
+ * process may use `webgpu`: onnxruntime's WebGPU crashes the process when a second one opens it.
+ * @throws UserError with the reason when the device does not work here.
+ */
+export async function createExecutor(
+  device: DeviceRequest = 'auto',
+  options?: ExecutorOptions,
+): Promise<Executor> {
+  return (await openDevice(device, options)).executor;
+}
+
+/** As `createExecutor`, with a report on each device that was considered. */
+export async function openDevice(device: DeviceRequest, options?: ExecutorOptions): Promise<OpenedDevice> {
+  return openOn(platform, device, options);
+}
+
+/**
+ * Tries every device of this machine. CUDA and WebGPU are tried in a process of their own, so that a driver that
+ * crashes, hangs or holds memory does not harm this one; that takes about a second for each.
+ */
+export async function reportDevices(): Promise<DeviceReport[]> {
+  return Promise.all(
+    platform.devices.map((device) =>
+      reportOn(device, device === 'cpu' ? createExecutor('cpu') : tryElsewhere(device)),
+    ),
+  );
+}
+
+async function tryElsewhere(device: Device): Promise<void> {
+  if (device === 'cuda') requireCudaLibrary();
+  await probeInChild(device, enginePath);
+}
+
+async function opened(made: OrtBackend): Promise<Executor> {
+  const executor = ortExecutor(made);
+  await probe(executor);
+  return executor;
+}
+
+function backend(device: Device, options: ExecutorOptions): OrtBackend {
+  return {
+    device,
+    ort,
+    exclusive: (task) => task(), // a run holds the thread until it is done, so none overlap
+    sessionOptions: ({ threads = options.threads }) => ({
+      executionProviders: [device],
+      ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
+    }),
+  };
+}
+
+let webgpu: Promise<Executor> | null = null;
+
+/** All callers of a thread share one executor: tensors kept on the GPU can then go from one program to another. */
+function openWebgpu(): Promise<Executor> {
+  webgpu ??= opened({ ...backend('webgpu', {}), download: downloadByCopying }).catch((error: unknown) => {
+    webgpu = null;
+    throw error;
+  });
+  return webgpu;
+}
+
+const copies = new Map<DType, Promise<ort.InferenceSession>>();
+
+/** Reads a tensor through a program that copies it: asking onnxruntime-node for its data aborts the process. */
+async function downloadByCopying(value: ort.Tensor) {
+  const dtype = value.type as DType;
+  if (!copies.has(dtype)) {
+    const program = encodeTinyOnnx({
+      nodes: [['Identity', ['x'], ['y']]],
+      inputs: { x: [dtype, null] },
+      outputs: { y: [dtype, null] },
+    });
+    copies.set(
+      dtype,
+      ort.InferenceSession.create(program, { executionProviders: ['webgpu'], logSeverityLevel: 3 }),
+    );
+  }
+  const session = await copies.get(dtype)!;
+  return hostValue((await session.run({ x: value })).y!);
+}
+
+/** Looks for the library first, because onnxruntime complains on the terminal when it is asked for one that is missing. */
+function requireCudaLibrary(): void {
+  const { platform: system, arch } = process;
+  if (system !== 'linux' || arch !== 'x64') {
+    throw new Error(`onnxruntime-node has CUDA on Linux x64 only, this is ${system} ${arch}`);
+  }
+  const library = join(enginePath, '../../bin/napi-v6/linux/x64/libonnxruntime_providers_cuda.so');
+  if (!existsSync(library)) {
+    throw new Error(
+      "onnxruntime-node's CUDA library is not installed: run " +
+        '`node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-install=cuda12`',
+    );
+  }
+}

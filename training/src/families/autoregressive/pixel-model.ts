@@ -1,0 +1,198 @@
+import { type NamedTensors, tf } from '@generatrix/export';
+import { z } from 'zod';
+import { adam, adamSpecs } from '../../nn/adam.ts';
+import { sumExamples } from '../../nn/distributions.ts';
+import { lossAndGradients } from '../../nn/gradients.ts';
+import { mapBounds, mapNoise } from '../../nn/inversion.ts';
+import { average, averaged, averageSpecs, startAverages } from '../../nn/parameter-average.ts';
+import type { DataDescription, Model, StateSpecs } from '../family.ts';
+import {
+  autoregressivePrograms,
+  binarisationNoise,
+  type DrawRequest,
+  flattened,
+} from './autoregressive-programs.ts';
+import { type CarryShapes, startCarries } from './carries.ts';
+import { bernoulliEmission, categoricalEmission, nearestLevel } from './emission.ts';
+import { greyLaw, logisticLaw, type PixelLaw } from './pixel-law.ts';
+import { type Positions, positionsOption } from './pixel-positions.ts';
+
+/** An odd width in pixels. */
+export const oddWidth = (least: number) =>
+  z
+    .number()
+    .int()
+    .min(least)
+    .max(63)
+    .refine((size) => size % 2 === 1, 'must be odd');
+
+/** Options of every network that draws an image pixel by pixel. */
+export const pixelOptions = {
+  output: z
+    .enum(['binary', 'categorical', 'logistic'])
+    .default('binary')
+    .describe(
+      'law of a pixel: binary (images binarised anew each step), categorical over grey levels, or a mixture of discretised logistics over the levels of each channel',
+    ),
+  levels: z
+    .number()
+    .int()
+    .min(2)
+    .max(256)
+    .default(256)
+    .describe('levels of a channel, evenly spaced from 0 to 1 (categorical and logistic)'),
+  components: z.number().int().min(1).max(100).default(10).describe('components of the mixture (logistic)'),
+  conditional: z.boolean().default(false).describe('condition on the class of the image'),
+  positions: positionsOption,
+  averaging: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0.999)
+    .describe('decay of the running mean of the weights that the programs use; 0 uses the last weights'),
+};
+
+export interface PixelOptions {
+  readonly output: 'binary' | 'categorical' | 'logistic';
+  readonly levels: number;
+  readonly components: number;
+  readonly conditional: boolean;
+  readonly positions: Positions;
+  readonly averaging: number;
+}
+
+/** What every such network is built for. */
+export interface PixelSizes {
+  readonly height: number;
+  readonly width: number;
+  /** Classes to condition on; 0 for none. */
+  readonly classes: number;
+  readonly law: PixelLaw;
+  readonly positions: Positions;
+}
+
+export function pixelSizes(
+  { output, levels, components, conditional, positions }: PixelOptions,
+  { spec, classNames }: DataDescription,
+): PixelSizes {
+  const [height, width, channels] = spec.shape as readonly [number, number, number];
+  const laws = {
+    binary: () => greyLaw(bernoulliEmission),
+    categorical: () => greyLaw(categoricalEmission(levels)),
+    logistic: () => logisticLaw(components, levels, channels),
+  };
+  return {
+    height,
+    width,
+    classes: conditional ? classNames.length : 0,
+    law: laws[output](),
+    positions,
+  };
+}
+
+/** A network over the pixels of an image in rows from the top left. */
+export interface PixelNetwork {
+  readonly parameters: StateSpecs;
+  /** The parameters of every pixel's law given the pixels before it: [batch, D] to [batch, P, C]. */
+  forward(state: NamedTensors, x: tf.Tensor2D, label?: tf.Tensor): tf.Tensor;
+  /** What drawing carries from row to row. */
+  readonly carries: CarryShapes;
+  /** Draws the rows after those of the carries, as many as there is noise for: [batch, rows * w * channels]. */
+  drawRows(
+    state: NamedTensors,
+    request: DrawRequest,
+    carries: NamedTensors,
+  ): { readonly x: tf.Tensor; readonly carries: NamedTensors };
+}
+
+/** A draw of all rows, from empty carries: [batch, D]. */
+export function drawImage(
+  { carries, drawRows }: Pick<PixelNetwork, 'carries' | 'drawRows'>,
+  state: NamedTensors,
+  request: DrawRequest,
+): tf.Tensor {
+  const batch = Object.values(request.noise)[0]!.shape[0]!;
+  return drawRows(
+    state,
+    request,
+    startCarries(carries, (shape) => tf.zeros([batch, ...shape])),
+  ).x;
+}
+
+/**
+ * The model of such a network: Adam on -log p of the image, binarised anew each step or rounded to the grey levels
+ * (then the log-probability is of the rounded image); its programs use the running mean of the weights.
+ */
+export function pixelModel(
+  { output, levels, averaging }: PixelOptions,
+  { law, classes }: PixelSizes,
+  network: PixelNetwork,
+  { spec }: DataDescription,
+): Model {
+  const binary = output === 'binary';
+  const { parameters } = network;
+  const rounded = (x: tf.Tensor2D) => (binary ? x : nearestLevel(x, levels)) as tf.Tensor2D;
+  const roundedRequest = ({ given, ...request }: DrawRequest): DrawRequest => ({
+    ...request,
+    ...(given === undefined ? {} : { given: { ...given, values: rounded(given.values) } }),
+  });
+  const logProb = (state: NamedTensors, examples: tf.Tensor2D, label?: tf.Tensor) => {
+    const x = rounded(examples);
+    const pixels = tf.reshape(x, [x.shape[0], -1, law.channels]);
+    return sumExamples(law.logProb(pixels, network.forward(state, x, label)));
+  };
+  const weights = (state: NamedTensors) => averaged(state, parameters, averaging);
+  return {
+    state: { ...parameters, ...adamSpecs(parameters), ...averageSpecs(parameters, averaging) },
+    initialise: (state) => startAverages(state, parameters, averaging),
+    batching: 'shuffled',
+    step: {
+      noise: binary ? { uniform: binarisationNoise([...spec.shape]) } : {},
+      run: ({ state, data: examples, label, noise, learningRate }) => {
+        const x = flattened(examples, noise.uniform);
+        const { report, gradients } = lossAndGradients(state, parameters, (current) => ({
+          loss: tf.neg(tf.mean(logProb(current, x, label))),
+        }));
+        const next: NamedTensors = { ...state, ...adam(state, gradients, learningRate) };
+        return { state: { ...next, ...average(next, parameters, averaging) }, metrics: report };
+      },
+    },
+    programs: autoregressivePrograms(
+      {
+        noise: law.noise,
+        classes,
+        logProb: (state, x, label) => logProb(weights(state), x, label),
+        draw: (state, request) => drawImage(network, weights(state), roundedRequest(request)),
+        forced: (state, { noise, temperature, label }, x) => {
+          const laws = network.forward(weights(state), rounded(x), label); // [batch, P, C]
+          const each = (tensor: tf.Tensor) => tf.reshape(tensor, [-1, law.channels]);
+          const parameters = tf.reshape(laws, [-1, law.width]);
+          const { value, bounds } = law.forced(parameters, mapNoise(noise, each), temperature, each(x));
+          const whole = (tensor: tf.Tensor) => tf.reshape(tensor, x.shape);
+          return { value: whole(value), bounds: mapBounds(bounds, whole) };
+        },
+        rows: {
+          carries: network.carries,
+          draw: (state, request, carries) =>
+            network.drawRows(weights(state), roundedRequest(request), carries),
+        },
+      },
+      spec,
+      { binary, completes: true },
+    ),
+  };
+}
+
+/** Why this data cannot be modelled pixel by pixel, or null. */
+export function refusesPixels(
+  { spec, classNames }: DataDescription,
+  { output, conditional }: PixelOptions,
+): string | null {
+  if (spec.kind !== 'image') return `needs images, not ${spec.kind}`;
+  if (spec.shape[2] !== 1 && output !== 'logistic') {
+    return `models grey images with --output ${output}, not ${spec.shape[2]} channels; try --channels 1 or --output logistic`;
+  }
+  if (spec.range[0] !== 0 || spec.range[1] !== 1) return 'needs images with values in [0, 1]';
+  if (conditional && classNames.length === 0) return 'conditional needs labelled data; leave it out';
+  return null;
+}

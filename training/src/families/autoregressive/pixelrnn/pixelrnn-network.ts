@@ -1,0 +1,186 @@
+import { type NamedTensors, scan, tf } from '@generatrix/export';
+import { oneHot } from '../../../nn/one-hot.ts';
+import type { StateSpec, StateSpecs } from '../../family.ts';
+import type { PixelSizes } from '../pixel-model.ts';
+import { positionSpec } from '../pixel-positions.ts';
+import {
+  addShift,
+  centred,
+  convolvePadded,
+  headOf,
+  headSpecs,
+  moved,
+  pointwise,
+} from '../pixelcnn/pixelcnn-network.ts';
+
+/** A PixelRNN of Row LSTM layers with its sizes settled. */
+export interface PixelrnnNetwork extends PixelSizes {
+  readonly layers: number;
+  /** Features of a pixel between the layers. */
+  readonly filters: number;
+  /** Units of an LSTM's hidden state and cell at each pixel. */
+  readonly units: number;
+  /** Width of the first layer's window, odd; it leaves out the pixel itself. */
+  readonly firstKernel: number;
+  /** Width of the windows along a row, odd: what an LSTM sees of its input, and of the row above. */
+  readonly kernel: number;
+  readonly headFilters: number;
+}
+
+/** How far a window of this width reaches to each side. */
+export const reachOf = (width: number) => (width - 1) / 2;
+
+export const firstNames = {
+  above: 'first/above/kernel',
+  left: 'first/left/kernel',
+  bias: 'first/bias',
+  label: 'first/label',
+  position: 'first/position',
+} as const;
+
+/** Names of an LSTM layer's parameters. */
+export function lstmNames(layer: number) {
+  const name = (part: string) => `lstm${layer}/${part}`;
+  return {
+    input: name('input/kernel'),
+    state: name('state/kernel'),
+    bias: name('bias'),
+    label: name('label'),
+    output: name('output/kernel'),
+    outputBias: name('output/bias'),
+  };
+}
+
+/** The parameters; kernels start normal with variance 1 / (number of inputs), which keeps the variance of sums. */
+export function pixelrnnSpecs(network: PixelrnnNetwork): StateSpecs {
+  const { layers, filters, units, firstKernel, kernel, headFilters, classes, law } = network;
+  const normal = (shape: number[]): StateSpec => {
+    const inputs = shape.slice(0, -1).reduce((product, size) => product * size, 1);
+    return { shape, initial: { law: 'normal', scale: Math.sqrt(1 / inputs) } };
+  };
+  const zeros = (size: number): StateSpec => ({ shape: [size], initial: 0 });
+  const ofClass = (size: number): StateSpec => ({
+    shape: [classes, size],
+    initial: { law: 'normal', scale: 0.1 },
+  });
+  const reach = reachOf(firstKernel);
+  const specs: Record<string, StateSpec> = {
+    [firstNames.above]: normal([reach, firstKernel, law.channels, filters]),
+    [firstNames.left]: normal([1, reach, law.channels, filters]),
+    [firstNames.bias]: zeros(filters),
+    ...(network.positions === 'learned' && { [firstNames.position]: positionSpec(network, filters) }),
+    ...(classes === 0 ? {} : { [firstNames.label]: ofClass(filters) }),
+  };
+  for (let layer = 0; layer < layers; layer++) {
+    const names = lstmNames(layer);
+    specs[names.input] = normal([1, reachOf(kernel) + 1, filters, 4 * units]);
+    specs[names.state] = normal([kernel * units, 4 * units]);
+    specs[names.bias] = zeros(4 * units);
+    if (classes > 0) specs[names.label] = ofClass(4 * units);
+    specs[names.output] = normal([units, filters]);
+    specs[names.outputBias] = zeros(filters);
+  }
+  return { ...specs, ...headSpecs([filters, headFilters, law.width]) };
+}
+
+/** A bias and, with classes, what the class adds to it: [C], or [batch, C]. */
+export function shiftOf(
+  { classes }: PixelrnnNetwork,
+  state: NamedTensors,
+  names: { readonly bias: string; readonly label: string },
+  label?: tf.Tensor,
+): tf.Tensor {
+  if (classes === 0) return state[names.bias]!;
+  return tf.add(tf.matMul(oneHot(label!, classes), state[names.label] as tf.Tensor2D), state[names.bias]!);
+}
+
+/** A row's hidden states to what they add to the gates of the row below: [batch, w, U] to [batch, w, 4U]. */
+export function fromAbove(hidden: tf.Tensor, kernel: tf.Tensor): tf.Tensor {
+  const [batch, width, units] = hidden.shape as [number, number, number];
+  const taps = kernel.shape[0]! / units;
+  const reach = reachOf(taps);
+  const padded = tf.pad(hidden, [
+    [0, 0],
+    [reach, reach],
+    [0, 0],
+  ]);
+  const windows = Array.from({ length: taps }, (_, i) => tf.slice(padded, [0, i, 0], [batch, width, units]));
+  return pointwise(tf.concat(windows, 2), kernel);
+}
+
+/**
+ * An LSTM's update from the sums of its gates [..., 4U] and the cell above [..., U] (eq. 3). The forget gate's sum is
+ * raised by 1, so that a fresh network remembers (Jozefowicz et al. 2015, section 5).
+ */
+export function lstmCell(gates: tf.Tensor, cell: tf.Tensor): { hidden: tf.Tensor; cell: tf.Tensor } {
+  const [output, forget, input, content] = tf.split(gates, 4, gates.rank - 1) as [
+    tf.Tensor,
+    tf.Tensor,
+    tf.Tensor,
+    tf.Tensor,
+  ];
+  const kept = tf.mul(tf.sigmoid(tf.add(forget, 1)), cell);
+  const next = tf.add(kept, tf.mul(tf.sigmoid(input), tf.tanh(content)));
+  return { hidden: tf.mul(tf.sigmoid(output), tf.tanh(next)), cell: next };
+}
+
+/**
+ * The parameters of every pixel's law given the pixels before it: [batch, D] to [batch, P, C]. A first convolution
+ * sees the pixels around that come before; each Row LSTM goes down the rows, its input a window of the row that ends
+ * at the pixel, its state a window of the row above (section 3.1), and adds to the features (section 3.3).
+ */
+export function pixelrnnForward(
+  network: PixelrnnNetwork,
+  state: NamedTensors,
+  x: tf.Tensor2D,
+  label?: tf.Tensor,
+): tf.Tensor {
+  const { height, width, layers, firstKernel, law } = network;
+  const batch = x.shape[0];
+  const image = centred(tf.reshape(x, [batch, height, width, law.channels]));
+  const reach = reachOf(firstKernel);
+  const above = convolvePadded(
+    moved(image, [reach, 0], [height - 1 + reach, width]),
+    state[firstNames.above]!,
+    [0, reach, reach],
+  );
+  const left = convolvePadded(
+    moved(image, [0, reach], [height, width - 1 + reach]),
+    state[firstNames.left]!,
+    [0, 0, 0],
+  );
+  const shift = shiftOf(network, state, firstNames, label);
+  const position = network.positions === 'learned' ? state[firstNames.position]! : null; // [h, w, F]
+  let features = addShift(tf.add(above, left), position === null ? shift : addShift(position, shift)); // [batch, h, w, F]
+  for (let layer = 0; layer < layers; layer++) {
+    features = tf.add(features, rowLstm(network, state, layer, features, label));
+  }
+  return tf.reshape(headOf(state, features), [batch, height * width, law.width]);
+}
+
+/** What a Row LSTM adds to the features: [batch, h, w, F] to the same. */
+function rowLstm(
+  network: PixelrnnNetwork,
+  state: NamedTensors,
+  layer: number,
+  features: tf.Tensor,
+  label?: tf.Tensor,
+): tf.Tensor {
+  const { width, units, kernel } = network;
+  const names = lstmNames(layer);
+  const inputs = addShift(
+    convolvePadded(features, state[names.input]!, [0, reachOf(kernel), 0]),
+    shiftOf(network, state, names, label),
+  ); // [batch, h, w, 4U]
+  const zeros = tf.zeros([features.shape[0]!, width, units]);
+  const { outputs } = scan({
+    carries: { hidden: zeros, cell: zeros },
+    sequences: { input: tf.transpose(inputs, [1, 0, 2, 3]) }, // [h, batch, w, 4U]
+    body: ({ hidden, cell }, { input }) => {
+      const next = lstmCell(tf.add(input!, fromAbove(hidden!, state[names.state]!)), cell!);
+      return { carries: next, outputs: { hidden: next.hidden } };
+    },
+  });
+  const hidden = tf.transpose(outputs.hidden!, [1, 0, 2, 3]); // [batch, h, w, U]
+  return tf.add(pointwise(hidden, state[names.output]!), state[names.outputBias]!);
+}

@@ -1,0 +1,95 @@
+import { fillNoise, type HostTensor, hostTensor } from '@generatrix/runtime/core';
+import type { Dataset } from '../../data/dataset.ts';
+import type { Trainer } from '../../engine/engine.ts';
+import { onnxEngine } from '../../engine/onnx-engine.ts';
+import { batchPlan, stepInputs } from '../../run/batches.ts';
+import { initialState } from '../../run/initial-state.ts';
+import { describeData } from '../../testing/tiny-data.ts';
+import type { HostState, Model } from '../family.ts';
+import { buildModel, familyNamed } from '../registry.ts';
+
+/** A model of the family for the data. */
+export function modelOf(family: string, options: Record<string, unknown>, dataset: Dataset): Model {
+  return buildModel(familyNamed(family), options, describeData(dataset)).model;
+}
+
+/** Trains on the compiled engine from the model's own start. The caller releases it. */
+export async function trained(
+  model: Model,
+  dataset: Dataset,
+  settings: { readonly steps: number; readonly batchSize: number; readonly learningRate: number },
+): Promise<Trainer> {
+  const { steps, batchSize, learningRate } = settings;
+  const trainer = await onnxEngine('cpu').prepare(model, { batchSize, dataShape: dataset.spec.shape });
+  await trainer.setState(await model.initialise!(initialState(model, 1), dataset, 1));
+  const plan = batchPlan(model.batching, dataset.size, batchSize, 1);
+  for (let step = 0; step < steps; step++) {
+    // Steps of constant size end up beside the optimum; half a cosine lets them settle.
+    const rate = 0.5 * learningRate * (1 + Math.cos((Math.PI * step) / steps));
+    await trainer.step(await stepInputs(model, dataset, plan(step), { seed: 1, step, learningRate: rate }));
+  }
+  return trainer;
+}
+
+/**
+ * The model's start with other values for its parameters, so that no coupling is the identity: kernels of noise by
+ * their fan-in, the others with noise of `size` added.
+ */
+export async function stirred(model: Model, dataset: Dataset, size: number): Promise<HostState> {
+  const state = await model.initialise!(initialState(model, 2), dataset, 2);
+  const entries = Object.entries(state).map(([name, { shape, data }]) => {
+    if (name.startsWith('adam/')) return [name, state[name]!] as const;
+    const noise = fillNoise({ law: 'normal', seed: 6, stream: name, firstIndex: 0, count: 1, shape });
+    const fanIn = shape.slice(0, -1).reduce((a, b) => a * b, 1);
+    const kernel = name.endsWith('/kernel');
+    const scale = kernel ? 1 / Math.sqrt(fanIn) : size;
+    const values = Float32Array.from(data, (value, i) => (kernel ? 0 : value) + scale * noise[i]!);
+    return [name, hostTensor('float32', shape, values)] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+/** log |det| of a square matrix given by rows, by elimination with pivoting in double precision. */
+export function logAbsDeterminant(rows: readonly ArrayLike<number>[]): number {
+  const matrix = rows.map((row) => Array.from(row));
+  let sum = 0;
+  for (let j = 0; j < matrix.length; j++) {
+    const below = matrix.slice(j).map((row) => Math.abs(row[j]!));
+    const pivot = j + below.indexOf(Math.max(...below));
+    [matrix[j], matrix[pivot]] = [matrix[pivot]!, matrix[j]!];
+    const top = matrix[j]!;
+    sum += Math.log(Math.abs(top[j]!));
+    for (const row of matrix.slice(j + 1)) {
+      const factor = row[j]! / top[j]!;
+      for (let i = j; i < row.length; i++) row[i]! -= factor * top[i]!;
+    }
+  }
+  return sum;
+}
+
+/** Cell centres of a square grid about the origin, [cells^2, 2], and the area of a cell. */
+export function plane(extent: number, cells: number): { points: HostTensor; area: number } {
+  const step = (2 * extent) / cells;
+  const values = Array.from({ length: cells * cells }, (_, i) => [
+    -extent + step * ((i % cells) + 0.5),
+    -extent + step * (Math.floor(i / cells) + 0.5),
+  ]);
+  return { points: hostTensor('float32', [cells * cells, 2], values.flat()), area: step * step };
+}
+
+/** Largest difference between two tensors of the same size. */
+export function largestDifference(a: HostTensor, b: HostTensor): number {
+  return Array.from(a.data).reduce((worst, value, i) => Math.max(worst, Math.abs(value - b.data[i]!)), 0);
+}
+
+/** Arithmetic mean. */
+export function meanOf(values: ArrayLike<number>): number {
+  return Array.from(values).reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** Standard error of the mean of independent values. */
+export function standardError(values: ArrayLike<number>): number {
+  const mean = meanOf(values);
+  const squares = Array.from(values).reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return Math.sqrt(squares) / values.length;
+}

@@ -1,0 +1,160 @@
+import { type NamedTensors, tf } from '@generatrix/export';
+import type { InputSpec } from '@generatrix/runtime/core';
+import { z } from 'zod';
+import { activationNames } from '../../nn/activations.ts';
+import { adam, adamSpecs } from '../../nn/adam.ts';
+import { lossAndGradients } from '../../nn/gradients.ts';
+import { type DataDescription, defineFamily, type Model, type NoiseSpec } from '../family.ts';
+import { buildAutoencoder, isUnitImage, reconstructionOf } from './autoencoder-network.ts';
+
+const options = z.strictObject({
+  latent: z.number().int().min(1).max(4096).default(32).describe('dimensions of the code'),
+  hidden: z
+    .array(z.number().int().min(1))
+    .default([400, 200])
+    .describe('widths of the hidden layers, none for a linear autoencoder (mlp)'),
+  architecture: z
+    .enum(['mlp', 'conv'])
+    .default('mlp')
+    .describe('mlp, or conv for images (two strided layers)'),
+  filters: z
+    .array(z.number().int().min(1))
+    .length(2)
+    .default([32, 64])
+    .describe('filters of the two layers (conv)'),
+  activation: z.enum(activationNames).default('relu').describe('nonlinearity of the hidden layers'),
+  codeActivation: z.enum(activationNames).default('linear').describe('nonlinearity of the code'),
+  reconstruction: z
+    .enum(['crossEntropy', 'squared'])
+    .optional()
+    .describe('loss; default crossEntropy for images with values in [0, 1], else squared'),
+  corruption: z
+    .enum(['none', 'gaussian', 'masking'])
+    .default('none')
+    .describe('noise on the input that the output must not show (denoising autoencoder)'),
+  corruptionLevel: z
+    .number()
+    .min(0)
+    .default(0.3)
+    .describe('standard deviation (gaussian) or share of values set to 0 (masking)'),
+});
+export type AutoencoderOptions = z.infer<typeof options>;
+
+/**
+ * Autoencoder: a code through which the data must pass.
+ *
+ *   loss = mean over the batch of L(x, decode(encode(x~)))         Vincent et al. 2010, eq. 1 to 6 and section 3
+ *
+ * with x~ = x, or x~ = x + level * eps, or x with a share of its values set to 0 (section 3.3), and L the cross-entropy
+ * or the squared error, summed over an example's values. It has no density and no prior: nothing says which codes mean
+ * data, so there is no `sample`. What a VAE adds to it is that.
+ */
+function build(autoencoder: AutoencoderOptions, { spec }: DataDescription): Model {
+  const { latent, corruption, corruptionLevel } = autoencoder;
+  const shape = [...spec.shape];
+  const network = buildAutoencoder(autoencoder, spec);
+  const reconstruction = reconstructionOf(spec, autoencoder.reconstruction);
+  const noises: Record<AutoencoderOptions['corruption'], Record<string, NoiseSpec>> = {
+    none: {},
+    gaussian: { corruption: { law: 'normal', shape } },
+    masking: { corruption: { law: 'uniform', shape } },
+  };
+
+  /** [batch, ...shape], corrupted where the options say so. */
+  const corrupt = (x: tf.Tensor, noise: tf.Tensor | undefined) => {
+    if (corruption === 'gaussian') return tf.add(x, tf.mul(corruptionLevel, noise!));
+    if (corruption === 'masking')
+      return tf.mul(x, tf.cast(tf.greaterEqual(noise!, corruptionLevel), 'float32'));
+    return x;
+  };
+  const flat = (x: tf.Tensor) => tf.reshape(x, [x.shape[0]!, -1]); // [batch, dimensions]
+  const decode = (state: NamedTensors, code: tf.Tensor) =>
+    tf.reshape(reconstruction.mean(network.decode(state, code)), [code.shape[0]!, ...shape]);
+
+  const dataInput: InputSpec = { dtype: 'float32', shape, role: 'data' };
+  const dataOutput = { dtype: 'float32', shape, meaning: 'data' } as const;
+
+  return {
+    state: { ...network.specs, ...adamSpecs(network.specs) },
+    batching: 'shuffled',
+    step: {
+      noise: noises[corruption],
+      run: ({ state, data, noise, learningRate }) => {
+        const [clean, corrupted] = [flat(data), flat(corrupt(data, noise.corruption))];
+        const { report, gradients } = lossAndGradients(state, network.specs, (current) => {
+          const output = network.decode(current, network.encode(current, corrupted)); // [batch, dimensions]
+          const squaredError = tf.mean(tf.squaredDifference(clean, reconstruction.mean(output)));
+          return { loss: tf.mean(reconstruction.loss(clean, output)), squaredError };
+        });
+        return { state: { ...state, ...adam(state, gradients, learningRate) }, metrics: report };
+      },
+    },
+    programs: {
+      encode: {
+        signature: {
+          inputs: { data: dataInput },
+          outputs: { latent: { dtype: 'float32', shape: [latent], meaning: 'latent' } },
+        },
+        run: (state, { data }) => ({ latent: network.encode(state, flat(data!)) }),
+      },
+      decode: {
+        signature: {
+          inputs: { latent: { dtype: 'float32', shape: [latent], role: 'latent' } },
+          outputs: { data: dataOutput },
+        },
+        run: (state, { latent: code }) => ({ data: decode(state, code!) }),
+      },
+      reconstruct: {
+        // An output may not have an input's name.
+        signature: { inputs: { data: dataInput }, outputs: { reconstruction: dataOutput } },
+        run: (state, { data }) => ({ reconstruction: decode(state, network.encode(state, flat(data!))) }),
+      },
+    },
+  };
+}
+
+export const autoencoder = defineFamily<AutoencoderOptions>({
+  name: 'autoencoder',
+  title: 'Autoencoder',
+  taxonomy: ['no density', 'autoencoder'],
+  sources: [
+    'Hinton and Salakhutdinov 2006, Science 313 (deep autoencoder)',
+    'Vincent et al. 2010, JMLR 11 (denoising autoencoder)',
+  ],
+  options,
+  defaults: { steps: 2000, batchSize: 100, learningRate: 1e-3 },
+  refuses: ({ spec }, { architecture, reconstruction, corruption, corruptionLevel }) => {
+    if (architecture === 'conv' && spec.kind !== 'image')
+      return `architecture conv needs images, not ${spec.kind}`;
+    if (reconstruction === 'crossEntropy' && !isUnitImage(spec))
+      return 'reconstruction crossEntropy needs images with values in [0, 1]; use reconstruction squared';
+    if (corruption === 'masking' && corruptionLevel >= 1)
+      return `corruptionLevel of masking is a share below 1, got ${corruptionLevel}`;
+    return null;
+  },
+  build,
+  reproduce: {
+    mnist: {
+      summary: 'Autoencoder of 32 codes on MNIST, minutes on a laptop',
+      data: 'mnist',
+      options: { latent: 32, hidden: [400, 200] },
+      training: { steps: 20_000, batchSize: 100 },
+      published: 'none for this size',
+    },
+    'mnist-deep': {
+      summary: 'The deep autoencoder 784-1000-500-250-30 on MNIST',
+      data: 'mnist',
+      options: { latent: 30, hidden: [1000, 500, 250], activation: 'sigmoid' },
+      training: { steps: 60_000, batchSize: 100 },
+      published:
+        'squared error of 3.00 an image, 13.87 for PCA with 30 components, test split (Hinton and Salakhutdinov 2006; not checked)',
+    },
+    'mnist-denoising': {
+      summary: 'Denoising autoencoder, a quarter of the pixels masked, on MNIST',
+      data: 'mnist',
+      options: { latent: 128, hidden: [400], corruption: 'masking', corruptionLevel: 0.25 },
+      training: { steps: 20_000, batchSize: 100 },
+      published: 'none for reconstruction; Vincent et al. 2010 judge the features by classification',
+    },
+  },
+});

@@ -1,0 +1,28 @@
+import { fillNoise, type HostTensor } from '@generatrix/runtime/core';
+import type { HostState, Model } from '../families/family.ts';
+
+const optimizerSlot = /(^|\/)adam\//;
+
+/**
+ * A state such as training might leave: kernels and biases that start as zeros are random, too, so that outputs depend
+ * on all of them. Flows start as the identity, and a DCGAN as one grey. A model that no gradient trains (EM) keeps its
+ * start.
+ * @param strength scales the noise that is added; 1 is a deviation of half of 1 / sqrt(fan-in), or 0.1 for vectors
+ */
+export function stirredState(state: HostState, specs: Model['state'], strength = 1): HostState {
+  const trained = Object.keys(specs).some((name) => optimizerSlot.test(name));
+  if (!trained) return state;
+  return Object.fromEntries(
+    Object.entries(state).map(([name, tensor]) => {
+      const { shape, dtype, initial } = specs[name]!;
+      const constant = typeof initial === 'number' && initial !== 0; // a scale or a running variance
+      if (constant || dtype === 'int32' || optimizerSlot.test(name)) return [name, tensor];
+      const fanIn = shape.slice(0, -1).reduce((product, size) => product * size, 1);
+      const std = strength * (shape.length > 1 ? 0.5 / Math.sqrt(fanIn) : 0.1);
+      const stream = `stir/${name}`;
+      const noise = fillNoise({ law: 'normal', seed: 12, stream, firstIndex: 0, count: 1, shape });
+      const data = Float32Array.from(tensor.data, (value, i) => value + std * noise[i]!);
+      return [name, { ...tensor, data } as HostTensor];
+    }),
+  );
+}
