@@ -6,3 +6,4 @@ export { loadSampler, openFolder } from './model/load-node.ts';
 export type { LoadSamplerOptions } from './model/load-sampler.ts';
 export type { ExecutorOptions } from './ort/devices.ts';
 export { createExecutor, reportDevices } from './ort/ort-node.ts';
+export { runAtOnce } from './ort/run-at-once.ts';

@@ -38,7 +38,9 @@ function numeric(type: string) {
     const axis = attrs.axis ?? attrs.reductionIndices ?? null;
     const result = reduce(type, emit, numbers, shape.length, { axis, keepDims: attrs.keepDims });
     const [output] = node.outputs;
-    return [dtype === 'bool' && output!.dtype === 'bool' ? emit.cast(result, 'bool') : result];
+    if (dtype !== 'bool' || output!.dtype !== 'bool') return [result];
+    // Not a cast: the largest of no values is the smallest int32, which is not 0 and yet stands for false.
+    return [emit.op('Greater', [result, emit.scalar('int32', 0)])];
   };
 }
 
