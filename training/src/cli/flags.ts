@@ -2,7 +2,7 @@ import { UserError } from '@generatrix/runtime/core';
 import { type Command, Option } from 'commander';
 import { z } from 'zod';
 import { type DatasetOption, type DatasetRequest, datasetFlags, type Split } from '../data/index.ts';
-import type { Family } from '../families/family.ts';
+import type { Family } from '../model/family.ts';
 
 /** Parsers for flag values: each names the flag and what it expects when the text does not fit. */
 export function wholeNumber(

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { type DeviceRequest, UserError } from '@generatrix/runtime/core';
 import { type Command, Option } from 'commander';
 import { augmentSummary } from '../data/augment.ts';
-import type { Family } from '../families/family.ts';
+import type { Family } from '../model/family.ts';
 import { type RunConfig, readConfig } from '../run/config.ts';
 import type { RunSettingsInput } from '../run/settings.ts';
 import {

@@ -1,5 +1,5 @@
 import { sizeOf } from '@generatrix/runtime/core';
-import type { Model } from '../families/family.ts';
+import type { Model } from '../model/model.ts';
 import { checkMemory } from '../run/memory-limit.ts';
 import { traceStep } from './step-program.ts';
 

@@ -1,5 +1,6 @@
 import type { HostTensor, StepInputs } from '@generatrix/runtime/core';
-import type { HostState, Model } from '../families/family.ts';
+import type { Model } from '../model/model.ts';
+import type { HostState } from '../model/state.ts';
 
 /** Runs a model's step and programs with a state that the trainer holds where the device wants it. */
 export interface Trainer {

@@ -12,7 +12,8 @@ import {
   stepFeeds,
   TrainingState,
 } from '@generatrix/runtime';
-import type { HostState, Model } from '../families/family.ts';
+import type { Model } from '../model/model.ts';
+import type { HostState } from '../model/state.ts';
 import type { Engine, Trainer } from './engine.ts';
 import { StepPace } from './step-pace.ts';
 import { traceProgram, traceStep, traceSteps } from './step-program.ts';

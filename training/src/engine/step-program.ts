@@ -1,6 +1,6 @@
 import { type Graph, type NamedTensors, scan, type TraceInput, tf, trace } from '@generatrix/export';
 import { portNames } from '@generatrix/runtime/core';
-import type { Model, ModelProgram } from '../families/family.ts';
+import type { Model, ModelProgram } from '../model/model.ts';
 
 const statePrefix = portNames.state('');
 const noisePrefix = portNames.noise('');

@@ -1,6 +1,7 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { type HostTensor, hostTensor, portNames, type StepInputs } from '@generatrix/runtime/core';
-import type { HostState, Model } from '../families/family.ts';
+import type { Model } from '../model/model.ts';
+import type { HostState } from '../model/state.ts';
 import type { Engine, Trainer } from './engine.ts';
 import { programFunction, stepFunction } from './step-program.ts';
 import { selectTfjsBackend } from './tfjs-backend.ts';

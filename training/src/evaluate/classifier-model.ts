@@ -1,7 +1,9 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import type { OutputSpec } from '@generatrix/runtime/core';
 import { sizeOf } from '@generatrix/runtime/core';
-import type { Model, StateSpecs } from '../families/family.ts';
+import type { Model } from '../model/model.ts';
+import type { StateSpecs } from '../model/state.ts';
+import { withKinds } from '../model/state.ts';
 import { adam, adamSpecs } from '../nn/adam.ts';
 import { convolution, convolutionSpecs } from '../nn/convolution.ts';
 import { dense, denseSpecs, mlp, mlpSpecs } from '../nn/dense.ts';
@@ -50,7 +52,7 @@ export function classifierModel(network: ClassifierNetwork, classes: number): Mo
   };
   const output = (width: number): OutputSpec => ({ dtype: 'float32', shape: [width], meaning: 'other' });
   return {
-    state: { ...parameters, ...adamSpecs(parameters) },
+    state: withKinds({ ...parameters, ...adamSpecs(parameters) }),
     batching: 'shuffled',
     step: {
       noise: {},

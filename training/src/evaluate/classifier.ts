@@ -3,7 +3,7 @@ import { type HostTensor, hostTensor, sizeOf } from '@generatrix/runtime/core';
 import type { Dataset } from '../data/index.ts';
 import { onnxEngine } from '../engine/onnx-engine.ts';
 import { toTensor } from '../engine/tfjs-engine.ts';
-import type { HostState } from '../families/family.ts';
+import type { HostState } from '../model/state.ts';
 import { batchPlan, stepInputs } from '../run/batches.ts';
 import { initialState } from '../run/initial-state.ts';
 import { type ClassifierNetwork, classifierModel } from './classifier-model.ts';

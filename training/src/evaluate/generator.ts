@@ -1,5 +1,5 @@
 import type { InputSpec, NoiseLaw } from '@generatrix/runtime/core';
-import type { Model, ModelProgram } from '../families/family.ts';
+import type { Model, ModelProgram } from '../model/model.ts';
 
 /** A program that turns codes into examples, and the names of its inputs. */
 export interface Generator {

@@ -1,5 +1,6 @@
 import { type NamedTensors, tf } from '@generatrix/export';
-import type { Model } from '../families/family.ts';
+import type { Model } from '../model/model.ts';
+import { withKinds } from '../model/state.ts';
 import { adam, adamSpecs } from '../nn/adam.ts';
 import { lossAndGradients } from '../nn/gradients.ts';
 import type { Generator } from './generator.ts';
@@ -42,7 +43,7 @@ export function inversionModel(
   const latent = { dtype: 'float32', shape: generator.latentShape, role: 'latent' } as const;
   const made = { dtype: 'float32', shape, meaning: 'data' } as const;
   return {
-    state: { ...parameters, ...adamSpecs(parameters) },
+    state: withKinds({ ...parameters, ...adamSpecs(parameters) }),
     batching: 'shuffled',
     step: {
       noise: {},

@@ -1,7 +1,7 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { hostTensor, type ProgramSignature } from '@generatrix/runtime/core';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { ModelProgram } from '../families/family.ts';
+import type { ModelProgram } from '../model/model.ts';
 import { wayBackOutcome } from './diagnostics/way-back.ts';
 import { type Generator, generatorOf } from './generator.ts';
 import { invert } from './inversion.ts';

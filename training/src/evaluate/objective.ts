@@ -1,4 +1,5 @@
-import type { Family, Model } from '../families/family.ts';
+import type { Family } from '../model/family.ts';
+import type { Model } from '../model/model.ts';
 
 /** What a training loss measures. */
 export type Objective =

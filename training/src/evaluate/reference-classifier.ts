@@ -5,6 +5,7 @@ import { UserError } from '@generatrix/runtime/core';
 import type { Dataset } from '../data/index.ts';
 import { makeFolder } from '../files/atomic.ts';
 import { readSafetensors, writeSafetensors } from '../files/safetensors-file.ts';
+import { ofKind } from '../model/state.ts';
 import {
   agreement,
   type Classifier,
@@ -12,6 +13,7 @@ import {
   classifierOf,
   trainClassifier,
 } from './classifier.ts';
+import { classifierModel } from './classifier-model.ts';
 import type { CompiledFunctions } from './compiled-functions.ts';
 
 /** A classifier of a data set's own classes, with what it is worth. */
@@ -98,8 +100,8 @@ export async function referenceClassifier(
   const { labels } = await classifier.classify(await heldOut.gather(indices));
   const testAccuracy = agreement(labels, heldOut.labels!);
   await makeFolder(folder);
-  const weights = Object.entries(classifier.state).filter(([name]) => !name.startsWith('adam/'));
-  await writeSafetensors(path, Object.fromEntries(weights), {
+  const weights = Object.keys(ofKind(classifierModel(settings.network, settings.classes).state, 'parameter'));
+  await writeSafetensors(path, Object.fromEntries(weights.map((name) => [name, classifier.state[name]!])), {
     format: 'generatrix-classifier',
     hash,
     settings: JSON.stringify(settings),

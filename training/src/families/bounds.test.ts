@@ -1,10 +1,10 @@
 import type { Sampler } from '@generatrix/runtime';
 import { fillNoise, type HostTensor, hostTensor } from '@generatrix/runtime/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { HostState } from '../model/state.ts';
 import { initialState } from '../run/initial-state.ts';
 import { exportedSampler, stirredModel } from '../testing/sampler-test-support.ts';
 import { describeData, firstExamples, tinyImages, tinyPoints } from '../testing/tiny-data.ts';
-import type { HostState } from './family.ts';
 import { buildModel, familyNamed } from './registry.ts';
 
 /** Importance samples of each bound. */

@@ -1,5 +1,7 @@
 import { UserError } from '@generatrix/runtime/core';
 import { describeIssue } from '../describe-issue.ts';
+import type { DataDescription, Family } from '../model/family.ts';
+import type { Model } from '../model/model.ts';
 import { acgan } from './adversarial/acgan.ts';
 import { cgan } from './adversarial/cgan.ts';
 import { cogan } from './adversarial/cogan.ts';
@@ -12,7 +14,6 @@ import { nade } from './autoregressive/nade/nade.ts';
 import { pixelcnn } from './autoregressive/pixelcnn/pixelcnn.ts';
 import { pixelrnn } from './autoregressive/pixelrnn/pixelrnn.ts';
 import { wavenet } from './autoregressive/wavenet/wavenet.ts';
-import type { DataDescription, Family, Model } from './family.ts';
 import { nice } from './flow/nice.ts';
 import { realnvp } from './flow/realnvp.ts';
 import { gmm } from './mixture/gmm.ts';

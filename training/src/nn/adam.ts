@@ -1,5 +1,6 @@
 import { type NamedTensors, tf } from '@generatrix/export';
-import type { StateSpecs } from '../families/family.ts';
+import type { StateSpecs } from '../model/state.ts';
+import { asKind } from '../model/state.ts';
 
 /** Decay rates and guard of Adam; the defaults are the paper's. */
 export interface AdamOptions {
@@ -15,7 +16,7 @@ export function adamSpecs(parameters: StateSpecs, name = 'adam'): StateSpecs {
     slots[`${name}/mean/${parameter}`] = { shape, initial: 0 };
     slots[`${name}/variance/${parameter}`] = { shape, initial: 0 };
   }
-  return slots;
+  return asKind('slot', slots);
 }
 
 /**

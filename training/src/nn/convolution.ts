@@ -1,5 +1,5 @@
 import { type NamedTensors, tf } from '@generatrix/export';
-import type { StateSpecs } from '../families/family.ts';
+import type { StateSpecs } from '../model/state.ts';
 
 /**
  * Parameters of a convolution: `name/kernel` [size, size, inputs, outputs] with He-normal values (He et al. 2015,

@@ -1,5 +1,5 @@
 import { type NamedTensors, tf } from '@generatrix/export';
-import type { StateSpecs } from '../families/family.ts';
+import type { StateSpecs } from '../model/state.ts';
 
 /**
  * Parameters of a fully connected layer: `name/kernel` [inputs, outputs] with Glorot-uniform values (Glorot and

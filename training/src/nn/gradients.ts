@@ -1,5 +1,5 @@
 import { type NamedTensors, tf } from '@generatrix/export';
-import type { StateSpecs } from '../families/family.ts';
+import type { StateSpecs } from '../model/state.ts';
 
 /**
  * The gradients of a scalar loss with respect to the named parameters, and the tensors that the loss function

@@ -1,6 +1,6 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { sizeOf } from '@generatrix/runtime/core';
-import type { StateSpecs } from '../families/family.ts';
+import type { StateSpecs } from '../model/state.ts';
 import { applyNormalisation, type NormalisationKind, normalisationSpecs } from './normalisation.ts';
 import { spectrallyNormalised, spectralSpecs } from './spectral-normalisation.ts';
 

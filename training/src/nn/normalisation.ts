@@ -1,5 +1,5 @@
 import { type NamedTensors, tf } from '@generatrix/export';
-import type { StateSpecs } from '../families/family.ts';
+import type { StateSpecs } from '../model/state.ts';
 import type { Pass } from './layer.ts';
 
 export type NormalisationKind = 'none' | 'batch' | 'virtual';

@@ -1,5 +1,6 @@
 import { type NamedTensors, tf } from '@generatrix/export';
-import type { HostState, StateSpecs } from '../families/family.ts';
+import type { HostState, StateSpecs } from '../model/state.ts';
+import { asKind } from '../model/state.ts';
 
 const prefix = 'average';
 
@@ -10,7 +11,7 @@ export function averageSpecs(parameters: StateSpecs, decay: number): StateSpecs 
   for (const [name, { shape }] of Object.entries(parameters)) {
     slots[`${prefix}/${name}`] = { shape, initial: 0 };
   }
-  return slots;
+  return asKind('slot', slots);
 }
 
 /**

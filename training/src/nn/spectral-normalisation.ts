@@ -1,5 +1,5 @@
 import { type NamedTensors, tf } from '@generatrix/export';
-import type { StateSpecs } from '../families/family.ts';
+import type { StateSpecs } from '../model/state.ts';
 
 /** Vectors of the power iteration for a kernel read as a matrix [rows, columns]: `name/left` and `name/right`. */
 export function spectralSpecs(name: string, rows: number, columns: number): StateSpecs {

@@ -1,7 +1,7 @@
 import { type StepInputs, sizeOf } from '@generatrix/runtime/core';
 import { augmentation } from '../data/augment.ts';
 import type { Dataset } from '../data/dataset.ts';
-import type { Model } from '../families/family.ts';
+import type { Model } from '../model/model.ts';
 import { type Batch, batchPlan, stepInputs } from './batches.ts';
 import { learningRateAt, type RunSettings } from './settings.ts';
 

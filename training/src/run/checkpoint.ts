@@ -3,10 +3,10 @@ import { access, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { encodeSafetensors, UserError } from '@generatrix/runtime/core';
 import { z } from 'zod';
-import type { HostState, StateSpecs } from '../families/family.ts';
 import { writeFileAtomic } from '../files/atomic.ts';
 import { readSafetensors } from '../files/safetensors-file.ts';
 import { removeAbandoned } from '../files/siblings.ts';
+import type { HostState, StateSpecs } from '../model/state.ts';
 
 const metaSchema = z.object({
   /** Steps done when the state was taken. */

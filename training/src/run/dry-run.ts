@@ -2,8 +2,9 @@ import { sizeOf } from '@generatrix/runtime/core';
 import type { Dataset } from '../data/dataset.ts';
 import { onnxEngine } from '../engine/onnx-engine.ts';
 import { tfjsEngine } from '../engine/tfjs-engine.ts';
-import type { Model, StateSpecs } from '../families/family.ts';
 import { byteSize } from '../files/byte-size.ts';
+import type { Model } from '../model/model.ts';
+import { ofKind, type StateSpecs } from '../model/state.ts';
 import { batchSource } from './batch-source.ts';
 import { heldOutMetrics } from './evaluation.ts';
 import { selectionMetric } from './selection.ts';
@@ -25,8 +26,8 @@ export interface DryRunRequest {
 
 /** What a training run would take. */
 export interface DryRun {
-  /** Values that the optimizer changes; of a model without one, its free parameters; null where neither is known. */
-  readonly parameters: number | null;
+  /** Free parameters where the model counts them itself, else the values of its parameters. */
+  readonly parameters: number;
   /** Values of the whole state: parameters, optimizer slots, running statistics. */
   readonly stateValues: number;
   /** Bytes of the state. */
@@ -94,7 +95,7 @@ export function describeDryRun(found: DryRun, { steps, batchSize }: RunSettings)
   const count = (value: number) => value.toLocaleString('en');
   const { stepMilliseconds: each, timedSteps } = found;
   return [
-    `parameters: ${found.parameters === null ? 'unknown' : count(found.parameters)}`,
+    `parameters: ${count(found.parameters)}`,
     `state, with all that steps carry along: ${count(found.stateValues)} values, ${byteSize(found.stateBytes)}`,
     `memory: at most ${byteSize(found.peakBytes)} in this process so far, a GPU's not counted; ` +
       `of it ${byteSize(found.batchBytes)} are the ${count(batchSize)} examples of a step`,
@@ -106,18 +107,9 @@ export function describeDryRun(found: DryRun, { steps, batchSize }: RunSettings)
   ];
 }
 
-/** Values that an optimizer changes; of a model without one, its free parameters; null where neither is known. */
-function countParameters({ state, freeParameters }: Model): number | null {
-  // `adamSpecs` names an optimizer's slots NAME/count, NAME/mean/PARAMETER and NAME/variance/PARAMETER.
-  const optimizers = Object.keys(state)
-    .filter((name) => name.endsWith('/count'))
-    .map((name) => name.slice(0, -'/count'.length));
-  const trained = Object.entries(state).filter(([name]) =>
-    optimizers.some(
-      (optimizer) => `${optimizer}/mean/${name}` in state && `${optimizer}/variance/${name}` in state,
-    ),
-  );
-  return trained.length > 0 ? countValues(trained.map(([, spec]) => spec)) : (freeParameters ?? null);
+/** Free parameters where the model counts them itself, else the values of its parameters. */
+function countParameters({ state, freeParameters }: Model): number {
+  return freeParameters ?? countValues(Object.values(ofKind(state, 'parameter')));
 }
 
 function countValues(specs: readonly { readonly shape: readonly number[] }[]): number {

@@ -3,7 +3,7 @@ import { describe, expect, it, test } from 'vitest';
 import { floatDataset } from '../data/dataset.ts';
 import { pointLaws } from '../data/point-laws.ts';
 import type { Trainer } from '../engine/engine.ts';
-import type { Model } from '../families/family.ts';
+import type { Model } from '../model/model.ts';
 import { heldOutMetrics, heldOutScore, modeMetrics } from './evaluation.ts';
 
 test('mode coverage is reported for data whose modes are known, and for no other', () => {

@@ -3,7 +3,7 @@ import type { Dataset } from '../data/dataset.ts';
 import { pointLawOf } from '../data/point-laws.ts';
 import type { Trainer } from '../engine/engine.ts';
 import { modeCoverage } from '../evaluate/mode-coverage.ts';
-import type { Model } from '../families/family.ts';
+import type { Model } from '../model/model.ts';
 
 const evaluationBatch = 100;
 

@@ -13,7 +13,7 @@ import { fillNoise, type HostTensor, hostTensor, sizeOf, UserError } from '@gene
 import { canRender, renderSamples } from '@generatrix/runtime/media';
 import { version } from '../cli/version.ts';
 import { toTensor } from '../engine/tfjs-engine.ts';
-import type { Model } from '../families/family.ts';
+import type { Model } from '../model/model.ts';
 import type { CheckpointChoice } from './best-checkpoint.ts';
 import type { CheckpointMeta } from './checkpoint.ts';
 import { readMetrics } from './metrics.ts';

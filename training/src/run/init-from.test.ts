@@ -3,6 +3,7 @@ import { type HostTensor, hostTensor } from '@generatrix/runtime/core';
 import { expect, test, vi } from 'vitest';
 import { runTraining } from '../cli/train.ts';
 import { expectUserError, folderOf } from '../data/test-support.ts';
+import { asKind } from '../model/state.ts';
 import { checkpointFolder, loadLatestCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import { weightsFrom } from './init-from.ts';
 import { writeRun } from './run-folder.ts';
@@ -38,14 +39,14 @@ test('weights are taken by name and shape, slots never; what did not fit is said
   const spec = (shape: number[]) => ({ shape, initial: 0 });
   const { weights, summary } = await weightsFrom(run, {
     ...{ 'a/kernel': spec([2, 3]), 'a/bias': spec([3]), 'b/kernel': spec([3, 4]), fresh: spec([1]) },
-    ...{ 'adam/count': spec([]), 'adam/mean/a/bias': spec([3]), 'average/a/bias': spec([3]) },
+    ...asKind('slot', { 'adam/count': spec([]), 'adam/mean/a/bias': spec([3]), 'average/a/bias': spec([3]) }),
   });
   expect(weights).toEqual({ 'a/kernel': filled([2, 3], 1), 'a/bias': filled([3], 2) });
   expect(summary).toBe(
     `took 2 of 4 weights from ${run}, step 3; of another shape: b/kernel; not in it: fresh; only in it: old`,
   );
   await expectUserError(
-    weightsFrom(run, { 'a/kernel': spec([9]), 'adam/count': spec([]) }),
+    weightsFrom(run, { 'a/kernel': spec([9]), ...asKind('slot', { 'adam/count': spec([]) }) }),
     /^--init-from .*: none of its weights has the name and shape/,
   );
 });

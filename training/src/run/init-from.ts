@@ -1,11 +1,9 @@
 import { UserError } from '@generatrix/runtime/core';
-import type { HostState, StateSpecs } from '../families/family.ts';
+import { buildModel, familyNamed } from '../families/registry.ts';
+import { type HostState, ofKind, type StateSpecs } from '../model/state.ts';
 import { loadChosen } from './best-checkpoint.ts';
 import { checkpointFolder } from './checkpoint.ts';
-import { readRun } from './run-folder.ts';
-
-/** Names of what belongs to the optimizer and to running means: a run that starts from another's weights begins them anew. */
-const slots = /^(adam|average|history|total)\//;
+import { type RunRecord, readRun } from './run-folder.ts';
 
 /** Weights of another run that fit a model. */
 export interface TakenWeights {
@@ -16,11 +14,12 @@ export interface TakenWeights {
 
 /**
  * The weights of a run that have the names and shapes of a model's, of its best checkpoint where it keeps one, else its
- * last. Slots of optimizers and running means are left out.
+ * last. Slots of training are left out.
  * @throws UserError when the run has no checkpoint, or none of its weights fits.
  */
 export async function weightsFrom(run: string, specs: StateSpecs): Promise<TakenWeights> {
-  const { settings } = await readRun(run);
+  const record = await readRun(run);
+  const { settings } = record;
   const folder = checkpointFolder(run);
   const loaded =
     settings.keep === 'best'
@@ -29,12 +28,13 @@ export async function weightsFrom(run: string, specs: StateSpecs): Promise<Taken
   if (loaded === null)
     throw new UserError(`--init-from ${run}: the run has no checkpoint to take weights from`);
   const { state, meta } = loaded;
-  const own = Object.keys(specs).filter((name) => !slots.test(name));
+  const own = Object.keys(withoutSlots(specs));
   const fits = (name: string) => String(state[name]?.shape) === String(specs[name]!.shape);
   const taken = own.filter((name) => state[name] !== undefined && fits(name));
   const reshaped = own.filter((name) => state[name] !== undefined && !fits(name));
   const missing = own.filter((name) => state[name] === undefined);
-  const unused = Object.keys(state).filter((name) => !slots.test(name) && specs[name] === undefined);
+  const slots = slotsOf(record);
+  const unused = Object.keys(state).filter((name) => specs[name] === undefined && !slots.has(name));
   if (taken.length === 0) {
     throw new UserError(
       `--init-from ${run}: none of its weights has the name and shape of one of this model ` +
@@ -53,6 +53,21 @@ export async function weightsFrom(run: string, specs: StateSpecs): Promise<Taken
       '; ',
     ),
   };
+}
+
+function withoutSlots(specs: StateSpecs): StateSpecs {
+  return ofKind(specs, 'parameter', 'statistic', 'data');
+}
+
+/** Names of the slots in a run's state; none where its settings no longer make a model. */
+function slotsOf({ settings, data }: RunRecord): ReadonlySet<string> {
+  try {
+    const { model } = buildModel(familyNamed(settings.family), settings.options, data);
+    return new Set(Object.keys(ofKind(model.state, 'slot')));
+  } catch (error) {
+    if (error instanceof UserError) return new Set();
+    throw error;
+  }
 }
 
 function listed(names: readonly string[]): string {

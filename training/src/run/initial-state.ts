@@ -1,5 +1,6 @@
 import { drawInitialState } from '@generatrix/runtime/core';
-import type { HostState, Model } from '../families/family.ts';
+import type { Model } from '../model/model.ts';
+import type { HostState } from '../model/state.ts';
 
 /** The state before the first step, drawn from the seed. */
 export function initialState(model: Model, seed: number): HostState {

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import type { DataDescription } from '../families/family.ts';
+import type { DataDescription } from '../model/family.ts';
 import { readRun, runData, writeRun } from './run-folder.ts';
 import { parseSettings } from './settings.ts';
 

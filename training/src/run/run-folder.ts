@@ -8,9 +8,9 @@ import {
   type Split,
   type SplitRule,
 } from '../data/index.ts';
-import type { DataDescription } from '../families/family.ts';
 import { writeFileAtomic } from '../files/atomic.ts';
 import { systemCode, systemError } from '../files/system-error.ts';
+import type { DataDescription } from '../model/family.ts';
 import { parseSettings, type RunSettings } from './settings.ts';
 
 const fileName = 'run.json';

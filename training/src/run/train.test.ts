@@ -4,7 +4,7 @@ import { tf } from '@generatrix/export';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { floatDataset } from '../data/dataset.ts';
 import { expectUserError, folderOf } from '../data/test-support.ts';
-import type { Model } from '../families/family.ts';
+import type { Model } from '../model/model.ts';
 import { loadBest } from './best-checkpoint.ts';
 import { checkpointFolder, loadLatestCheckpoint } from './checkpoint.ts';
 import { readMetrics } from './metrics.ts';
@@ -32,7 +32,7 @@ const examples = floatDataset(
 
 /** Counts its steps, and scores -(steps - 6)^2, so that step 6 is the best. */
 const counter: Model = {
-  state: { count: { shape: [], initial: 0 } },
+  state: { count: { shape: [], initial: 0, kind: 'parameter' } },
   step: {
     noise: {},
     run: ({ state, data, label, weight, learningRate, epochEnd }) => {

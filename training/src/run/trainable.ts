@@ -1,8 +1,9 @@
 import { packTraining } from '@generatrix/export';
-import { type HostTensor, hostTensor, UserError } from '@generatrix/runtime/core';
+import { type HostTensor, hostTensor, type StateSpec, UserError } from '@generatrix/runtime/core';
 import { fingerprintOf, loadDataset } from '../data/index.ts';
 import { traceStep } from '../engine/step-program.ts';
-import type { HostState, Model } from '../families/family.ts';
+import type { Model } from '../model/model.ts';
+import type { HostState, ModelState } from '../model/state.ts';
 import { dataChange } from './data-check.ts';
 import { initialState } from './initial-state.ts';
 import { type Fingerprints, runData } from './run-folder.ts';
@@ -63,10 +64,15 @@ export async function trainingFiles(
     batching: model.batching,
     learningRate,
     noise: model.step.noise,
-    stateSpecs: model.state,
+    stateSpecs: withoutKinds(model.state),
     programs: model.programs,
     state,
     ...(start === undefined ? {} : { start }),
     ...(bundled === undefined ? {} : { examples: bundled }),
   });
+}
+
+/** The specs as bundles have them. */
+function withoutKinds(specs: ModelState): Record<string, StateSpec> {
+  return Object.fromEntries(Object.entries(specs).map(([name, { kind: _, ...spec }]) => [name, spec]));
 }

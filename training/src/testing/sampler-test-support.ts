@@ -3,8 +3,9 @@ import { createExecutor, createSampler, openBundle, type Sampler } from '@genera
 import { classFrequencies } from '../data/class-frequencies.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { toTensor } from '../engine/tfjs-engine.ts';
-import type { HostState, Model } from '../families/family.ts';
 import { buildModel, familyNamed } from '../families/registry.ts';
+import type { Model } from '../model/model.ts';
+import type { HostState } from '../model/state.ts';
 import { bindState } from '../run/export-run.ts';
 import { initialState } from '../run/initial-state.ts';
 import { stirredState } from './stirred-state.ts';

@@ -1,5 +1,6 @@
 import { fillNoise, type HostTensor } from '@generatrix/runtime/core';
-import type { HostState, Model } from '../families/family.ts';
+import type { Model } from '../model/model.ts';
+import type { HostState } from '../model/state.ts';
 
 const optimizerSlot = /(^|\/)adam\//;
 

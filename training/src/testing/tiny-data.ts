@@ -1,7 +1,7 @@
 import { fillNoise, type HostTensor, hostTensor } from '@generatrix/runtime/core';
 import type { Dataset } from '../data/dataset.ts';
 import { floatDataset } from '../data/dataset.ts';
-import type { DataDescription } from '../families/family.ts';
+import type { DataDescription } from '../model/family.ts';
 
 /** Small images in [0, 1] of blobs, enough to exercise a family in a test. */
 export function tinyImages(size: number, shape: readonly [number, number, number] = [6, 5, 1]): Dataset {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineFamily } from '../family.ts';
+import { defineFamily } from '../../model/family.ts';
 import { buildAdversarial } from './model.ts';
 import {
   adversarialOptions,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type DataDescription, defineFamily } from '../family.ts';
+import { type DataDescription, defineFamily } from '../../model/family.ts';
 import { counterpart } from './image-pairs.ts';
 import { buildAdversarial } from './model.ts';
 import {

@@ -1,7 +1,7 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { type DataSpec, hostTensor } from '@generatrix/runtime/core';
 import type { Dataset } from '../../data/dataset.ts';
-import type { HostState, StateSpecs } from '../family.ts';
+import type { HostState, StateSpecs } from '../../model/state.ts';
 
 const meanName = 'reference/mean';
 const deviationName = 'reference/std';

@@ -1,8 +1,8 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { type DataSpec, sizeOf } from '@generatrix/runtime/core';
+import type { StateSpecs } from '../../model/state.ts';
 import { denseSpecs } from '../../nn/dense.ts';
 import { denseLayer, type LayerOptions, leakyRelu, specsOf } from '../../nn/layer.ts';
-import type { StateSpecs } from '../family.ts';
 import { convolutionalFeatures } from './convolutional-networks.ts';
 import { fromData } from './data-scale.ts';
 import { minibatchCloseness, minibatchSpecs } from './minibatch-discrimination.ts';

@@ -1,8 +1,9 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { UserError } from '@generatrix/runtime/core';
+import type { NoiseSpec, StepArguments } from '../../model/model.ts';
+import type { StateSpecs } from '../../model/state.ts';
 import type { AdamOptions } from '../../nn/adam.ts';
 import { oneHot } from '../../nn/one-hot.ts';
-import type { NoiseSpec, StateSpecs, StepArguments } from '../family.ts';
 import { type AugmentationKind, augmentationDraws } from './differentiable-augmentation.ts';
 import type { AdversarialLoss } from './losses.ts';
 import type { Discriminator, Generator } from './networks.ts';

@@ -1,5 +1,6 @@
 import { type NamedTensors, tf } from '@generatrix/export';
-import type { HostState, StateSpecs } from '../family.ts';
+import type { HostState, StateSpecs } from '../../model/state.ts';
+import { asKind } from '../../model/state.ts';
 
 /** Slots of the mean over all past values of these parameters; none when the weight is 0. */
 export function historySpecs(parameters: StateSpecs, weight: number): StateSpecs {
@@ -8,7 +9,10 @@ export function historySpecs(parameters: StateSpecs, weight: number): StateSpecs
     `history/${name}`,
     { shape, initial: 0 },
   ]);
-  return { 'history/count': { shape: [], initial: 1 }, ...(Object.fromEntries(means) as StateSpecs) };
+  return asKind('slot', {
+    'history/count': { shape: [], initial: 1 },
+    ...(Object.fromEntries(means) as StateSpecs),
+  });
 }
 
 /** A fresh state whose history is the parameters' first values. */

@@ -1,5 +1,5 @@
 import { type NamedTensors, tf } from '@generatrix/export';
-import type { StateSpecs } from '../family.ts';
+import type { StateSpecs } from '../../model/state.ts';
 
 /** Entries of each kernel's projection. */
 const projection = 5;

@@ -1,8 +1,11 @@
 import type { NamedTensors, tf } from '@generatrix/export';
+import type { DataDescription } from '../../model/family.ts';
+import type { Model } from '../../model/model.ts';
+import type { StateSpecs } from '../../model/state.ts';
+import { asKind, withKinds } from '../../model/state.ts';
 import { adamSpecs } from '../../nn/adam.ts';
 import { newPass } from '../../nn/layer.ts';
 import { averaged, averageSpecs, startAverages } from '../../nn/parameter-average.ts';
-import type { DataDescription, Model, StateSpecs } from '../family.ts';
 import { measureScale } from './data-scale.ts';
 import { buildDiscriminator } from './discriminator.ts';
 import { type Domain, optimizers } from './game.ts';
@@ -72,16 +75,15 @@ export function buildAdversarial(
         view(averaged(state, shown, averaging)),
   );
   return {
-    state: {
+    state: withKinds({
       ...everything,
-      ...generator.statistics,
-      ...discriminator.statistics,
-      ...generator.fixed,
+      ...asKind('statistic', { ...generator.statistics, ...discriminator.statistics }),
+      ...asKind('data', generator.fixed),
       ...adamSpecs(parameters.generator, optimizers.generator),
       ...adamSpecs(parameters.discriminator, optimizers.discriminator),
       ...historySpecs(everything, historicalAveraging),
       ...averageSpecs(shown, averaging),
-    },
+    }),
     initialise: async (state, dataset) => {
       const scaled = await measureScale(state, dataset);
       return startAverages(startHistory(scaled, everything, historicalAveraging), shown, averaging);

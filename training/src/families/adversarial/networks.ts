@@ -1,6 +1,6 @@
 import type { NamedTensors, tf } from '@generatrix/export';
+import type { StateSpecs } from '../../model/state.ts';
 import type { Layer, Pass } from '../../nn/layer.ts';
-import type { StateSpecs } from '../family.ts';
 
 /** How the discriminator is told of the class, or tells it. */
 export type Conditioning = 'none' | 'projection' | 'concatenation' | 'auxiliary';

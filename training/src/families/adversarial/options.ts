@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { DataDescription } from '../family.ts';
+import type { DataDescription } from '../../model/family.ts';
 import { type AugmentationKind, augmentationKinds } from './differentiable-augmentation.ts';
 
 const widths = z.array(z.number().int().min(1)).min(1);

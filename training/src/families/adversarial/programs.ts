@@ -1,7 +1,7 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import type { DataSpec, InputSpec, OutputSpec } from '@generatrix/runtime/core';
+import type { ModelProgram } from '../../model/model.ts';
 import { oneHot } from '../../nn/one-hot.ts';
-import type { ModelProgram } from '../family.ts';
 import type { Judgement } from './networks.ts';
 
 /** What the programs are made of. */

@@ -4,10 +4,11 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { Dataset } from '../../data/dataset.ts';
 import type { Trainer } from '../../engine/engine.ts';
 import { onnxEngine } from '../../engine/onnx-engine.ts';
+import type { Model } from '../../model/model.ts';
+import type { HostState } from '../../model/state.ts';
 import { batchPlan, stepInputs } from '../../run/batches.ts';
 import { initialState } from '../../run/initial-state.ts';
 import { describeData, labelled, tinyImages, tinyPoints } from '../../testing/tiny-data.ts';
-import type { HostState, Model } from '../family.ts';
 import { buildModel, familyNamed } from '../registry.ts';
 
 beforeAll(async () => {

@@ -1,4 +1,6 @@
 import { type NamedTensors, tf } from '@generatrix/export';
+import type { Step } from '../../model/model.ts';
+import type { StateSpecs } from '../../model/state.ts';
 import { adam } from '../../nn/adam.ts';
 import { gradientNorm } from '../../nn/gradient-norm.ts';
 import { lossAndGradients } from '../../nn/gradients.ts';
@@ -6,7 +8,6 @@ import { newPass } from '../../nn/layer.ts';
 import { runningMoments } from '../../nn/normalisation.ts';
 import { average } from '../../nn/parameter-average.ts';
 import { powerIteration } from '../../nn/spectral-normalisation.ts';
-import type { StateSpecs, Step } from '../family.ts';
 import { differentiableAugmentation } from './differentiable-augmentation.ts';
 import { type Game, optimizers, type Portion, portionsOf, stepNoise } from './game.ts';
 import { between, gradientPenalty } from './gradient-penalty.ts';

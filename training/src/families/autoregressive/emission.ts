@@ -1,4 +1,5 @@
 import { type NamedTensors, tf } from '@generatrix/export';
+import type { NoiseSpec } from '../../model/model.ts';
 import { bernoulliLogProb, normalLogProb } from '../../nn/distributions.ts';
 import {
   bernoulliBounds,
@@ -7,7 +8,6 @@ import {
   categoricalDraw,
   type ForcedDraw,
 } from '../../nn/inversion.ts';
-import type { NoiseSpec } from '../family.ts';
 
 /** The law of one dimension given the numbers that a network puts out for it. */
 export interface Emission {

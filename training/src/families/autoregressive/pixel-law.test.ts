@@ -1,9 +1,9 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { fillNoise } from '@generatrix/runtime/core';
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { Model } from '../../model/model.ts';
 import { initialState } from '../../run/initial-state.ts';
 import { describeData, labelled, tinyImages } from '../../testing/tiny-data.ts';
-import type { Model } from '../family.ts';
 import { buildModel, familyNamed } from '../registry.ts';
 import type { DrawRequest } from './autoregressive-programs.ts';
 import { naiveDraw } from './pixel-draw.ts';

@@ -1,11 +1,14 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { z } from 'zod';
+import type { DataDescription } from '../../model/family.ts';
+import type { Model } from '../../model/model.ts';
+import type { StateSpecs } from '../../model/state.ts';
+import { withKinds } from '../../model/state.ts';
 import { adam, adamSpecs } from '../../nn/adam.ts';
 import { sumExamples } from '../../nn/distributions.ts';
 import { lossAndGradients } from '../../nn/gradients.ts';
 import { mapBounds, mapNoise } from '../../nn/inversion.ts';
 import { average, averaged, averageSpecs, startAverages } from '../../nn/parameter-average.ts';
-import type { DataDescription, Model, StateSpecs } from '../family.ts';
 import {
   autoregressivePrograms,
   binarisationNoise,
@@ -143,7 +146,7 @@ export function pixelModel(
   };
   const weights = (state: NamedTensors) => averaged(state, parameters, averaging);
   return {
-    state: { ...parameters, ...adamSpecs(parameters), ...averageSpecs(parameters, averaging) },
+    state: withKinds({ ...parameters, ...adamSpecs(parameters), ...averageSpecs(parameters, averaging) }),
     initialise: (state) => startAverages(state, parameters, averaging),
     batching: 'shuffled',
     step: {

@@ -1,6 +1,6 @@
 import { tf } from '@generatrix/export';
 import { z } from 'zod';
-import type { StateSpec } from '../family.ts';
+import type { StateSpec } from '../../model/state.ts';
 
 /** What a network over pixels knows of where a pixel is. */
 export const positionsOption = z

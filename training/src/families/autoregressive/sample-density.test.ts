@@ -2,9 +2,9 @@ import type { Sampler } from '@generatrix/runtime';
 import { type HostTensor, hostTensor } from '@generatrix/runtime/core';
 import { describe, expect, it } from 'vitest';
 import type { Dataset } from '../../data/dataset.ts';
+import type { HostState } from '../../model/state.ts';
 import { exportedSampler, stirredModel } from '../../testing/sampler-test-support.ts';
 import { labelled, tinyImages, tinyPoints, tinySounds } from '../../testing/tiny-data.ts';
-import type { HostState } from '../family.ts';
 import { families } from '../registry.ts';
 
 /** Samples of each model. */

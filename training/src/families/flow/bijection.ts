@@ -1,5 +1,5 @@
 import { type NamedTensors, tf } from '@generatrix/export';
-import type { StateSpecs } from '../family.ts';
+import type { StateSpecs } from '../../model/state.ts';
 
 /** An invertible function of an example, from the data's side to the code's, with its parameters. */
 export interface Bijection {

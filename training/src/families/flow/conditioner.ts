@@ -1,7 +1,7 @@
 import { type NamedTensors, tf } from '@generatrix/export';
+import type { StateSpecs } from '../../model/state.ts';
 import { convolution, convolutionSpecs } from '../../nn/convolution.ts';
 import { dense, denseSpecs, mlp, mlpSpecs } from '../../nn/dense.ts';
-import type { StateSpecs } from '../family.ts';
 
 /** The network inside a coupling layer: any function of the part that the layer leaves unchanged. */
 export interface Conditioner {

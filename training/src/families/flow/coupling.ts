@@ -1,6 +1,6 @@
 import { type NamedTensors, tf } from '@generatrix/export';
+import type { StateSpecs } from '../../model/state.ts';
 import { sumExamples } from '../../nn/distributions.ts';
-import type { StateSpecs } from '../family.ts';
 import type { Bijection } from './bijection.ts';
 import type { ConditionerBuilder } from './conditioner.ts';
 

@@ -3,9 +3,10 @@ import { fillInputs, fillNoise, type HostTensor, hostTensor, sizeOf } from '@gen
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Dataset, floatDataset } from '../../data/dataset.ts';
 import { toHost, toTensor } from '../../engine/tfjs-engine.ts';
+import type { Model } from '../../model/model.ts';
+import type { HostState } from '../../model/state.ts';
 import { initialState } from '../../run/initial-state.ts';
 import { firstExamples, tinyPoints } from '../../testing/tiny-data.ts';
-import type { HostState, Model } from '../family.ts';
 import {
   largestDifference,
   logAbsDeterminant,

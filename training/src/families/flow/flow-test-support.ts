@@ -2,10 +2,11 @@ import { fillNoise, type HostTensor, hostTensor } from '@generatrix/runtime/core
 import type { Dataset } from '../../data/dataset.ts';
 import type { Trainer } from '../../engine/engine.ts';
 import { onnxEngine } from '../../engine/onnx-engine.ts';
+import type { Model } from '../../model/model.ts';
+import type { HostState } from '../../model/state.ts';
 import { batchPlan, stepInputs } from '../../run/batches.ts';
 import { initialState } from '../../run/initial-state.ts';
 import { describeData } from '../../testing/tiny-data.ts';
-import type { HostState, Model } from '../family.ts';
 import { buildModel, familyNamed } from '../registry.ts';
 
 /** A model of the family for the data. */
@@ -38,7 +39,7 @@ export async function trained(
 export async function stirred(model: Model, dataset: Dataset, size: number): Promise<HostState> {
   const state = await model.initialise!(initialState(model, 2), dataset, 2);
   const entries = Object.entries(state).map(([name, { shape, data }]) => {
-    if (name.startsWith('adam/')) return [name, state[name]!] as const;
+    if (model.state[name]!.kind !== 'parameter') return [name, state[name]!] as const;
     const noise = fillNoise({ law: 'normal', seed: 6, stream: name, firstIndex: 0, count: 1, shape });
     const fanIn = shape.slice(0, -1).reduce((a, b) => a * b, 1);
     const kernel = name.endsWith('/kernel');

@@ -1,11 +1,14 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { type InputSpec, type NoiseLaw, sizeOf } from '@generatrix/runtime/core';
 import { z } from 'zod';
+import type { DataDescription } from '../../model/family.ts';
+import type { Model, ModelProgram, NoiseSpec } from '../../model/model.ts';
+import type { HostState } from '../../model/state.ts';
+import { withKinds } from '../../model/state.ts';
 import { adam, adamSpecs } from '../../nn/adam.ts';
 import { standardNormalLogProb, sumExamples } from '../../nn/distributions.ts';
 import { clipByNorm, gradientNorm } from '../../nn/gradient-norm.ts';
 import { lossAndGradients } from '../../nn/gradients.ts';
-import type { DataDescription, HostState, Model, ModelProgram, NoiseSpec } from '../family.ts';
 import type { Bijection } from './bijection.ts';
 import { preprocessingOf } from './flow-data.ts';
 import { type Moments, momentsOf } from './flow-start.ts';
@@ -130,7 +133,7 @@ export function buildFlow(
       };
 
   return {
-    state: { ...bijection.specs, ...adamSpecs(bijection.specs) },
+    state: withKinds({ ...bijection.specs, ...adamSpecs(bijection.specs) }),
     initialise: async (state, dataset) => withValues(state, start(await momentsOf(dataset, preprocessing))),
     batching: 'shuffled',
     step: {

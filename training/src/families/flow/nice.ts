@@ -1,6 +1,7 @@
 import { sizeOf } from '@generatrix/runtime/core';
 import { z } from 'zod';
-import { type DataDescription, defineFamily, type Model } from '../family.ts';
+import { type DataDescription, defineFamily } from '../../model/family.ts';
+import type { Model } from '../../model/model.ts';
 import { chain, diagonalScaling, evenFirst, flattening, reversed } from './bijection.ts';
 import { mlpConditioner } from './conditioner.ts';
 import { splitCoupling } from './coupling.ts';

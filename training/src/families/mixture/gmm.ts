@@ -1,8 +1,10 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { type InputSpec, sizeOf } from '@generatrix/runtime/core';
 import { z } from 'zod';
+import { type DataDescription, defineFamily } from '../../model/family.ts';
+import type { Model } from '../../model/model.ts';
+import { asKind, withKinds } from '../../model/state.ts';
 import { oneHot } from '../../nn/one-hot.ts';
-import { type DataDescription, defineFamily, type Model } from '../family.ts';
 import { covarianceOf } from './gmm-covariance.ts';
 import { clusterStart } from './k-means.ts';
 
@@ -61,19 +63,19 @@ function build(
   const dataInput: InputSpec = { dtype: 'float32', shape, role: 'data' };
   const noiseInput: InputSpec = { dtype: 'float32', shape: [dimensions], role: 'noise', law: 'normal' };
   const dataOutput = { dtype: 'float32', shape, meaning: 'data' } as const;
-  const totals = {
+  const totals = asKind('slot', {
     'total/count': { shape: [components, 1], initial: 0 },
     'total/shift': { shape: [components, dimensions], initial: 0 },
     'total/scatter': { shape: covariance.scatterShape, initial: 0 },
-  };
+  });
 
   return {
-    state: {
+    state: withKinds({
       logWeights: { shape: [components], initial: -Math.log(components) },
       means: { shape: [components, dimensions], initial: 0 },
       ...covariance.specs,
       ...totals,
-    },
+    }),
     initialise: async (state, dataset, seed) => {
       const { weights, means, variances } = await clusterStart(dataset, components, seed);
       const start: Record<string, Float32Array> = {

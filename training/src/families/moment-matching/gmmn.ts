@@ -1,17 +1,13 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { type InputSpec, sizeOf } from '@generatrix/runtime/core';
 import { z } from 'zod';
+import { type DataDescription, defineFamily } from '../../model/family.ts';
+import type { Model, NoiseSpec, StepResult } from '../../model/model.ts';
+import type { StateSpecs } from '../../model/state.ts';
+import { withKinds } from '../../model/state.ts';
 import { adam, adamSpecs } from '../../nn/adam.ts';
 import { dense, denseSpecs, mlp, mlpSpecs } from '../../nn/dense.ts';
 import { lossAndGradients } from '../../nn/gradients.ts';
-import {
-  type DataDescription,
-  defineFamily,
-  type Model,
-  type NoiseSpec,
-  type StateSpecs,
-  type StepResult,
-} from '../family.ts';
 import { buildAutoencoder, reconstructionOf } from '../variational/autoencoder-network.ts';
 import { discrepancy, squaredDiscrepancy } from './mmd.ts';
 
@@ -148,12 +144,12 @@ function build(gmmn: GmmnOptions, { spec }: DataDescription): Model {
   const phased = inCode && autoencoderSteps > 0;
 
   return {
-    state: {
+    state: withKinds({
       ...generator,
       ...adamSpecs(generator, 'adam/generator'),
       ...(inCode ? { ...coder.specs, ...adamSpecs(coder.specs, 'adam/autoencoder') } : {}),
-      ...(phased ? { 'phase/count': { shape: [], initial: 0 } } : {}),
-    },
+      ...(phased ? { 'phase/count': { shape: [], initial: 0, kind: 'slot' as const } } : {}),
+    }),
     batching: 'shuffled',
     step: {
       noise: { prior, ...Object.fromEntries(dropoutNoise) },

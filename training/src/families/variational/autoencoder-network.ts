@@ -1,10 +1,10 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { type DataSpec, sizeOf } from '@generatrix/runtime/core';
+import type { StateSpecs } from '../../model/state.ts';
 import { type Activation, activations } from '../../nn/activations.ts';
 import { convolution, convolutionSpecs, transposedConvolution } from '../../nn/convolution.ts';
 import { dense, denseSpecs } from '../../nn/dense.ts';
 import { bernoulliLogProb, sumExamples } from '../../nn/distributions.ts';
-import type { StateSpecs } from '../family.ts';
 
 export interface AutoencoderNetworkOptions {
   readonly architecture: 'mlp' | 'conv';

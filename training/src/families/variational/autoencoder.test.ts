@@ -3,10 +3,10 @@ import { fillInputs, fillNoise, hostTensor } from '@generatrix/runtime/core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { floatDataset } from '../../data/dataset.ts';
 import { onnxEngine } from '../../engine/onnx-engine.ts';
+import type { Model } from '../../model/model.ts';
 import { batchPlan, stepInputs } from '../../run/batches.ts';
 import { initialState } from '../../run/initial-state.ts';
 import { describeData, firstExamples, tinyImages, tinyPoints } from '../../testing/tiny-data.ts';
-import type { Model } from '../family.ts';
 import { buildModel, familyNamed } from '../registry.ts';
 
 beforeAll(async () => {

@@ -1,10 +1,12 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import type { InputSpec } from '@generatrix/runtime/core';
 import { z } from 'zod';
+import { type DataDescription, defineFamily } from '../../model/family.ts';
+import type { Model, NoiseSpec } from '../../model/model.ts';
+import { withKinds } from '../../model/state.ts';
 import { activationNames } from '../../nn/activations.ts';
 import { adam, adamSpecs } from '../../nn/adam.ts';
 import { lossAndGradients } from '../../nn/gradients.ts';
-import { type DataDescription, defineFamily, type Model, type NoiseSpec } from '../family.ts';
 import { buildAutoencoder, isUnitImage, reconstructionOf } from './autoencoder-network.ts';
 
 const options = z.strictObject({
@@ -75,7 +77,7 @@ function build(autoencoder: AutoencoderOptions, { spec }: DataDescription): Mode
   const dataOutput = { dtype: 'float32', shape, meaning: 'data' } as const;
 
   return {
-    state: { ...network.specs, ...adamSpecs(network.specs) },
+    state: withKinds({ ...network.specs, ...adamSpecs(network.specs) }),
     batching: 'shuffled',
     step: {
       noise: noises[corruption],

@@ -1,8 +1,8 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { type DataSpec, sizeOf } from '@generatrix/runtime/core';
+import type { StateSpecs } from '../../model/state.ts';
 import { convolution, convolutionSpecs, transposedConvolution } from '../../nn/convolution.ts';
 import { dense, denseSpecs, mlp, mlpSpecs } from '../../nn/dense.ts';
-import type { StateSpecs } from '../family.ts';
 
 /** Encoder and decoder of an autoencoder, over flat examples. */
 export interface Coder {

@@ -4,10 +4,11 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { Trainer } from '../../engine/engine.ts';
 import { onnxEngine } from '../../engine/onnx-engine.ts';
 import { tfjsEngine } from '../../engine/tfjs-engine.ts';
+import type { Model } from '../../model/model.ts';
+import type { HostState } from '../../model/state.ts';
 import { batchPlan, stepInputs } from '../../run/batches.ts';
 import { initialState } from '../../run/initial-state.ts';
 import { describeData, firstExamples, tinyImages, tinyPoints } from '../../testing/tiny-data.ts';
-import type { HostState, Model } from '../family.ts';
 import { buildModel, familyNamed } from '../registry.ts';
 
 const images = tinyImages(32);

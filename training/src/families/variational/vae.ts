@@ -2,6 +2,9 @@ import { type NamedTensors, tf } from '@generatrix/export';
 import type { InputSpec, NoiseOwner, ProgramSignature } from '@generatrix/runtime/core';
 import { meanScalar, sizeOf } from '@generatrix/runtime/core';
 import { z } from 'zod';
+import { type DataDescription, defineFamily } from '../../model/family.ts';
+import type { Model, NoiseSpec } from '../../model/model.ts';
+import { withKinds } from '../../model/state.ts';
 import { adam, adamSpecs } from '../../nn/adam.ts';
 import {
   bernoulliLogProb,
@@ -12,7 +15,6 @@ import {
   sumExamples,
 } from '../../nn/distributions.ts';
 import { lossAndGradients } from '../../nn/gradients.ts';
-import { type DataDescription, defineFamily, type Model, type NoiseSpec } from '../family.ts';
 import { buildCoder, coderRefuses } from './vae-coder.ts';
 
 const options = z.strictObject({
@@ -137,7 +139,7 @@ function build(vae: VaeOptions, data: DataDescription): Model {
   const codeOutput = { dtype: 'float32', shape: [latent], meaning: 'latent' } as const;
 
   return {
-    state: { ...parameters, ...adamSpecs(parameters) },
+    state: withKinds({ ...parameters, ...adamSpecs(parameters) }),
     batching: 'shuffled',
     step: {
       noise: { eps, ...binarisation },

@@ -1,5 +1,6 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { type DataSpec, sizeOf } from '@generatrix/runtime/core';
+import type { StateSpecs } from '../../../model/state.ts';
 import {
   denseLayer,
   type Layer,
@@ -8,7 +9,6 @@ import {
   specsOf,
   stridedLayer,
 } from '../../../nn/layer.ts';
-import type { StateSpecs } from '../../family.ts';
 import type { NetworkOptions } from '../networks.ts';
 
 /** The encoder of a VAE-GAN. */

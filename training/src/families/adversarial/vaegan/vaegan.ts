@@ -1,18 +1,15 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import type { InputSpec } from '@generatrix/runtime/core';
 import { z } from 'zod';
+import { type DataDescription, defineFamily } from '../../../model/family.ts';
+import type { Model, NoiseSpec } from '../../../model/model.ts';
+import type { StateSpecs } from '../../../model/state.ts';
+import { asKind, withKinds } from '../../../model/state.ts';
 import { type AdamOptions, adam, adamSpecs } from '../../../nn/adam.ts';
 import { standardNormalDivergence, sumExamples } from '../../../nn/distributions.ts';
 import { lossAndGradients } from '../../../nn/gradients.ts';
 import { newPass } from '../../../nn/layer.ts';
 import { runningMoments } from '../../../nn/normalisation.ts';
-import {
-  type DataDescription,
-  defineFamily,
-  type Model,
-  type NoiseSpec,
-  type StateSpecs,
-} from '../../family.ts';
 import { measureScale } from '../data-scale.ts';
 import { buildDiscriminator } from '../discriminator.ts';
 import { buildGenerator } from '../generator.ts';
@@ -95,7 +92,7 @@ function build(vaegan: VaeganOptions, { spec }: DataDescription): Model {
   const players = { encoder, decoder, discriminator } as const;
   const networkSpecs = Object.values(players).map(({ parameters, statistics }) => ({
     ...parameters,
-    ...statistics,
+    ...asKind('statistic', statistics),
   }));
   const adamOptions: AdamOptions = { beta1: vaegan.beta1 };
   const normal: NoiseSpec = { law: 'normal', shape: [latent] };
@@ -132,12 +129,14 @@ function build(vaegan: VaeganOptions, { spec }: DataDescription): Model {
   const codeOutput = { dtype: 'float32', shape: [latent], meaning: 'latent' } as const;
 
   return {
-    state: Object.assign(
-      {},
-      ...networkSpecs,
-      decoder.fixed,
-      ...Object.entries(players).map(([name, { parameters }]) => adamSpecs(parameters, `adam/${name}`)),
-    ) as StateSpecs,
+    state: withKinds(
+      Object.assign(
+        {},
+        ...networkSpecs,
+        asKind('data', decoder.fixed),
+        ...Object.entries(players).map(([name, { parameters }]) => adamSpecs(parameters, `adam/${name}`)),
+      ) as StateSpecs,
+    ),
     initialise: measureScale,
     batching: 'shuffled',
     step: {

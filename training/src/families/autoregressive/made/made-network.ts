@@ -1,6 +1,6 @@
 import { type NamedTensors, tf } from '@generatrix/export';
+import type { StateSpecs } from '../../../model/state.ts';
 import { denseSpecs } from '../../../nn/dense.ts';
-import type { StateSpecs } from '../../family.ts';
 import type { Emission } from '../emission.ts';
 import { drawMasks, groupUnits, type MaskOptions } from './made-masks.ts';
 

@@ -1,12 +1,14 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { sizeOf } from '@generatrix/runtime/core';
 import { z } from 'zod';
+import { type DataDescription, defineFamily } from '../../../model/family.ts';
+import type { Model, NoiseSpec } from '../../../model/model.ts';
+import { withKinds } from '../../../model/state.ts';
 import { adam, adamSpecs } from '../../../nn/adam.ts';
 import { sumExamples } from '../../../nn/distributions.ts';
 import { lossAndGradients } from '../../../nn/gradients.ts';
 import { mapBounds, mapNoise } from '../../../nn/inversion.ts';
 import { average, averaged, averageSpecs, startAverages } from '../../../nn/parameter-average.ts';
-import { type DataDescription, defineFamily, type Model, type NoiseSpec } from '../../family.ts';
 import {
   type AutoregressiveNetwork,
   autoregressivePrograms,
@@ -127,7 +129,7 @@ function build(made: MadeOptions, data: DataDescription): Model {
   };
 
   return {
-    state: { ...parameters, ...adamSpecs(parameters), ...averageSpecs(parameters, averaging) },
+    state: withKinds({ ...parameters, ...adamSpecs(parameters), ...averageSpecs(parameters, averaging) }),
     initialise: (state) => startAverages(state, parameters, averaging),
     batching: 'shuffled',
     step: {

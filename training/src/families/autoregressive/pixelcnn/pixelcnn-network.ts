@@ -1,6 +1,6 @@
 import { type NamedTensors, tf } from '@generatrix/export';
+import type { StateSpec, StateSpecs } from '../../../model/state.ts';
 import { oneHot } from '../../../nn/one-hot.ts';
-import type { StateSpec, StateSpecs } from '../../family.ts';
 import type { PixelSizes } from '../pixel-model.ts';
 import { biasesOfRow, positionSpec } from '../pixel-positions.ts';
 

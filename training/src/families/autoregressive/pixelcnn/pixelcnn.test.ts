@@ -1,7 +1,7 @@
 import { type NamedTensors, tf, traceBatched } from '@generatrix/export';
 import { type DataSpec, fillNoise } from '@generatrix/runtime/core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { DataDescription } from '../../family.ts';
+import type { DataDescription } from '../../../model/family.ts';
 import { buildModel } from '../../registry.ts';
 import type { DrawRequest } from '../autoregressive-programs.ts';
 import { categoricalEmission } from '../emission.ts';

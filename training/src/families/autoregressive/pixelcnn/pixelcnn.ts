@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { type DataDescription, defineFamily, type Model } from '../../family.ts';
+import { type DataDescription, defineFamily } from '../../../model/family.ts';
+import type { Model } from '../../../model/model.ts';
 import { oddWidth, pixelModel, pixelOptions, pixelSizes, refusesPixels } from '../pixel-model.ts';
 import { pixelcnnCarries, pixelcnnRows } from './pixelcnn-draw.ts';
 import { type PixelcnnNetwork, pixelcnnForward, pixelcnnSpecs } from './pixelcnn-network.ts';

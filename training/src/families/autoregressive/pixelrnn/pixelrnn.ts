@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { type DataDescription, defineFamily, type Model } from '../../family.ts';
+import { type DataDescription, defineFamily } from '../../../model/family.ts';
+import type { Model } from '../../../model/model.ts';
 import { oddWidth, pixelModel, pixelOptions, pixelSizes, refusesPixels } from '../pixel-model.ts';
 import { pixelrnnCarries, pixelrnnRows } from './pixelrnn-draw.ts';
 import { type PixelrnnNetwork, pixelrnnForward, pixelrnnSpecs } from './pixelrnn-network.ts';

@@ -1,6 +1,6 @@
 import { type NamedTensors, tf } from '@generatrix/export';
+import type { StateSpecs } from '../../../model/state.ts';
 import { dense, denseSpecs } from '../../../nn/dense.ts';
-import type { StateSpecs } from '../../family.ts';
 import type { WavenetOutput } from './wavenet-output.ts';
 
 /** Sizes of a WaveNet. */

@@ -1,7 +1,7 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import type { DataSpec, InputSpec } from '@generatrix/runtime/core';
+import type { ModelProgram } from '../../../model/model.ts';
 import { mapBounds, mapNoise } from '../../../nn/inversion.ts';
-import type { ModelProgram } from '../../family.ts';
 import { keep } from '../autoregressive-programs.ts';
 import { carriesAmong, carriesOut, carryInputs, carryOutputs } from '../carries.ts';
 import { chunkMultiple, wavenetCarries, wavenetChunk, wavenetDraw } from './wavenet-draw.ts';

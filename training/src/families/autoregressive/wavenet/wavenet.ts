@@ -1,9 +1,11 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { z } from 'zod';
+import { type DataDescription, defineFamily } from '../../../model/family.ts';
+import type { Model } from '../../../model/model.ts';
+import { withKinds } from '../../../model/state.ts';
 import { adam, adamSpecs } from '../../../nn/adam.ts';
 import { lossAndGradients } from '../../../nn/gradients.ts';
 import { average, averaged, averageSpecs, startAverages } from '../../../nn/parameter-average.ts';
-import { type DataDescription, defineFamily, type Model } from '../../family.ts';
 import { dilationsOf, type WavenetNetwork, wavenetForward, wavenetSpecs } from './wavenet-network.ts';
 import { logisticOutput, muLawOutput } from './wavenet-output.ts';
 import { wavenetPrograms } from './wavenet-programs.ts';
@@ -75,7 +77,7 @@ function build(wavenet: WavenetOptions, data: DataDescription): Model {
   };
 
   return {
-    state: { ...parameters, ...adamSpecs(parameters), ...averageSpecs(parameters, averaging) },
+    state: withKinds({ ...parameters, ...adamSpecs(parameters), ...averageSpecs(parameters, averaging) }),
     initialise: (state) => startAverages(state, parameters, averaging),
     batching: 'shuffled',
     step: {

@@ -1,0 +1,52 @@
+import type { DataSpec } from '@generatrix/runtime/core';
+import type { z } from 'zod';
+import type { Model } from './model.ts';
+
+/** What a family needs to know of the data to build a model. */
+export interface DataDescription {
+  readonly spec: DataSpec;
+  /** Names of the classes; empty when the data is unlabelled. */
+  readonly classNames: readonly string[];
+  /** Share of the training examples that each class has; absent when the data is unlabelled. */
+  readonly classFrequencies?: readonly number[];
+}
+
+/** Settings of a training run that a family may give other defaults. */
+export interface TrainingDefaults {
+  readonly steps: number;
+  readonly batchSize: number;
+  readonly learningRate: number;
+  /** Constant when absent. */
+  readonly schedule?: 'constant' | 'cosine';
+}
+
+/** Published settings that a command can repeat. */
+export interface Preset {
+  readonly summary: string;
+  readonly data: string;
+  readonly options: Record<string, unknown>;
+  readonly training: Partial<TrainingDefaults>;
+  readonly published: string;
+}
+
+/** A kind of generative model. One file defines one, and one line in the registry makes it known. */
+export interface Family<Options extends object = object> {
+  readonly name: string;
+  readonly title: string;
+  /** Where it stands in the taxonomy of deep generative models, from the root. */
+  readonly taxonomy: readonly string[];
+  /** Papers whose equations the file implements. */
+  readonly sources: readonly string[];
+  /** Options with their defaults and descriptions; the command line's flags come from here. */
+  readonly options: z.ZodType<Options> & { readonly shape: Readonly<Record<string, z.ZodType>> };
+  readonly defaults: TrainingDefaults;
+  /** Why this data cannot be modelled, in one line, or null when it can. */
+  refuses(data: DataDescription, options: Options): string | null;
+  build(options: Options, data: DataDescription): Model;
+  readonly reproduce: Readonly<Record<string, Preset>>;
+}
+
+/** Keeps the options' type while the family is written, and forgets it in the registry. */
+export function defineFamily<Options extends object>(family: Family<Options>): Family {
+  return family as unknown as Family;
+}

@@ -1,0 +1,57 @@
+import type { ForcedDraws, NamedTensors, tf } from '@generatrix/export';
+import type { Batching, NoiseSpec, ProgramSignature } from '@generatrix/runtime/core';
+import type { Dataset } from '../data/dataset.ts';
+import type { HostState, ModelState } from './state.ts';
+
+export type { NoiseSpec } from '@generatrix/runtime/core';
+
+/** What every training step is given. */
+export interface StepArguments {
+  readonly state: NamedTensors;
+  /** [batch, ...data shape], in the data set's range. */
+  readonly data: tf.Tensor;
+  /** [batch] int32 class indices; zeros when the data is unlabelled. */
+  readonly label: tf.Tensor1D;
+  /** [batch] 1 for an example, 0 for the padding of the last batch of a sweep. */
+  readonly weight: tf.Tensor1D;
+  /** Named as in the model's `step.noise`, each [batch, ...shape]. */
+  readonly noise: NamedTensors;
+  /** Scalar: the rate the schedule gives for this step. */
+  readonly learningRate: tf.Scalar;
+  /** Scalar: 1 at the last batch of an epoch, else 0. */
+  readonly epochEnd: tf.Scalar;
+}
+
+export interface StepResult {
+  /** The new state: the same names, types and shapes. */
+  readonly state: NamedTensors;
+  /** Scalars to report; `loss` is always among them. */
+  readonly metrics: NamedTensors;
+}
+
+/** A whole training step as a pure function: forward, gradients, update. */
+export interface Step {
+  readonly noise: Record<string, NoiseSpec>;
+  run(args: StepArguments): StepResult;
+}
+
+/** A program of a trained model, such as `sample`: a pure function of the state and its inputs. */
+export interface ModelProgram {
+  readonly signature: ProgramSignature;
+  run(state: NamedTensors, inputs: NamedTensors): NamedTensors;
+  /** As `forced` of the exporter's programs, for `sample` of a model that draws value after value. */
+  forced?(state: NamedTensors, inputs: NamedTensors, drawn: tf.Tensor): ForcedDraws;
+}
+
+/** A model: a family with its options settled, for data of a known shape. */
+export interface Model {
+  readonly state: ModelState;
+  /** Fills the state from data, where random numbers alone do not do (k-means++ of a mixture). */
+  initialise?(state: HostState, dataset: Dataset, seed: number): HostState | Promise<HostState>;
+  readonly step: Step;
+  /** How examples reach the step. */
+  readonly batching: Batching;
+  readonly programs: Readonly<Record<string, ModelProgram>>;
+  /** Number of free parameters, where information criteria (BIC, AIC) make sense. */
+  readonly freeParameters?: number;
+}
