@@ -7,6 +7,9 @@ import { TraceError, userLocation } from './errors.ts';
 /** Anything tfjs passes as a tensor: what identifies it is its data id. */
 export type TensorLike = Pick<tf.TensorInfo, 'dataId' | 'dtype' | 'shape'>;
 
+/** Copies of tensors that live on other backends (weights), by data id: several traces share one copy. */
+export type ForeignData = WeakMap<object, ConstantData>;
+
 /** Records the nodes of one graph; a scan's body has a recorder of its own whose parent it captures from. */
 export class Recorder {
   readonly nodes: Node[] = [];
@@ -14,12 +17,14 @@ export class Recorder {
   /** Values of the parent that the body uses, with the body's stand-in for each. */
   readonly captures: { outer: Value; inner: Value }[] = [];
   readonly parent: Recorder | null;
+  readonly foreign: ForeignData;
   readonly #values = new WeakMap<object, Value>();
   readonly #producers = new Map<Value, Node>();
   #nextId = 0;
 
-  constructor(parent: Recorder | null = null) {
+  constructor(parent: Recorder | null = null, foreign: ForeignData = parent?.foreign ?? new WeakMap()) {
     this.parent = parent;
+    this.foreign = foreign;
   }
 
   newValue(meta: TensorMeta): Value {
@@ -123,9 +128,13 @@ export class Recorder {
         `a tensor of shape [${tensor.shape}] used in the traced function was disposed before`,
       );
     }
-    const values = record.backend.readSync(tensor.dataId);
     const meta = { dtype: tracedDType(tensor.dtype), shape: tensor.shape };
-    return this.constant(meta, toConstantData(values, meta.dtype));
+    let data = this.foreign.get(tensor.dataId);
+    if (data === undefined) {
+      data = toConstantData(record.backend.readSync(tensor.dataId), meta.dtype);
+      this.foreign.set(tensor.dataId, data);
+    }
+    return this.constant(meta, data);
   }
 }
 

@@ -1,6 +1,9 @@
-import { beforeAll, describe, expect, it } from 'vitest';
+import { hostTensor, runAtOnce } from '@generatrix/runtime';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { printGraph } from '../graph/print.ts';
+import { writeOnnx } from '../onnx/write.ts';
 import { tf } from '../tf.ts';
+import { TraceError } from './errors.ts';
 import { scan } from './scan.ts';
 import { traceBatched } from './symbolic.ts';
 import { record, trace } from './trace.ts';
@@ -91,6 +94,71 @@ describe('trace', () => {
   ])('refuses %s, naming the op and the place', (_, fn, message) => {
     expect(() => trace(fn, x23)).toThrow(message);
   });
+
+  let calls = 0;
+  it.each<[string, (inputs: Record<string, tf.Tensor>) => Record<string, tf.Tensor>, RegExp]>([
+    [
+      'a constant by Math.random',
+      ({ x }) => ({ y: tf.mul(x!, Math.random()) }),
+      /constant of shape \[\] at .*trace\.test\.ts:\d+.* differs .*Math\.random.*make that an input/,
+    ],
+    [
+      'an attribute by a counter',
+      ({ x }) => ({ y: tf.leakyRelu(x!, ++calls) }),
+      /LeakyRelu at .*: its alpha is \d+, \d+ .*a counter/,
+    ],
+    [
+      'a size by a counter',
+      ({ x }) => ({ y: tf.concat([x!, tf.exp(tf.zeros([++calls, 3]))]) }),
+      /a size is \d+, \d+/,
+    ],
+    [
+      'another op each time',
+      ({ x }) => ({ y: ++calls % 2 === 0 ? tf.exp(x!) : tf.relu(x!) }),
+      /Exp at .*, Relu at .*|Relu at .*, Exp at /,
+    ],
+    [
+      'more ops each time',
+      ({ x }) => ({ y: Array.from({ length: ++calls }).reduce<tf.Tensor>((y) => tf.relu(y), x!) }),
+      /runs \d+, \d+ ops, the first that is not in all of them Relu at /,
+    ],
+    [
+      'one op or the other returned',
+      ({ x }) => {
+        const [a, b] = [tf.exp(x!), tf.relu(x!)];
+        return { y: ++calls % 2 === 0 ? a : b };
+      },
+      /output 'y' comes from different ops/,
+    ],
+    ['outputs that come and go', ({ x }) => ({ [`y${++calls}`]: tf.relu(x!) }), /returns 'y\d+', and 'y\d+'/],
+    [
+      'something that changes in the body of a scan',
+      ({ x }) =>
+        scan({
+          carries: { h: tf.zeros([3]) },
+          sequences: { x: x! },
+          body: ({ h }, { x: slice }) => ({ carries: { h: tf.add(h!, tf.mul(slice!, ++calls)) } }),
+        }).carries,
+      /constant of shape \[\] at .* differs/,
+    ],
+  ])('refuses %s, which differs from trace to trace', (_, fn, message) => {
+    expect(() => trace(fn, x23)).toThrow(message);
+    expect(() => trace(fn, x23)).toThrow(TraceError);
+  });
+
+  it('holds one copy of a weight, however often it is traced', () => {
+    const weight = tf.tensor1d([1, 2, 3]);
+    const read = vi.spyOn(
+      tf.backend() as tf.KernelBackend & { readSync: (id: object) => object },
+      'readSync',
+    );
+    trace(({ x }) => ({ y: tf.mul(x!, weight) }), x23);
+    traceBatched(({ x }) => ({ y: tf.mul(x!, weight) }), {
+      x: { dtype: 'float32', shape: [3], batched: true },
+    });
+    expect(read.mock.calls.filter(([id]) => id === weight.dataId)).toHaveLength(2);
+    read.mockRestore();
+  });
 });
 
 describe('traceBatched', () => {
@@ -114,16 +182,63 @@ describe('traceBatched', () => {
     [
       'other ops at other sizes',
       ({ x }) => ({ y: x!.shape[0]! > 5 ? tf.exp(x!) : tf.relu(x!) }),
-      /Relu, Exp, Exp/,
+      /Relu at .*, Exp at .*, Exp at .* in the same place/,
     ],
     ['a size quadratic in the batch', ({ x }) => ({ y: tf.zeros([x!.shape[0]! ** 2]) }), /not a multiple/],
     [
       'a host loop over the batch',
       ({ x }) => ({ y: tf.stack(tf.unstack(x!)) }),
-      /(Unpack|Pack) at .* differently at different batch sizes/,
+      /Unpack at .* differently at batch sizes 5, 7, 12/,
+    ],
+    [
+      'another output at another size',
+      ({ x }) => {
+        const [a, b] = [tf.exp(x!), tf.relu(x!)];
+        return { y: x!.shape[0] === 7 ? a : b };
+      },
+      /output 'y' comes from different ops at batch sizes 5, 7, 12/,
+    ],
+    [
+      'an axis that is lost for one example',
+      ({ x }) => ({ y: tf.sum(tf.squeeze(x!), 0) }),
+      /batch of one .*trace\.test\.ts.*; output 'y' has shape \[\] for one example, expected \[3\]; give squeeze/,
+    ],
+    [
+      'another result for one example',
+      ({ x }) => ({ y: x!.shape[0] === 1 ? tf.exp(x!) : tf.relu(x!) }),
+      /batch of one .*Relu at .*, Exp at .*'y' has other values for one example/,
+    ],
+    [
+      'another attribute for one example',
+      ({ x }) => ({ y: tf.leakyRelu(x!, x!.shape[0] === 1 ? 0.5 : 0.1) }),
+      /batch of one .*LeakyRelu at .*: its alpha depends on the batch size.*other values/,
+    ],
+    [
+      'a function that takes no single example',
+      ({ x }) => {
+        if (x!.shape[0] === 1) throw new Error('too few examples');
+        return { y: tf.relu(x!) };
+      },
+      /batch of one .*it throws 'too few examples'/,
     ],
   ])('refuses %s', (_, fn, message) => {
     expect(() => traceBatched(fn, batched)).toThrow(message);
+  });
+
+  it('takes other ops for one example where they compute the same', () => {
+    // The gradient with respect to y is summed over the batch, which tfjs leaves out where the batch has one example.
+    const fn = ({ x, y }: Record<string, tf.Tensor>) => ({
+      dy: tf.grad((z: tf.Tensor) => tf.sum(tf.mul(x!, tf.exp(z))))(y!),
+    });
+    const graph = traceBatched(fn, { ...batched, y: { dtype: 'float32', shape: [1, 3], batched: false } });
+    const onnx = writeOnnx(graph, { name: 'gradient' });
+    const y = hostTensor('float32', [1, 3], [0, 0, 0]);
+    const [one, two] = [
+      [1, 2, 3],
+      [1, 2, 3, 10, 20, 30],
+    ].map((x) => runAtOnce(onnx, { x: hostTensor('float32', [x.length / 3, 3], x), y }).dy!.data);
+    expect(one).toEqual(Float32Array.of(1, 2, 3));
+    expect(two).toEqual(Float32Array.of(11, 22, 33));
   });
 });
 

@@ -4,7 +4,8 @@ import { simplify } from '../passes/simplify.ts';
 import { tf } from '../tf.ts';
 import { onTraceBackend, withRecorder } from './backend.ts';
 import { TraceError } from './errors.ts';
-import { Recorder } from './recorder.ts';
+import { sameGraph } from './merge.ts';
+import { type ForeignData, Recorder } from './recorder.ts';
 
 /** Named tensors: how traced functions take and return them. */
 export type NamedTensors = Record<string, tf.Tensor>;
@@ -19,19 +20,24 @@ export interface TraceInput {
 }
 
 /**
- * Runs a pure tfjs function once on symbolic tensors and records every kernel that tfjs would have run,
- * gradients included. Tensors of the surroundings (weights) become constants and are left untouched.
+ * Runs a pure tfjs function on symbolic tensors and records every kernel that tfjs would have run, gradients
+ * included. Tensors of the surroundings (weights) become constants and are left untouched. The function runs twice:
+ * what the second run does otherwise depends on more than its inputs.
  * @returns the simplified graph, with inputs and outputs under the names given.
  * @throws TraceError naming the op and the place when the function reads values, draws random numbers, assigns
- *   variables, or uses a kernel that has no rule.
+ *   variables, uses a kernel that has no rule, or does something else when it runs again.
  */
 export function trace(fn: TensorFunction, inputs: Record<string, TraceInput>): Graph {
-  return simplify(record(fn, inputs));
+  const foreign: ForeignData = new WeakMap();
+  return simplify(sameGraph(record(fn, inputs, foreign), record(fn, inputs, foreign)));
 }
 
-/** As `trace`, without simplification: one node per kernel call. */
-export function record(fn: TensorFunction, inputs: Record<string, TraceInput>): Graph {
-  const recorder = new Recorder();
+/**
+ * Runs a function once and records it, one node per kernel call.
+ * @param foreign copies of the surroundings' tensors that other recordings of the function have made
+ */
+export function record(fn: TensorFunction, inputs: Record<string, TraceInput>, foreign?: ForeignData): Graph {
+  const recorder = new Recorder(null, foreign);
   return onTraceBackend(() =>
     withRecorder(recorder, () => {
       const ports: Port[] = [];
