@@ -1,5 +1,6 @@
 import type { Graph, Node, ScanNode, Value } from '../graph/ir.ts';
 import type { KernelName } from '../kernels/names.ts';
+import { at } from '../trace/errors.ts';
 import { type Emitter, maximumNodes, TooManyNodes } from './emitter.ts';
 import { type GraphModelLowering, NotInGraphModel, refuse } from './lowering.ts';
 import { attr } from './node-def.ts';
@@ -67,7 +68,7 @@ class GraphLowering {
     } catch (error) {
       if (!(error instanceof NotInGraphModel)) throw error;
       const what = node.op === 'kernel' ? node.kernel : node.op;
-      this.problems.add(`${what}${node.where ? ` at ${node.where}` : ''}: ${error.message}`);
+      this.problems.add(`${what}${at(node.where)}: ${error.message}`);
       return [];
     }
   }

@@ -18,11 +18,16 @@ export interface Value {
   readonly shape: Shape;
 }
 
+/** A place in the user's code as text, `FILE:LINE:COLUMN`, or empty; it may be found only when it is read. */
+export interface Place {
+  toString(): string;
+}
+
 interface NodeBase {
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
   /** The user's file and line that called the op, for error messages; empty when unknown. */
-  readonly where: string;
+  readonly where: Place;
 }
 
 /** A tfjs kernel call. Inputs stand in the order that `kernelInputNames` gives. */

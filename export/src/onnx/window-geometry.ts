@@ -1,5 +1,6 @@
 import { type Dim, isSymbolic, type KernelNode, type Shape } from '../graph/ir.ts';
 import { tf } from '../tf.ts';
+import { at } from '../trace/errors.ts';
 import type { OnnxEmitter } from './lowering.ts';
 
 /** How a window slides along one spatial axis; all sizes in cells of that axis. */
@@ -142,7 +143,7 @@ export function times(dim: Dim, factor: number): Dim {
 
 /** Where the user called the op, for error messages. */
 export function describe(node: KernelNode): string {
-  return node.where ? `${node.kernel} at ${node.where}` : node.kernel;
+  return `${node.kernel}${at(node.where)}`;
 }
 
 /** The four dimensions of an image tensor with 1 in place of a symbolic batch size. */

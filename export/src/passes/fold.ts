@@ -1,5 +1,5 @@
 import { type HostTensor, runAtOnce, sizeOf } from '@generatrix/runtime';
-import { type ConstantNode, type Graph, isSymbolic, type Node, type Value } from '../graph/ir.ts';
+import { type ConstantNode, type Graph, isSymbolic, type Node, type Place, type Value } from '../graph/ir.ts';
 import { writeOnnx } from '../onnx/write.ts';
 
 /** Larger results are left to the runtime: folding a broadcast into a file would only make it big. */
@@ -80,7 +80,7 @@ function run(nodes: readonly Node[]): Results {
   return new Map(outputs.map(({ name, value }) => [value, computed[name]!]));
 }
 
-function constant(output: Value, { data }: HostTensor, where: string): ConstantNode {
+function constant(output: Value, { data }: HostTensor, where: Place): ConstantNode {
   return { op: 'constant', inputs: [], outputs: [output], data, where };
 }
 

@@ -5,6 +5,7 @@ import {
   type Graph,
   isSymbolic,
   type Node,
+  type Place,
   type Port,
   printDim,
   type ScanNode,
@@ -61,7 +62,7 @@ function differs(what: string, { sizes }: Comparison): TraceError {
 function mergeGraphs(graphs: readonly Graph[], how: Comparison): Graph {
   const [first] = graphs as readonly [Graph];
   const values = new Map<Value, Value>();
-  const mergeValue = (variants: readonly Value[], what: string): Value => {
+  const mergeValue = (variants: readonly Value[], what: Place): Value => {
     const [{ id, dtype, shape }] = variants as readonly [Value];
     if (variants.some((other) => other.dtype !== dtype || other.shape.length !== shape.length)) {
       const types = variants.map((other) => `${other.dtype} [${other.shape.map(printDim)}]`).join(', ');
@@ -129,11 +130,12 @@ function mergeOutputs(
 function mergeNode(
   variants: readonly Node[],
   current: (value: Value) => Value,
-  mergeValue: (variants: readonly Value[], what: string) => Value,
+  mergeValue: (variants: readonly Value[], what: Place) => Value,
   how: Comparison,
 ): Node {
   const [node] = variants as readonly [Node];
-  const what = `${nodeName(node)}${at(node.where)}`;
+  // In words only where something is wrong: places take long to find.
+  const what = { toString: () => `${nodeName(node)}${at(node.where)}` };
   if (variants.some((other) => nodeName(other) !== nodeName(node))) {
     const places = variants.map((other) => `${nodeName(other)}${at(other.where)}`).join(', ');
     throw differs(`the function runs ${places} in the same place`, how);
@@ -193,7 +195,7 @@ function mergeConstants(variants: readonly ConstantNode[], outputs: readonly Val
   );
 }
 
-function mergeAttributes(variants: readonly object[], kernel: string, what: string, how: Comparison): object {
+function mergeAttributes(variants: readonly object[], kernel: string, what: Place, how: Comparison): object {
   const sizes = sizeAttributes[kernel] ?? [];
   const [first] = variants as readonly [Record<string, unknown>];
   const entries = Object.entries(first).map(([key, value]) => {
@@ -217,7 +219,7 @@ function mergeAttributes(variants: readonly object[], kernel: string, what: stri
 }
 
 /** The number, or how it depends on the batch size: scale * batch + offset. */
-function mergeNumbers(numbers: readonly number[], what: string, how: Comparison): Dim {
+function mergeNumbers(numbers: readonly number[], what: Place, how: Comparison): Dim {
   const [a, b] = numbers as readonly [number, number];
   if (numbers.every((other) => other === a)) return a;
   const { sizes } = how;
