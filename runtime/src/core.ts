@@ -13,6 +13,7 @@ export { digestHex } from './bundle/digest.ts';
 export {
   bundleFormat,
   bundleVersion,
+  encodeManifest,
   type FileEntry,
   type Manifest,
   type ProgramEntry,
@@ -44,7 +45,7 @@ export {
 export type { DrawKind } from './model/sampler-arguments.ts';
 export { nextCarries, type StreamPart, type StreamRequest } from './model/stream.ts';
 export { downloadAll } from './model/transfer.ts';
-export { drawLabels, type LabelLaw } from './noise/labels.ts';
+export { drawLabels, type LabelDistribution } from './noise/labels.ts';
 export { fillNoise, hashName, type NoiseRequest, type Seed } from './noise/noise.ts';
 export { philox4x32 } from './noise/philox.ts';
 export { permutation, type RandomStream, randomStream } from './noise/random-stream.ts';

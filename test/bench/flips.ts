@@ -23,7 +23,7 @@ import Table from 'cli-table3';
 import { softwareVulkan } from '../parity/software-vulkan.ts';
 import { bundleOf, untrainedModel, type Weights, weightsOf } from './untrained.ts';
 
-/** Factor of the starting weights, so that the laws are uneven, as those of trained models are. */
+/** Factor of the starting weights, so that the distributions are uneven, as those of trained models are. */
 const gain = 3;
 /** Models whose draws are compared; without a running mean of the weights, which has not run before training. */
 const subjects: Readonly<
@@ -54,7 +54,7 @@ const devices = {
 } as const;
 type FlipDevice = keyof typeof devices;
 
-/** Draws whose laws are compared, at least: whole samples. */
+/** Draws whose distributions are compared, at least: whole samples. */
 const fewestDraws = 4000;
 
 interface Subject {
@@ -92,7 +92,7 @@ async function compareDevices(runs: readonly string[]): Promise<void> {
     for (const model of runs.length > 0 ? runs : Object.keys(subjects)) {
       let reference: Thresholds | undefined;
       for (const device of Object.keys(devices) as FlipDevice[]) {
-        const found = await lawsInChild(model, device, join(folder, device));
+        const found = await distributionsInChild(model, device, join(folder, device));
         if (typeof found === 'string') {
           table.push([basename(model), devices[device], { colSpan: 3, content: `not run: ${found}` }]);
           continue;
@@ -126,7 +126,11 @@ function flipsPerMillion(a: Thresholds, b: Thresholds, kind: 'oneEnd' | 'bothEnd
   return (1e6 * between * grid) / a.draws;
 }
 
-async function lawsInChild(model: string, device: FlipDevice, file: string): Promise<Thresholds | string> {
+async function distributionsInChild(
+  model: string,
+  device: FlipDevice,
+  file: string,
+): Promise<Thresholds | string> {
   const software = device === 'webgpu' ? softwareVulkan(await ensureChromium()) : {};
   if (software === null) return 'no software Vulkan driver is here';
   const child = spawn(process.execPath, [import.meta.filename, model, device, file], {
@@ -155,7 +159,7 @@ async function lawsInChild(model: string, device: FlipDevice, file: string): Pro
 }
 
 /** Writes the distribution functions of every draw of some samples, from both ends, as a device computes them. */
-async function lawsHere(name: string, device: FlipDevice, file: string): Promise<void> {
+async function distributionsHere(name: string, device: FlipDevice, file: string): Promise<void> {
   const { model, spec, weights } = await subjectOf(name);
   const { sample } = model.programs;
   const count = Math.ceil(fewestDraws / sizeOf(spec.shape));
@@ -182,10 +186,10 @@ async function lawsHere(name: string, device: FlipDevice, file: string): Promise
   const executor: Executor =
     device === 'wasm' ? await webExecutor('wasm', { threads: 1 }) : await nodeExecutor(device);
   const graph = trace(tails, given);
-  const laws = await executor.load('laws', writeOnnx(graph, { name: 'laws' }));
+  const distributions = await executor.load('distributions', writeOnnx(graph, { name: 'distributions' }));
   // What does not depend on the noise is no input of the graph.
   const ports = graph.inputs.map(({ name: port }) => [port, given[port as keyof typeof given]]);
-  const outputs = await downloadAll(await laws.run(Object.fromEntries(ports) as typeof given));
+  const outputs = await downloadAll(await distributions.run(Object.fromEntries(ports) as typeof given));
   await writeFile(file, encodeSafetensors(outputs));
 }
 
@@ -199,7 +203,7 @@ const { values, positionals } = parseArgs({
 });
 const [name, device, file] = positionals;
 if (name !== undefined && device !== undefined && file !== undefined) {
-  await lawsHere(name, device as FlipDevice, file);
+  await distributionsHere(name, device as FlipDevice, file);
   process.exit(0);
 }
 await compareDevices(values.run);

@@ -40,7 +40,7 @@ export async function benchPixelcnn(): Promise<void> {
 async function benchNaive(side: number, cached: number): Promise<void> {
   const model = untrainedModel('pixelcnn', {}, imagesOf(side));
   const shape = [side, side, 1];
-  const values = fillNoise({ law: 'uniform', seed: 2, stream: 'data', firstIndex: 0, count, shape });
+  const values = fillNoise({ distribution: 'uniform', seed: 2, stream: 'data', firstIndex: 0, count, shape });
   const data = hostTensor('float32', [count, ...shape], values);
   const inputs = fillInputs('logProb', model.programs.logProb!.signature.inputs, {
     seed: 1,

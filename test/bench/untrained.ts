@@ -4,6 +4,7 @@ import {
   createExecutor,
   createSampler,
   type DataSpec,
+  encodeManifest,
   type HostTensor,
   type LoadedProgram,
   type Manifest,
@@ -27,7 +28,7 @@ export function untrainedModel(family: string, options: Record<string, unknown>,
 }
 
 export interface Weights {
-  /** Factor of all kernels, 1 when absent: with wider weights a model's laws are less even. */
+  /** Factor of all kernels, 1 when absent: with wider weights a model's distributions are less even. */
   readonly gain?: number;
   /** Trained weights, the starting ones when absent. */
   readonly trained?: HostState;
@@ -96,7 +97,7 @@ export async function bundleOf(
     programs,
     provenance,
   };
-  files['model.json'] = new TextEncoder().encode(JSON.stringify(manifest));
+  files['model.json'] = encodeManifest(manifest);
   const source = { describe: () => 'memory', read: async (path: string) => files[path]! };
   return openBundle(source);
 }

@@ -52,7 +52,7 @@ async function passTime(options: Record<string, unknown>, samples: number): Prom
   const model = untrainedModel('wavenet', options, soundOf(samples));
   const pass = await loadProgram(model, 'logProb');
   const key = { seed: 1, firstIndex: 0, count: 1 };
-  const values = fillNoise({ law: 'uniform', ...key, stream: 'data', shape: [samples] });
+  const values = fillNoise({ distribution: 'uniform', ...key, stream: 'data', shape: [samples] });
   const data = hostTensor('float32', [1, samples], values);
   const inputs = fillInputs('logProb', model.programs.logProb!.signature.inputs, { ...key, data });
   const time = await median(() => pass.run(inputs), 1000);

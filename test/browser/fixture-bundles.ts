@@ -17,7 +17,7 @@ const noise = (size: number): InputSpec => ({
   dtype: 'float32',
   shape: [size],
   role: 'noise',
-  law: 'normal',
+  distribution: 'normal',
 });
 
 /** data = sigmoid(temperature z W + E[label]): standing waves, and a bar whose length tells the class. */

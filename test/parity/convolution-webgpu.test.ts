@@ -96,7 +96,10 @@ function program(own: Case): (inputs: NamedTensors) => NamedTensors {
 
 function inputsOf(own: Case, index: number): NamedTensors {
   const noise = (stream: string, shape: number[]) =>
-    tf.tensor(fillNoise({ law: 'normal', seed: 20 + index, stream, firstIndex: 0, count: 1, shape }), shape);
+    tf.tensor(
+      fillNoise({ distribution: 'normal', seed: 20 + index, stream, firstIndex: 0, count: 1, shape }),
+      shape,
+    );
   const [x, filter] = [noise('x', own.x), noise('filter', own.filter)];
   return { x, filter, dy: noise('dy', convolved(own, x, filter).shape) };
 }

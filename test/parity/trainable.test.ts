@@ -14,6 +14,7 @@ import {
   bundledExamples,
   trainBundle,
   trainedBundle,
+  trainingJson,
   trainingOf,
 } from '@generatrix/runtime/train';
 import { exportRun, type RunSettings, runTraining } from '@generatrix/training';
@@ -84,6 +85,17 @@ describe.each(models)('$name', ({ settings }) => {
     const state = await anew.state();
     await anew.release();
     expect(state).toEqual(trained);
+  });
+
+  it('its file calls the distributions of noise and of starting values law, as those of earlier releases do', async () => {
+    const text = new TextDecoder().decode(await bundle.source.read('model.json'));
+    const { training } = JSON.parse(text) as { training: unknown };
+    expect(JSON.stringify(training)).not.toContain('"distribution"');
+    expect(training).toEqual(trainingJson(trainingOf(bundle)));
+    if (family === 'vae') {
+      expect(training).toMatchObject({ noise: { eps: { law: 'normal' } } });
+      expect(Object.values(trainingOf(bundle).noise)[0]).toMatchObject({ distribution: 'normal' });
+    }
   });
 
   it('its programs with the state as inputs give what the programs with weights inside give', async () => {

@@ -52,7 +52,7 @@ class Bundle:
         return self.folder / self.programs[program]["file"]
 
     def run(self, program, batch=None, **given):
-        """The outputs by name. Inputs that are not given: noise by its law, scalars by their defaults, labels in turn."""
+        """The outputs by name. Inputs that are not given: noise by its distribution, scalars by their defaults, labels in turn."""
         entry = self.programs[program]
         count = batch or next(len(np.asarray(value)) for value in given.values() if np.ndim(value) > 0)
         feeds = {}

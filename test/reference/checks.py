@@ -30,12 +30,12 @@ def mixture(bundle):
         factors = np.stack([np.diag(row) for row in bundle.weights["std"]])
     covariances = factors @ factors.transpose(0, 2, 1)
     x = bundle.examples(40)
-    laws = [stats.multivariate_normal(mean, cov) for mean, cov in zip(means, covariances)]
-    joint = np.stack([np.log(weight) + law.logpdf(x) for weight, law in zip(weights, laws)])
+    distributions = [stats.multivariate_normal(mean, cov) for mean, cov in zip(means, covariances)]
+    joint = np.stack([np.log(weight) + each.logpdf(x) for weight, each in zip(weights, distributions)])
     yield "log-density, SciPy", bundle.run("logProb", data=x)["logProb"], logsumexp(joint, 0)
     posterior = np.exp(joint - logsumexp(joint, 0)).T
     yield "responsibilities", bundle.run("encode", data=x)["responsibility"], posterior
-    # For z = +-sqrt(d) e_i the mean and the scatter are those of the standard normal law.
+    # For z = +-sqrt(d) e_i the mean and the scatter are those of the standard normal distribution.
     points = np.sqrt(size) * np.concatenate([np.eye(size), -np.eye(size)])
     for k in range(count):
         drawn = bundle.run("sampleComponent", z=points, label=np.full(2 * size, k))["data"].astype(np.float64)
@@ -100,7 +100,7 @@ def variational(bundle):
         drawn = bundle.run("sample", z=np.repeat(z[:1], len(grid), 0), observation=levels, mean=0)["data"]
         yield "mean of x given z", drawn.reshape(len(grid), -1).mean(0), centre[0]
     else:
-        # Noise of +1 and -1 has the mean and the variance of the normal law.
+        # Noise of +1 and -1 has the mean and the variance of the normal distribution.
         both = np.stack([sample(1, 0), sample(-1, 0)]).reshape(2, 3, -1).astype(np.float64)
         yield "mean of x given z", both.mean(0), centre
         yield "deviation of x given z", (both[0] - both[1]) / 2, np.broadcast_to(observed, centre.shape)

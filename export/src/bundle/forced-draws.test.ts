@@ -24,7 +24,7 @@ const batch = 2;
 const place = 5;
 /** The noise that the reference run starts from. */
 const noise = fillNoise({
-  ...{ law: 'uniform', seed: 42, stream: 'sample/u' },
+  ...{ distribution: 'uniform', seed: 42, stream: 'sample/u' },
   ...{ firstIndex: 0, count: batch, shape: [time] },
 });
 
@@ -45,7 +45,7 @@ function coins(shift: number): Record<string, ExportedProgram> {
   return {
     sample: {
       signature: {
-        inputs: { u: { dtype: 'float32', shape: [time], role: 'noise', law: 'uniform' } },
+        inputs: { u: { dtype: 'float32', shape: [time], role: 'noise', distribution: 'uniform' } },
         outputs: { data: { dtype: 'float32', shape: [time], meaning: 'data' } },
       },
       run: ({ u }) => {

@@ -135,7 +135,7 @@ function moveNoise(
     const { shape, data } = inputs[noise]!;
     const each = data.length / shape[0]!;
     const fresh = fillNoise({
-      ...{ law: 'uniform', seed: round, stream: `reference/${noise}` },
+      ...{ distribution: 'uniform', seed: round, stream: `reference/${noise}` },
       ...{ firstIndex: 0, count: shape[0]!, shape: shape.slice(1) },
     });
     const next = Float32Array.from(data, (u, i) => {

@@ -44,7 +44,7 @@ function chain(u: tf.Tensor, given: tf.Tensor, known: tf.Tensor, before: tf.Tens
 }
 
 const noise = (length: number) =>
-  ({ dtype: 'float32', shape: [length], role: 'noise', law: 'uniform' }) as const;
+  ({ dtype: 'float32', shape: [length], role: 'noise', distribution: 'uniform' }) as const;
 const data = (length: number) => ({ dtype: 'float32', shape: [length], meaning: 'data' }) as const;
 const given = (length: number) => ({ dtype: 'float32', shape: [length], role: 'data' }) as const;
 const scalar = (max: number, start: number) =>
@@ -97,7 +97,14 @@ const programs: Record<string, ExportedProgram> = {
 
 it('a long completion is drawn part by part, value by value what its noise and the given values say', async () => {
   const examples = Float32Array.from(
-    fillNoise({ law: 'uniform', seed: 5, stream: 'examples', firstIndex: 0, count: batch, shape: [time] }),
+    fillNoise({
+      distribution: 'uniform',
+      seed: 5,
+      stream: 'examples',
+      firstIndex: 0,
+      count: batch,
+      shape: [time],
+    }),
     (u) => (u < 0.5 ? 1 : 0),
   );
   const files = await packBundle({

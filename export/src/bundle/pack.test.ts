@@ -33,7 +33,7 @@ function runningSums(u: tf.Tensor, start: tf.Tensor): { sums: tf.Tensor; last: t
 }
 
 const noise = (time: number) =>
-  ({ u: { dtype: 'float32', shape: [time], role: 'noise', law: 'uniform' } }) as const;
+  ({ u: { dtype: 'float32', shape: [time], role: 'noise', distribution: 'uniform' } }) as const;
 const data = (time: number) => ({ dtype: 'float32', shape: [time], meaning: 'data' }) as const;
 
 /** A model whose samples are running sums of uniform noise, whole or in parts of a third. */
@@ -96,7 +96,7 @@ describe('the reference of a program with a long loop', () => {
     expect(eager).toEqual({ sample: 0, advance: 1 });
     const { tensors } = decodeSafetensors(files['reference.safetensors']!, 'reference');
     const u = fillNoise({
-      law: 'uniform',
+      distribution: 'uniform',
       seed: 42,
       stream: 'sample/u',
       firstIndex: 0,
@@ -153,10 +153,10 @@ describe('the reference of a program with a long loop', () => {
 });
 
 /** A program that computes other values eagerly than when it is traced. */
-function apart(change: (y: tf.Tensor) => tf.Tensor, law: (u: tf.Tensor) => tf.Tensor = tf.neg) {
+function apart(change: (y: tf.Tensor) => tf.Tensor, distribution: (u: tf.Tensor) => tf.Tensor = tf.neg) {
   const sample: ExportedProgram = {
     signature: { inputs: noise(4), outputs: { data: data(4) } },
-    run: ({ u }) => ({ data: currentRecorder() === null ? change(law(u!)) : law(u!) }),
+    run: ({ u }) => ({ data: currentRecorder() === null ? change(distribution(u!)) : distribution(u!) }),
   };
   return requestOf(4, { sample });
 }
@@ -213,7 +213,14 @@ it('a picture is of what the program sample draws', async () => {
   expect(files['sample.bin']).toEqual(Uint8Array.of(1, 2, 3));
   expect(manifestOf(files).sample).toMatchObject({ file: 'sample.bin', bytes: 3, seed: 5, count: 7 });
   expect(drawn.map(({ shape }) => shape)).toEqual([[7, 30]]);
-  const u = fillNoise({ law: 'uniform', seed: 5, stream: 'sample/u', firstIndex: 6, count: 1, shape: [30] });
+  const u = fillNoise({
+    distribution: 'uniform',
+    seed: 5,
+    stream: 'sample/u',
+    firstIndex: 6,
+    count: 1,
+    shape: [30],
+  });
   const total = u.reduce((a, b) => a + b, 0);
   expect(drawn[0]!.data[7 * 30 - 1]).toBeCloseTo(total, 4);
 });

@@ -3,13 +3,14 @@ import {
   createExecutor,
   createSampler,
   type Executor,
+  encodeManifest,
   type HostTensor,
   type Manifest,
   openBundle,
   type Sampler,
   sha256Hex,
 } from '@generatrix/runtime';
-import type { TrainingEntry } from '@generatrix/runtime/train';
+import { type TrainingEntry, trainingJson } from '@generatrix/runtime/train';
 import type { Graph } from '../graph/ir.ts';
 import { graphModelFiles, unsupportedInGraphModel } from '../graph-model/index.ts';
 import { onnxOpset } from '../onnx/lowering.ts';
@@ -74,11 +75,11 @@ export async function packBundle(request: BundleRequest): Promise<BundleFiles> {
     version: 1,
     ...request.about,
     programs,
-    ...(request.training === undefined ? {} : { training: request.training.entry }),
+    ...(request.training === undefined ? {} : { training: trainingJson(request.training.entry) }),
     ...(Object.keys(graphModels).length > 0 ? { graphModels } : {}),
   };
   // A bundle without its checks, to run them on.
-  const unchecked = await openMemory({ ...files, 'model.json': json(manifest) });
+  const unchecked = await openMemory({ ...files, 'model.json': encodeManifest(manifest) });
   try {
     const { parity, tensors, failures } = await checkedReference({
       ...{ programs: request.programs, examples: request.examples, graphs },
@@ -88,7 +89,7 @@ export async function packBundle(request: BundleRequest): Promise<BundleFiles> {
     const reference = { file: 'reference.safetensors', ...digest(tensors) };
     const sample = await drawSample(request, unchecked.sampler, files);
     const checks = { parity: { reference: 'tfjs-cpu', programs: parity }, reference };
-    files['model.json'] = json({ ...manifest, ...checks, ...(sample === null ? {} : { sample }) });
+    files['model.json'] = encodeManifest({ ...manifest, ...checks, ...(sample === null ? {} : { sample }) });
     if (failures.length > 0) throw new ParityError(failures, files);
     return files;
   } finally {
@@ -115,10 +116,6 @@ async function drawSample({ sample }: BundleRequest, sampler: Sampler, files: Bu
   const { file, bytes } = await render((await sampler.sample({ seed, count, batchSize: count })).data);
   files[file] = bytes;
   return { file, ...digest(bytes), seed, count };
-}
-
-function json(manifest: Manifest): Uint8Array {
-  return new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`);
 }
 
 function digest(bytes: Uint8Array): { bytes: number; sha256: string } {

@@ -8,7 +8,7 @@ beforeAll(async () => {
 
 const signature: ExportedProgram['signature'] = {
   inputs: {
-    z: { role: 'noise', dtype: 'float32', shape: [3], law: 'normal' },
+    z: { role: 'noise', dtype: 'float32', shape: [3], distribution: 'normal' },
     temperature: { role: 'scalar', dtype: 'float32', shape: [], default: 1 },
   },
   outputs: { data: { dtype: 'float32', shape: [2], meaning: 'data' } },
@@ -25,7 +25,7 @@ describe('traceExported', () => {
   });
 
   it('refuses a bound whose noise does not say what it belongs to', () => {
-    const noise = { role: 'noise', dtype: 'float32', shape: [3], law: 'normal' } as const;
+    const noise = { role: 'noise', dtype: 'float32', shape: [3], distribution: 'normal' } as const;
     const bound = (inputs: ExportedProgram['signature']['inputs']): ExportedProgram => ({
       signature: { inputs, outputs: { logWeight: { dtype: 'float32', shape: [], meaning: 'logWeight' } } },
       run: ({ eps, u }) => ({ logWeight: tf.sum(tf.add(eps!, u ?? 0), 1) }),

@@ -12,7 +12,7 @@ export interface ExportedProgram {
   /**
    * For the program `sample` of a model that draws value after value: what it draws at each step from the noise in
    * `inputs` where the values before it are those of `drawn` (teacher forcing), all steps at once. `complete` and
-   * `advance` draw from the same laws and are judged by it, too.
+   * `advance` draw from the same distributions and are judged by it, too.
    * @param drawn examples [batch, ...shape], as the program returns them
    */
   readonly forced?: (inputs: NamedTensors, drawn: tf.Tensor) => ForcedDraws;
@@ -25,7 +25,7 @@ export interface ForcedDraws {
   /**
    * For each uniform noise input that chooses among values: where each number may lie without another choice being
    * made. In the shape of the noise, whose numbers stand in the order of the values of `data`; outside [0, 1] where
-   * there is no bound. `logits` are those of the law that it chooses from, in any order of the values.
+   * there is no bound. `logits` are those of the distribution that it chooses from, in any order of the values.
    */
   readonly bounds: Readonly<
     Record<string, { readonly lower: tf.Tensor; readonly upper: tf.Tensor; readonly logits?: tf.Tensor }>

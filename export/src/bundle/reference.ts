@@ -11,8 +11,8 @@ import { tf } from '../tf.ts';
 import type { ExportedProgram } from './program.ts';
 
 /**
- * Inputs that exercise a program: noise by its law, codes drawn from a normal, carries as if calls had gone before
- * (uniform on [-1, 1]), and examples, of which a program that takes a part of one gets the first part.
+ * Inputs that exercise a program: noise by its distribution, codes drawn from a normal, carries as if calls had gone
+ * before (uniform on [-1, 1]), and examples, of which a program that takes a part of one gets the first part.
  * @param examples [batch, ...shape]
  */
 export function referenceInputs(
@@ -23,8 +23,8 @@ export function referenceInputs(
 ): Record<string, HostTensor> {
   const count = examples.shape[0]!;
   const specs = Object.entries(inputs);
-  const noise = (input: string, law: 'normal' | 'uniform', shape: readonly number[]) =>
-    fillNoise({ law, seed, stream: `${name}/${input}`, firstIndex: 0, count, shape });
+  const noise = (input: string, distribution: 'normal' | 'uniform', shape: readonly number[]) =>
+    fillNoise({ distribution, seed, stream: `${name}/${input}`, firstIndex: 0, count, shape });
   const ofRole = <R extends InputSpec['role']>(role: R) =>
     specs.find(([, spec]) => spec.role === role)?.[1] as (InputSpec & { role: R }) | undefined;
   const [latent, data] = [ofRole('latent'), ofRole('data')];

@@ -33,7 +33,7 @@ export interface TrainingRequest {
   >;
   /** The state as it is now. */
   readonly state: Readonly<Record<string, HostTensor>>;
-  /** The state before the first step, where the laws of `stateSpecs` do not say it. */
+  /** The state before the first step, where the distributions of `stateSpecs` do not say it. */
   readonly start?: Readonly<Record<string, HostTensor>>;
   /** Examples that travel with the bundle: float32 [n, ...shape], and their classes int32 [n]. */
   readonly examples?: { readonly data: HostTensor; readonly labels?: HostTensor };

@@ -46,8 +46,8 @@ function otherwise(what: string, sizes: readonly number[], cause: unknown): Trac
 
 /** What differs between the outputs of two programs for one example, or null. */
 function differenceInValues(merged: Graph, one: Graph): string | null {
-  for (const law of ['uniform', 'normal'] as const) {
-    const inputs = Object.fromEntries(one.inputs.map((port) => [port.name, valuesFor(port, law)]));
+  for (const distribution of ['uniform', 'normal'] as const) {
+    const inputs = Object.fromEntries(one.inputs.map((port) => [port.name, valuesFor(port, distribution)]));
     let results: Record<string, HostTensor>[];
     try {
       results = [merged, one].map((graph) => runAtOnce(writeOnnx(graph, { name: 'one-example' }), inputs));
@@ -68,11 +68,11 @@ function differenceInValues(merged: Graph, one: Graph): string | null {
 }
 
 /** Values for an input: zeros and ones where it is no float, which are indices that any table has. */
-function valuesFor({ name, value }: Port, law: 'uniform' | 'normal'): HostTensor {
+function valuesFor({ name, value }: Port, distribution: 'uniform' | 'normal'): HostTensor {
   const shape = concreteShape(value.shape, name);
   const data =
     value.dtype === 'float32'
-      ? fillNoise({ law, seed: 1, stream: name, firstIndex: 0, count: 1, shape })
+      ? fillNoise({ distribution, seed: 1, stream: name, firstIndex: 0, count: 1, shape })
       : Array.from({ length: sizeOf(shape) }, (_, i) => i % 2);
   return hostTensor(value.dtype, shape, data);
 }

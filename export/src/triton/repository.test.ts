@@ -6,7 +6,7 @@ import { tritonRepository } from './repository.ts';
 
 const temperature = { role: 'scalar', dtype: 'float32', shape: [], default: 1, min: 0 } as const;
 const inputs = {
-  z: { role: 'noise', dtype: 'float32', shape: [2], law: 'normal' },
+  z: { role: 'noise', dtype: 'float32', shape: [2], distribution: 'normal' },
   temperature,
 } as const;
 const outputs: ProgramSignature['outputs'] = { data: { dtype: 'float32', shape: [2], meaning: 'data' } };

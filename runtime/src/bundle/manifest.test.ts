@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { UserError } from '../errors.ts';
 import type { ProgramSignature } from '../program/program.ts';
-import { isPlainPath, parseManifest } from './manifest.ts';
+import { encodeManifest, isPlainPath, type Manifest, parseManifest } from './manifest.ts';
 import { testBundle } from './test-bundle.ts';
 
-const good = () => JSON.parse(JSON.stringify(testBundle(['sample', 'encode']).manifest));
+/** A manifest as its file has it. */
+const asFile = (manifest: Manifest) => JSON.parse(new TextDecoder().decode(encodeManifest(manifest)));
+const good = () => asFile(testBundle(['sample', 'encode']).manifest);
 
 /** A good manifest with the value at a dotted path replaced, or removed when undefined. */
 function broken(path: string, value: unknown): unknown {
@@ -44,7 +46,7 @@ describe('parseManifest', () => {
       },
     };
     const parsed = parseManifest(manifest, 'here');
-    expect(parsed).toEqual(manifest);
+    expect(asFile(parsed)).toEqual(manifest);
     // Type checking: what parsing gives must be what the rest of the runtime takes.
     const signature: ProgramSignature = parsed.programs.sample!;
     expect(Object.keys(signature.inputs)).toEqual(['z', 'label', 'temperature']);
@@ -53,7 +55,26 @@ describe('parseManifest', () => {
   test('passes over fields of later releases; class names may be absent', () => {
     const { classNames: _, ...data } = good().data;
     const parsed = parseManifest({ ...good(), data, later: { release: true } }, 'here');
-    expect(parsed).toEqual({ ...good(), data: { ...data, classNames: [] } });
+    expect(asFile(parsed)).toEqual({ ...good(), data: { ...data, classNames: [] } });
+  });
+
+  test('the distribution of noise is called law in the file, as in those of earlier releases', () => {
+    const file = good();
+    expect(file.programs.sample.inputs.z).toEqual({
+      role: 'noise',
+      dtype: 'float32',
+      shape: [3],
+      law: 'normal',
+    });
+    file.programs.sample.inputs.z = {
+      ...{ role: 'noise', dtype: 'float32', shape: [3], law: 'uniform' },
+      ...{ belongsTo: 'example', unless: 'temperature' },
+    };
+    const { z } = parseManifest(file, 'here').programs.sample!.inputs;
+    expect(z).toEqual({
+      ...{ role: 'noise', dtype: 'float32', shape: [3], distribution: 'uniform' },
+      ...{ belongsTo: 'example', unless: 'temperature' },
+    });
   });
 
   test.each([
@@ -106,7 +127,7 @@ describe('parseManifest', () => {
 
   test('keeps what a program carries and streams', () => {
     const parsed = parseManifest(streaming(), 'here');
-    expect(parsed).toEqual(streaming());
+    expect(asFile(parsed)).toEqual(streaming());
     const signature: ProgramSignature = parsed.programs.advance!;
     expect(signature.stream).toEqual({ chunks: 3, axis: 0 });
   });

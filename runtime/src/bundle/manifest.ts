@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import { UserError } from '../errors.ts';
-import { nextOf } from '../program/program.ts';
+import { type NoiseDistribution, nextOf } from '../program/program.ts';
 
 /** `format` and `version` of every bundle that this release reads and writes. */
 export const bundleFormat = 'generatrix-bundle';
@@ -17,15 +17,31 @@ const sha256 = z.string().check(z.regex(/^[0-9a-f]{64}$/));
 const path = z.string().check(z.refine(isPlainPath, 'expected a plain relative path inside the bundle'));
 export const fileFields = { file: path, bytes: whole, sha256 };
 
+/** Format 1 calls the distribution of noise its `law`: so the files do, and all else says `distribution`. */
+export const noiseLaw = { law: z.enum(['normal', 'uniform']) };
+
+/** A part of a file that describes noise, as all else has it. */
+export function fromLaw<T extends { law: NoiseDistribution }>({ law, ...rest }: T) {
+  return { ...rest, distribution: law };
+}
+
+/** What describes noise, as the files have it. */
+export function toLaw<T extends { readonly distribution: NoiseDistribution }>({ distribution, ...rest }: T) {
+  return { ...rest, law: distribution };
+}
+
 const inputSpec = z.discriminatedUnion('role', [
-  z.object({
-    role: z.literal('noise'),
-    dtype: z.literal('float32'),
-    shape,
-    law: z.enum(['normal', 'uniform']),
-    belongsTo: z.optional(z.enum(['example', 'estimate'])),
-    unless: z.optional(z.string()),
-  }),
+  z.pipe(
+    z.object({
+      role: z.literal('noise'),
+      dtype: z.literal('float32'),
+      shape,
+      ...noiseLaw,
+      belongsTo: z.optional(z.enum(['example', 'estimate'])),
+      unless: z.optional(z.string()),
+    }),
+    z.transform(fromLaw),
+  ),
   z.object({ role: z.literal('data'), dtype, shape }),
   z.object({ role: z.literal('latent'), dtype, shape }),
   z.object({
@@ -169,6 +185,19 @@ export function parseManifest(json: unknown, where: string): Manifest {
   const place = issue.path.map(String).join('.');
   const found = issue.path.reduce<unknown>(member, json);
   throw new UserError(`${where}: ${place || 'the file'}: ${issue.message}, found ${show(found)}`);
+}
+
+/** The contents of a `model.json`: what `parseManifest` reads, as bytes. */
+export function encodeManifest(manifest: Manifest): Uint8Array {
+  const programs = Object.entries(manifest.programs).map(([name, entry]) => {
+    const inputs = Object.entries(entry.inputs).map(([input, spec]) => [
+      input,
+      spec.role === 'noise' ? toLaw(spec) : spec,
+    ]);
+    return [name, { ...entry, inputs: Object.fromEntries(inputs) }];
+  });
+  const json = { ...manifest, programs: Object.fromEntries(programs) };
+  return new TextEncoder().encode(`${JSON.stringify(json, null, 2)}\n`);
 }
 
 /** A program that carries must return every carry, and its chunks must add up to an example. */

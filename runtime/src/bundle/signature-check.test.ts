@@ -98,7 +98,7 @@ describe('a manifest that was edited apart from its programs', () => {
 describe('checkSignature', () => {
   const port = (name: string, shape: (number | string)[]): ProgramPort => ({ name, dtype: 'float32', shape });
   const declared = {
-    inputs: { z: { role: 'noise', law: 'normal', dtype: 'float32', shape: [8, 8] } },
+    inputs: { z: { role: 'noise', distribution: 'normal', dtype: 'float32', shape: [8, 8] } },
     outputs: {},
   } as const;
   const against = (shape: (number | string)[]) => () =>

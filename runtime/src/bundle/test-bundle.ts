@@ -1,7 +1,7 @@
 import { encodeTinyOnnx } from '../ort/tiny-onnx.ts';
 import type { HostTensor } from '../program/tensor.ts';
 import type { BundleSource } from './bundle.ts';
-import type { Manifest, ProgramEntry } from './manifest.ts';
+import { encodeManifest, type Manifest, type ProgramEntry } from './manifest.ts';
 import { encodeSafetensors } from './safetensors.ts';
 import { sha256Hex } from './sha256.ts';
 
@@ -10,7 +10,7 @@ import { sha256Hex } from './sha256.ts';
 const float = 'float32' as const;
 const point = { dtype: float, shape: [3] };
 const one = { dtype: float, shape: [] };
-const normal = { ...point, role: 'noise', law: 'normal' } as const;
+const normal = { ...point, role: 'noise', distribution: 'normal' } as const;
 
 /** Rows of `E`: what each class adds. */
 export const classShift = [
@@ -151,7 +151,7 @@ export function testBundle(
     },
     ...(reference ? { reference: add('reference.safetensors', encodeSafetensors(reference)) } : {}),
   };
-  files['model.json'] = new TextEncoder().encode(JSON.stringify(manifest));
+  files['model.json'] = encodeManifest(manifest);
   return { manifest, files };
 }
 

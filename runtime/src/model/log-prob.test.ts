@@ -41,7 +41,7 @@ describe('estimateLogProb', () => {
 });
 
 describe('checkDraws', () => {
-  const noise = { dtype: 'float32', shape: [2], role: 'noise', law: 'normal' } as const;
+  const noise = { dtype: 'float32', shape: [2], role: 'noise', distribution: 'normal' } as const;
   const x: InputSpec = { dtype: 'float32', shape: [2], role: 'data' };
 
   test('refuses several draws where two noise inputs do not both say what they belong to', () => {

@@ -1,6 +1,6 @@
 import type { Bundle } from '../bundle/bundle.ts';
 import { UserError } from '../errors.ts';
-import { drawLabels, type LabelLaw } from '../noise/labels.ts';
+import { drawLabels, type LabelDistribution } from '../noise/labels.ts';
 import type { Seed } from '../noise/noise.ts';
 import { type InputSpec, meanScalar, type OutputMeaning } from '../program/program.ts';
 import type { HostTensor } from '../program/tensor.ts';
@@ -41,7 +41,8 @@ export function drawScalar(
   if (inputs[meanScalar]?.role === 'scalar') return { [meanScalar]: draw === 'mean' ? 1 : 0 };
   // A bound over codes (normal noise of log-weights) without the scalar: VAEs of earlier releases, which decode alone.
   const bound = Object.values(programs.logWeight?.inputs ?? {});
-  const means = program === 'sample' && bound.some((spec) => spec.role === 'noise' && spec.law === 'normal');
+  const means =
+    program === 'sample' && bound.some((spec) => spec.role === 'noise' && spec.distribution === 'normal');
   if ((draw === 'mean') === means) return {};
   throw new UserError(
     means
@@ -76,7 +77,7 @@ export function dataLabels(
 /** What decides the classes of samples. */
 export interface LabelRequest {
   readonly label?: number | Int32Array;
-  readonly labels?: LabelLaw;
+  readonly labels?: LabelDistribution;
   readonly seed: Seed;
   readonly firstIndex: number;
   readonly count: number;
@@ -90,14 +91,14 @@ export interface LabelRequest {
 export function labelsFor(
   bundle: BundleView,
   program: string,
-  { label, labels: law, ...key }: LabelRequest,
+  { label, labels: distribution, ...key }: LabelRequest,
 ): { readonly labels?: Int32Array } {
-  if (law !== undefined && law !== 'balanced' && law !== 'data') {
-    throw new UserError(`labels: expected balanced or data, got ${String(law)}`);
+  if (distribution !== undefined && distribution !== 'balanced' && distribution !== 'data') {
+    throw new UserError(`labels: expected balanced or data, got ${String(distribution)}`);
   }
-  if (label !== undefined && law !== undefined)
+  if (label !== undefined && distribution !== undefined)
     throw new UserError('labels: say a label, or labels, not both');
-  if (law === 'data') {
+  if (distribution === 'data') {
     return { labels: dataLabels(bundle.manifest, program, bundle.program(program).inputs, key) };
   }
   if (label === undefined) return {};

@@ -45,7 +45,7 @@ async function open(...programs: TestProgram[]) {
 /** temperature z W + E[label], in double precision. */
 function expectedData(seed: number, first: number, labels: readonly number[], temperature = 1): number[] {
   const z = fillNoise({
-    law: 'normal',
+    distribution: 'normal',
     seed,
     stream: 'sample/z',
     firstIndex: first,
@@ -191,7 +191,7 @@ describe('the other programs', () => {
     const { values, kind } = await sampler.logProb({ data: x, samples: 2, seed: 3, firstIndex: 6, label: 1 });
     const weight = (draw: number, i: number) => {
       const eps = fillNoise({
-        law: 'normal',
+        distribution: 'normal',
         seed: 3,
         stream: 'logWeight/eps',
         firstIndex: 6 + i,

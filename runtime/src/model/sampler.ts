@@ -1,7 +1,7 @@
 import type { Bundle, ReadOptions } from '../bundle/bundle.ts';
 import type { Manifest } from '../bundle/manifest.ts';
 import { UserError } from '../errors.ts';
-import type { LabelLaw } from '../noise/labels.ts';
+import type { LabelDistribution } from '../noise/labels.ts';
 import type { Seed } from '../noise/noise.ts';
 import type { Device, DeviceReport, Executor } from '../program/executor.ts';
 import { checkSources, fillInputs, type InputSources } from '../program/inputs.ts';
@@ -41,7 +41,7 @@ export interface SampleRequest extends BatchOptions {
   /** One class for all samples, or one for each; sample i gets class i modulo their number when absent. */
   readonly label?: number | Int32Array;
   /** How samples without a label get their classes: in turn (`balanced`, when absent), or as in the training data. */
-  readonly labels?: LabelLaw;
+  readonly labels?: LabelDistribution;
   /** Draws given a code, or their means; what the manifest says (the default of the scalar `mean`) when absent. */
   readonly draw?: DrawKind;
   /** `sample` when absent. */
@@ -166,9 +166,9 @@ export function createSampler(
     deviceReports: reports,
     run,
     sample: async ({ count, seed = randomSeed(), firstIndex = 0, program = 'sample', ...rest }) => {
-      const { batchSize, signal, label, labels: law, draw, ...others } = rest;
+      const { batchSize, signal, label, labels: distribution, draw, ...others } = rest;
       checkCount('count', count);
-      const labels = labelsFor(bundle, program, { label, labels: law, seed, firstIndex, count });
+      const labels = labelsFor(bundle, program, { label, labels: distribution, seed, firstIndex, count });
       const { inputs } = bundle.program(program);
       const scalars = { ...scalarsOnly(others), ...drawScalar(bundle.manifest, program, inputs, draw) };
       const sources = { seed, firstIndex, count, ...labels, scalars };

@@ -1,6 +1,6 @@
 import type { ProgramEntry } from '../bundle/manifest.ts';
 import { UserError } from '../errors.ts';
-import type { LabelLaw } from '../noise/labels.ts';
+import type { LabelDistribution } from '../noise/labels.ts';
 import type { Seed } from '../noise/noise.ts';
 import { checkSources, type InputSources } from '../program/inputs.ts';
 import { nextOf } from '../program/program.ts';
@@ -26,7 +26,7 @@ export interface StreamRequest extends BatchOptions {
   /** One class for all samples, or one for each; sample i gets class i modulo their number when absent. */
   readonly label?: number | Int32Array;
   /** How samples without a label get their classes: in turn (`balanced`, when absent), or as in the training data. */
-  readonly labels?: LabelLaw;
+  readonly labels?: LabelDistribution;
   /** Begins every sample with the first `known` rows, or audio samples, of an example: data [count, ...shape]. */
   readonly given?: { readonly data: HostTensor; readonly known: number };
   /** The program's scalars by name, such as `temperature: 0.8`. */
@@ -62,7 +62,7 @@ export async function* streamSamples(
   request: StreamRequest,
 ): AsyncGenerator<StreamPart, void, undefined> {
   const { count, seed = randomSeed(), firstIndex = 0, given, batchSize, signal, ...others } = request;
-  const { label, labels: law, ...rest } = others;
+  const { label, labels: distribution, ...rest } = others;
   const { manifest } = bundle;
   if (!canStream(bundle)) {
     throw new UserError(
@@ -80,7 +80,7 @@ export async function* streamSamples(
     ...(batchSize === undefined ? {} : { batchSize }),
     ...(signal === undefined ? {} : { signal }),
   };
-  const labels = labelsFor(bundle, streamProgram, { label, labels: law, seed, firstIndex, count });
+  const labels = labelsFor(bundle, streamProgram, { label, labels: distribution, seed, firstIndex, count });
   // Classes in turn would rarely be those of the examples that are continued.
   if (given !== undefined) givenLabels(bundle, streamProgram, label, count);
   const scalars = scalarsOnly(rest);

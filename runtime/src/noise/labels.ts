@@ -4,7 +4,7 @@ import { fillNoise, type Seed } from './noise.ts';
  * How samples get their classes when none is asked for: `balanced` takes them in turn, `data` draws each from the
  * frequencies of the classes in the training data, p(y), so that samples follow p(y) p(x | y).
  */
-export type LabelLaw = 'balanced' | 'data';
+export type LabelDistribution = 'balanced' | 'data';
 
 /**
  * Classes drawn with given frequencies, keyed by seed and sample index as all noise is.
@@ -15,7 +15,14 @@ export function drawLabels(
   frequencies: readonly number[],
   { seed, firstIndex, count }: { readonly seed: Seed; readonly firstIndex: number; readonly count: number },
 ): Int32Array {
-  const uniform = fillNoise({ law: 'uniform', seed, stream: 'labels', firstIndex, count, shape: [1] });
+  const uniform = fillNoise({
+    distribution: 'uniform',
+    seed,
+    stream: 'labels',
+    firstIndex,
+    count,
+    shape: [1],
+  });
   const total = frequencies.reduce((sum, frequency) => sum + frequency, 0);
   let sum = 0;
   const upper = frequencies.map((frequency) => {

@@ -5,7 +5,7 @@ import { philox4x32 } from './philox.ts';
 import { erf, kolmogorovDistance } from './test-statistics.ts';
 
 const request: NoiseRequest = {
-  law: 'normal',
+  distribution: 'normal',
   seed: 42,
   stream: 'sample/z',
   firstIndex: 0,
@@ -19,8 +19,8 @@ const words = (...key: [number, number, number, number, number, number]) => {
   return [...out];
 };
 
-test.each(['normal', 'uniform'] as const)('%s: a part is what the whole has in its place', (law) => {
-  const whole = fill({ law, shape: [23], firstIndex: 9 });
+test.each(['normal', 'uniform'] as const)('%s: a part is what the whole has in its place', (distribution) => {
+  const whole = fill({ distribution, shape: [23], firstIndex: 9 });
   for (const [skip, size] of [
     [0, 23],
     [1, 2],
@@ -30,7 +30,7 @@ test.each(['normal', 'uniform'] as const)('%s: a part is what the whole has in i
     [22, 1],
     [5, 0],
   ] as const) {
-    const part = fill({ law, shape: [size], skip, firstIndex: 9 });
+    const part = fill({ distribution, shape: [size], skip, firstIndex: 9 });
     const expected = whole.filter((_, i) => i % 23 >= skip && i % 23 < skip + size);
     expect([...part]).toEqual([...expected]);
   }
@@ -44,7 +44,7 @@ describe('the map from words to numbers', () => {
 
   test('key and counter are seed and (block, stream, sample, draw), and a uniform is the upper 24 bits', () => {
     const seed = 0x1234 * 2 ** 32 + 0x89abcdef;
-    const filled = fill({ law: 'uniform', seed, firstIndex: 3, count: 1, draw: 9, shape: [2, 3] });
+    const filled = fill({ distribution: 'uniform', seed, firstIndex: 3, count: 1, draw: 9, shape: [2, 3] });
     const stream = hashName('sample/z');
     const expected = [0, 1].flatMap((block) => words(block, stream, 3, 9, 0x89abcdef, 0x1234));
     expect([...filled]).toEqual(expected.slice(0, 6).map((word) => Math.floor(word / 256) / 2 ** 24));
@@ -115,14 +115,14 @@ describe('the map from words to numbers', () => {
 });
 
 describe('what noise depends on', () => {
-  test.each(['normal', 'uniform'] as const)('%s: a sample is the same in any batch', (law) => {
-    const whole = fill({ law, count: 20, shape: [3, 3] });
+  test.each(['normal', 'uniform'] as const)('%s: a sample is the same in any batch', (distribution) => {
+    const whole = fill({ distribution, count: 20, shape: [3, 3] });
     for (const [firstIndex, count] of [
       [0, 1],
       [19, 1],
       [4, 9],
     ] as const) {
-      expect(fill({ law, firstIndex, count, shape: [3, 3] })).toEqual(
+      expect(fill({ distribution, firstIndex, count, shape: [3, 3] })).toEqual(
         whole.subarray(firstIndex * 9, (firstIndex + count) * 9),
       );
     }
@@ -143,7 +143,7 @@ describe('what noise depends on', () => {
       { stream: 'sample/u' },
       { draw: 1 },
       { firstIndex: 5 },
-      { law: 'uniform' as const },
+      { distribution: 'uniform' as const },
     ].map((change) => [...fill(change)]);
     const all = variants.flat();
     expect(new Set(all).size).toBe(all.length);
@@ -151,7 +151,7 @@ describe('what noise depends on', () => {
 
   test('a bigint seed equals the number it stands for, and may be larger', () => {
     expect(fill({ seed: 42n })).toEqual(fill({}));
-    const largest = fill({ seed: 2n ** 64n - 1n, law: 'uniform', count: 1, shape: [1] });
+    const largest = fill({ seed: 2n ** 64n - 1n, distribution: 'uniform', count: 1, shape: [1] });
     expect(largest[0]).toBe(
       (words(0, hashName('sample/z'), 0, 0, 2 ** 32 - 1, 2 ** 32 - 1)[0]! >>> 8) / 2 ** 24,
     );
@@ -204,7 +204,7 @@ describe('distribution', () => {
   });
 
   test('uniform', () => {
-    const values = fill({ law: 'uniform', count: n / 8, shape: [8] });
+    const values = fill({ distribution: 'uniform', count: n / 8, shape: [8] });
     expect(values.every((x) => x >= 0 && x < 1)).toBe(true);
     for (const power of [1, 2, 3]) {
       const variance = 1 / (2 * power + 1) - 1 / (power + 1) ** 2;

@@ -1,5 +1,5 @@
 import { UserError } from '../errors.ts';
-import type { NoiseLaw } from '../program/program.ts';
+import type { NoiseDistribution } from '../program/program.ts';
 import { sizeOf } from '../program/tensor.ts';
 import { boxMuller } from './box-muller.ts';
 import { philox4x32 } from './philox.ts';
@@ -8,7 +8,7 @@ import { philox4x32 } from './philox.ts';
 export type Seed = number | bigint;
 
 export interface NoiseRequest {
-  readonly law: NoiseLaw;
+  readonly distribution: NoiseDistribution;
   readonly seed: Seed;
   /** What the noise is for, such as `sample/z`: different names give independent noise. */
   readonly stream: string;
@@ -44,7 +44,7 @@ export function fillNoise(request: NoiseRequest): Float32Array<ArrayBuffer> {
 
 /** As `fillNoise`, into an array of exactly that size, for a key that `checkNoiseKey` accepts. */
 export function fillNoiseInto(out: Float32Array, request: NoiseRequest): void {
-  const { law, firstIndex, count, draw = 0, shape, skip = 0 } = request;
+  const { distribution, firstIndex, count, draw = 0, shape, skip = 0 } = request;
   const [key0, key1] = seedWords(request.seed);
   const stream = hashName(request.stream);
   const size = sizeOf(shape);
@@ -56,7 +56,7 @@ export function fillNoiseInto(out: Float32Array, request: NoiseRequest): void {
       const at = i * size + block * 4 - skip;
       const first = Math.max(0, skip - block * 4);
       const end = Math.min(4, skip + size - block * 4);
-      if (law === 'uniform') {
+      if (distribution === 'uniform') {
         for (let j = first; j < end; j++) out[at + j] = (words[j]! >>> 8) / 2 ** 24;
       } else {
         boxMuller(normals, 0, words[0]!, words[1]!);

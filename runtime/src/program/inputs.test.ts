@@ -7,8 +7,8 @@ import type { InputSpec } from './program.ts';
 import { hostTensor } from './tensor.ts';
 
 const inputs: Record<string, InputSpec> = {
-  z: { dtype: 'float32', shape: [5], role: 'noise', law: 'normal' },
-  u: { dtype: 'float32', shape: [2, 2], role: 'noise', law: 'uniform' },
+  z: { dtype: 'float32', shape: [5], role: 'noise', distribution: 'normal' },
+  u: { dtype: 'float32', shape: [2, 2], role: 'noise', distribution: 'uniform' },
   label: { dtype: 'int32', shape: [], role: 'label', classes: 3 },
   temperature: { dtype: 'float32', shape: [], role: 'scalar', default: 0.5, min: 0, max: 1 },
   steps: { dtype: 'int32', shape: [], role: 'scalar', default: 4 },
@@ -26,8 +26,8 @@ const key = { seed: 7, firstIndex: 2, count: 4 };
 describe('fillInputs', () => {
   test('fills every role; noise is that of the stream PROGRAM/INPUT', () => {
     const filled = fillInputs('sample', inputs, key);
-    const z = fillNoise({ law: 'normal', stream: 'sample/z', shape: [5], ...key });
-    const u = fillNoise({ law: 'uniform', stream: 'sample/u', shape: [2, 2], ...key });
+    const z = fillNoise({ distribution: 'normal', stream: 'sample/z', shape: [5], ...key });
+    const u = fillNoise({ distribution: 'uniform', stream: 'sample/u', shape: [2, 2], ...key });
     expect(filled).toEqual({
       z: hostTensor('float32', [4, 5], z),
       u: hostTensor('float32', [4, 2, 2], u),
@@ -38,7 +38,7 @@ describe('fillInputs', () => {
   });
 
   test('noise of the example is the same in every draw, that of the estimate is another in each', () => {
-    const noise = { dtype: 'float32', shape: [3], role: 'noise', law: 'uniform' } as const;
+    const noise = { dtype: 'float32', shape: [3], role: 'noise', distribution: 'uniform' } as const;
     const owned: Record<string, InputSpec> = {
       binarisation: { ...noise, belongsTo: 'example' },
       eps: { ...noise, belongsTo: 'estimate' },
@@ -47,7 +47,7 @@ describe('fillInputs', () => {
     for (const [draw, { binarisation, eps }] of draws.entries()) {
       expect(binarisation).toEqual(draws[0]!.binarisation);
       const stream = 'logWeight/eps';
-      expect(eps!.data).toEqual(fillNoise({ law: 'uniform', stream, shape: [3], draw, ...key }));
+      expect(eps!.data).toEqual(fillNoise({ distribution: 'uniform', stream, shape: [3], draw, ...key }));
     }
     const next = fillInputs('logWeight', owned, { ...key, firstIndex: 3 });
     expect(next.binarisation!.data.subarray(0, 9)).toEqual(draws[0]!.binarisation!.data.subarray(3));
@@ -56,11 +56,11 @@ describe('fillInputs', () => {
   test('noise that the program does not look at is zeros, unless it is given', () => {
     const scalar = { dtype: 'float32', shape: [], role: 'scalar', default: 1 } as const;
     const skipping: Record<string, InputSpec> = {
-      u: { dtype: 'float32', shape: [3], role: 'noise', law: 'uniform', unless: 'mean' },
+      u: { dtype: 'float32', shape: [3], role: 'noise', distribution: 'uniform', unless: 'mean' },
       mean: scalar,
     };
     const zeros = hostTensor('float32', [4, 3], new Float32Array(12));
-    const drawn = fillNoise({ law: 'uniform', stream: 'sample/u', shape: [3], ...key });
+    const drawn = fillNoise({ distribution: 'uniform', stream: 'sample/u', shape: [3], ...key });
     expect(fillInputs('sample', skipping, key).u).toEqual(zeros);
     expect(fillInputs('sample', skipping, { ...key, scalars: { mean: 0 } }).u!.data).toEqual(drawn);
     const byName = { mean: hostTensor('float32', [], [0]) };

@@ -93,11 +93,11 @@ function fill(program: string, name: string, spec: InputSpec, sources: InputSour
   if (given) return given;
   switch (spec.role) {
     case 'noise': {
-      const { law, shape } = spec;
+      const { distribution, shape } = spec;
       const stream = `${chunk.of}/${name}`;
       const skip = chunk.index * sizeOf(shape);
       const noise = fillNoise({
-        law,
+        distribution,
         seed,
         stream,
         firstIndex,

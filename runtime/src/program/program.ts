@@ -1,7 +1,7 @@
 import type { DType } from './tensor.ts';
 
-/** Law that a noise input follows. `uniform` is on [0, 1). */
-export type NoiseLaw = 'normal' | 'uniform';
+/** Distribution that a noise input follows. `uniform` is on [0, 1). */
+export type NoiseDistribution = 'normal' | 'uniform';
 
 /**
  * What a noise input's numbers are a part of, in a program that estimates a density:
@@ -26,7 +26,7 @@ export type InputSpec =
       readonly role: 'noise';
       readonly dtype: 'float32';
       readonly shape: readonly number[];
-      readonly law: NoiseLaw;
+      readonly distribution: NoiseDistribution;
       /** Absent where a program takes one draw alone, and in bundles of earlier releases. */
       readonly belongsTo?: NoiseOwner;
       /** Name of a scalar input: where it is 1 the program does not look at this noise, which is then zeros. */

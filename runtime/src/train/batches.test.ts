@@ -51,8 +51,8 @@ describe('stepInputs', () => {
     epochEnd: true,
   };
   const noise = {
-    eps: { law: 'normal', shape: [3] },
-    share: { law: 'uniform', shape: [] },
+    eps: { distribution: 'normal', shape: [3] },
+    share: { distribution: 'uniform', shape: [] },
   } as const;
   const key = { seed: 9, step: 6, learningRate: 0.25 };
 
@@ -75,9 +75,17 @@ describe('stepInputs', () => {
 
   it('draws noise by its name, its place in the batch and the step', async () => {
     const drawn = (await stepInputs({ step: { noise } }, examples, batch, key)).noise;
-    for (const [name, { law, shape }] of Object.entries(noise)) {
+    for (const [name, { distribution, shape }] of Object.entries(noise)) {
       const rows = [0, 1, 2].flatMap((row) => [
-        ...fillNoise({ law, seed: 9, stream: `step/${name}`, firstIndex: row, count: 1, draw: 6, shape }),
+        ...fillNoise({
+          distribution,
+          seed: 9,
+          stream: `step/${name}`,
+          firstIndex: row,
+          count: 1,
+          draw: 6,
+          shape,
+        }),
       ]);
       expect(drawn[name]).toEqual(hostTensor('float32', [3, ...shape], rows));
     }

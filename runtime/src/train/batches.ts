@@ -1,6 +1,6 @@
 import { fillNoise } from '../noise/noise.ts';
 import { permutation } from '../noise/random-stream.ts';
-import type { NoiseLaw } from '../program/program.ts';
+import type { NoiseDistribution } from '../program/program.ts';
 import { type HostTensor, hostTensor } from '../program/tensor.ts';
 import type { StepInputs } from './step-feeds.ts';
 
@@ -12,7 +12,7 @@ export type Batching = 'shuffled' | 'sweep';
 
 /** Noise that a training step takes, per example; filled from Philox, keyed by seed and step. */
 export interface NoiseSpec {
-  readonly law: NoiseLaw;
+  readonly distribution: NoiseDistribution;
   readonly shape: readonly number[];
 }
 
@@ -73,8 +73,16 @@ export async function stepInputs(
   const { seed, step, learningRate } = key;
   const count = batch.indices.length;
   const noise: Record<string, HostTensor> = {};
-  for (const [name, { law, shape }] of Object.entries(spec.noise)) {
-    const values = fillNoise({ law, seed, stream: `step/${name}`, firstIndex: 0, count, draw: step, shape });
+  for (const [name, { distribution, shape }] of Object.entries(spec.noise)) {
+    const values = fillNoise({
+      distribution,
+      seed,
+      stream: `step/${name}`,
+      firstIndex: 0,
+      count,
+      draw: step,
+      shape,
+    });
     noise[name] = hostTensor('float32', [count, ...shape], values);
   }
   const labels = Int32Array.from(batch.indices, (index) => examples.labels?.[index] ?? 0);

@@ -8,4 +8,4 @@ export {
   trainBundle,
 } from './bundle-trainer.ts';
 export { type TrainedAs, trainedBundle } from './trained-bundle.ts';
-export { type TrainingEntry, trainingOf } from './training-entry.ts';
+export { type TrainingEntry, trainingJson, trainingOf } from './training-entry.ts';

@@ -1,13 +1,13 @@
 import { fillNoise, type Seed } from '../noise/noise.ts';
-import type { NoiseLaw } from '../program/program.ts';
+import type { NoiseDistribution } from '../program/program.ts';
 import { type DType, type HostTensor, hostTensor, sizeOf } from '../program/tensor.ts';
 
 /** One tensor of the state and how it starts. */
 export interface StateSpec {
   readonly shape: readonly number[];
   readonly dtype?: DType;
-  /** Law of the initial values: a constant, or draws scaled by `scale` (std of the normal, half-width of the uniform). */
-  readonly initial: number | { readonly law: NoiseLaw; readonly scale: number };
+  /** Distribution of the initial values: a constant, or draws scaled by `scale` (std of the normal, half-width of the uniform). */
+  readonly initial: number | { readonly distribution: NoiseDistribution; readonly scale: number };
 }
 
 /**
@@ -25,12 +25,12 @@ function draw(name: string, { shape, dtype = 'float32', initial }: StateSpec, se
   if (typeof initial === 'number') {
     return hostTensor(dtype, shape, new Array<number>(sizeOf(shape)).fill(initial));
   }
-  const { law, scale } = initial;
-  const noise = fillNoise({ law, seed, stream: `init/${name}`, firstIndex: 0, count: 1, shape });
+  const { distribution, scale } = initial;
+  const noise = fillNoise({ distribution, seed, stream: `init/${name}`, firstIndex: 0, count: 1, shape });
   // Uniform noise is on [0, 1); weights want it centred, on [-scale, scale).
   return hostTensor(
     dtype,
     shape,
-    noise.map((value) => scale * (law === 'uniform' ? 2 * value - 1 : value)),
+    noise.map((value) => scale * (distribution === 'uniform' ? 2 * value - 1 : value)),
   );
 }

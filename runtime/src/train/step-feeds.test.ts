@@ -39,14 +39,21 @@ it('a state starts at its constants, at normal numbers of its deviation, and at 
   const state = drawInitialState(
     {
       constant: { shape: [2], initial: 3 },
-      normal: { shape: [500], initial: { law: 'normal', scale: 0.5 } },
-      uniform: { shape: [500], initial: { law: 'uniform', scale: 0.5 } },
+      normal: { shape: [500], initial: { distribution: 'normal', scale: 0.5 } },
+      uniform: { shape: [500], initial: { distribution: 'uniform', scale: 0.5 } },
     },
     7,
   );
   expect(state.constant).toEqual(hostTensor('float32', [2], [3, 3]));
-  const drawn = (law: 'normal' | 'uniform') =>
-    fillNoise({ law, seed: 7, stream: `init/${law}`, firstIndex: 0, count: 1, shape: [500] });
+  const drawn = (distribution: 'normal' | 'uniform') =>
+    fillNoise({
+      distribution,
+      seed: 7,
+      stream: `init/${distribution}`,
+      firstIndex: 0,
+      count: 1,
+      shape: [500],
+    });
   expect(state.normal!.data).toEqual(drawn('normal').map((value) => 0.5 * value));
   expect(state.uniform!.data).toEqual(drawn('uniform').map((value) => value - 0.5));
 });

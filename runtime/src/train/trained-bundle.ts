@@ -1,11 +1,11 @@
 import type { Bundle, ReadOptions } from '../bundle/bundle.ts';
-import type { FileEntry, Manifest } from '../bundle/manifest.ts';
+import { encodeManifest, type FileEntry, type Manifest } from '../bundle/manifest.ts';
 import { encodeSafetensors } from '../bundle/safetensors.ts';
 import { sha256Hex } from '../bundle/sha256.ts';
 import type { HostTensor } from '../program/tensor.ts';
 import { bindWeights } from './bind-weights.ts';
 import { portNames } from './step-feeds.ts';
-import { trainingOf } from './training-entry.ts';
+import { trainingJson, trainingOf } from './training-entry.ts';
 
 /** How the new state came about. */
 export interface TrainedAs {
@@ -51,9 +51,12 @@ export async function trainedBundle(
     ...kept,
     programs,
     provenance: { ...kept.provenance, steps, seed, engine, dataset, metrics: { ...metrics } },
-    training: { ...training, trained: add(files, training.trained.file, encodeSafetensors(state)) },
+    training: trainingJson({
+      ...training,
+      trained: add(files, training.trained.file, encodeSafetensors(state)),
+    }),
   };
-  files['model.json'] = new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`);
+  files['model.json'] = encodeManifest(manifest);
   return files;
 }
 

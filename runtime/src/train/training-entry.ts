@@ -1,9 +1,7 @@
 import * as z from 'zod/mini';
 import type { Bundle } from '../bundle/bundle.ts';
-import { dtype, fileFields, name, shape, whole } from '../bundle/manifest.ts';
+import { dtype, fileFields, fromLaw, name, noiseLaw, shape, toLaw, whole } from '../bundle/manifest.ts';
 import { UserError } from '../errors.ts';
-
-const law = z.enum(['normal', 'uniform']);
 
 /** What it takes to train the model further: see `BundleTrainer`. */
 const training = z.object({
@@ -11,20 +9,23 @@ const training = z.object({
   batchSize: z.int().check(z.positive()),
   batching: z.enum(['shuffled', 'sweep']),
   learningRate: z.number(),
-  noise: z.record(z.string(), z.object({ law, shape })),
+  noise: z.record(z.string(), z.pipe(z.object({ ...noiseLaw, shape }), z.transform(fromLaw))),
   state: z.record(
     z.string(),
     z.object({
       shape,
       dtype: z.optional(dtype),
-      initial: z.union([z.number(), z.object({ law, scale: z.number() })]),
+      initial: z.union([
+        z.number(),
+        z.pipe(z.object({ ...noiseLaw, scale: z.number() }), z.transform(fromLaw)),
+      ]),
     }),
   ),
   /** The programs by their names in `programs`, with the state among their inputs as `state/NAME`. */
   programs: z.record(name, z.object({ ...fileFields, opset: whole })),
   /** The whole state after the last step, safetensors by the names of `state`. */
   trained: z.object(fileFields),
-  /** The state before the first step, where it takes more than the laws of `state`. */
+  /** The state before the first step, where it takes more than the distributions of `state`. */
   start: z.optional(z.object(fileFields)),
   /** Examples to train on, safetensors with `data` [n, ...shape] and, where there are classes, `labels` [n]. */
   examples: z.optional(z.object({ ...fileFields, count: whole })),
@@ -46,4 +47,14 @@ export function trainingOf({ manifest, source }: Bundle): TrainingEntry {
   throw new UserError(
     `bundle ${source.describe()}: model.json: training.${issue.path.join('.')}: ${issue.message}; export it again`,
   );
+}
+
+/** What `trainingOf` reads, as the field `training` of a manifest. */
+export function trainingJson(entry: TrainingEntry): unknown {
+  const noise = Object.entries(entry.noise).map(([name, spec]) => [name, toLaw(spec)]);
+  const state = Object.entries(entry.state).map(([name, { initial, ...spec }]) => [
+    name,
+    { ...spec, initial: typeof initial === 'number' ? initial : toLaw(initial) },
+  ]);
+  return { ...entry, noise: Object.fromEntries(noise), state: Object.fromEntries(state) };
 }

@@ -13,7 +13,7 @@ export async function writeImages(folder: string, count: number, side: number): 
   const encoded: Uint8Array[] = [];
   for (let i = 0; i < Math.min(count, distinct); i++) {
     const noise = fillNoise({
-      law: 'uniform',
+      distribution: 'uniform',
       seed: 1,
       stream: 'bench/images',
       firstIndex: i,
@@ -39,7 +39,7 @@ export function writeNpy(path: string, bytes: number): void {
   writeSync(file, header);
   const blockRows = 4096;
   const block = fillNoise({
-    law: 'uniform',
+    distribution: 'uniform',
     seed: 1,
     stream: 'bench/npy',
     firstIndex: 0,

@@ -1,4 +1,9 @@
-import { type DeviceRequest, type DrawKind, type LabelLaw, UserError } from '@generatrix/runtime/core';
+import {
+  type DeviceRequest,
+  type DrawKind,
+  type LabelDistribution,
+  UserError,
+} from '@generatrix/runtime/core';
 import { type Command, Option } from 'commander';
 import { classFrequencies } from '../data/class-frequencies.ts';
 import { checkPartsAgree, type Dataset, describeDatasets, loadDataset } from '../data/index.ts';
@@ -28,7 +33,7 @@ interface EvaluateFlags extends CheckpointFlag {
   readonly seed: string;
   readonly dataSeed?: string;
   readonly againstTrain?: boolean;
-  readonly labels: LabelLaw;
+  readonly labels: LabelDistribution;
   readonly draw: DrawKind;
   readonly out: string;
   readonly cache?: string;

@@ -21,7 +21,10 @@ export function wholeNumber(
 /** `--labels`: how samples without a label get their classes. @param absent what happens without the flag */
 export function labelsOption(absent: string): Option {
   const summary = 'classes of samples without a label: balanced, or drawn as in the training data';
-  return new Option('--labels <law>', `${summary} (without: ${absent})`).choices(['balanced', 'data']);
+  return new Option('--labels <distribution>', `${summary} (without: ${absent})`).choices([
+    'balanced',
+    'data',
+  ]);
 }
 
 /** `--draw`: what a sample of a model with codes is. @param absent what happens without the flag */

@@ -1,7 +1,7 @@
 import {
   type DeviceRequest,
   type DrawKind,
-  type LabelLaw,
+  type LabelDistribution,
   type Sampler,
   type Samples,
   type StreamRequest,
@@ -18,7 +18,7 @@ interface SampleFlags extends SampleFileFlags, CheckpointFlag {
   readonly count: string;
   readonly seed?: string;
   readonly label?: string;
-  readonly labels?: LabelLaw;
+  readonly labels?: LabelDistribution;
   readonly draw?: DrawKind;
   readonly temperature?: string;
   readonly program: string;

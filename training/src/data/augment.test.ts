@@ -111,7 +111,7 @@ describe('an augmentation', () => {
     const counts = [3, 4, 5].map((value) => indices.filter((i) => moved[18 * i + 8] === value).length);
     expect(counts.reduce((a, b) => a + b)).toBe(2000);
     const chiSquared = counts.reduce((sum, count) => sum + (count - 2000 / 3) ** 2 / (2000 / 3), 0);
-    expect(chiSquared).toBeLessThan(13.8); // 0.1 % of the law with 2 degrees of freedom
+    expect(chiSquared).toBeLessThan(13.8); // 0.1 % of the distribution with 2 degrees of freedom
   });
 
   it('a change draws the same whatever stands beside it', () => {

@@ -9,7 +9,7 @@ import { imageFolder } from './image-folder.ts';
 import { mnist } from './mnist.ts';
 import { npy } from './npy-dataset.ts';
 import { parquet } from './parquet.ts';
-import { type PointLawName, pointLaws } from './point-laws.ts';
+import { type PointDistributionName, pointDistributions } from './point-distributions.ts';
 import { points } from './points.ts';
 import { webdataset } from './webdataset.ts';
 
@@ -86,12 +86,12 @@ const entries: readonly LoadableEntry[] = [
     exampleBytes: 8 * 8 + 5,
     load: digits8,
   },
-  ...(Object.keys(pointLaws) as PointLawName[]).map(
+  ...(Object.keys(pointDistributions) as PointDistributionName[]).map(
     (name): DrawnEntry => ({
       ...drawn,
       name,
       aliases: name === 'ring8' ? ['rings'] : [],
-      summary: pointLaws[name].summary,
+      summary: pointDistributions[name].summary,
       kind: 'points',
       exampleBytes: 3 * 4,
       load: (request) => points(name, request),

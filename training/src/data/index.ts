@@ -14,5 +14,11 @@ export { changeOf, describeDatasets, type Fingerprint, fingerprintOf } from './f
 export type { GlyphFactors } from './glyph-render.ts';
 export { digits8, type GlyphDataset, type GlyphOptions, glyphs } from './glyphs.ts';
 export { checkPartsAgree } from './parts-agree.ts';
-export { type Modes, type PointLaw, type PointLawName, pointLawOf, pointLaws } from './point-laws.ts';
+export {
+  type Modes,
+  type PointDistribution,
+  type PointDistributionName,
+  pointDistributionOf,
+  pointDistributions,
+} from './point-distributions.ts';
 export type { SplitRule } from './split.ts';

@@ -1,10 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import type { Split } from './dataset.ts';
-import { type PointLaw, type PointLawName, pointLaws } from './point-laws.ts';
+import {
+  type PointDistribution,
+  type PointDistributionName,
+  pointDistributions,
+} from './point-distributions.ts';
 import { points } from './points.ts';
 import { everyIndex } from './test-support.ts';
 
-/** Box and step of a midpoint grid fine enough that Gaussians of the law's std are summed to 1e-6. */
+/** Box and step of a midpoint grid fine enough that Gaussians of the distribution's std are summed to 1e-6. */
 const grids = {
   ring8: { half: 1.1, cells: 880 },
   grid25: { half: 4.4, cells: 704 },
@@ -26,7 +30,10 @@ const features = (x: number, y: number, logDensity: number): number[] => [
   logDensity,
 ];
 
-function integrate(law: PointLaw, { half, cells }: { half: number; cells: number }): Moments {
+function integrate(
+  distribution: PointDistribution,
+  { half, cells }: { half: number; cells: number },
+): Moments {
   const step = (2 * half) / cells;
   const moments: Moments = { mass: 0, means: [0, 0, 0, 0, 0, 0] };
   const row = new Float64Array(2 * cells);
@@ -35,7 +42,7 @@ function integrate(law: PointLaw, { half, cells }: { half: number; cells: number
       row[2 * i] = -half + (i + 0.5) * step;
       row[2 * i + 1] = -half + (j + 0.5) * step;
     }
-    law.logDensity!(row).forEach((logDensity, i) => {
+    distribution.logDensity!(row).forEach((logDensity, i) => {
       if (logDensity === -Infinity) return;
       const mass = Math.exp(logDensity) * step * step;
       moments.mass += mass;
@@ -48,8 +55,8 @@ function integrate(law: PointLaw, { half, cells }: { half: number; cells: number
 }
 
 describe.each(Object.keys(grids) as (keyof typeof grids)[])('%s', (name) => {
-  const law: PointLaw = pointLaws[name];
-  const { mass, means } = integrate(law, grids[name]);
+  const distribution: PointDistribution = pointDistributions[name];
+  const { mass, means } = integrate(distribution, grids[name]);
 
   test('the density integrates to 1', async () => {
     expect(Math.abs(mass - 1)).toBeLessThan(1e-6);
@@ -58,7 +65,7 @@ describe.each(Object.keys(grids) as (keyof typeof grids)[])('%s', (name) => {
   test('samples have the moments and the entropy of the density', async () => {
     const data = points(name, { split: 'train', seed: 5 });
     const values = (await data.gather(everyIndex(data))).data;
-    const logDensity = law.logDensity!(values);
+    const logDensity = distribution.logDensity!(values);
     const rows = Array.from(everyIndex(data), (n) =>
       features(values[2 * n]!, values[2 * n + 1]!, logDensity[n]!),
     );
@@ -76,11 +83,11 @@ describe.each(Object.keys(grids) as (keyof typeof grids)[])('%s', (name) => {
     const counts = new Array<number>(data.classNames.length).fill(0);
     data.labels!.forEach((label, n) => {
       counts[label]!++;
-      const centre = law.modes?.centres[label];
+      const centre = distribution.modes?.centres[label];
       // Nine standard deviations: chance 3e-18 per point.
       if (centre)
         expect(Math.hypot(values[2 * n]! - centre[0], values[2 * n + 1]! - centre[1])).toBeLessThan(
-          9 * law.modes!.std,
+          9 * distribution.modes!.std,
         );
     });
     const expected = data.size / counts.length;
@@ -92,9 +99,11 @@ describe.each(Object.keys(grids) as (keyof typeof grids)[])('%s', (name) => {
 
 test('the mixtures have the closed-form entropy of well-separated Gaussians', async () => {
   for (const name of ['ring8', 'grid25'] as const) {
-    const { centres, std } = pointLaws[name].modes!;
+    const { centres, std } = pointDistributions[name].modes!;
     const expected = Math.log(centres.length) + Math.log(2 * Math.PI * Math.E * std * std);
-    expect(Math.abs(-integrate(pointLaws[name], grids[name]).means[5]! - expected)).toBeLessThan(1e-5);
+    expect(Math.abs(-integrate(pointDistributions[name], grids[name]).means[5]! - expected)).toBeLessThan(
+      1e-5,
+    );
   }
 });
 
@@ -135,7 +144,7 @@ test('spirals: mean squared radius, and each arm the other turned by half a turn
   expect(Math.abs(centre[1]! + centre[3]!)).toBeLessThan(0.12);
 });
 
-test.each(Object.keys(pointLaws) as PointLawName[])(
+test.each(Object.keys(pointDistributions) as PointDistributionName[])(
   '%s depends on seed and split, not on size',
   async (name) => {
     const first = async (split: Split, seed: number, size: number): Promise<string> =>

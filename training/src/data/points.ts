@@ -1,7 +1,11 @@
 import { randomStream } from '@generatrix/runtime/core';
 import { type Dataset, floatDataset, type Split } from './dataset.ts';
 import { drawnSize } from './glyphs.ts';
-import { type PointLaw, type PointLawName, pointLaws } from './point-laws.ts';
+import {
+  type PointDistribution,
+  type PointDistributionName,
+  pointDistributions,
+} from './point-distributions.ts';
 
 export interface PointsOptions {
   readonly split: Split;
@@ -12,25 +16,25 @@ export interface PointsOptions {
 }
 
 /**
- * Points `[2]` drawn from a law on the plane, labelled by the part of it they came from. The first points do
+ * Points `[2]` drawn from a distribution on the plane, labelled by the part of it they came from. The first points do
  * not depend on how many are drawn.
  */
 export function points(
-  name: PointLawName,
+  name: PointDistributionName,
   { split, seed = 0, size = drawnSize[split] }: PointsOptions,
 ): Dataset {
-  const law: PointLaw = pointLaws[name];
+  const distribution: PointDistribution = pointDistributions[name];
   const random = randomStream(seed, `${name}/${split}`);
   const values = new Float32Array(2 * size);
   const labels = new Int32Array(size);
   for (let row = 0; row < size; row++) {
-    const [x, y, label] = law.draw(random);
+    const [x, y, label] = distribution.draw(random);
     values[2 * row] = x;
     values[2 * row + 1] = y;
     labels[row] = label;
   }
   return floatDataset(
-    { name, split, spec: { kind: 'points', shape: [2] }, size, labels, classNames: law.classNames },
+    { name, split, spec: { kind: 'points', shape: [2] }, size, labels, classNames: distribution.classNames },
     values,
   );
 }

@@ -35,7 +35,9 @@ test('a bundle says that it binarises by uniform noise that belongs to the examp
       data: spec,
       programs: {
         [name]: {
-          inputs: { [input]: { role: 'noise', dtype: 'float32', law: 'uniform', shape: [2, 2, 1], ...more } },
+          inputs: {
+            [input]: { role: 'noise', dtype: 'float32', distribution: 'uniform', shape: [2, 2, 1], ...more },
+          },
         },
       },
     }) as unknown as Manifest;
@@ -43,6 +45,6 @@ test('a bundle says that it binarises by uniform noise that belongs to the examp
   expect(binarises(manifest('logWeight', 'uniform', { belongsTo: 'estimate' }))).toBe(false);
   // Of an earlier release, which said nothing.
   expect(binarises(manifest('logWeight', 'uniform', {}))).toBe(true);
-  expect(binarises(manifest('logWeight', 'eps', { law: 'normal' }))).toBe(false);
+  expect(binarises(manifest('logWeight', 'eps', { distribution: 'normal' }))).toBe(false);
   expect(binarises(manifest('sample', 'uniform', {}))).toBe(false);
 });

@@ -9,7 +9,11 @@ import type { Dataset } from '../data/index.ts';
 export function binarises({ data, programs }: Manifest): boolean {
   return ['logProb', 'logWeight'].some((name) =>
     Object.entries(programs[name]?.inputs ?? {}).some(([input, spec]) => {
-      if (spec.role !== 'noise' || spec.law !== 'uniform' || String(spec.shape) !== String(data.shape))
+      if (
+        spec.role !== 'noise' ||
+        spec.distribution !== 'uniform' ||
+        String(spec.shape) !== String(data.shape)
+      )
         return false;
       const owner = 'belongsTo' in spec ? spec.belongsTo : undefined;
       return owner === undefined ? input === 'uniform' : owner === 'example';
@@ -40,7 +44,14 @@ export function binarised(dataset: Dataset, seed: number): Dataset {
       const values = new Float32Array(data.length);
       for (let row = 0; row < indices.length; row++) {
         const firstIndex = indices[row]!;
-        const noise = fillNoise({ law: 'uniform', seed, stream, firstIndex, count: 1, shape: spec.shape });
+        const noise = fillNoise({
+          distribution: 'uniform',
+          seed,
+          stream,
+          firstIndex,
+          count: 1,
+          shape: spec.shape,
+        });
         for (let k = 0; k < width; k++) {
           const at = row * width + k;
           values[at] = noise[k]! < (data[at]! - low) / (high - low) ? high : low;

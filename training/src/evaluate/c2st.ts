@@ -12,7 +12,7 @@ export interface C2stResult {
   readonly accuracy: number;
   /** 95 % confidence interval of the accuracy (Wilson). */
   readonly interval: readonly [number, number];
-  /** Of an accuracy at least as high when both sides are of one law. */
+  /** Of an accuracy at least as high when both sides are of one distribution. */
   readonly pValue: number;
   /** Examples that the accuracy was measured on, of both sides together. */
   readonly heldOut: number;
@@ -28,7 +28,7 @@ const batchSize = 128;
 
 /**
  * Classifier two-sample test (Lopez-Paz and Oquab 2017, section 3): a network learns to tell the sides apart on one
- * half of the examples; under one law its accuracy on the other half is 1/2 with variance 1/(4 n). A small
+ * half of the examples; under one distribution its accuracy on the other half is 1/2 with variance 1/(4 n). A small
  * convolutional network for images, an MLP on standardised values for the rest.
  * @param real [n, width]
  * @param samples as many

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadDataset } from '../data/catalogue.ts';
-import { type Dataset, pointLaws } from '../data/index.ts';
+import { type Dataset, pointDistributions } from '../data/index.ts';
 import { expectUserError } from '../data/test-support.ts';
 import { binarised } from './binarisation.ts';
 import { diagnostics } from './catalogue.ts';
@@ -24,7 +24,7 @@ beforeAll(async () => {
   train = await loadDataset({ name: 'digits8', split: 'train', size: 3000 });
   setApart = await loadDataset({ name: 'digits8', split: 'validation', size: 1000 });
   heldOut = await loadDataset({ name: 'digits8', split: 'test', size: 1000 });
-  // Of the same law, and in no split.
+  // Of the same distribution, and in no split.
   fresh = await loadDataset({ name: 'digits8', split: 'train', size: 2000, seed: 77 });
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -234,12 +234,13 @@ describe('points', () => {
     expect(found['precision-recall']!.figures.recall).toBeLessThan(0.5);
   });
 
-  test('the law itself is found faultless, with its density', async () => {
+  test('the distribution itself is found faultless, with its density', async () => {
     const data = await changes('grid25');
     const other = await loadDataset({ name: 'grid25', split: 'train', size: 4000, seed: 9 });
     const source: SampleSource = {
-      ...datasetSource('law', other, (i) => i),
-      logDensity: async ({ data: values }) => Float32Array.from(pointLaws.grid25.logDensity!(values)),
+      ...datasetSource('distribution', other, (i) => i),
+      logDensity: async ({ data: values }) =>
+        Float32Array.from(pointDistributions.grid25.logDensity!(values)),
     };
     const found = await outcomes(
       source,

@@ -85,7 +85,7 @@ describe('mmd', () => {
     expect(bandwidth).toBeLessThan(10.3);
   });
 
-  test('p-values of equal laws are spread evenly, so that one in ten is below 0.1', async () => {
+  test('p-values of equal distributions are spread evenly, so that one in ten is below 0.1', async () => {
     const below = [];
     for (let k = 0; k < 40; k++) {
       const sides = ['x', 'y'].map((side) => normalRows(60, 2, { stream: `null ${side} ${k}` }));

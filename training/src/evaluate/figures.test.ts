@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { pointLaws } from '../data/index.ts';
+import { pointDistributions } from '../data/index.ts';
 import { points } from '../data/points.ts';
 import { classifierScore } from './classifier-score.ts';
 import { frechetDistance, momentsOf } from './frechet.ts';
@@ -24,7 +24,7 @@ describe('statistics', () => {
     expect(normalTail(0)).toBeCloseTo(0.5, 6);
   });
 
-  test("tails of Fisher's exact test and of the binomial law, as SciPy has them", () => {
+  test("tails of Fisher's exact test and of the binomial distribution, as SciPy has them", () => {
     expect(fisherTail(7, 100, 1, 100)).toBeCloseTo(0.03242970105213253, 12);
     expect(fisherTail(40, 2000, 0, 2000) / 7.469072998268716e-13).toBeCloseTo(1, 6);
     expect(fisherTail(0, 10, 3, 10)).toBe(1);
@@ -89,16 +89,16 @@ describe('classifierScore', () => {
 });
 
 describe('modeCoverage', () => {
-  const [ring8, grid25] = [pointLaws.ring8.modes!, pointLaws.grid25.modes!];
+  const [ring8, grid25] = [pointDistributions.ring8.modes!, pointDistributions.grid25.modes!];
 
-  test('the law itself hits all modes, with 1 - exp(-4.5) of high quality', async () => {
+  test('the distribution itself hits all modes, with 1 - exp(-4.5) of high quality', async () => {
     for (const name of ['ring8', 'grid25'] as const) {
       const drawn = points(name, { split: 'train', size: 2500 });
       const found = modeCoverage(
         (await drawn.gather(Array.from({ length: 2500 }, (_, i) => i))).data,
-        pointLaws[name].modes!,
+        pointDistributions[name].modes!,
       );
-      const modes = pointLaws[name].modes!.centres.length;
+      const modes = pointDistributions[name].modes!.centres.length;
       expect(found).toMatchObject({ modes, hit: modes, covered: modes, missed: [] });
       // Standard deviation of the share: sqrt(0.011 * 0.989 / 2500) = 0.0021.
       expect(Math.abs(found.highQuality - (1 - Math.exp(-4.5)))).toBeLessThan(0.009);

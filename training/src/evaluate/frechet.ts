@@ -34,7 +34,8 @@ export function momentsOf(rows: Rows): Moments {
 }
 
 /**
- * Squared Fréchet distance of the normal laws with these moments (Dowson and Landau 1982; Heusel et al. 2017, eq. 6):
+ * Squared Fréchet distance of the normal distributions with these moments (Dowson and Landau 1982; Heusel et al.
+ * 2017, eq. 6):
  *
  *   |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2))
  *

@@ -1,4 +1,4 @@
-import type { InputSpec, NoiseLaw } from '@generatrix/runtime/core';
+import type { InputSpec, NoiseDistribution } from '@generatrix/runtime/core';
 import type { Model, ModelProgram } from '../model/model.ts';
 
 /** A program that turns codes into examples, and the names of its inputs. */
@@ -7,7 +7,7 @@ export interface Generator {
   readonly latent: string;
   readonly latentShape: readonly number[];
   /** Prior of the codes, as the model's own noise declares it. */
-  readonly law: NoiseLaw;
+  readonly distribution: NoiseDistribution;
   /** Input that takes the class, if any. */
   readonly label: string | null;
   /** Output that holds examples. */
@@ -28,12 +28,12 @@ export function generatorOf({ programs }: Pick<Model, 'programs'>): Generator | 
     const prior = noises.find(([name]) => name === 'z' || noises.length === 1)?.[1];
     const known =
       sample === undefined ||
-      (prior?.law === 'normal' && String(prior.shape) === String(decoded.latentShape));
+      (prior?.distribution === 'normal' && String(prior.shape) === String(decoded.latentShape));
     if (known) return decoded;
   }
   const [only] = noises;
   if (sample === undefined || only === undefined || noises.length > 1) return null;
-  return generatorBy(sample, ({ role }) => role === 'noise', only[1].law);
+  return generatorBy(sample, ({ role }) => role === 'noise', only[1].distribution);
 }
 
 function noisesOf(program: ModelProgram | undefined) {
@@ -45,7 +45,7 @@ function noisesOf(program: ModelProgram | undefined) {
 function generatorBy(
   program: ModelProgram,
   isCode: (input: InputSpec) => boolean,
-  law: NoiseLaw,
+  distribution: NoiseDistribution,
 ): Generator | null {
   const inputs = Object.entries(program.signature.inputs);
   const codes = inputs.filter(([, input]) => isCode(input));
@@ -53,5 +53,5 @@ function generatorBy(
   const data = Object.entries(program.signature.outputs).find(([, { meaning }]) => meaning === 'data')?.[0];
   if (codes.length !== 1 || data === undefined || inputs.length !== (label === null ? 1 : 2)) return null;
   const [latent, { shape: latentShape }] = codes[0]!;
-  return { program, latent, latentShape, law, label, data };
+  return { program, latent, latentShape, distribution, label, data };
 }

@@ -20,7 +20,7 @@ export function inversionModel(
   const [count, ...shape] = dataShape as [number, ...number[]];
   const parameters = { z: { shape: [count, ...generator.latentShape], initial: 0 } };
   const generate = (z: tf.Tensor, label: tf.Tensor): tf.Tensor => {
-    const codes = generator.law === 'uniform' ? tf.sigmoid(z) : z;
+    const codes = generator.distribution === 'uniform' ? tf.sigmoid(z) : z;
     const inputs = {
       [generator.latent]: codes,
       ...(generator.label === null ? {} : { [generator.label]: label }),

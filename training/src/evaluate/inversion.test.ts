@@ -41,7 +41,7 @@ test('finds the nearest point that the generator reaches: the projection onto a 
 });
 
 test('takes decode before sample, passes over programs with other inputs, and keeps the label', () => {
-  const noise = { role: 'noise', dtype: 'float32', shape: [2], law: 'normal' } as const;
+  const noise = { role: 'noise', dtype: 'float32', shape: [2], distribution: 'normal' } as const;
   const sample = (inputs: ProgramSignature['inputs']): ModelProgram => ({
     ...decode,
     signature: { ...signature, inputs },
@@ -55,39 +55,42 @@ test('takes decode before sample, passes over programs with other inputs, and ke
     latentShape: [2],
     label: 'label',
   });
-  const uniform = { ...noise, law: 'uniform' } as const;
+  const uniform = { ...noise, distribution: 'uniform' } as const;
   expect(generatorOf({ programs: { sample: sample({ z: noise, u: uniform }) } })).toBeNull();
   expect(generatorOf({ programs: {} })).toBeNull();
 });
 
-test('codes follow the law that the program declares: uniform noise is not taken for a decoder of normal codes', () => {
-  const noise = { role: 'noise', dtype: 'float32', shape: [2], law: 'uniform' } as const;
+test('codes follow the distribution that the program declares: uniform noise is not taken for a decoder of normal codes', () => {
+  const noise = { role: 'noise', dtype: 'float32', shape: [2], distribution: 'uniform' } as const;
   const sample: ModelProgram = { ...decode, signature: { ...signature, inputs: { z: noise } } };
   // The decoder takes what the sampler makes of its noise, of which nothing is known.
-  expect(generatorOf({ programs: { sample, decode } })).toMatchObject({ latent: 'z', law: 'uniform' });
+  expect(generatorOf({ programs: { sample, decode } })).toMatchObject({
+    latent: 'z',
+    distribution: 'uniform',
+  });
   const observed = { ...noise, shape: [3] } as const;
-  const normal = { ...noise, law: 'normal' } as const;
+  const normal = { ...noise, distribution: 'normal' } as const;
   const drawn: ModelProgram = {
     ...decode,
     signature: { ...signature, inputs: { z: normal, observation: observed } },
   };
   expect(generatorOf({ programs: { sample: drawn, decode } })).toMatchObject({
     latent: 'latent',
-    law: 'normal',
+    distribution: 'normal',
   });
 });
 
 /** One number of noise to a point on the circle, with eight steps that a threshold or a smooth curve makes. */
-function circle(turn: (u: tf.Tensor) => tf.Tensor, law: Generator['law']): Generator {
+function circle(turn: (u: tf.Tensor) => tf.Tensor, distribution: Generator['distribution']): Generator {
   return {
     latent: 'z',
     latentShape: [1],
-    law,
+    distribution,
     label: null,
     data: 'data',
     program: {
       signature: {
-        inputs: { z: { role: 'noise', dtype: 'float32', shape: [1], law } },
+        inputs: { z: { role: 'noise', dtype: 'float32', shape: [1], distribution } },
         outputs: { data: { dtype: 'float32', shape: [2], meaning: 'data' } },
       },
       run: (_, { z }) => {

@@ -128,7 +128,7 @@ export async function invert(
     /** The examples, and behind them samples of codes that no search starts from. */
     async function withOwnSamples(): Promise<HostTensor> {
       if (own === 0) return data;
-      const codes = noise(generator.law, generator, { seed, stream: 'own', count: own });
+      const codes = noise(generator.distribution, generator, { seed, stream: 'own', count: own });
       const { made } = await trainer.run('generate', {
         z: hostTensor('float32', [own, ...generator.latentShape], codes),
         label: hostTensor('int32', [own], classes.slice(given)),
@@ -180,7 +180,7 @@ async function bestCandidates(
 ): Promise<{ codes: Float32Array<ArrayBuffer>; errors: Float64Array }> {
   const size = sizeOf(generator.latentShape);
   const examples = rowsOf(data);
-  const drawn = noise(generator.law, generator, { seed, stream: 'candidates', count: candidates });
+  const drawn = noise(generator.distribution, generator, { seed, stream: 'candidates', count: candidates });
   const z = hostTensor('float32', [candidates, ...generator.latentShape], drawn);
   const codes = new Float32Array(examples.count * starts * size);
   const errors = new Float64Array(examples.count);
@@ -206,14 +206,14 @@ async function bestCandidates(
   return { codes, errors };
 }
 
-/** Noise of the shape of codes; of a uniform law as what a logistic function turns into it. */
+/** Noise of the shape of codes; of a uniform distribution as what a logistic function turns into it. */
 function noise(
-  law: Generator['law'],
+  distribution: Generator['distribution'],
   { latentShape }: Generator,
   { seed, stream, count }: { readonly seed: number; readonly stream: string; readonly count: number },
 ): Float32Array<ArrayBuffer> {
   const drawn = fillNoise({
-    law,
+    distribution,
     seed,
     stream: `evaluate/inversion/${stream}`,
     firstIndex: 0,
@@ -222,7 +222,7 @@ function noise(
   });
   // Uniform numbers have 24 bits: half a step away from 0 and 1 the logit is finite.
   const edge = 2 ** -25;
-  return law === 'normal'
+  return distribution === 'normal'
     ? drawn
     : drawn.map((u) => {
         const inside = Math.min(1 - edge, Math.max(edge, u));

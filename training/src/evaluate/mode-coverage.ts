@@ -24,9 +24,10 @@ export const publishedModeSamples = 2500;
 const coveredFrom = 0.1;
 
 /**
- * Mode coverage of samples in the plane, by the protocol of PacGAN (Lin et al. 2018, section 4.1, after Srivastava
- * et al. 2017, VEEGAN): a sample belongs to the nearest centre and is of high quality within three standard deviations
- * of it; a mode is hit by one such sample. 98.9 % of the law's own samples are of high quality (1 - exp(-4.5)).
+ * Mode coverage of samples in the plane, by the protocol of PacGAN (Lin et al. 2018, section 4.1, after Srivastava et
+ * al. 2017, VEEGAN): a sample belongs to the nearest centre and is of high quality within three standard deviations
+ * of it; a mode is hit by one such sample. 98.9 % of the distribution's own samples are of high quality (1 -
+ * exp(-4.5)).
  * @param points [n, 2] values
  */
 export function modeCoverage(points: ArrayLike<number>, { centres, std }: Modes): ModeCoverage {

@@ -7,7 +7,7 @@ import { parzen, parzenLogLikelihood } from './parzen.ts';
 function normals(stream: string, shape: readonly number[], offset = 0, scale = 1): HostTensor {
   const [count, ...rest] = shape;
   const values = fillNoise({
-    law: 'normal',
+    distribution: 'normal',
     seed: 11,
     stream,
     firstIndex: 0,

@@ -70,16 +70,19 @@ export interface DensityDivergence {
   /** KL(data || model), nats: mean of log p - log q over data. */
   readonly forward: number;
   readonly forwardError: number;
-  /** KL(model || data), nats: mean of log q - log p over samples; infinite when a sample lies outside the data's law. */
+  /**
+   * KL(model || data), nats: mean of log q - log p over samples; infinite when a sample lies outside the data's
+   * distribution.
+   */
   readonly reverse: number;
   readonly reverseError: number;
   /** Jensen-Shannon divergence, nats. */
   readonly js: number;
-  /** Share of samples where the data's law has no density. */
+  /** Share of samples where the data's distribution has no density. */
   readonly outside: number;
 }
 
-/** Log-densities of examples under the data's law and under the model, nats. */
+/** Log-densities of examples under the data's distribution and under the model, nats. */
 export interface LogDensities {
   readonly data: ArrayLike<number>;
   readonly model: ArrayLike<number>;

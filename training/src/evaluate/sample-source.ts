@@ -104,6 +104,8 @@ function decoderShape({ manifest }: Sampler): readonly number[] | null {
   if (latent === undefined) return null;
   const prior = manifest.programs.sample?.inputs.z;
   const known =
-    prior?.role === 'noise' && prior.law === 'normal' && String(prior.shape) === String(latent.shape);
+    prior?.role === 'noise' &&
+    prior.distribution === 'normal' &&
+    String(prior.shape) === String(latent.shape);
   return known ? latent.shape : null;
 }

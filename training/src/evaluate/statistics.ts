@@ -97,7 +97,7 @@ export function fisherTail(hits: number, size: number, otherHits: number, otherS
   return Math.min(1, tail);
 }
 
-/** P(X <= count) of a binomial law of `trials` trials, each a hit with probability `share`. */
+/** P(X <= count) of a binomial distribution of `trials` trials, each a hit with probability `share`. */
 export function binomialLowerTail(count: number, trials: number, share: number): number {
   if (share <= 0) return 1;
   if (share >= 1) return count >= trials ? 1 : 0;

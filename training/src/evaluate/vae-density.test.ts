@@ -13,8 +13,8 @@ import { diagnosticsNamed, evaluate } from './evaluate.ts';
 import type { SampleSource } from './sample-source.ts';
 
 /**
- * A Gaussian VAE whose decoder is linear, z W + b: its density is the normal law of mean b and covariance W'W + s^2 I,
- * from which data are drawn here by the Cholesky factor of that matrix.
+ * A Gaussian VAE whose decoder is linear, z W + b: its density is the normal distribution of mean b and covariance
+ * W'W + s^2 I, from which data are drawn here by the Cholesky factor of that matrix.
  */
 const directions = [
   [1.5, -0.5, 0.3],

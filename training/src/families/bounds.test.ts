@@ -81,7 +81,7 @@ describe('a linear Gaussian VAE, whose log-density is known', () => {
       points.map((x) => gaussianLogProb([x[0]! - b[0], x[1]! - b[1]])),
     );
     expectBounds(gaps, 0.01);
-    // KL(q(z|x) || p(z|x)) of two normal laws; p(z|x) has variance 1 / (1 + |w|^2 / s^2).
+    // KL(q(z|x) || p(z|x)) of two normal distributions; p(z|x) has variance 1 / (1 + |w|^2 / s^2).
     const variance = 1 / (1 + (w[0] ** 2 + w[1] ** 2) / s ** 2);
     const divergences = points.map((x) => {
       const mean = (variance * (w[0] * (x[0]! - b[0]) + w[1] * (x[1]! - b[1]))) / s ** 2;
@@ -117,7 +117,7 @@ describe('a Bernoulli VAE of grey images, whose log-probability is a sum over on
     const data = await firstExamples(dataset, dataset.size);
     // The binarisation of draw 0, whichever draw of the code is meant: 1 where the noise is below the grey value.
     const key = { seed: 3, stream: 'logWeight/uniform', firstIndex: 0, count: dataset.size };
-    const uniform = fillNoise({ law: 'uniform', shape: [2, 3, 1], ...key });
+    const uniform = fillNoise({ distribution: 'uniform', shape: [2, 3, 1], ...key });
     const bits = data.data.map((value, i) => (uniform[i]! < value ? 1 : 0));
     // log p(b) = log sum_z p(z) p(b|z) over a fine grid of codes, from the decoder's means alone.
     const codes = Float32Array.from({ length: 1601 }, (_, i) => -8 + i / 100);

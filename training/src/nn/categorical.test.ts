@@ -39,7 +39,14 @@ it('has the gradient that tfjs gives of the plain formula', () => {
 it.each([1, 0.5, 3])('draws classes as often as softmax(logits / %d) says', (temperature) => {
   const count = 50_000;
   const row = rows[0]!;
-  const uniform = fillNoise({ law: 'uniform', seed: 5, stream: 'u', firstIndex: 0, count, shape: [1] });
+  const uniform = fillNoise({
+    distribution: 'uniform',
+    seed: 5,
+    stream: 'u',
+    firstIndex: 0,
+    count,
+    shape: [1],
+  });
   const drawn = categoricalDraw(
     tf.tile(tf.tensor2d([row]), [count, 1]),
     tf.tensor1d(uniform),

@@ -14,7 +14,10 @@ export function convolutionSpecs(
 ): StateSpecs {
   const shape = kind === 'plain' ? [size, size, inputs, outputs] : [size, size, outputs, inputs];
   return {
-    [`${name}/kernel`]: { shape, initial: { law: 'normal', scale: Math.sqrt(2 / (size * size * inputs)) } },
+    [`${name}/kernel`]: {
+      shape,
+      initial: { distribution: 'normal', scale: Math.sqrt(2 / (size * size * inputs)) },
+    },
     [`${name}/bias`]: { shape: [outputs], initial: 0 },
   };
 }

@@ -8,7 +8,7 @@ import type { StateSpecs } from '../model/state.ts';
 export function denseSpecs(name: string, inputs: number, outputs: number): StateSpecs {
   const scale = Math.sqrt(6 / (inputs + outputs));
   return {
-    [`${name}/kernel`]: { shape: [inputs, outputs], initial: { law: 'uniform', scale } },
+    [`${name}/kernel`]: { shape: [inputs, outputs], initial: { distribution: 'uniform', scale } },
     [`${name}/bias`]: { shape: [outputs], initial: 0 },
   };
 }

@@ -14,7 +14,9 @@ beforeAll(async () => {
 });
 
 const uniform = (count: number) =>
-  tf.tensor1d(fillNoise({ law: 'uniform', seed: 5, stream: 'test', firstIndex: 0, count, shape: [1] }));
+  tf.tensor1d(
+    fillNoise({ distribution: 'uniform', seed: 5, stream: 'test', firstIndex: 0, count, shape: [1] }),
+  );
 const largest = (x: tf.Tensor) => tf.max(tf.abs(x)).dataSync()[0]!;
 
 describe.each([

@@ -28,7 +28,7 @@ function reference(levels: number, mean: number, logScale: number): number[] {
   });
 }
 
-const laws: [number, number, number][] = [
+const distributions: [number, number, number][] = [
   [256, 0.1, -3],
   [256, -0.97, -4],
   [256, 1.3, -2],
@@ -39,7 +39,7 @@ const laws: [number, number, number][] = [
   [1000, 0.02, -5],
 ];
 
-describe.each(laws)('%d levels, mean %f, log scale %f', (levels, mean, logScale) => {
+describe.each(distributions)('%d levels, mean %f, log scale %f', (levels, mean, logScale) => {
   it('has probabilities that add up to 1 and are those of eq. 2', () => {
     const values = logProbs(levels, mean, logScale);
     expect(values.reduce((sum, value) => sum + Math.exp(value), 0)).toBeCloseTo(1, 5);
@@ -52,9 +52,16 @@ describe.each(laws)('%d levels, mean %f, log scale %f', (levels, mean, logScale)
     }
   });
 
-  it('draws levels with the moments of the law', () => {
+  it('draws levels with the moments of the distribution', () => {
     const count = 40_000;
-    const noise = fillNoise({ law: 'uniform', seed: 3, stream: 'u', firstIndex: 0, count, shape: [1] });
+    const noise = fillNoise({
+      distribution: 'uniform',
+      seed: 3,
+      stream: 'u',
+      firstIndex: 0,
+      count,
+      shape: [1],
+    });
     const scale = tf.scalar(Math.exp(logScale));
     const drawn = discretisedLogisticDraw(
       tf.scalar(mean),

@@ -2,8 +2,8 @@ import { tf } from '@generatrix/export';
 import { type Bounds, unbounded } from './inversion.ts';
 
 /**
- * Log-probability of a level under a logistic law cut into evenly spaced levels, the outermost of which take the tails
- * (Salimans et al. 2017, arXiv:1701.05517, eq. 2), element by element. Nats.
+ * Log-probability of a level under a logistic distribution cut into evenly spaced levels, the outermost of which take
+ * the tails (Salimans et al. 2017, arXiv:1701.05517, eq. 2), element by element. Nats.
  *
  *   P(x) = sigma(a) - sigma(b),   a = (x + half - mean) / s,   b = (x - half - mean) / s
  *
@@ -52,8 +52,8 @@ function logOneMinusExp(d: tf.Tensor): tf.Tensor {
 const leastUniform = 2 ** -25;
 
 /**
- * A level drawn from the law of `discretisedLogisticLogProb` by inversion, element by element: the logistic value
- * mean + s log(u / (1 - u)), cut to [-1, 1] and rounded to the nearest level, the levels numbered from 0.
+ * A level drawn from the distribution of `discretisedLogisticLogProb` by inversion, element by element: the logistic
+ * value mean + s log(u / (1 - u)), cut to [-1, 1] and rounded to the nearest level, the levels numbered from 0.
  * @param uniform noise in [0, 1)
  */
 export function discretisedLogisticDraw(
@@ -69,8 +69,8 @@ export function discretisedLogisticDraw(
 }
 
 /**
- * The bounds of the uniform noise that leads to numbered levels: the law's distribution function half a level below
- * and above; of the outermost levels, one side is open.
+ * The bounds of the uniform noise that leads to numbered levels: the cumulative distribution function half a level
+ * below and above; of the outermost levels, one side is open.
  */
 export function discretisedLogisticBounds(
   mean: tf.Tensor,

@@ -37,7 +37,7 @@ describe('distributions', () => {
     const [mean, logStd] = [tf.scalar(0.8), tf.scalar(-0.4)];
     const count = 200_000;
     const eps = tf.tensor1d(
-      fillNoise({ law: 'normal', seed: 2, stream: 'kl', firstIndex: 0, count, shape: [1] }),
+      fillNoise({ distribution: 'normal', seed: 2, stream: 'kl', firstIndex: 0, count, shape: [1] }),
     );
     const z = tf.add(mean, tf.mul(tf.exp(logStd), eps));
     const ratio = tf.sub(normalLogProb(z, mean, logStd), standardNormalLogProb(z));
@@ -51,7 +51,7 @@ describe('distributions', () => {
   it('binarisation is 1 as often as the pixel is bright', () => {
     const count = 100_000;
     const uniform = tf.tensor1d(
-      fillNoise({ law: 'uniform', seed: 2, stream: 'u', firstIndex: 0, count, shape: [1] }),
+      fillNoise({ distribution: 'uniform', seed: 2, stream: 'u', firstIndex: 0, count, shape: [1] }),
     );
     for (const brightness of [0, 0.25, 1]) {
       const mean = tf.mean(binarise(tf.fill([count], brightness), uniform)).dataSync()[0]!;

@@ -19,7 +19,7 @@ export function standardNormalLogProb(x: tf.Tensor): tf.Tensor {
 }
 
 /**
- * Log-probability of x in {0, 1} under a Bernoulli law given by logits, element by element, without overflow:
+ * Log-probability of x in {0, 1} under a Bernoulli distribution given by logits, element by element, without overflow:
  * x * logit - softplus(logit). Nats.
  */
 export function bernoulliLogProb(x: tf.Tensor, logits: tf.Tensor): tf.Tensor {

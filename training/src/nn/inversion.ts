@@ -4,7 +4,7 @@ import { type NamedTensors, tf } from '@generatrix/export';
 export interface Bounds {
   readonly lower: tf.Tensor;
   readonly upper: tf.Tensor;
-  /** The law that it chooses from: logits of 1 [n], or of each class [n, classes]. */
+  /** The distribution that it chooses from: logits of 1 [n], or of each class [n, classes]. */
   readonly logits?: tf.Tensor;
 }
 
@@ -97,14 +97,14 @@ export function unbounded(uniform: tf.Tensor): Bounds {
   return { lower: tf.fill(uniform.shape, below), upper: tf.fill(uniform.shape, above) };
 }
 
-/** Bounds after a change of their tensors, such as of their shape; the laws stay as they are. */
+/** Bounds after a change of their tensors, such as of their shape; the distributions stay as they are. */
 export function mapBounds(
   bounds: Readonly<Record<string, Bounds>>,
   change: (x: tf.Tensor) => tf.Tensor,
 ): Record<string, Bounds> {
-  const entries = Object.entries(bounds).map(([name, { lower, upper, ...law }]) => [
+  const entries = Object.entries(bounds).map(([name, { lower, upper, ...distribution }]) => [
     name,
-    { ...law, lower: change(lower), upper: change(upper) },
+    { ...distribution, lower: change(lower), upper: change(upper) },
   ]);
   return Object.fromEntries(entries) as Record<string, Bounds>;
 }

@@ -109,8 +109,8 @@ function layer(
   const { parameters, statistics } = normalisationSpecs(name, outputs, kind, bias);
   const initial =
     std === undefined
-      ? ({ law: 'uniform', scale: Math.sqrt(6 / fans) } as const)
-      : ({ law: 'normal', scale: std } as const);
+      ? ({ distribution: 'uniform', scale: Math.sqrt(6 / fans) } as const)
+      : ({ distribution: 'normal', scale: std } as const);
   const columns = shape.at(-1)!;
   return {
     parameters: { [`${name}/kernel`]: { shape, initial }, ...parameters },

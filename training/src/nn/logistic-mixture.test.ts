@@ -22,7 +22,14 @@ const mixtures: [string, LogisticMixture][] = [
 
 function parametersOf(mixture: LogisticMixture): Float32Array {
   const width = logisticMixtureWidth(mixture);
-  const values = fillNoise({ law: 'normal', seed: 9, stream: 'p', firstIndex: 0, count: 1, shape: [width] });
+  const values = fillNoise({
+    distribution: 'normal',
+    seed: 9,
+    stream: 'p',
+    firstIndex: 0,
+    count: 1,
+    shape: [width],
+  });
   // Log scales of about -1: with more the outermost levels would take nearly all.
   const { components: K, channels } = mixture;
   return values.map((value, i) =>
@@ -86,7 +93,7 @@ describe.each(mixtures)('logistic mixture, %s', (_, mixture) => {
 
   it('has the gradient that differences show, for every parameter', () => {
     const weights = fillNoise({
-      law: 'normal',
+      distribution: 'normal',
       seed: 2,
       stream: 'w',
       firstIndex: 0,
@@ -107,10 +114,10 @@ describe.each(mixtures)('logistic mixture, %s', (_, mixture) => {
     }
   });
 
-  it('draws pixels with the moments of the law', () => {
+  it('draws pixels with the moments of the distribution', () => {
     const count = 30_000;
     const noise = (stream: string, shape: number[]) =>
-      tf.tensor(fillNoise({ law: 'uniform', seed: 4, stream, firstIndex: 0, count, shape }), [
+      tf.tensor(fillNoise({ distribution: 'uniform', seed: 4, stream, firstIndex: 0, count, shape }), [
         count,
         ...shape,
       ]);

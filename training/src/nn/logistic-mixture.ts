@@ -85,7 +85,8 @@ export function levelIndex(x: tf.Tensor, levels: number): tf.Tensor {
 }
 
 /**
- * Levels drawn from the law of `logisticMixtureLogProb`: a component for each example, then channel by channel.
+ * Levels drawn from the distribution of `logisticMixtureLogProb`: a component for each example, then channel by
+ * channel.
  * @param parameters [batch, C]
  * @param noise uniform: `component` [batch] and `uniform` [batch, channels]
  * @param temperature divides the weights' logits and multiplies the scales

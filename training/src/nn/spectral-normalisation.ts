@@ -3,7 +3,7 @@ import type { StateSpecs } from '../model/state.ts';
 
 /** Vectors of the power iteration for a kernel read as a matrix [rows, columns]: `name/left` and `name/right`. */
 export function spectralSpecs(name: string, rows: number, columns: number): StateSpecs {
-  const initial = { law: 'normal', scale: 1 } as const;
+  const initial = { distribution: 'normal', scale: 1 } as const;
   return {
     [`${name}/left`]: { shape: [rows], initial },
     [`${name}/right`]: { shape: [columns], initial },

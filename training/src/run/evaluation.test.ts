@@ -1,13 +1,13 @@
 import { fillNoise, type HostTensor, hostTensor } from '@generatrix/runtime/core';
 import { describe, expect, it, test } from 'vitest';
 import { floatDataset } from '../data/dataset.ts';
-import { pointLaws } from '../data/point-laws.ts';
+import { pointDistributions } from '../data/point-distributions.ts';
 import type { Trainer } from '../engine/engine.ts';
 import type { Model } from '../model/model.ts';
 import { heldOutMetrics, heldOutScore, modeMetrics } from './evaluation.ts';
 
 test('mode coverage is reported for data whose modes are known, and for no other', () => {
-  const [first, second] = pointLaws.ring8.modes!.centres;
+  const [first, second] = pointDistributions.ring8.modes!.centres;
   const samples = hostTensor('float32', [4, 2], [...first!, ...first!, ...second!, 5, 5]);
   expect(modeMetrics('ring8', samples)).toEqual({ 'heldOut/modesHit': 2, 'heldOut/highQualityShare': 0.75 });
   expect(modeMetrics('moons', samples)).toEqual({});
@@ -16,7 +16,7 @@ test('mode coverage is reported for data whose modes are known, and for no other
 
 describe('the held-out score', () => {
   const noiseOf = (index: number, stream: string) =>
-    fillNoise({ law: 'normal', seed: 42, stream, firstIndex: index, count: 1, shape: [] })[0]!;
+    fillNoise({ distribution: 'normal', seed: 42, stream, firstIndex: index, count: 1, shape: [] })[0]!;
   const size = 230;
   const dataset = floatDataset(
     {
@@ -33,7 +33,7 @@ describe('the held-out score', () => {
             inputs: {
               data: { role: 'data', dtype: 'float32', shape: [1] },
               label: { role: 'label', dtype: 'int32', shape: [], classes: 7 },
-              eps: { role: 'noise', law: 'normal', dtype: 'float32', shape: [] },
+              eps: { role: 'noise', distribution: 'normal', dtype: 'float32', shape: [] },
             },
           },
         },

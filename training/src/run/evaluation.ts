@@ -1,6 +1,6 @@
 import { fillInputs, type HostTensor, hostTensor } from '@generatrix/runtime/core';
 import type { Dataset } from '../data/dataset.ts';
-import { pointLawOf } from '../data/point-laws.ts';
+import { pointDistributionOf } from '../data/point-distributions.ts';
 import type { Trainer } from '../engine/engine.ts';
 import { modeCoverage } from '../evaluate/mode-coverage.ts';
 import type { Model } from '../model/model.ts';
@@ -20,7 +20,7 @@ export function likelihoodMetric(model: Model): 'heldOut/logProb' | 'heldOut/elb
  * @param dataset name of the data set
  */
 export function heldOutMetrics(model: Model, dataset: string, hasValidation: boolean): string[] {
-  const modes = 'sample' in model.programs && pointLawOf(dataset)?.modes !== undefined;
+  const modes = 'sample' in model.programs && pointDistributionOf(dataset)?.modes !== undefined;
   return [
     ...(hasValidation && densityProgram(model) !== undefined ? [likelihoodMetric(model)] : []),
     ...(modes ? Object.keys(modeMetrics(dataset, hostTensor('float32', [1, 2], [0, 0]))) : []),
@@ -85,8 +85,8 @@ export async function sampleWhileTraining(
  * @param samples [n, 2]; with fewer than the 2,500 of the published protocol a mode is somewhat harder to hit
  */
 export function modeMetrics(dataset: string, samples: HostTensor): Record<string, number> {
-  const law = pointLawOf(dataset);
-  if (law?.modes === undefined) return {};
-  const { hit, highQuality } = modeCoverage(samples.data, law.modes);
+  const distribution = pointDistributionOf(dataset);
+  if (distribution?.modes === undefined) return {};
+  const { hit, highQuality } = modeCoverage(samples.data, distribution.modes);
   return { 'heldOut/modesHit': hit, 'heldOut/highQualityShare': highQuality };
 }

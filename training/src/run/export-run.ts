@@ -150,7 +150,7 @@ export function referenceExamples(spec: DataSpec, wanted?: number): HostTensor {
   const few = Math.max(1, Math.min(referenceBatch, Math.floor(referenceValues / sizeOf(shape))));
   const count = wanted ?? few;
   const uniform = fillNoise({
-    law: 'uniform',
+    distribution: 'uniform',
     seed: sampleSeed,
     stream: 'reference/data',
     firstIndex: 0,

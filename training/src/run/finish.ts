@@ -2,7 +2,7 @@ import { arch, cpus, platform } from 'node:os';
 import { join } from 'node:path';
 import { messageOf } from '@generatrix/runtime/core';
 import type { Dataset } from '../data/dataset.ts';
-import { pointLawOf } from '../data/point-laws.ts';
+import { pointDistributionOf } from '../data/point-distributions.ts';
 import { familyNamed } from '../families/registry.ts';
 import { formatNats, formatNumber } from '../report/format-number.ts';
 import type { MetricBounds } from '../report/metric-words.ts';
@@ -71,6 +71,6 @@ export async function finishRun(
 
 /** The number of modes that samples can hit, for data whose modes are known. */
 function modeBounds(dataset: string): MetricBounds {
-  const modes = pointLawOf(dataset)?.modes;
+  const modes = pointDistributionOf(dataset)?.modes;
   return modes === undefined ? {} : { modesHit: [0, modes.centres.length] };
 }

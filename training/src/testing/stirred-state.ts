@@ -21,7 +21,7 @@ export function stirredState(state: HostState, specs: Model['state'], strength =
       const fanIn = shape.slice(0, -1).reduce((product, size) => product * size, 1);
       const std = strength * (shape.length > 1 ? 0.5 / Math.sqrt(fanIn) : 0.1);
       const stream = `stir/${name}`;
-      const noise = fillNoise({ law: 'normal', seed: 12, stream, firstIndex: 0, count: 1, shape });
+      const noise = fillNoise({ distribution: 'normal', seed: 12, stream, firstIndex: 0, count: 1, shape });
       const data = Float32Array.from(tensor.data, (value, i) => value + std * noise[i]!);
       return [name, { ...tensor, data } as HostTensor];
     }),

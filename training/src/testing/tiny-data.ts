@@ -6,7 +6,7 @@ import type { DataDescription } from '../model/family.ts';
 /** Small images in [0, 1] of blobs, enough to exercise a family in a test. */
 export function tinyImages(size: number, shape: readonly [number, number, number] = [6, 5, 1]): Dataset {
   const values = fillNoise({
-    law: 'uniform',
+    distribution: 'uniform',
     seed: 3,
     stream: 'tiny images',
     firstIndex: 0,
@@ -26,7 +26,7 @@ export function labelled(dataset: Dataset, classes: number): Dataset {
 /** Two clusters in the plane. */
 export function tinyPoints(size: number): Dataset {
   const noise = fillNoise({
-    law: 'normal',
+    distribution: 'normal',
     seed: 4,
     stream: 'tiny points',
     firstIndex: 0,

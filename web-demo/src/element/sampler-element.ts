@@ -1,4 +1,4 @@
-import type { DeviceRequest, DrawKind, LabelLaw, Manifest } from '@generatrix/runtime/web';
+import type { DeviceRequest, DrawKind, LabelDistribution, Manifest } from '@generatrix/runtime/web';
 import { keepOffline } from '../offline/keep-offline.ts';
 import { drawSamples } from '../view/sample-view.ts';
 import { play } from '../view/sound.ts';
@@ -88,11 +88,11 @@ export class GeneratrixSampler extends HTMLElement {
     else this.setAttribute('label', String(value));
   }
   /** How samples without a label get their classes: in turn when absent, or as in the training data. */
-  get labels(): LabelLaw | undefined {
+  get labels(): LabelDistribution | undefined {
     const value = this.getAttribute('labels');
     return value === 'data' || value === 'balanced' ? value : undefined;
   }
-  set labels(value: LabelLaw | undefined) {
+  set labels(value: LabelDistribution | undefined) {
     this.#set('labels', value);
   }
   /** Draws from the model's distribution or means given a code; as the model's bundle says when absent. */

@@ -1,15 +1,15 @@
 import { fillNoise, type HostTensor, hostTensor } from '@generatrix/runtime/core';
 
-/** Draws of the standard normal law, [count, size]: codes of models whose code follows it. */
+/** Draws of the standard normal distribution, [count, size]: codes of models whose code follows it. */
 export function normals(seed: number, stream: string, count: number, size: number): Float32Array[] {
-  const law = 'normal' as const;
-  const all = fillNoise({ law, seed, stream, firstIndex: 0, count, shape: [size] });
+  const distribution = 'normal' as const;
+  const all = fillNoise({ distribution, seed, stream, firstIndex: 0, count, shape: [size] });
   return Array.from({ length: count }, (_, i) => all.slice(i * size, (i + 1) * size));
 }
 
 /**
- * Two random directions, orthogonal (Gram and Schmidt) and half as long as codes of the standard normal law are,
- * sqrt(size) / 2: twice a direction is where most codes lie. In one dimension the second is 0.
+ * Two random directions, orthogonal (Gram and Schmidt) and half as long as codes of the standard normal distribution
+ * are, sqrt(size) / 2: twice a direction is where most codes lie. In one dimension the second is 0.
  */
 export function randomPlane(seed: number, size: number): readonly [Float32Array, Float32Array] {
   const [a, b] = normals(seed, 'explorer/plane', 2, size) as [Float32Array, Float32Array];

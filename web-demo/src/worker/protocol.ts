@@ -4,7 +4,7 @@ import type {
   DeviceRequest,
   DrawKind,
   HostTensor,
-  LabelLaw,
+  LabelDistribution,
   Manifest,
   ParityRow,
 } from '@generatrix/runtime/web';
@@ -42,7 +42,7 @@ export interface Conditions {
 
 export interface SampleRequest extends Conditions {
   /** Classes where no label is said: in turn (when absent), or as frequent as in the training data. */
-  readonly labels?: LabelLaw;
+  readonly labels?: LabelDistribution;
   /** Draws given a code, or their means; as the manifest says when absent. */
   readonly draw?: DrawKind;
   readonly count: number;

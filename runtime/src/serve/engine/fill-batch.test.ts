@@ -8,10 +8,10 @@ import { fillBatch } from './fill-batch.ts';
 import type { BatchRows, Values } from './messages.ts';
 
 const inputs: Record<string, InputSpec> = {
-  z: { dtype: 'float32', shape: [5], role: 'noise', law: 'normal' },
-  u: { dtype: 'float32', shape: [2, 2], role: 'noise', law: 'uniform', belongsTo: 'example' },
-  unused: { dtype: 'float32', shape: [3], role: 'noise', law: 'normal', unless: 'mean' },
-  used: { dtype: 'float32', shape: [3], role: 'noise', law: 'normal', unless: 'other' },
+  z: { dtype: 'float32', shape: [5], role: 'noise', distribution: 'normal' },
+  u: { dtype: 'float32', shape: [2, 2], role: 'noise', distribution: 'uniform', belongsTo: 'example' },
+  unused: { dtype: 'float32', shape: [3], role: 'noise', distribution: 'normal', unless: 'mean' },
+  used: { dtype: 'float32', shape: [3], role: 'noise', distribution: 'normal', unless: 'other' },
   mean: { dtype: 'float32', shape: [], role: 'scalar', default: 1 },
   other: { dtype: 'float32', shape: [], role: 'scalar', default: 0 },
   x: { dtype: 'bool', shape: [2], role: 'data' },

@@ -40,13 +40,13 @@ function fillRows(
     else if (spec.role === 'label') {
       for (let i = 0; i < count; i++) target[i] = (firstIndex + i) % spec.classes;
     } else if (spec.role === 'noise') {
-      const { law, shape } = spec;
+      const { distribution, shape } = spec;
       if (spec.unless !== undefined && rows.scalars[spec.unless] === 1) {
         row += count;
         continue;
       }
       const noise = {
-        law,
+        distribution,
         seed: seeds[part]!,
         stream,
         firstIndex,

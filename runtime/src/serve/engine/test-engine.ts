@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, vi } from 'vitest';
-import type { Manifest } from '../../bundle/manifest.ts';
+import { encodeManifest, type Manifest } from '../../bundle/manifest.ts';
 import { sha256Hex } from '../../bundle/sha256.ts';
 import { type TestProgram, testBundle } from '../../bundle/test-bundle.ts';
 import { encodeTinyOnnx } from '../../ort/tiny-onnx.ts';
@@ -54,7 +54,7 @@ export function sums(factor = 1, width = 40): Files {
   return withPrograms({
     sample: {
       onnx,
-      inputs: { z: { dtype: 'float32', shape: [width], role: 'noise', law: 'normal' } },
+      inputs: { z: { dtype: 'float32', shape: [width], role: 'noise', distribution: 'normal' } },
       outputs: { value: { dtype: 'float32', shape: [], meaning: 'other' } },
     },
   });
@@ -73,7 +73,7 @@ export function withPrograms(programs: Programs): Files {
     const proof = { file: `${name}.onnx`, bytes: onnx.length, sha256: sha256Hex(onnx) };
     entries[name] = { ...proof, opset: 17, ...signature };
   }
-  return { ...files, 'model.json': encodeJson({ ...manifest, programs: entries }) };
+  return { ...files, 'model.json': encodeManifest({ ...manifest, programs: entries }) };
 }
 
 export function encodeJson(value: unknown): Uint8Array {

@@ -7,7 +7,7 @@ import { fillNoise } from '../../noise/noise.ts';
 export const infer = (model = 'points') => `/v2/models/${model}/infer`;
 /** Noise of two samples of seed 9, and the same as the protocol's input. */
 export const z = fillNoise({
-  law: 'normal',
+  distribution: 'normal',
   seed: 9,
   stream: 'sample/z',
   firstIndex: 0,

@@ -1,11 +1,14 @@
-import { pointLawOf } from '../../data/index.ts';
+import { pointDistributionOf } from '../../data/index.ts';
 import { type Figures, finite, type Outcome, percent, type Skipped, short } from '../diagnostic.ts';
 import type { Evaluation } from '../evaluation.ts';
 import { type DensityDivergence, densityDivergence, histogramDivergence } from '../plane-divergence.ts';
 import { RealRange, realSplits } from '../real-splits.ts';
 import { head, pick, rowsOf, stack } from '../rows.ts';
 
-/** Jensen-Shannon divergence beyond that of real examples, nats, from which the laws differ grossly (log 2 is the most). */
+/**
+ * Jensen-Shannon divergence beyond that of real examples, nats, from which the distributions differ grossly (log 2 is
+ * the most).
+ */
 const gross = 0.2;
 
 /** KL and Jensen-Shannon divergence of points in the plane: by histograms, and by densities where both are known. */
@@ -49,7 +52,7 @@ export async function divergences(evaluation: Evaluation): Promise<Outcome | Ski
 
 async function byDensity(evaluation: Evaluation): Promise<DensityDivergence | null> {
   const { source, train } = evaluation.request;
-  const density = pointLawOf(train.name)?.logDensity;
+  const density = pointDistributionOf(train.name)?.logDensity;
   // A density given a class is not the density of the mixture that samples are drawn from.
   if (density === undefined || source.logDensity === undefined) return null;
   const samples = await evaluation.samples();

@@ -22,7 +22,7 @@ export async function interpolation(evaluation: Evaluation): Promise<Outcome | S
   }
   const { latentShape, classes } = decoder;
   const ends = fillNoise({
-    law: 'normal',
+    distribution: 'normal',
     seed: evaluation.seed,
     stream: 'evaluate/interpolation',
     firstIndex: 0,

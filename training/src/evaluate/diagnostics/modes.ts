@@ -1,5 +1,5 @@
 import { encodePng, plotRegion, scatterPlot } from '@generatrix/runtime/media';
-import { pointLawOf } from '../../data/index.ts';
+import { pointDistributionOf } from '../../data/index.ts';
 import { type Finding, type Outcome, percent, type Skipped } from '../diagnostic.ts';
 import type { Evaluation } from '../evaluation.ts';
 import { type ModeCoverage, modeCoverage, publishedModeSamples } from '../mode-coverage.ts';
@@ -7,19 +7,20 @@ import { type ModeCoverage, modeCoverage, publishedModeSamples } from '../mode-c
 /** Mode coverage on the ring and the grid of Gaussians. */
 export async function modes(evaluation: Evaluation): Promise<Outcome | Skipped> {
   const { train, source } = evaluation.request;
-  const law = pointLawOf(train.name);
-  if (law?.modes === undefined) return { skipped: 'it needs ring8 or grid25, whose modes are known' };
+  const distribution = pointDistributionOf(train.name);
+  if (distribution?.modes === undefined)
+    return { skipped: 'it needs ring8 or grid25, whose modes are known' };
   const count = evaluation.request.modeSamples ?? publishedModeSamples;
   const drawn = await source.draw({ count, seed: evaluation.seed });
-  const coverage = modeCoverage(drawn.data.data, law.modes);
-  const extent = plotRegion(law.modes.centres.flat());
+  const coverage = modeCoverage(drawn.data.data, distribution.modes);
+  const extent = plotRegion(distribution.modes.centres.flat());
   const wider = { ...extent, halfWidth: extent.halfWidth * 1.25 };
   const picture = await encodePng(scatterPlot(drawn.data, { extent: wider }));
   return {
     finding: findingOf(coverage, count),
     figures: { ...coverage, samples: count },
     notes: [
-      `The law itself has 98.9 % of high-quality samples (within three standard deviations of a mode). The published tables rest on ${publishedModeSamples} samples; more samples hit a mode more easily.`,
+      `The distribution itself has 98.9 % of high-quality samples (within three standard deviations of a mode). The published tables rest on ${publishedModeSamples} samples; more samples hit a mode more easily.`,
     ],
     pictures: [{ caption: `${count} samples`, png: picture }],
     bars: [

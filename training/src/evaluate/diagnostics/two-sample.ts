@@ -5,7 +5,7 @@ import { mmd } from '../mmd.ts';
 import { head, type Rows, rowsOf } from '../rows.ts';
 import { normalTail } from '../statistics.ts';
 
-/** Chance that a test calls two sides of one law different. */
+/** Chance that a test calls two sides of one distribution different. */
 const level = 0.0025;
 /** P-value of training examples against those set apart up to which their difference is allowed for. */
 const allowance = 0.05;
@@ -15,8 +15,9 @@ const quickSteps = 200;
 const easily = 0.9;
 
 /**
- * Classifier two-sample test: by a network, and by nearest neighbours for points. Where it tells samples apart, the same
- * test is made of real examples of the other kind: training data and examples set apart need not be of quite one law.
+ * Classifier two-sample test: by a network, and by nearest neighbours for points. Where it tells samples apart, the
+ * same test is made of real examples of the other kind: training data and examples set apart need not be of quite one
+ * distribution.
  */
 export async function classifierTest(evaluation: Evaluation): Promise<Outcome> {
   const { spec } = evaluation;
@@ -118,7 +119,10 @@ export async function discrepancyTest(evaluation: Evaluation): Promise<Outcome> 
   const text = `MMD^2 is ${short(result.squared)} (p = ${short(result.pValue)})`;
   if (result.pValue > level) {
     return {
-      finding: { verdict: 'ok', text: `No difference of laws is seen by a Gaussian kernel: ${text}.` },
+      finding: {
+        verdict: 'ok',
+        text: `No difference of distributions is seen by a Gaussian kernel: ${text}.`,
+      },
       figures: { ...result },
     };
   }
@@ -130,7 +134,10 @@ export async function discrepancyTest(evaluation: Evaluation): Promise<Outcome> 
   const against = `training examples against those set apart have ${short(baseline.squared)}`;
   return {
     finding: differs
-      ? { verdict: 'warning', text: `The laws of samples and real examples differ: ${text}; ${against}.` }
+      ? {
+          verdict: 'warning',
+          text: `The distributions of samples and real examples differ: ${text}; ${against}.`,
+        }
       : {
           verdict: 'ok',
           text: `Samples differ from real examples no more than real ones may: ${text}; ${against}.`,

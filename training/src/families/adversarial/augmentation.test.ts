@@ -69,14 +69,14 @@ function recordedGame(image: readonly number[]): { game: Game; seen: Float32Arra
   };
 }
 
-it('real and generated images are changed by the same law, in both updates, and not by the same draws', () => {
+it('real and generated images are changed by the same distribution, in both updates, and not by the same draws', () => {
   const image = Array.from({ length: pixels }, (_, k) => ((k * 29) % 64) / 64);
   const { game, seen } = recordedGame(image);
   const step = adversarialStep(game);
   const noise: NamedTensors = {};
-  for (const [name, { law, shape: each }] of Object.entries(stepNoise(game))) {
+  for (const [name, { distribution, shape: each }] of Object.entries(stepNoise(game))) {
     const values = fillNoise({
-      law,
+      distribution,
       seed: 1,
       stream: `step/${name}`,
       firstIndex: 0,

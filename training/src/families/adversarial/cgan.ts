@@ -28,8 +28,8 @@ export type CganOptions = z.infer<typeof options>;
  *
  *   min over G, max over D of  E[log D(x | y)] + E[log(1 - D(G(z | y) | y))]
  *
- * The generator takes the one-hot class beside z. The labels of samples are those of the batch, so their law is the
- * data's.
+ * The generator takes the one-hot class beside z. The labels of samples are those of the batch, so their distribution
+ * is the data's.
  */
 export const cgan = defineFamily<CganOptions>({
   name: 'cgan',

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 
 const uniform = (stream: string, shape: readonly number[], count: number) =>
-  fillNoise({ law: 'uniform', seed: 7, stream, firstIndex: 0, count, shape });
+  fillNoise({ distribution: 'uniform', seed: 7, stream, firstIndex: 0, count, shape });
 
 /** Applies the changes to one image in [-1, 1], with these draws. */
 function changed(

@@ -34,7 +34,12 @@ export function buildDiscriminator(
   const tables: StateSpecs = {
     ...(kernels > 0 ? minibatchSpecs(`${name}/minibatch`, features, kernels) : {}),
     ...(conditioning === 'projection'
-      ? { [`${name}/projection`]: { shape: [classes, features], initial: { law: 'normal', scale: 0.02 } } }
+      ? {
+          [`${name}/projection`]: {
+            shape: [classes, features],
+            initial: { distribution: 'normal', scale: 0.02 },
+          },
+        }
       : {}),
     ...(conditioning === 'auxiliary' ? denseSpecs(`${name}/class`, features, classes) : {}),
   };

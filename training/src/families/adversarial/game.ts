@@ -73,18 +73,18 @@ export interface Portion {
 /** A step's noise: the latent code, and what the penalty, the instance noise and the augmentation need, for each example. */
 export function stepNoise({ latent, dataShape, settings }: Game): Record<string, NoiseSpec> {
   return {
-    z: { law: 'normal', shape: [latent] },
-    ...(settings.gradientPenalty > 0 ? { share: { law: 'uniform', shape: [] } as const } : {}),
+    z: { distribution: 'normal', shape: [latent] },
+    ...(settings.gradientPenalty > 0 ? { share: { distribution: 'uniform', shape: [] } as const } : {}),
     ...(settings.augmentation === null
       ? {}
       : {
-          realChange: { law: 'uniform', shape: [augmentationDraws] } as const,
-          fakeChange: { law: 'uniform', shape: [augmentationDraws] } as const,
+          realChange: { distribution: 'uniform', shape: [augmentationDraws] } as const,
+          fakeChange: { distribution: 'uniform', shape: [augmentationDraws] } as const,
         }),
     ...(settings.instanceNoise > 0
       ? {
-          realNoise: { law: 'normal', shape: dataShape } as const,
-          fakeNoise: { law: 'normal', shape: dataShape } as const,
+          realNoise: { distribution: 'normal', shape: dataShape } as const,
+          fakeNoise: { distribution: 'normal', shape: dataShape } as const,
         }
       : {}),
   };

@@ -32,7 +32,10 @@ export function buildGenerator(options: NetworkOptions, spec: DataSpec, classes:
       ...scaleSpecs(spec),
       ...(virtual
         ? {
-            [referenceName]: { shape: [referenceSize, options.latent], initial: { law: 'normal', scale: 1 } },
+            [referenceName]: {
+              shape: [referenceSize, options.latent],
+              initial: { distribution: 'normal', scale: 1 },
+            },
           }
         : {}),
     },

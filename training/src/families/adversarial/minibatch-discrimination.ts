@@ -8,7 +8,7 @@ const projection = 5;
 export function minibatchSpecs(name: string, features: number, kernels: number): StateSpecs {
   // Projections of unit-scale features start a small distance apart, so that exp(-distance) is not yet 0.
   const scale = 1 / Math.sqrt(features * projection);
-  return { [name]: { shape: [features, kernels * projection], initial: { law: 'normal', scale } } };
+  return { [name]: { shape: [features, kernels * projection], initial: { distribution: 'normal', scale } } };
 }
 
 /**

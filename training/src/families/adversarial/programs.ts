@@ -30,7 +30,7 @@ export function adversarialPrograms(parts: ProgramParts): Record<string, ModelPr
   const label: Record<string, InputSpec> =
     classes > 0 ? { label: { dtype: 'int32', shape: [], role: 'label', classes } } : {};
   const data: InputSpec = { dtype: 'float32', shape, role: 'data' };
-  const noise: InputSpec = { dtype: 'float32', shape: [latent], role: 'noise', law: 'normal' };
+  const noise: InputSpec = { dtype: 'float32', shape: [latent], role: 'noise', distribution: 'normal' };
   const code: InputSpec = { dtype: 'float32', shape: [latent], role: 'latent' };
   const image: OutputSpec = { dtype: 'float32', shape, meaning: 'data' };
   const score: OutputSpec = { dtype: 'float32', shape: [], meaning: 'other' };

@@ -79,7 +79,7 @@ describe('the gradient penalty, compiled', () => {
         for (const draw of [0, 1, 2, 3, 4]) {
           const shape = [slopes.length];
           const direction = fillNoise({
-            law: 'normal',
+            distribution: 'normal',
             seed: 2,
             stream: name,
             firstIndex: 0,

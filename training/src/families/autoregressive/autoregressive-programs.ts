@@ -33,7 +33,7 @@ export interface RowsDraw {
 /** What an autoregressive network can do, for flat examples [batch, D]. */
 export interface AutoregressiveNetwork {
   /** Noise that a draw takes for each dimension, by name. */
-  readonly noise: Readonly<Record<string, NoiseSpec['law']>>;
+  readonly noise: Readonly<Record<string, NoiseSpec['distribution']>>;
   /** More noise for each example, such as a choice among orderings. */
   readonly choice?: Readonly<Record<string, NoiseSpec>>;
   /** Number of classes that the network is conditioned on; 0 or absent when on none. */
@@ -50,7 +50,7 @@ export interface AutoregressiveNetwork {
 
 /** Noise that turns grey values into 0 and 1, anew each time, for models of binary data. */
 export function binarisationNoise(shape: readonly number[]): NoiseSpec {
-  return { law: 'uniform', shape };
+  return { distribution: 'uniform', shape };
 }
 
 /** [batch, ...shape] to [batch, D], binarised where noise for it is given. */
@@ -89,17 +89,17 @@ export function autoregressivePrograms(
   const dimensions = sizeOf(shape);
   const data: InputSpec = { dtype: 'float32', shape, role: 'data' };
   const noiseInput = (
-    law: NoiseSpec['law'],
+    distribution: NoiseSpec['distribution'],
     noiseShape: readonly number[],
   ): InputSpec & { role: 'noise' } => ({
     dtype: 'float32',
     shape: noiseShape,
     role: 'noise',
-    law,
+    distribution,
   });
   const drawNoise = {
-    ...mapValues(network.noise, (law) => noiseInput(law, [dimensions])),
-    ...mapValues(network.choice ?? {}, (noise) => noiseInput(noise.law, noise.shape)),
+    ...mapValues(network.noise, (distribution) => noiseInput(distribution, [dimensions])),
+    ...mapValues(network.choice ?? {}, (noise) => noiseInput(noise.distribution, noise.shape)),
   };
   const { classes = 0 } = network;
   const labels: Record<string, InputSpec> =
@@ -182,7 +182,7 @@ export function autoregressivePrograms(
   };
   if (network.rows !== undefined) {
     programs.advance = advanceProgram(network.rows, shape, {
-      noise: mapValues(network.noise, (law) => noiseInput(law, [row])),
+      noise: mapValues(network.noise, (distribution) => noiseInput(distribution, [row])),
       conditions: labels,
       ...(binary ? { binarisation: binarised([1, ...shape.slice(1)]) } : {}),
     });

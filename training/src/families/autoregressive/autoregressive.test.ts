@@ -27,7 +27,7 @@ function modelOf(family: string, options: Record<string, unknown>, shape: [numbe
 function stateOf(model: Model): HostState {
   const specs = Object.entries(model.state).map(([name, spec]) => [
     name,
-    name.startsWith('adam') ? spec : { ...spec, initial: { law: 'normal', scale: 0.9 } },
+    name.startsWith('adam') ? spec : { ...spec, initial: { distribution: 'normal', scale: 0.9 } },
   ]);
   return initialState({ ...model, state: Object.fromEntries(specs) }, 6);
 }
@@ -60,8 +60,8 @@ function drawNoise(model: Model, program: string, count: number): Record<string,
   const inputs = Object.entries(model.programs[program]!.signature.inputs);
   const noise = inputs.flatMap(([name, spec]) => {
     if (spec.role !== 'noise') return [];
-    const { law, shape } = spec;
-    const data = fillNoise({ law, seed: 4, stream: name, firstIndex: 0, count, shape });
+    const { distribution, shape } = spec;
+    const data = fillNoise({ distribution, seed: 4, stream: name, firstIndex: 0, count, shape });
     return [[name, { dtype: 'float32', shape: [count, ...shape], data }] as const];
   });
   return Object.fromEntries(noise);
@@ -178,7 +178,7 @@ describe.each(inOrder)('%s in the natural order', (_, family, options) => {
     };
   }
 
-  it('cached sampling is the naive one bit for bit: each dimension drawn from the joint law worked out anew', () => {
+  it('cached sampling is the naive one bit for bit: each dimension drawn from the joint distribution worked out anew', () => {
     const state = tensors(stateOf(model));
     const noise = drawNoise(model, 'sample', count);
     const samples = runEagerly(model, 'sample', state, { ...noise, temperature: scalar(1) });

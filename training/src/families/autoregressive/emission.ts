@@ -9,12 +9,12 @@ import {
   type ForcedDraw,
 } from '../../nn/inversion.ts';
 
-/** The law of one dimension given the numbers that a network puts out for it. */
+/** The distribution of one dimension given the numbers that a network puts out for it. */
 export interface Emission {
   /** Numbers for each dimension: C. */
   readonly width: number;
   /** Noise that a draw takes for each dimension, by name. */
-  readonly noise: Readonly<Record<string, NoiseSpec['law']>>;
+  readonly noise: Readonly<Record<string, NoiseSpec['distribution']>>;
   /** log p(x | parameters), element by element: [batch, D] and [batch, D, C] to [batch, D]. Nats. */
   logProb(x: tf.Tensor, parameters: tf.Tensor): tf.Tensor;
   /**

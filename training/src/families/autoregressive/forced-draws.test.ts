@@ -12,7 +12,7 @@ beforeAll(async () => {
   await tf.setBackend('cpu');
 });
 
-/** A model of each network and each law of a value. */
+/** A model of each network and each distribution of a value. */
 const chosen = [
   'made, two layers',
   'made, mixture',

@@ -5,10 +5,10 @@ import type { PixelSizes } from './pixel-model.ts';
 /** What the loops walk along, the pixels' axes first: noise, and the values to keep. */
 export function pixelSequences(
   leading: readonly number[],
-  { law }: PixelSizes,
+  { distribution }: PixelSizes,
   { noise, given }: DrawRequest,
 ): NamedTensors {
-  const { channels } = law;
+  const { channels } = distribution;
   const byPixel = (x: tf.Tensor) => {
     const batch = x.shape[0]!;
     const pixels = tf.transpose(tf.reshape(x, [batch, -1, channels]), [1, 0, 2]);
@@ -23,22 +23,22 @@ export function pixelSequences(
   return sequences;
 }
 
-/** Draws one pixel from its law's parameters [batch, C], or keeps the given one: [batch, channels]. */
+/** Draws one pixel from its distribution's parameters [batch, C], or keeps the given one: [batch, channels]. */
 export function drawPixel(
-  { law }: PixelSizes,
+  { distribution }: PixelSizes,
   parameters: tf.Tensor,
   slices: NamedTensors,
   temperature: tf.Tensor,
 ): tf.Tensor {
-  const noise = Object.keys(law.noise).map((name) => [name, slices[`noise/${name}`]!]);
-  const drawn = law.draw(parameters, Object.fromEntries(noise) as NamedTensors, temperature);
+  const noise = Object.keys(distribution.noise).map((name) => [name, slices[`noise/${name}`]!]);
+  const drawn = distribution.draw(parameters, Object.fromEntries(noise) as NamedTensors, temperature);
   return slices.values === undefined ? drawn : keep(drawn, slices.values, slices.known!);
 }
 
 /**
  * Draws images pixel by pixel, computing the whole network anew for every pixel: [batch, D]. Its time is quadratic in
  * the number of pixels; it is what drawing with carries is tested and timed against.
- * @param forward the parameters of every pixel's law: [batch, D] to [batch, P, C]
+ * @param forward the parameters of every pixel's distribution: [batch, D] to [batch, P, C]
  */
 export function naiveDraw(
   sizes: PixelSizes,
@@ -49,7 +49,7 @@ export function naiveDraw(
   const batch = Object.values(request.noise)[0]!.shape[0]!;
   const numbers = tf.tensor1d(Float32Array.from({ length: pixels }, (_, i) => i));
   const { carries } = scan({
-    carries: { x: tf.zeros([batch, pixels, sizes.law.channels]) },
+    carries: { x: tf.zeros([batch, pixels, sizes.distribution.channels]) },
     sequences: { ...pixelSequences([pixels], sizes, request), number: numbers },
     body: ({ x }, slices) => {
       const here = tf.expandDims(tf.cast(tf.equal(numbers, slices.number!), 'float32'), 1); // [P, 1]

@@ -17,7 +17,7 @@ import {
 } from './autoregressive-programs.ts';
 import { type CarryShapes, startCarries } from './carries.ts';
 import { bernoulliEmission, categoricalEmission, nearestLevel } from './emission.ts';
-import { greyLaw, logisticLaw, type PixelLaw } from './pixel-law.ts';
+import { greyDistribution, logisticDistribution, type PixelDistribution } from './pixel-distribution.ts';
 import { type Positions, positionsOption } from './pixel-positions.ts';
 
 /** An odd width in pixels. */
@@ -35,7 +35,7 @@ export const pixelOptions = {
     .enum(['binary', 'categorical', 'logistic'])
     .default('binary')
     .describe(
-      'law of a pixel: binary (images binarised anew each step), categorical over grey levels, or a mixture of discretised logistics over the levels of each channel',
+      'distribution of a pixel: binary (images binarised anew each step), categorical over grey levels, or a mixture of discretised logistics over the levels of each channel',
     ),
   levels: z
     .number()
@@ -70,7 +70,7 @@ export interface PixelSizes {
   readonly width: number;
   /** Classes to condition on; 0 for none. */
   readonly classes: number;
-  readonly law: PixelLaw;
+  readonly distribution: PixelDistribution;
   readonly positions: Positions;
 }
 
@@ -79,16 +79,16 @@ export function pixelSizes(
   { spec, classNames }: DataDescription,
 ): PixelSizes {
   const [height, width, channels] = spec.shape as readonly [number, number, number];
-  const laws = {
-    binary: () => greyLaw(bernoulliEmission),
-    categorical: () => greyLaw(categoricalEmission(levels)),
-    logistic: () => logisticLaw(components, levels, channels),
+  const distributions = {
+    binary: () => greyDistribution(bernoulliEmission),
+    categorical: () => greyDistribution(categoricalEmission(levels)),
+    logistic: () => logisticDistribution(components, levels, channels),
   };
   return {
     height,
     width,
     classes: conditional ? classNames.length : 0,
-    law: laws[output](),
+    distribution: distributions[output](),
     positions,
   };
 }
@@ -96,7 +96,7 @@ export function pixelSizes(
 /** A network over the pixels of an image in rows from the top left. */
 export interface PixelNetwork {
   readonly parameters: StateSpecs;
-  /** The parameters of every pixel's law given the pixels before it: [batch, D] to [batch, P, C]. */
+  /** The parameters of every pixel's distribution given the pixels before it: [batch, D] to [batch, P, C]. */
   forward(state: NamedTensors, x: tf.Tensor2D, label?: tf.Tensor): tf.Tensor;
   /** What drawing carries from row to row. */
   readonly carries: CarryShapes;
@@ -128,7 +128,7 @@ export function drawImage(
  */
 export function pixelModel(
   { output, levels, averaging }: PixelOptions,
-  { law, classes }: PixelSizes,
+  { distribution, classes }: PixelSizes,
   network: PixelNetwork,
   { spec }: DataDescription,
 ): Model {
@@ -141,8 +141,8 @@ export function pixelModel(
   });
   const logProb = (state: NamedTensors, examples: tf.Tensor2D, label?: tf.Tensor) => {
     const x = rounded(examples);
-    const pixels = tf.reshape(x, [x.shape[0], -1, law.channels]);
-    return sumExamples(law.logProb(pixels, network.forward(state, x, label)));
+    const pixels = tf.reshape(x, [x.shape[0], -1, distribution.channels]);
+    return sumExamples(distribution.logProb(pixels, network.forward(state, x, label)));
   };
   const weights = (state: NamedTensors) => averaged(state, parameters, averaging);
   return {
@@ -162,15 +162,20 @@ export function pixelModel(
     },
     programs: autoregressivePrograms(
       {
-        noise: law.noise,
+        noise: distribution.noise,
         classes,
         logProb: (state, x, label) => logProb(weights(state), x, label),
         draw: (state, request) => drawImage(network, weights(state), roundedRequest(request)),
         forced: (state, { noise, temperature, label }, x) => {
-          const laws = network.forward(weights(state), rounded(x), label); // [batch, P, C]
-          const each = (tensor: tf.Tensor) => tf.reshape(tensor, [-1, law.channels]);
-          const parameters = tf.reshape(laws, [-1, law.width]);
-          const { value, bounds } = law.forced(parameters, mapNoise(noise, each), temperature, each(x));
+          const distributions = network.forward(weights(state), rounded(x), label); // [batch, P, C]
+          const each = (tensor: tf.Tensor) => tf.reshape(tensor, [-1, distribution.channels]);
+          const parameters = tf.reshape(distributions, [-1, distribution.width]);
+          const { value, bounds } = distribution.forced(
+            parameters,
+            mapNoise(noise, each),
+            temperature,
+            each(x),
+          );
           const whole = (tensor: tf.Tensor) => tf.reshape(tensor, x.shape);
           return { value: whole(value), bounds: mapBounds(bounds, whole) };
         },

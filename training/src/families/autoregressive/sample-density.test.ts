@@ -10,8 +10,8 @@ import { families } from '../registry.ts';
 /** Samples of each model. */
 const drawn = 20_000;
 
-/** A law over points: [n, dimensions] values, flat, and the probability of each. */
-interface Law {
+/** A distribution over points: [n, dimensions] values, flat, and the probability of each. */
+interface Distribution {
   readonly points: Float32Array;
   readonly probabilities: Float64Array;
 }
@@ -24,16 +24,16 @@ interface DensityCase {
   readonly strength?: number;
   /** Parameters, by the start of their names, that are zero. */
   readonly zero?: string;
-  /** The law that the model scores. @param values that occur among the samples */
-  law(sampler: Sampler, values: readonly number[]): Promise<Law>;
+  /** The distribution that the model scores. @param values that occur among the samples */
+  distribution(sampler: Sampler, values: readonly number[]): Promise<Distribution>;
   /** What a sample stands for, when that is not the sample itself. */
   readonly rounded?: (value: number) => number;
 }
 
-/** All examples of some values, each scored by itself: the law of discrete data. */
+/** All examples of some values, each scored by itself: the distribution of discrete data. */
 const enumerated =
   (score: (sampler: Sampler, data: HostTensor) => Promise<Float64Array>) =>
-  async (sampler: Sampler, values: readonly number[]): Promise<Law> => {
+  async (sampler: Sampler, values: readonly number[]): Promise<Distribution> => {
     const { shape } = sampler.manifest.data;
     const dimensions = shape.reduce((product, size) => product * size, 1);
     const count = values.length ** dimensions;
@@ -51,7 +51,7 @@ const enumerated =
 /** Points of the plane on a grid, each standing for a cell of it. */
 const overPlane =
   (reach: number, cells: number, score: (sampler: Sampler, data: HostTensor) => Promise<Float64Array>) =>
-  async (sampler: Sampler): Promise<Law> => {
+  async (sampler: Sampler): Promise<Distribution> => {
     const width = (2 * reach) / cells;
     const at = (i: number) => -reach + (i + 0.5) * width;
     const points = new Float32Array(2 * cells * cells);
@@ -104,8 +104,8 @@ const overDequantisation = integrated(
   new Array<number>(cells.length ** 2).fill(cells.length ** -2),
 );
 
-const plane = { dataset: tinyPoints(60), law: overPlane(14, 240, exact) };
-const bits = { dataset: tinyImages(40, [2, 3, 1]), law: enumerated(exact) };
+const plane = { dataset: tinyPoints(60), distribution: overPlane(14, 240, exact) };
+const bits = { dataset: tinyImages(40, [2, 3, 1]), distribution: enumerated(exact) };
 const levels = labelled(tinyImages(24, [2, 2, 1]), 3);
 
 const cases: readonly DensityCase[] = [
@@ -130,7 +130,7 @@ const cases: readonly DensityCase[] = [
     strength: 0.3,
     dataset: tinyPoints(60),
     // Means of the second coordinate grow with the first.
-    law: overPlane(30, 300, exact),
+    distribution: overPlane(30, 300, exact),
   },
   {
     name: 'vae, gaussian, learned deviations',
@@ -139,7 +139,7 @@ const cases: readonly DensityCase[] = [
     dataset: tinyPoints(60),
     strength: 2,
     zero: head,
-    law: overPlane(14, 90, overCode),
+    distribution: overPlane(14, 90, overCode),
   },
   {
     name: 'vae, gaussian, one deviation',
@@ -148,7 +148,7 @@ const cases: readonly DensityCase[] = [
     dataset: tinyPoints(60),
     strength: 2,
     zero: head,
-    law: overPlane(14, 90, overCode),
+    distribution: overPlane(14, 90, overCode),
   },
   {
     name: 'vae, bernoulli',
@@ -157,7 +157,7 @@ const cases: readonly DensityCase[] = [
     dataset: bits.dataset,
     strength: 3,
     zero: head,
-    law: enumerated(overCode),
+    distribution: enumerated(overCode),
   },
   { name: 'made', family: 'made', options: { hidden: [12] }, ...bits },
   {
@@ -180,7 +180,7 @@ const cases: readonly DensityCase[] = [
       conditional: true,
     },
     dataset: levels,
-    law: enumerated(exact),
+    distribution: enumerated(exact),
   },
   {
     name: 'pixelrnn',
@@ -201,21 +201,21 @@ const cases: readonly DensityCase[] = [
       components: 2,
     },
     dataset: tinyImages(24, [1, 2, 3]),
-    law: enumerated(exact),
+    distribution: enumerated(exact),
   },
   {
     name: 'wavenet',
     family: 'wavenet',
     options: { layers: 2, stacks: 1, filters: 4, skipFilters: 6, levels: 4 },
     dataset: tinySounds(24, 5),
-    law: enumerated(exact),
+    distribution: enumerated(exact),
   },
   {
     name: 'realnvp, images of four levels',
     family: 'realnvp',
     options: { scales: 1, perMask: 1, network: 'conv', filters: 4, blocks: 1, levels: 4 },
     dataset: tinyImages(24, [1, 2, 1]),
-    law: (sampler) => enumerated(overDequantisation)(sampler, [0, 1 / 3, 2 / 3, 1]),
+    distribution: (sampler) => enumerated(overDequantisation)(sampler, [0, 1 / 3, 2 / 3, 1]),
     rounded: (value) => Math.round(3 * value) / 3,
   },
   {
@@ -223,7 +223,7 @@ const cases: readonly DensityCase[] = [
     family: 'nice',
     options: { couplings: 3, hidden: [8], levels: 4 },
     dataset: tinyImages(24, [1, 2, 1]),
-    law: (sampler) => enumerated(overDequantisation)(sampler, [0, 1 / 3, 2 / 3, 1]),
+    distribution: (sampler) => enumerated(overDequantisation)(sampler, [0, 1 / 3, 2 / 3, 1]),
     rounded: (value) => Math.round(3 * value) / 3,
   },
 ];
@@ -234,8 +234,8 @@ it('has a case for every family with an explicit density', () => {
   expect(explicit.map(({ name }) => name).filter((name) => !covered.has(name))).toEqual([]);
 });
 
-describe('samples follow the law that is scored', () => {
-  it.each(cases)('$name', async ({ family, options, dataset, strength, zero, law, rounded }) => {
+describe('samples follow the distribution that is scored', () => {
+  it.each(cases)('$name', async ({ family, options, dataset, strength, zero, distribution, rounded }) => {
     const { model, state: stirred } = await stirredModel(family, options, dataset, strength);
     const state = zero === undefined ? stirred : withZeros(stirred, zero);
     const sampler = await exportedSampler(model, state, dataset);
@@ -251,7 +251,7 @@ describe('samples follow the law that is scored', () => {
         ...(classes ? { label: 1 } : {}),
       });
       const samples = rounded === undefined ? data.data : data.data.map(rounded);
-      const { points, probabilities } = await law(
+      const { points, probabilities } = await distribution(
         sampler,
         [...new Set(samples)].sort((a, b) => a - b),
       );
@@ -280,7 +280,7 @@ function withZeros(state: HostState, start: string): HostState {
   return Object.fromEntries(entries) as HostState;
 }
 
-/** Means and second moments of samples, each within five standard errors of those of the law. */
+/** Means and second moments of samples, each within five standard errors of those of the distribution. */
 function expectSameMoments(
   samples: ArrayLike<number>,
   points: Float32Array,

@@ -24,7 +24,7 @@ async function samplerOf({ name, family, options, dataset }: FamilyCase): Promis
   const { model } = buildModel(familyNamed(family), { ...options, ...last }, data);
   const specs = Object.entries(model.state).map(([key, spec]) => [
     key,
-    key.startsWith('adam') ? spec : { ...spec, initial: { law: 'normal', scale: 0.6 } },
+    key.startsWith('adam') ? spec : { ...spec, initial: { distribution: 'normal', scale: 0.6 } },
   ]);
   const state = initialState({ ...model, state: Object.fromEntries(specs) }, 5);
   const tensors = Object.fromEntries(Object.entries(state).map(([key, x]) => [key, toTensor(x)]));

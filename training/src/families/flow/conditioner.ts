@@ -35,7 +35,7 @@ function spread(specs: StateSpecs): StateSpecs {
   return Object.fromEntries(
     Object.entries(specs).map(([name, spec]) => [
       name,
-      { ...spec, initial: { law: 'uniform', scale: Math.sqrt(6 / inputsOf(name)) } },
+      { ...spec, initial: { distribution: 'uniform', scale: Math.sqrt(6 / inputsOf(name)) } },
     ]),
   );
 }

@@ -8,7 +8,7 @@ import type { ConditionerBuilder } from './conditioner.ts';
 export type CouplingKind = 'additive' | 'affine';
 
 /** Scale and shift of the changed entries, from what the network says: s is null where volumes are kept. */
-interface Law {
+interface ScaleShift {
   readonly specs: StateSpecs;
   /** Network outputs for each changed entry. */
   readonly outputs: number;
@@ -19,7 +19,7 @@ interface Law {
  * For `affine`, s = scale * tanh(raw) with one learned scale for each index of the last axis, which bounds the
  * stretch of a single layer (Dinh et al. 2017, section 4.1).
  */
-function lawOf(kind: CouplingKind, name: string, width: number): Law {
+function scaleShiftOf(kind: CouplingKind, name: string, width: number): ScaleShift {
   if (kind === 'additive') {
     return { specs: {}, outputs: 1, read: (_, raw) => ({ logScale: null, shift: raw }) };
   }
@@ -58,17 +58,17 @@ export function splitCoupling(
   const { kind, widths, changes } = options;
   const changed = changes === 'first' ? 0 : 1;
   const width = widths[changed];
-  const law = lawOf(kind, name, width);
-  const network = options.conditioner(name, widths[1 - changed]!, law.outputs * width);
+  const scaleShift = scaleShiftOf(kind, name, width);
+  const network = options.conditioner(name, widths[1 - changed]!, scaleShift.outputs * width);
   const parts = (state: NamedTensors, x: tf.Tensor) => {
     const halves = cut(x, widths);
     const kept = halves[1 - changed]!;
-    return { kept, target: halves[changed]!, ...law.read(state, network.apply(state, kept)) };
+    return { kept, target: halves[changed]!, ...scaleShift.read(state, network.apply(state, kept)) };
   };
   const join = (kept: tf.Tensor, target: tf.Tensor) =>
     tf.concat(changed === 0 ? [target, kept] : [kept, target], target.rank - 1);
   return {
-    specs: { ...network.specs, ...law.specs },
+    specs: { ...network.specs, ...scaleShift.specs },
     forward: (state, x) => {
       const { kept, target, logScale, shift } = parts(state, x);
       return { y: join(kept, stretch(target, logScale, shift)), logDet: logDeterminant(logScale) };
@@ -97,16 +97,16 @@ export function maskedCoupling(
   },
 ): Bijection {
   const { kind, channels, mask } = options;
-  const law = lawOf(kind, name, channels);
-  const network = options.conditioner(name, channels, law.outputs * channels);
+  const scaleShift = scaleShiftOf(kind, name, channels);
+  const network = options.conditioner(name, channels, scaleShift.outputs * channels);
   const read = (state: NamedTensors, x: tf.Tensor) => {
     const kept = mask();
-    const { logScale, shift } = law.read(state, network.apply(state, tf.mul(x, kept)));
+    const { logScale, shift } = scaleShift.read(state, network.apply(state, tf.mul(x, kept)));
     const open = tf.sub(1, kept);
     return { logScale: logScale === null ? null : tf.mul(logScale, open), shift: tf.mul(shift, open) };
   };
   return {
-    specs: { ...network.specs, ...law.specs },
+    specs: { ...network.specs, ...scaleShift.specs },
     forward: (state, x) => {
       const { logScale, shift } = read(state, x);
       return { y: stretch(x, logScale, shift), logDet: logDeterminant(logScale) };

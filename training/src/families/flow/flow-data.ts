@@ -38,7 +38,7 @@ export function preprocessingOf(
   const quantisation = { range: spec.range, levels };
   const [low, high] = spec.range;
   const fromLevels = dequantisationLogDet(sizeOf(spec.shape), levels);
-  // A uniform law of width 1 / levels.
+  // A uniform distribution of width 1 / levels.
   const spread = 1 / (12 * levels ** 2);
   return {
     discrete: true,

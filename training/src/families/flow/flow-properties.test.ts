@@ -25,7 +25,14 @@ function levelImages(
   options: { levels?: number; range?: readonly [number, number]; least?: number; most?: number } = {},
 ): Dataset {
   const { levels = 256, range = [0, 1], least = 0, most = levels - 1 } = options;
-  const noise = fillNoise({ law: 'uniform', seed: 3, stream: 'levels', firstIndex: 0, count: size, shape });
+  const noise = fillNoise({
+    distribution: 'uniform',
+    seed: 3,
+    stream: 'levels',
+    firstIndex: 0,
+    count: size,
+    shape,
+  });
   const [low, high] = range;
   const values = noise.map(
     (u) => low + ((high - low) * (least + Math.floor(u * (most - least + 1)))) / (levels - 1),
@@ -37,7 +44,14 @@ function levelImages(
 /** Points [n, d] of correlated normals. */
 function vectors(size: number, width: number): Dataset {
   const shape = [width] as const;
-  const noise = fillNoise({ law: 'normal', seed: 3, stream: 'vectors', firstIndex: 0, count: size, shape });
+  const noise = fillNoise({
+    distribution: 'normal',
+    seed: 3,
+    stream: 'vectors',
+    firstIndex: 0,
+    count: size,
+    shape,
+  });
   const values = noise.map(
     (value, i) => value + (i % width === 0 ? 0 : 0.7 * noise[i - 1]!) + 0.3 * (i % width),
   );
@@ -116,10 +130,10 @@ function priorLogProb(prior: string, code: ArrayLike<number>): number {
 }
 
 /**
- * The best law of uniform noise that scaling each dimension alone can reach, by search over the scale: its bits per
- * dimension at 8 bits, and the mass that it leaves in the unit interval. Couplings can only do better.
+ * The best distribution of uniform noise that scaling each dimension alone can reach, by search over the scale: its
+ * bits per dimension at 8 bits, and the mass that it leaves in the unit interval. Couplings can only do better.
  */
-function bestIndependentLaw(family: string): { bits: number; mass: number } {
+function bestIndependentDistribution(family: string): { bits: number; mass: number } {
   const grid = Array.from({ length: 2000 }, (_, i) => (i + 0.5) / 2000);
   const logDensity = (y: number, scale: number) => {
     if (family === 'nice') return priorLogProb('logistic', [scale * (y - 0.5)]) + Math.log(scale);
@@ -256,7 +270,7 @@ describe.each([
   ['nice', { hidden: [16], couplings: 4 }],
   ['realnvp', { scales: 1, perMask: 2, network: 'conv', filters: 6, blocks: 1 }],
 ])('%s, trained on images', (family, options) => {
-  const reference = bestIndependentLaw(family);
+  const reference = bestIndependentDistribution(family);
 
   it('gives the 16 images of two pixels of 4 levels a total probability of 1 at most, and nearly', async () => {
     const levels = 4;

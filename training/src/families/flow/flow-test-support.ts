@@ -40,7 +40,14 @@ export async function stirred(model: Model, dataset: Dataset, size: number): Pro
   const state = await model.initialise!(initialState(model, 2), dataset, 2);
   const entries = Object.entries(state).map(([name, { shape, data }]) => {
     if (model.state[name]!.kind !== 'parameter') return [name, state[name]!] as const;
-    const noise = fillNoise({ law: 'normal', seed: 6, stream: name, firstIndex: 0, count: 1, shape });
+    const noise = fillNoise({
+      distribution: 'normal',
+      seed: 6,
+      stream: name,
+      firstIndex: 0,
+      count: 1,
+      shape,
+    });
     const fanIn = shape.slice(0, -1).reduce((a, b) => a * b, 1);
     const kernel = name.endsWith('/kernel');
     const scale = kernel ? 1 / Math.sqrt(fanIn) : size;

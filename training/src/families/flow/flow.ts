@@ -1,5 +1,5 @@
 import { type NamedTensors, tf } from '@generatrix/export';
-import { type InputSpec, type NoiseLaw, sizeOf } from '@generatrix/runtime/core';
+import { type InputSpec, type NoiseDistribution, sizeOf } from '@generatrix/runtime/core';
 import { z } from 'zod';
 import type { DataDescription } from '../../model/family.ts';
 import type { Model, ModelProgram, NoiseSpec } from '../../model/model.ts';
@@ -13,20 +13,20 @@ import type { Bijection } from './bijection.ts';
 import { preprocessingOf } from './flow-data.ts';
 import { type Moments, momentsOf } from './flow-start.ts';
 
-/** The law of a flow's code, the same for each dimension and independent of the others. */
+/** The distribution of a flow's code, the same for each dimension and independent of the others. */
 interface Prior {
-  readonly law: NoiseLaw;
+  readonly distribution: NoiseDistribution;
   /** Element by element. Nats. */
   logProb(z: tf.Tensor): tf.Tensor;
-  /** Draws from noise of `law`. */
+  /** Draws from noise of `distribution`. */
   draw(noise: tf.Tensor): tf.Tensor;
 }
 
 export const priors = {
-  normal: { law: 'normal', logProb: standardNormalLogProb, draw: (noise) => noise },
+  normal: { distribution: 'normal', logProb: standardNormalLogProb, draw: (noise) => noise },
   /** -log(1 + e^z) - log(1 + e^-z) (Dinh et al. 2014, section 3.4); drawn as the logit of uniform noise. */
   logistic: {
-    law: 'uniform',
+    distribution: 'uniform',
     logProb: (z) => tf.neg(tf.add(tf.softplus(z), tf.softplus(tf.neg(z)))),
     draw: (noise) => {
       // Uniform noise comes in steps of 2^-24 from 0: half a step keeps its logarithm finite.
@@ -97,7 +97,7 @@ export function buildFlow(
   const dimensions = sizeOf(shape);
   const preprocessing = preprocessingOf(data.spec, parts);
   const images = preprocessing.discrete;
-  const noise: Record<string, NoiseSpec> = images ? { uniform: { law: 'uniform', shape } } : {};
+  const noise: Record<string, NoiseSpec> = images ? { uniform: { distribution: 'uniform', shape } } : {};
 
   /** [batch, ...shape], and noise where it is dequantised, to [batch]. Nats. */
   const logProb = (state: NamedTensors, x: tf.Tensor, uniform: tf.Tensor | undefined) => {
@@ -115,7 +115,13 @@ export function buildFlow(
           signature: {
             inputs: {
               data: dataInput,
-              uniform: { dtype: 'float32', shape, role: 'noise', law: 'uniform', belongsTo: 'estimate' },
+              uniform: {
+                dtype: 'float32',
+                shape,
+                role: 'noise',
+                distribution: 'uniform',
+                belongsTo: 'estimate',
+              },
             },
             outputs: { logWeight: { dtype: 'float32', shape: [], meaning: 'logWeight' } },
           },
@@ -157,7 +163,7 @@ export function buildFlow(
       sample: {
         signature: {
           inputs: {
-            z: { dtype: 'float32', shape: [dimensions], role: 'noise', law: prior.law },
+            z: { dtype: 'float32', shape: [dimensions], role: 'noise', distribution: prior.distribution },
             temperature: { dtype: 'float32', shape: [], role: 'scalar', default: 1, min: 0 },
           },
           outputs: { data: dataOutput },

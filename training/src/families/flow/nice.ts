@@ -21,12 +21,12 @@ const options = z.strictObject({
     .min(1)
     .default([256, 256, 256])
     .describe('widths of the hidden layers of each coupling'),
-  prior: z.enum(['logistic', 'normal']).default('logistic').describe('law of the code'),
+  prior: z.enum(['logistic', 'normal']).default('logistic').describe('distribution of the code'),
   ...flowOptions,
 });
 export type NiceOptions = z.infer<typeof options>;
 
-/** Deviation of the standard logistic law. */
+/** Deviation of the standard logistic distribution. */
 const logisticDeviation = Math.PI / Math.sqrt(3);
 
 /**

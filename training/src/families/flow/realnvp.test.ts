@@ -12,8 +12,9 @@ beforeAll(async () => {
 });
 
 /**
- * Log-density of the moons law by quadrature: points on two half circles of radius 1, evenly spread over the angle,
- * blurred by a normal of std 0.08. The trapezoid error is nil at an arc step of pi / 2000, 50 times below the std.
+ * Log-density of the moons distribution by quadrature: points on two half circles of radius 1, evenly spread over the
+ * angle, blurred by a normal of std 0.08. The trapezoid error is nil at an arc step of pi / 2000, 50 times below the
+ * std.
  */
 function moonsLogDensity(points: ArrayLike<number>): Float64Array {
   const angles = Array.from({ length: 2000 }, (_, i) => (Math.PI * (i + 0.5)) / 2000);
@@ -37,7 +38,7 @@ describe('on moons', () => {
     ['realnvp', { couplings: 8, hidden: [64, 64] }, 1000, 0.12],
     ['nice', { couplings: 6, hidden: [32, 32] }, 500, 0.6],
   ])(
-    '%s comes near the true density of the law and cannot exceed it',
+    '%s comes near the true density of the distribution and cannot exceed it',
     async (family, options, steps, gap) => {
       const dataset = await loadDataset({ name: 'moons', split: 'train', size: 10_000 });
       const heldOut: Dataset = await loadDataset({ name: 'moons', split: 'test', size: 2000 });
@@ -47,7 +48,7 @@ describe('on moons', () => {
       const { logProb } = await trainer.run('logProb', { data });
       await trainer.release();
       const truth = moonsLogDensity(data.data);
-      // The mean difference estimates the divergence of the model from the law, which is never negative.
+      // The mean difference estimates the divergence of the model from the distribution, which is never negative.
       const differences = Array.from(logProb!.data, (value, i) => truth[i]! - value);
       expect(meanOf(differences)).toBeGreaterThan(-4 * standardError(differences));
       expect(meanOf(differences)).toBeLessThan(gap);
@@ -60,7 +61,8 @@ it('starts with the bends of its hidden units all over the range of a coordinate
   const state = initialState(modelOf('realnvp', { couplings: 2, hidden: [200] }, dataset), 1);
   const [kernel, bias] = ['kernel', 'bias'].map((part) => state[`coupling/0/0/${part}`]!.data);
   const bends = Array.from(kernel!, (slope, i) => -bias![i]! / slope).sort((a, b) => a - b);
-  // -b / w of two uniform numbers of the same law has its quartiles at -1 and 1, coordinates of unit variance too.
+  // -b / w of two uniform numbers of the same distribution has its quartiles at -1 and 1, coordinates of unit
+  // variance too.
   expect(bends[50]).toBeCloseTo(-1, 0);
   expect(bends[150]).toBeCloseTo(1, 0);
   const gaps = bends.slice(51, 151).map((bend, i) => bend - bends[50 + i]!);

@@ -46,7 +46,7 @@ const options = z.strictObject({
     .max(32)
     .default(2)
     .describe('blocks or layers inside each coupling (images)'),
-  prior: z.enum(['normal', 'logistic']).default('normal').describe('law of the code'),
+  prior: z.enum(['normal', 'logistic']).default('normal').describe('distribution of the code'),
   ...flowOptions,
   alpha: z
     .number()
@@ -125,14 +125,14 @@ export const realnvp = defineFamily<RealNvpOptions>({
       data: 'moons',
       options: { couplings: 8, hidden: [64, 64] },
       training: { steps: 6000, batchSize: 512, learningRate: 4e-3, schedule: 'cosine' },
-      published: 'none; by quadrature the law itself scores -0.770 nats on its test points',
+      published: 'none; by quadrature the distribution itself scores -0.770 nats on its test points',
     },
     checkerboard: {
       summary: 'Real NVP on the checkerboard',
       data: 'checkerboard',
       options: { couplings: 16, hidden: [128, 128] },
       training: { steps: 8000, batchSize: 512, learningRate: 2e-3, schedule: 'cosine' },
-      published: 'none; the density of the law is 1/32 on its squares, so at best -3.4657 nats',
+      published: 'none; the density of the distribution is 1/32 on its squares, so at best -3.4657 nats',
     },
     mnist: {
       summary: 'A small Real NVP on MNIST for two cores',

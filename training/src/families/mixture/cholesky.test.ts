@@ -10,7 +10,7 @@ beforeAll(async () => {
 /** Well-conditioned covariance matrices [count, d, d]. */
 function covariances(count: number, d: number): tf.Tensor3D {
   const noise = fillNoise({
-    law: 'normal',
+    distribution: 'normal',
     seed: 1,
     stream: 'cholesky',
     firstIndex: 0,

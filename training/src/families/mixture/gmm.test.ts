@@ -120,7 +120,7 @@ describe.each(kinds)('gmm, %s', (covariance) => {
 });
 
 describe('gmm', () => {
-  it('finds the ring of eight, with the likelihood of the law that drew it', async () => {
+  it('finds the ring of eight, with the likelihood of the distribution that drew it', async () => {
     const dataset = await loadDataset({ name: 'ring8', split: 'train', seed: 2, size: 2000 });
     const { trainer, history } = await fit(dataset, { components: 8, covariance: 'full' }, 30, 500);
     const { means } = await trainer.getState();

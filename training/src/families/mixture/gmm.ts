@@ -61,7 +61,12 @@ function build(
   };
 
   const dataInput: InputSpec = { dtype: 'float32', shape, role: 'data' };
-  const noiseInput: InputSpec = { dtype: 'float32', shape: [dimensions], role: 'noise', law: 'normal' };
+  const noiseInput: InputSpec = {
+    dtype: 'float32',
+    shape: [dimensions],
+    role: 'noise',
+    distribution: 'normal',
+  };
   const dataOutput = { dtype: 'float32', shape, meaning: 'data' } as const;
   const totals = asKind('slot', {
     'total/count': { shape: [components, 1], initial: 0 },
@@ -121,7 +126,10 @@ function build(
     programs: {
       sample: {
         signature: {
-          inputs: { u: { dtype: 'float32', shape: [1], role: 'noise', law: 'uniform' }, z: noiseInput },
+          inputs: {
+            u: { dtype: 'float32', shape: [1], role: 'noise', distribution: 'uniform' },
+            z: noiseInput,
+          },
           outputs: { data: dataOutput, component: { dtype: 'int32', shape: [], meaning: 'label' } },
         },
         run: (state, { u, z }) => {

@@ -95,12 +95,12 @@ function build(gmmn: GmmnOptions, { spec }: DataDescription): Model {
     ...mlpSpecs('generator', latent, hidden),
     ...denseSpecs('generator/output', hidden.at(-1)!, width),
   };
-  const prior: NoiseSpec = { law: gmmn.prior, shape: [latent] };
+  const prior: NoiseSpec = { distribution: gmmn.prior, shape: [latent] };
   const dropped = inCode ? gmmn.dropout.flatMap((rate, i) => (rate > 0 ? [{ rate, i }] : [])) : [];
   const encoderInputs = [sizeOf(shape), ...gmmn.codeHidden];
   const dropoutNoise = dropped.map(({ i }): [string, NoiseSpec] => [
     `dropout/${i}`,
-    { law: 'uniform', shape: [encoderInputs[i]!] },
+    { distribution: 'uniform', shape: [encoderInputs[i]!] },
   ]);
 
   const flat = (x: tf.Tensor) => tf.reshape(x, [x.shape[0]!, -1]); // [batch, dimensions]
@@ -186,7 +186,7 @@ function build(gmmn: GmmnOptions, { spec }: DataDescription): Model {
     programs: {
       sample: {
         signature: {
-          inputs: { z: { dtype: 'float32', shape: [latent], role: 'noise', law: gmmn.prior } },
+          inputs: { z: { dtype: 'float32', shape: [latent], role: 'noise', distribution: gmmn.prior } },
           outputs: { data: dataOutput },
         },
         run: (state, { z: noise }) => ({ data: generateData(state, fromNoise(noise!)) }),

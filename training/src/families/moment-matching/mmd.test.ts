@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 
 function normals(stream: string, count: number, width: number): Float32Array {
-  return fillNoise({ law: 'normal', seed: 21, stream, firstIndex: 0, count, shape: [width] });
+  return fillNoise({ distribution: 'normal', seed: 21, stream, firstIndex: 0, count, shape: [width] });
 }
 
 /** The definition in doubles, one pair after another. */

@@ -21,7 +21,7 @@ function autoencoderOf(options: Record<string, unknown>, dataset = tinyImages(24
 function correlatedPoints(size: number) {
   const width = 6;
   const noise = fillNoise({
-    law: 'normal',
+    distribution: 'normal',
     seed: 9,
     stream: 'pca',
     firstIndex: 0,

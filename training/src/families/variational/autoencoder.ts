@@ -58,8 +58,8 @@ function build(autoencoder: AutoencoderOptions, { spec }: DataDescription): Mode
   const reconstruction = reconstructionOf(spec, autoencoder.reconstruction);
   const noises: Record<AutoencoderOptions['corruption'], Record<string, NoiseSpec>> = {
     none: {},
-    gaussian: { corruption: { law: 'normal', shape } },
-    masking: { corruption: { law: 'uniform', shape } },
+    gaussian: { corruption: { distribution: 'normal', shape } },
+    masking: { corruption: { distribution: 'uniform', shape } },
   };
 
   /** [batch, ...shape], corrupted where the options say so. */

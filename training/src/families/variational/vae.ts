@@ -67,7 +67,9 @@ function build(vae: VaeOptions, data: DataDescription): Model {
     ...(learnedStd ? { 'decoder/logStd': { shape: [sizeOf(shape)], initial: -1 } } : {}),
   };
   const binary = likelihood === 'bernoulli';
-  const binarisation: Record<string, NoiseSpec> = binary ? { uniform: { law: 'uniform', shape } } : {};
+  const binarisation: Record<string, NoiseSpec> = binary
+    ? { uniform: { distribution: 'uniform', shape } }
+    : {};
 
   /** [batch, ...shape] to [batch, dimensions], binarised where the likelihood asks for it. */
   const prepare = (x: tf.Tensor, uniform: tf.Tensor | undefined) =>
@@ -109,14 +111,17 @@ function build(vae: VaeOptions, data: DataDescription): Model {
   };
 
   const dataInput: InputSpec = { dtype: 'float32', shape, role: 'data' };
-  const noiseInput = ({ law, shape }: NoiseSpec, belongsTo?: NoiseOwner): InputSpec & { role: 'noise' } => ({
+  const noiseInput = (
+    { distribution, shape }: NoiseSpec,
+    belongsTo?: NoiseOwner,
+  ): InputSpec & { role: 'noise' } => ({
     dtype: 'float32',
     shape,
     role: 'noise',
-    law,
+    distribution,
     ...(belongsTo === undefined ? {} : { belongsTo }),
   });
-  const eps: NoiseSpec = { law: 'normal', shape: [latent] };
+  const eps: NoiseSpec = { distribution: 'normal', shape: [latent] };
   const scoreInputs: ProgramSignature['inputs'] = {
     data: dataInput,
     eps: noiseInput(eps, 'estimate'),
@@ -124,7 +129,10 @@ function build(vae: VaeOptions, data: DataDescription): Model {
   };
   const sampleInputs: ProgramSignature['inputs'] = {
     z: noiseInput(eps),
-    observation: { ...noiseInput({ law: binary ? 'uniform' : 'normal', shape }), unless: meanScalar },
+    observation: {
+      ...noiseInput({ distribution: binary ? 'uniform' : 'normal', shape }),
+      unless: meanScalar,
+    },
     // Images are shown as means by custom: a draw adds noise that every pixel has by itself.
     [meanScalar]: {
       dtype: 'float32',

@@ -42,7 +42,7 @@ export const modelSchema = modelSummarySchema.extend({
 /** What a model can do: a word for each route that works with it. */
 export function abilities(model: ServedModel): string[] {
   const normal = Object.values(model.manifest.programs.sample?.inputs ?? {}).some(
-    (spec) => spec.role === 'noise' && spec.law === 'normal',
+    (spec) => spec.role === 'noise' && spec.distribution === 'normal',
   );
   const table: Readonly<Record<string, boolean>> = {
     samples: has(model, 'sample'),

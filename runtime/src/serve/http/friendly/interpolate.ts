@@ -75,8 +75,8 @@ function classInTurn(model: ServedModel, index: number): number | undefined {
 }
 
 /**
- * Between the noise of two samples: normal noise goes from one to the other, uniform noise, whose law no mixture
- * keeps, stays that of the first.
+ * Between the noise of two samples: normal noise goes from one to the other, uniform noise, whose distribution no
+ * mixture keeps, stays that of the first.
  */
 function noiseWay(
   model: ServedModel,
@@ -87,18 +87,18 @@ function noiseWay(
   const inputs = Object.entries(inputsOf(model, 'sample')).filter(
     (entry): entry is [string, NoiseSpec] => entry[1].role === 'noise',
   );
-  if (!inputs.some(([, { law }]) => law === 'normal')) {
+  if (!inputs.some(([, { distribution }]) => distribution === 'normal')) {
     throw new HttpError(
       400,
       `model ${model.name} samples without normal noise: there is no way between two seeds`,
     );
   }
   return Object.fromEntries(
-    inputs.map(([name, { law, shape }]) => {
+    inputs.map(([name, { distribution, shape }]) => {
       const noise = ({ seed, index }: SampleOf) =>
-        fillNoise({ law, seed, stream: `sample/${name}`, firstIndex: index, count: 1, shape });
+        fillNoise({ distribution, seed, stream: `sample/${name}`, firstIndex: index, count: 1, shape });
       const start = noise(from);
-      return [name, way(start, law === 'normal' ? noise(to) : start, shape, steps, method)];
+      return [name, way(start, distribution === 'normal' ? noise(to) : start, shape, steps, method)];
     }),
   );
 }

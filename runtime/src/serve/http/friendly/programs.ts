@@ -1,7 +1,7 @@
 import type { Response } from 'express';
 import { UserError } from '../../../errors.ts';
 import { dataLabels, randomSeed, spread } from '../../../model/sampler-arguments.ts';
-import type { LabelLaw } from '../../../noise/labels.ts';
+import type { LabelDistribution } from '../../../noise/labels.ts';
 import type { Seed } from '../../../noise/noise.ts';
 import type { InputSources } from '../../../program/inputs.ts';
 import type { InputSpec, OutputMeaning } from '../../../program/program.ts';
@@ -109,7 +109,7 @@ export function labelSources(
 export function drawnLabels(
   model: ServedModel,
   program: string,
-  { label, labels }: { readonly label?: number | readonly number[]; readonly labels?: LabelLaw },
+  { label, labels }: { readonly label?: number | readonly number[]; readonly labels?: LabelDistribution },
   key: { readonly seed: Seed; readonly firstIndex: number; readonly count: number },
 ): Pick<InputSources, 'labels'> {
   if (label !== undefined && labels !== undefined) {

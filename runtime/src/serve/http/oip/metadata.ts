@@ -34,7 +34,7 @@ function inputParameters(spec: InputSpec): Record<string, string | number | bool
       return {
         role,
         optional: true,
-        law: spec.law,
+        law: spec.distribution,
         ...(spec.belongsTo !== undefined && { belongs_to: spec.belongsTo }),
       };
     case 'label':

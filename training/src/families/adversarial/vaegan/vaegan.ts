@@ -95,7 +95,7 @@ function build(vaegan: VaeganOptions, { spec }: DataDescription): Model {
     ...asKind('statistic', statistics),
   }));
   const adamOptions: AdamOptions = { beta1: vaegan.beta1 };
-  const normal: NoiseSpec = { law: 'normal', shape: [latent] };
+  const normal: NoiseSpec = { distribution: 'normal', shape: [latent] };
 
   /** Every term of the losses, and the statistics of the batch. */
   const terms = (state: NamedTensors, x: tf.Tensor, eps: tf.Tensor, prior: tf.Tensor) => {
@@ -180,7 +180,7 @@ function build(vaegan: VaeganOptions, { spec }: DataDescription): Model {
     programs: {
       sample: {
         signature: {
-          inputs: { z: { dtype: 'float32', shape: [latent], role: 'noise', law: 'normal' } },
+          inputs: { z: { dtype: 'float32', shape: [latent], role: 'noise', distribution: 'normal' } },
           outputs: { data: dataOutput },
         },
         run: (state, { z: noise }) => ({ data: decode(state, noise!) }),

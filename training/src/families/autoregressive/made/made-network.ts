@@ -56,7 +56,7 @@ export function madeSpecs({ dimensions, hidden, direct: connected, emission }: M
   Object.assign(specs, denseSpecs(output, widths.at(-1)!, outputs));
   if (emission.width > 1) {
     // Components that start equal would stay equal where an output sees no input.
-    specs[`${output}/bias`] = { shape: [outputs], initial: { law: 'normal', scale: 0.5 } };
+    specs[`${output}/bias`] = { shape: [outputs], initial: { distribution: 'normal', scale: 0.5 } };
   }
   if (connected) specs[direct] = { shape: [dimensions, outputs], initial: 0 };
   return specs;
@@ -123,8 +123,8 @@ export function biases({ hidden }: MadeNetwork, state: NamedTensors): tf.Tensor[
 }
 
 /**
- * The parameters of every dimension's law given the dimensions before it: [batch, D] to [batch, D, C]. Layers are
- * rectified, h^l = relu(h^(l-1) (W^l * M^l) + b^l) (eq. 1 and 2).
+ * The parameters of every dimension's distribution given the dimensions before it: [batch, D] to [batch, D, C].
+ * Layers are rectified, h^l = relu(h^(l-1) (W^l * M^l) + b^l) (eq. 1 and 2).
  */
 export function madeForward(
   network: MadeNetwork,

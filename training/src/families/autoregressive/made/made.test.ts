@@ -15,7 +15,14 @@ beforeAll(async () => {
 
 function weights(shapes: Record<string, { shape: readonly number[] }>, scale = 1): NamedTensors {
   const entries = Object.entries(shapes).map(([name, { shape }]) => {
-    const values = fillNoise({ law: 'normal', seed: 2, stream: name, firstIndex: 0, count: 1, shape });
+    const values = fillNoise({
+      distribution: 'normal',
+      seed: 2,
+      stream: name,
+      firstIndex: 0,
+      count: 1,
+      shape,
+    });
     return [name, tf.mul(tf.tensor(values, [...shape]), scale)];
   });
   return Object.fromEntries(entries) as NamedTensors;
@@ -72,7 +79,7 @@ describe.each([
   it('outputs do not depend on later inputs: perturbing one leaves every earlier conditional as it was', () => {
     const state = weights(madeSpecs(network));
     const noise = fillNoise({
-      law: 'uniform',
+      distribution: 'uniform',
       seed: 1,
       stream: 'x',
       firstIndex: 0,
@@ -140,8 +147,10 @@ describe('mixture outputs', () => {
     const emission = mixtureEmission(3);
     const row = [0.5, -0.3, 0.1, -2, 0, 3, -0.5, 0.2, -1];
     const count = 100_000;
-    const noise = (law: 'uniform' | 'normal') =>
-      tf.tensor1d(fillNoise({ law, seed: 3, stream: law, firstIndex: 0, count, shape: [1] }));
+    const noise = (distribution: 'uniform' | 'normal') =>
+      tf.tensor1d(
+        fillNoise({ distribution, seed: 3, stream: distribution, firstIndex: 0, count, shape: [1] }),
+      );
     const own = { uniform: noise('uniform'), normal: noise('normal') };
     const parameters = tf.tile(tf.tensor2d([row]), [count, 1]);
     const draws = emission.draw(parameters, own, tf.scalar(1)).dataSync() as Float32Array;

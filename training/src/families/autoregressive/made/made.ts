@@ -81,7 +81,7 @@ function build(made: MadeOptions, data: DataDescription): Model {
   });
   const parameters = madeSpecs(network);
   const single = masks === 1;
-  const choice: Record<string, NoiseSpec> = single ? {} : { mask: { law: 'uniform', shape: [1] } };
+  const choice: Record<string, NoiseSpec> = single ? {} : { mask: { distribution: 'uniform', shape: [1] } };
   const logProbOf = (state: NamedTensors, mask: NamedTensors, x: tf.Tensor2D) =>
     sumExamples(network.emission.logProb(x, madeForward(network, state, mask, x)));
 
@@ -119,10 +119,10 @@ function build(made: MadeOptions, data: DataDescription): Model {
         tf.reshape(madeForward(network, weights, mask, x), [x.shape[0], -1]),
       ); // [masks, batch, D C]
       const { emission } = network;
-      const laws = tf.reshape(ofChosenMask(each, noise.mask), [-1, emission.width]); // [batch D, C]
+      const distributions = tf.reshape(ofChosenMask(each, noise.mask), [-1, emission.width]); // [batch D, C]
       const own = Object.fromEntries(Object.keys(emission.noise).map((name) => [name, noise[name]!]));
       const flat = mapNoise(own, (u) => tf.reshape(u, [-1]));
-      const { value, bounds } = emission.forced(laws, flat, temperature);
+      const { value, bounds } = emission.forced(distributions, flat, temperature);
       const whole = (tensor: tf.Tensor) => tf.reshape(tensor, x.shape);
       return { value: whole(value), bounds: mapBounds(bounds, whole) };
     },

@@ -14,7 +14,7 @@ const parameters = {
 const passOf = (block: number): NadePass => ({ dimensions, hidden, block });
 
 function normal(stream: string, shape: readonly number[]): tf.Tensor {
-  const values = fillNoise({ law: 'normal', seed: 8, stream, firstIndex: 0, count: 1, shape });
+  const values = fillNoise({ distribution: 'normal', seed: 8, stream, firstIndex: 0, count: 1, shape });
   return tf.tensor(values, [...shape]);
 }
 

@@ -47,7 +47,7 @@ function build(nade: NadeOptions, data: DataDescription): Model {
   const dimensions = sizeOf(shape);
   const pass: NadePass = { dimensions, hidden, block };
   const scale = Math.sqrt(6 / (dimensions + hidden));
-  const kernel = { shape: [dimensions, hidden], initial: { law: 'uniform', scale } } as const;
+  const kernel = { shape: [dimensions, hidden], initial: { distribution: 'uniform', scale } } as const;
   const parameters: StateSpecs = {
     [nadeNames.inputKernel]: kernel,
     [nadeNames.hiddenBias]: { shape: [hidden], initial: 0 },

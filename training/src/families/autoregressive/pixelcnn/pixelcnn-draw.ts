@@ -41,10 +41,10 @@ export function pixelcnnDraw(network: PixelcnnNetwork, state: NamedTensors, requ
 
 /** What `pixelcnnRows` carries from row to row, by name: shapes without the batch. */
 export function pixelcnnCarries(network: PixelcnnNetwork): CarryShapes {
-  const { width, layers, filters, law } = network;
+  const { width, layers, filters, distribution } = network;
   const later = range(1, layers).map((layer) => [`rows/${layer}`, [reachOf(network, layer), width, filters]]);
   return {
-    image: [reachOf(network, 0), width, law.channels],
+    image: [reachOf(network, 0), width, distribution.channels],
     ...(network.positions === 'learned' && { row: [] }), // the number of the row
     ...Object.fromEntries(later),
   };
@@ -60,10 +60,10 @@ export function pixelcnnRows(
   request: DrawRequest,
   start: NamedTensors,
 ): { x: tf.Tensor; carries: NamedTensors } {
-  const { width, layers, filters, law } = network;
+  const { width, layers, filters, distribution } = network;
   const noise = Object.values(request.noise)[0]!;
   const batch = noise.shape[0]!;
-  const height = noise.shape[1]! / (width * law.channels);
+  const height = noise.shape[1]! / (width * distribution.channels);
   const firstReach = reachOf(network, 0);
   const shiftsOf = (layer: number, places: Shifts | null) =>
     shifts(network, state, layer, request.label, places);
@@ -106,9 +106,9 @@ function drawRow(
   row: NamedTensors,
   temperature: tf.Tensor,
 ): tf.Tensor {
-  const { layers, filters, law } = network;
+  const { layers, filters, distribution } = network;
   const batch = row['above/0']!.shape[1]!;
-  const firstReach = reachOf(network, 0) * law.channels;
+  const firstReach = reachOf(network, 0) * distribution.channels;
   const kernels = range(0, layers).map((layer) => {
     const kernel = state[layerNames(layer).horizontal]!; // [1, taps, inputs, 2F]
     return tf.reshape(kernel, [-1, 2 * filters]) as tf.Tensor2D;

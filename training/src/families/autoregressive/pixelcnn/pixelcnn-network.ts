@@ -46,16 +46,16 @@ const head = ['head/0', 'head/1'] as const;
  * first layer's windows hold pixels above or to the left, the others the row or pixel itself too.
  */
 export function pixelcnnSpecs(network: PixelcnnNetwork): StateSpecs {
-  const { layers, filters, headFilters, classes, law } = network;
+  const { layers, filters, headFilters, classes, distribution } = network;
   const kernel = (shape: number[]): StateSpec => {
     const inputs = shape.slice(0, -1).reduce((product, size) => product * size, 1);
-    return { shape, initial: { law: 'normal', scale: Math.sqrt(1 / inputs) } };
+    return { shape, initial: { distribution: 'normal', scale: Math.sqrt(1 / inputs) } };
   };
   const specs: Record<string, StateSpec> = {};
   for (let layer = 0; layer < layers; layer++) {
     const names = layerNames(layer);
     const reach = reachOf(network, layer);
-    const [taps, inputs] = layer === 0 ? [reach, law.channels] : [reach + 1, filters];
+    const [taps, inputs] = layer === 0 ? [reach, distribution.channels] : [reach + 1, filters];
     specs[names.vertical] = kernel([taps, 2 * reach + 1, inputs, 2 * filters]);
     specs[names.verticalBias] = { shape: [2 * filters], initial: 0 };
     specs[names.horizontal] = kernel([1, taps, inputs, 2 * filters]);
@@ -64,7 +64,10 @@ export function pixelcnnSpecs(network: PixelcnnNetwork): StateSpecs {
     specs[names.output] = kernel([filters, filters]);
     specs[names.outputBias] = { shape: [filters], initial: 0 };
     if (classes === 0) continue;
-    const label: StateSpec = { shape: [classes, 2 * filters], initial: { law: 'normal', scale: 0.1 } };
+    const label: StateSpec = {
+      shape: [classes, 2 * filters],
+      initial: { distribution: 'normal', scale: 0.1 },
+    };
     specs[names.verticalLabel] = label;
     specs[names.horizontalLabel] = label;
   }
@@ -73,17 +76,17 @@ export function pixelcnnSpecs(network: PixelcnnNetwork): StateSpecs {
     specs[positionNames.vertical] = position;
     specs[positionNames.horizontal] = position;
   }
-  return { ...specs, ...headSpecs([filters, headFilters, law.width]) };
+  return { ...specs, ...headSpecs([filters, headFilters, distribution.width]) };
 }
 
-/** Parameters of `headOf`, for features of the first width and laws of the last. */
+/** Parameters of `headOf`, for features of the first width and distributions of the last. */
 export function headSpecs(widths: readonly [number, number, number]): StateSpecs {
   const specs: StateSpecs = {};
   for (const [i, name] of head.entries()) {
     const [inputs, outputs] = [widths[i]!, widths[i + 1]!];
     specs[`${name}/kernel`] = {
       shape: [inputs, outputs],
-      initial: { law: 'normal', scale: Math.sqrt(1 / inputs) },
+      initial: { distribution: 'normal', scale: Math.sqrt(1 / inputs) },
     };
     specs[`${name}/bias`] = { shape: [outputs], initial: 0 };
   }
@@ -161,7 +164,7 @@ export function layerOutput(state: NamedTensors, layer: number, sum: tf.Tensor):
   return tf.add(pointwise(gate(sum), state[output]!), state[outputBias]!);
 }
 
-/** From the last layer to the parameters of the pixels' laws: [..., F] to [..., C]. */
+/** From the last layer to the parameters of the pixels' distributions: [..., F] to [..., C]. */
 export function headOf(state: NamedTensors, h: tf.Tensor): tf.Tensor {
   return head.reduce(
     (x, name) => tf.add(pointwise(tf.relu(x), state[`${name}/kernel`]!), state[`${name}/bias`]!),
@@ -184,7 +187,7 @@ export function convolvePadded(
 }
 
 /**
- * The parameters of every pixel's law given the pixels before it, row by row: [batch, D] to [batch, P, C].
+ * The parameters of every pixel's distribution given the pixels before it, row by row: [batch, D] to [batch, P, C].
  *
  * The vertical stack sees the rows above and passes what it finds to the horizontal stack, which sees the pixels to
  * the left: together all pixels before, without the blind spot of one masked stack (section 2.2, figure 2). Windows
@@ -197,9 +200,9 @@ export function pixelcnnForward(
   x: tf.Tensor2D,
   label?: tf.Tensor,
 ): tf.Tensor {
-  const { height, width, layers, law } = network;
+  const { height, width, layers, distribution } = network;
   const batch = x.shape[0];
-  const image = centred(tf.reshape(x, [batch, height, width, law.channels]));
+  const image = centred(tf.reshape(x, [batch, height, width, distribution.channels]));
   const reach = reachOf(network, 0);
   const down = moved(image, [reach, 0], [height - 1 + reach, width]);
   const right = moved(image, [0, reach], [height, width - 1 + reach]);
@@ -217,7 +220,7 @@ export function pixelcnnForward(
     horizontal = first ? output : tf.add(output, horizontal);
     vertical = gate(above);
   }
-  return tf.reshape(headOf(state, horizontal), [batch, height * width, law.width]);
+  return tf.reshape(headOf(state, horizontal), [batch, height * width, distribution.width]);
 }
 
 /** The image moved by [down, right] pixels into zeros, cut to the size. */

@@ -24,8 +24,13 @@ function networkOf(options: Record<string, unknown>, height: number, width: numb
   return pixelcnnNetwork(parsed, describeImages([height, width, 1], classes));
 }
 
-function noise(law: 'normal' | 'uniform', stream: string, shape: readonly number[], seed = 3): tf.Tensor {
-  return tf.tensor(fillNoise({ law, seed, stream, firstIndex: 0, count: 1, shape }), [...shape]);
+function noise(
+  distribution: 'normal' | 'uniform',
+  stream: string,
+  shape: readonly number[],
+  seed = 3,
+): tf.Tensor {
+  return tf.tensor(fillNoise({ distribution, seed, stream, firstIndex: 0, count: 1, shape }), [...shape]);
 }
 
 /** Weights with biases and labels too, of the size that training starts from or larger. */
@@ -70,7 +75,7 @@ const networks: [string, PixelcnnNetwork][] = [
 ];
 
 describe.each(networks)('gated PixelCNN, %s', (_, network) => {
-  const { height, width, law, classes } = network;
+  const { height, width, distribution, classes } = network;
   const dimensions = height * width;
 
   /**
@@ -121,7 +126,7 @@ describe.each(networks)('gated PixelCNN, %s', (_, network) => {
       // Logits of the two differ by rounding (another order of sums), thresholds do not: the pixels, which are whole
       // levels, are the same bits unless a uniform number falls within some 1e-6 of a threshold.
       expect(cached).toEqual(naive);
-      const last = Math.max(2, law.width) - 1;
+      const last = Math.max(2, distribution.width) - 1;
       const offGrid = cached.flat().map((value) => Math.abs(value * last - Math.round(value * last)));
       expect(Math.max(...offGrid)).toBeLessThan(1e-6);
       expect(new Set(cached.flat()).size).toBeGreaterThan(1);
@@ -240,7 +245,7 @@ describe('gated PixelCNN', () => {
     const loss = (...tensors: tf.Tensor[]) => {
       const current = Object.fromEntries(names.map((name, i) => [name, tensors[i]!])) as NamedTensors;
       return tf
-        .sum(network.law.logProb(tf.expandDims(x, 2), pixelcnnForward(network, current, x, label)))
+        .sum(network.distribution.logProb(tf.expandDims(x, 2), pixelcnnForward(network, current, x, label)))
         .asScalar();
     };
     const point = names.map((name) => state[name]!);

@@ -20,7 +20,7 @@ export function pixelrnnCarries({
   layers,
   units,
   firstKernel,
-  law,
+  distribution,
   positions,
 }: PixelrnnNetwork): CarryShapes {
   const states = Array.from({ length: layers }, (_, layer) => [
@@ -28,7 +28,7 @@ export function pixelrnnCarries({
     [`cell/${layer}`, [width, units]],
   ]);
   return {
-    image: [reachOf(firstKernel), width, law.channels],
+    image: [reachOf(firstKernel), width, distribution.channels],
     ...(positions === 'learned' && { row: [] }), // the number of the row
     ...Object.fromEntries(states.flat()),
   };
@@ -46,10 +46,10 @@ export function pixelrnnRows(
   request: DrawRequest,
   start: NamedTensors,
 ): { x: tf.Tensor; carries: NamedTensors } {
-  const { width, layers, filters, firstKernel, law } = network;
+  const { width, layers, filters, firstKernel, distribution } = network;
   const noise = Object.values(request.noise)[0]!;
   const batch = noise.shape[0]!;
-  const height = noise.shape[1]! / (width * law.channels);
+  const height = noise.shape[1]! / (width * distribution.channels);
   const reach = reachOf(firstKernel);
   const each = Array.from({ length: layers }, (_, layer) => layer);
   const shift = shiftOf(network, state, firstNames, request.label);
@@ -98,9 +98,9 @@ function drawRow(
   row: NamedTensors,
   temperature: tf.Tensor,
 ): NamedTensors {
-  const { layers, filters, units, firstKernel, kernel, law } = network;
+  const { layers, filters, units, firstKernel, kernel, distribution } = network;
   const batch = row.above!.shape[1]!;
-  const reach = reachOf(firstKernel) * law.channels;
+  const reach = reachOf(firstKernel) * distribution.channels;
   const firstKernelFlat = tf.reshape(state[firstNames.left]!, [reach, filters]) as tf.Tensor2D;
   const inputKernels = Array.from({ length: layers }, (_, layer) =>
     tf.reshape(state[lstmNames(layer).input]!, [-1, 4 * units]),

@@ -53,20 +53,20 @@ export function lstmNames(layer: number) {
 
 /** The parameters; kernels start normal with variance 1 / (number of inputs), which keeps the variance of sums. */
 export function pixelrnnSpecs(network: PixelrnnNetwork): StateSpecs {
-  const { layers, filters, units, firstKernel, kernel, headFilters, classes, law } = network;
+  const { layers, filters, units, firstKernel, kernel, headFilters, classes, distribution } = network;
   const normal = (shape: number[]): StateSpec => {
     const inputs = shape.slice(0, -1).reduce((product, size) => product * size, 1);
-    return { shape, initial: { law: 'normal', scale: Math.sqrt(1 / inputs) } };
+    return { shape, initial: { distribution: 'normal', scale: Math.sqrt(1 / inputs) } };
   };
   const zeros = (size: number): StateSpec => ({ shape: [size], initial: 0 });
   const ofClass = (size: number): StateSpec => ({
     shape: [classes, size],
-    initial: { law: 'normal', scale: 0.1 },
+    initial: { distribution: 'normal', scale: 0.1 },
   });
   const reach = reachOf(firstKernel);
   const specs: Record<string, StateSpec> = {
-    [firstNames.above]: normal([reach, firstKernel, law.channels, filters]),
-    [firstNames.left]: normal([1, reach, law.channels, filters]),
+    [firstNames.above]: normal([reach, firstKernel, distribution.channels, filters]),
+    [firstNames.left]: normal([1, reach, distribution.channels, filters]),
     [firstNames.bias]: zeros(filters),
     ...(network.positions === 'learned' && { [firstNames.position]: positionSpec(network, filters) }),
     ...(classes === 0 ? {} : { [firstNames.label]: ofClass(filters) }),
@@ -80,7 +80,7 @@ export function pixelrnnSpecs(network: PixelrnnNetwork): StateSpecs {
     specs[names.output] = normal([units, filters]);
     specs[names.outputBias] = zeros(filters);
   }
-  return { ...specs, ...headSpecs([filters, headFilters, law.width]) };
+  return { ...specs, ...headSpecs([filters, headFilters, distribution.width]) };
 }
 
 /** A bias and, with classes, what the class adds to it: [C], or [batch, C]. */
@@ -125,9 +125,10 @@ export function lstmCell(gates: tf.Tensor, cell: tf.Tensor): { hidden: tf.Tensor
 }
 
 /**
- * The parameters of every pixel's law given the pixels before it: [batch, D] to [batch, P, C]. A first convolution
- * sees the pixels around that come before; each Row LSTM goes down the rows, its input a window of the row that ends
- * at the pixel, its state a window of the row above (section 3.1), and adds to the features (section 3.3).
+ * The parameters of every pixel's distribution given the pixels before it: [batch, D] to [batch, P, C]. A first
+ * convolution sees the pixels around that come before; each Row LSTM goes down the rows, its input a window of the
+ * row that ends at the pixel, its state a window of the row above (section 3.1), and adds to the features (section
+ * 3.3).
  */
 export function pixelrnnForward(
   network: PixelrnnNetwork,
@@ -135,9 +136,9 @@ export function pixelrnnForward(
   x: tf.Tensor2D,
   label?: tf.Tensor,
 ): tf.Tensor {
-  const { height, width, layers, firstKernel, law } = network;
+  const { height, width, layers, firstKernel, distribution } = network;
   const batch = x.shape[0];
-  const image = centred(tf.reshape(x, [batch, height, width, law.channels]));
+  const image = centred(tf.reshape(x, [batch, height, width, distribution.channels]));
   const reach = reachOf(firstKernel);
   const above = convolvePadded(
     moved(image, [reach, 0], [height - 1 + reach, width]),
@@ -155,7 +156,7 @@ export function pixelrnnForward(
   for (let layer = 0; layer < layers; layer++) {
     features = tf.add(features, rowLstm(network, state, layer, features, label));
   }
-  return tf.reshape(headOf(state, features), [batch, height * width, law.width]);
+  return tf.reshape(headOf(state, features), [batch, height * width, distribution.width]);
 }
 
 /** What a Row LSTM adds to the features: [batch, h, w, F] to the same. */

@@ -19,8 +19,8 @@ function networkOf(options: Record<string, unknown>, height: number, width: numb
   return pixelrnnNetwork(parsed, { spec, classNames });
 }
 
-function noise(law: 'normal' | 'uniform', stream: string, shape: readonly number[]): tf.Tensor {
-  return tf.tensor(fillNoise({ law, seed: 3, stream, firstIndex: 0, count: 1, shape }), [...shape]);
+function noise(distribution: 'normal' | 'uniform', stream: string, shape: readonly number[]): tf.Tensor {
+  return tf.tensor(fillNoise({ distribution, seed: 3, stream, firstIndex: 0, count: 1, shape }), [...shape]);
 }
 
 function weights(network: PixelrnnNetwork): NamedTensors {
@@ -67,7 +67,7 @@ const networks: [string, PixelrnnNetwork][] = [
 ];
 
 describe.each(networks)('PixelRNN, %s', (_, network) => {
-  const { height, width, law, classes, layers, firstKernel, kernel } = network;
+  const { height, width, distribution, classes, layers, firstKernel, kernel } = network;
   const dimensions = height * width;
   const reach = (size: number) => (size - 1) / 2;
 
@@ -121,7 +121,7 @@ describe.each(networks)('PixelRNN, %s', (_, network) => {
       const cached = tf.tidy(() => drawImage(rows, state, request).arraySync()) as number[][];
       // Equal bits unless a uniform number falls within rounding of a threshold: the pixels are whole levels.
       expect(cached).toEqual(tf.tidy(() => naiveDraw(network, forward, request).arraySync()));
-      const levels = Math.max(2, law.width);
+      const levels = Math.max(2, distribution.width);
       expect(new Set(cached.flat()).size).toBeGreaterThan(1);
       expect(new Set(cached.flat()).size).toBeLessThanOrEqual(levels);
     },

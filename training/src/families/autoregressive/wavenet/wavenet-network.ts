@@ -48,8 +48,8 @@ export function wavenetSpecs(network: WavenetNetwork): StateSpecs {
 }
 
 /**
- * The parameters of every sample's law given the samples before it, all at once: levels [time, batch] (and classes
- * [batch]) to [time * batch, C].
+ * The parameters of every sample's distribution given the samples before it, all at once: levels [time, batch] (and
+ * classes [batch]) to [time * batch, C].
  */
 export function wavenetForward(
   network: WavenetNetwork,
@@ -105,5 +105,5 @@ function later(x: tf.Tensor3D, steps: number): tf.Tensor {
 }
 
 function normal(scale: number) {
-  return { law: 'normal', scale } as const;
+  return { distribution: 'normal', scale } as const;
 }

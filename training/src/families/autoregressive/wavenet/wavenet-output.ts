@@ -11,7 +11,7 @@ import {
 } from '../../../nn/logistic-mixture.ts';
 import { muLawIndex, muLawValue } from '../../../nn/mu-law.ts';
 
-/** How a WaveNet numbers the levels of a sample, sees samples, and gives the law of the next. */
+/** How a WaveNet numbers the levels of a sample, sees samples, and gives the distribution of the next. */
 export interface WavenetOutput {
   /** Numbers that the network puts out for each sample: C. */
   readonly width: number;

@@ -30,7 +30,7 @@ export function wavenetPrograms(
     Object.fromEntries(
       output.noise.map((name) => [
         name,
-        { dtype: 'float32', shape: [length], role: 'noise', law: 'uniform' },
+        { dtype: 'float32', shape: [length], role: 'noise', distribution: 'uniform' },
       ]),
     );
   const conditions: Record<string, InputSpec> = {
@@ -63,9 +63,9 @@ export function wavenetPrograms(
       forced: (state, inputs, drawn) => {
         const { noise, temperature, label: classes } = requestOf(inputs);
         const index = tf.transpose(output.index(drawn)) as tf.Tensor2D; // [time, batch]
-        const laws = wavenetForward(network, model.weights(state), index, classes); // [time * batch, C]
+        const distributions = wavenetForward(network, model.weights(state), index, classes); // [time * batch, C]
         const flat = mapNoise(noise, (u) => tf.reshape(tf.transpose(u), [-1]));
-        const { value, bounds } = output.forced(laws, flat, temperature);
+        const { value, bounds } = output.forced(distributions, flat, temperature);
         const whole = (x: tf.Tensor) => tf.transpose(tf.reshape(x, index.shape));
         return { data: output.value(whole(value)), bounds: mapBounds(bounds, whole) };
       },

@@ -30,7 +30,7 @@ function stateOf(model: Model): HostState {
     if (name.startsWith('adam')) return [name, spec];
     if (name === 'skip/bias' || name === 'output/0/bias') return [name, { ...spec, initial: 1.5 }];
     const scale = name === 'output/1/kernel' ? 0.3 : name === 'skip/kernel' ? 0.4 : 0.7;
-    return [name, { ...spec, initial: { law: 'normal', scale } }];
+    return [name, { ...spec, initial: { distribution: 'normal', scale } }];
   });
   return initialState({ ...model, state: Object.fromEntries(specs) }, 6);
 }
@@ -49,7 +49,7 @@ function networkOf(model: Model, dilations: number[], levels: number, classes = 
 }
 
 const uniformNoise = (count: number, time: number, stream = 'u') =>
-  fillNoise({ law: 'uniform', seed: 4, stream, firstIndex: 0, count, shape: [time] });
+  fillNoise({ distribution: 'uniform', seed: 4, stream, firstIndex: 0, count, shape: [time] });
 
 /** The mu-law's values, from its closed form in double precision. */
 function binValue(index: number, levels: number): number {
@@ -143,17 +143,17 @@ describe('logistic output', () => {
     expect(score([0.2, -0.7, 1], 1)).not.toEqual(score([0.3, -0.7, 1], 1));
   });
 
-  it.each(sizes)('a sample changes only the laws after it: %s', (_, size, time) => {
+  it.each(sizes)('a sample changes only the distributions after it: %s', (_, size, time) => {
     const model = modelOf({ ...size, output: 'logistic', components: 2, levels: 17 }, time);
     const dilations = dilationsOf(size.layers, size.stacks);
     const network = { ...networkOf(model, dilations, 17), output: logisticOutput(17, 2) };
     const state = tensors(stateOf(model));
     const base = [...uniformNoise(1, time)].map((u) => Math.floor(u * 17));
-    const laws = (index: number[]) =>
+    const distributions = (index: number[]) =>
       tf.tidy(() => wavenetForward(network, state, tf.tensor2d(index, [time, 1]), undefined).arraySync());
-    const before = laws(base);
+    const before = distributions(base);
     for (let i = 0; i < time; i++) {
-      const after = laws(base.map((value, t) => (t === i ? (value + 8) % 17 : value)));
+      const after = distributions(base.map((value, t) => (t === i ? (value + 8) % 17 : value)));
       const changed = after.findIndex((row, t) => row.some((value, k) => value !== before[t]![k]));
       expect(changed === -1 ? time : changed, `first after ${i}`).toBe(i + 1);
     }
@@ -176,10 +176,10 @@ describe('logistic output', () => {
     for (let t = 0; t < time; t++) {
       naive[t] = tf.tidy(() => {
         const all = wavenetForward(network, state, tf.tensor2d(naive, [time, count]), label);
-        const laws = tf.slice(all, [t * count, 0], [count, -1]) as tf.Tensor2D;
+        const distributions = tf.slice(all, [t * count, 0], [count, -1]) as tf.Tensor2D;
         const at = (x: tf.Tensor) => tf.reshape(tf.slice(x, [0, t], [-1, 1]), [-1]);
         const own = { uniform: at(noise.uniform), component: at(noise.component) };
-        return output.draw(laws, own, temperature).arraySync() as number[];
+        return output.draw(distributions, own, temperature).arraySync() as number[];
       });
     }
     const { data } = model.programs.sample!.run(state, { ...noise, label, temperature });

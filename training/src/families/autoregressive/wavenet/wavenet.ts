@@ -20,7 +20,7 @@ const options = z.strictObject({
     .enum(['mu-law', 'logistic'])
     .default('mu-law')
     .describe(
-      'law of a sample: a softmax over bins of the mu-law, or a mixture of logistics over even levels',
+      'distribution of a sample: a softmax over bins of the mu-law, or a mixture of logistics over even levels',
     ),
   levels: z
     .number()
@@ -71,8 +71,8 @@ function build(wavenet: WavenetOptions, data: DataDescription): Model {
   const logProb = (state: NamedTensors, x: tf.Tensor, label: tf.Tensor | undefined) => {
     const index = tf.transpose(output.index(x)) as tf.Tensor2D; // [time, batch]
     const classes = conditional ? (label as tf.Tensor1D) : undefined;
-    const laws = wavenetForward(network, state, index, classes); // [time * batch, C]
-    const each = output.logProb(laws, tf.reshape(index, [-1])); // [time * batch]
+    const distributions = wavenetForward(network, state, index, classes); // [time * batch, C]
+    const each = output.logProb(distributions, tf.reshape(index, [-1])); // [time * batch]
     return tf.sum(tf.reshape(each, [time, -1]), 0);
   };
 

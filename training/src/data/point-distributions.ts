@@ -10,12 +10,12 @@ export interface Modes {
   readonly std: number;
 }
 
-/** A law on the plane that points are drawn from. */
-export interface PointLaw {
+/** A distribution on the plane that points are drawn from. */
+export interface PointDistribution {
   readonly summary: string;
   readonly classNames: readonly string[];
   draw(random: RandomStream): LabelledPoint;
-  /** Log-density in nats of each point of `[n, 2]` values; only for laws that have it in closed form. */
+  /** Log-density in nats of each point of `[n, 2]` values; only for distributions that have it in closed form. */
   readonly logDensity?: (points: ArrayLike<number>) => Float64Array;
   readonly modes?: Modes;
 }
@@ -23,7 +23,7 @@ export interface PointLaw {
 const count = (size: number): string[] => Array.from({ length: size }, (_, i) => String(i));
 
 /** Equal-weight mixture of round Gaussians: log sum_k exp(-|x - c_k|^2 / 2 std^2) - log(2 pi std^2 K). */
-function gaussianMixture(summary: string, modes: Modes): PointLaw {
+function gaussianMixture(summary: string, modes: Modes): PointDistribution {
   const { centres, std } = modes;
   return {
     summary,
@@ -54,7 +54,7 @@ function gaussianMixture(summary: string, modes: Modes): PointLaw {
 const square = 2;
 const squaresPerEdge = 4;
 
-const checkerboard: PointLaw = {
+const checkerboard: PointDistribution = {
   summary: 'the 8 dark squares of a 4x4 board of side-2 squares on [-4, 4]^2, uniform',
   classNames: count(8),
   draw(random) {
@@ -79,7 +79,7 @@ const checkerboard: PointLaw = {
 };
 
 /** Two interleaved half circles, as scikit-learn's `make_moons` places them, with noise of std 0.08. */
-const moons: PointLaw = {
+const moons: PointDistribution = {
   summary: 'two interleaved half circles of radius 1, noise of std 0.08',
   classNames: ['upper', 'lower'],
   draw(random) {
@@ -95,7 +95,7 @@ const moons: PointLaw = {
  * Two Archimedean arms of one and a half turns: radius angle / 3, angle 3 pi sqrt(u), noise of std 0.1
  * (the `2spirals` of the FFJORD code has the same arms).
  */
-const spirals: PointLaw = {
+const spirals: PointDistribution = {
   summary: 'two spiral arms of one and a half turns and radius up to 3.1, noise of std 0.1',
   classNames: ['first', 'second'],
   draw(random) {
@@ -111,11 +111,11 @@ const spirals: PointLaw = {
 };
 
 /**
- * The two-dimensional laws. `ring8` and `grid25` have the sizes of the mode-coverage tables (Srivastava et
+ * The two-dimensional distributions. `ring8` and `grid25` have the sizes of the mode-coverage tables (Srivastava et
  * al. 2017, VEEGAN; Lin et al. 2018, PacGAN, section 4.1): variance 1e-4 about a ring of radius 1, and
  * variance 0.0025 about a grid of spacing 2.
  */
-export const pointLaws = {
+export const pointDistributions = {
   ring8: gaussianMixture('8 Gaussians of std 0.01 on a ring of radius 1', {
     centres: Array.from({ length: 8 }, (_, i) => [Math.cos((Math.PI * i) / 4), Math.sin((Math.PI * i) / 4)]),
     std: 0.01,
@@ -127,11 +127,13 @@ export const pointLaws = {
   moons,
   spirals,
   checkerboard,
-} as const satisfies Record<string, PointLaw>;
+} as const satisfies Record<string, PointDistribution>;
 
-export type PointLawName = keyof typeof pointLaws;
+export type PointDistributionName = keyof typeof pointDistributions;
 
-/** The law that a data set's points are drawn from, or null when it is none of the built-in ones. */
-export function pointLawOf(dataset: string): PointLaw | null {
-  return Object.hasOwn(pointLaws, dataset) ? pointLaws[dataset as PointLawName] : null;
+/** The distribution that a data set's points are drawn from, or null when it is none of the built-in ones. */
+export function pointDistributionOf(dataset: string): PointDistribution | null {
+  return Object.hasOwn(pointDistributions, dataset)
+    ? pointDistributions[dataset as PointDistributionName]
+    : null;
 }

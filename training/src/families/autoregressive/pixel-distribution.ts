@@ -8,8 +8,8 @@ import {
 } from '../../nn/logistic-mixture.ts';
 import type { Emission } from './emission.ts';
 
-/** The law of one pixel, its channels together, given the numbers that a network puts out for it. */
-export interface PixelLaw {
+/** The distribution of one pixel, its channels together, given the numbers that a network puts out for it. */
+export interface PixelDistribution {
   readonly channels: number;
   /** Numbers for each pixel: C. */
   readonly width: number;
@@ -26,8 +26,8 @@ export interface PixelLaw {
   forced(parameters: tf.Tensor, noise: NamedTensors, temperature: tf.Tensor, given: tf.Tensor): ForcedDraw;
 }
 
-/** The law of the one channel of grey pixels. */
-export function greyLaw(emission: Emission): PixelLaw {
+/** The distribution of the one channel of grey pixels. */
+export function greyDistribution(emission: Emission): PixelDistribution {
   const flat = (x: tf.Tensor) => tf.reshape(x, x.shape.slice(0, -1));
   return {
     channels: 1,
@@ -54,7 +54,11 @@ export function greyLaw(emission: Emission): PixelLaw {
  * A mixture of discretised logistics over levels k / (levels - 1) of [0, 1], channels after the first conditioned
  * linearly on those before (PixelCNN++: Salimans et al. 2017, section 2.1 and 2.2).
  */
-export function logisticLaw(components: number, levels: number, channels: number): PixelLaw {
+export function logisticDistribution(
+  components: number,
+  levels: number,
+  channels: number,
+): PixelDistribution {
   const mixture = { components, levels, channels };
   return {
     channels,

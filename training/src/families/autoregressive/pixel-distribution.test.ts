@@ -35,7 +35,7 @@ const modelOf = (family: string, own: Record<string, unknown>, shape: Shape): Mo
 function stateOf(model: Model): NamedTensors {
   const specs = Object.entries(model.state).map(([name, spec]) => [
     name,
-    name.startsWith('adam') ? spec : { ...spec, initial: { law: 'normal', scale: 0.6 } },
+    name.startsWith('adam') ? spec : { ...spec, initial: { distribution: 'normal', scale: 0.6 } },
   ]);
   const state = initialState({ ...model, state: Object.fromEntries(specs) }, 6);
   return Object.fromEntries(
@@ -44,7 +44,9 @@ function stateOf(model: Model): NamedTensors {
 }
 
 const uniform = (stream: string, shape: readonly number[]) =>
-  tf.tensor(fillNoise({ law: 'uniform', seed: 4, stream, firstIndex: 0, count: 1, shape }), [...shape]);
+  tf.tensor(fillNoise({ distribution: 'uniform', seed: 4, stream, firstIndex: 0, count: 1, shape }), [
+    ...shape,
+  ]);
 
 /** The family's network, apart from its programs. */
 function networkOf(
@@ -130,7 +132,7 @@ describe.each(cases)('logistic mixture, %s %s', (_, family, own, levels, shape) 
       expected += Math.sqrt((2 * p * Math.max(0, 1 - p)) / (Math.PI * count)) / 2;
     }
     expect(distance).toBeLessThan(expected + 4 / Math.sqrt(2 * count));
-    // It would tell another law apart: the even one is farther away than that.
+    // It would tell another distribution apart: the even one is farther away than that.
     const even = probabilities.reduce((sum, p) => sum + Math.abs(p - 1 / probabilities.length) / 2, 0);
     expect(even).toBeGreaterThan(2 * (expected + 4 / Math.sqrt(2 * count)));
   });
@@ -139,14 +141,14 @@ describe.each(cases)('logistic mixture, %s %s', (_, family, own, levels, shape) 
     const wide: Shape = [4, 3, shape[2]];
     const { sizes, network } = networkOf(family, { ...own, levels }, wide);
     const state = stateOf(modelOf(family, { ...own, levels }, wide));
-    const { channels } = sizes.law;
+    const { channels } = sizes.distribution;
     const total = 12 * channels;
     const x = tf.cast(tf.less(uniform('image', [4, total]), 0.5), 'float32') as tf.Tensor2D;
-    const laws = (image: tf.Tensor2D) => network.forward(state, image).arraySync() as number[][][];
-    const before = laws(x);
+    const distributions = (image: tf.Tensor2D) => network.forward(state, image).arraySync() as number[][][];
+    const before = distributions(x);
     for (let d = 0; d < total; d++) {
       const flip = tf.cast(tf.oneHot(tf.tensor1d([d], 'int32'), total), 'float32');
-      const after = laws(tf.abs(tf.sub(x, flip)) as tf.Tensor2D);
+      const after = distributions(tf.abs(tf.sub(x, flip)) as tf.Tensor2D);
       const pixel = Math.floor(d / channels);
       for (let i = 0; i < 12; i++) {
         const differs = after.some((image, n) => image[i]!.some((value, c) => value !== before[n]![i]![c]));
