@@ -75,7 +75,6 @@ const binary: Record<string, Binary> = {
   squaredDifference: tf.squaredDifference,
   sub: tf.sub,
 };
-const floatOnly = new Set(['atan2', 'prelu']);
 
 const unaryCases = Object.entries(unary).flatMap(([name, op]): ConformanceCase[] => [
   { name: `${name} of special values`, fn: ({ x }) => ({ y: op(x!) }), inputs: () => ({ x: special() }) },
@@ -96,7 +95,7 @@ const binaryCases = Object.entries(binary).flatMap(([name, op]): ConformanceCase
   return [
     { name: `${name}, broadcasting both ways`, fn, inputs: () => ({ a: values(3, 1, 2), b: values(4, 1) }) },
     { name: `${name} with a scalar`, fn, inputs: () => ({ a: values(2, 3), b: values() }) },
-    ...(floatOnly.has(name) ? [] : [ints]),
+    ints,
   ];
 });
 
@@ -114,11 +113,12 @@ export const elementwiseCases: ConformanceCase[] = [
     inputs: () => ({ a: values(2, 3), b: values(3, 2).reshape([2, 3]), i: integers(-5, 5, 4) }),
   },
   {
-    name: 'abs, sign, neg, relu, step, clip of int32',
+    name: 'abs, sign, neg, relu, leakyRelu, step, clip of int32',
     fn: ({ x }) => ({
       abs: tf.abs(x!),
       neg: tf.neg(x!),
       relu: tf.relu(x!),
+      leakyRelu: tf.leakyRelu(x!, 0.5),
       step: tf.step(x!),
       clip: tf.clipByValue(x!, -1, 2),
       float: tf.cast(x!, 'float32'),

@@ -60,6 +60,15 @@ export const structureCases: ConformanceCase[] = [
     inputs: () => ({ x: values(3, 5) }),
   },
   {
+    name: 'topk of bool, of int32 and of no rows',
+    fn: ({ b, i, none }) => ({
+      bools: tf.topk(b!, 2).values,
+      ints: tf.topk(i!, 2).values,
+      ...(tf.topk(none!, 2) as unknown as Record<string, tf.Tensor>),
+    }),
+    inputs: () => ({ b: bools(3, 5), i: integers(-9, 9, 3, 5), none: values(0, 5) }),
+  },
+  {
     name: 'reshape, transpose, expandDims, with size 1 and 0',
     fn: ({ x, s, e }) => ({
       merged: tf.reshape(x!, [6, -1]),

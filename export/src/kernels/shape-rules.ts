@@ -222,7 +222,7 @@ export const shapeRules: { [K in KernelName]: ShapeRule<K> } = {
   IsNan: boolLike,
   LRN: sameAs,
   LRNGrad: sameAs,
-  LeakyRelu: sameAs,
+  LeakyRelu: ([x]) => [{ dtype: 'float32', shape: x!.shape }],
   Less: broadcast('bool'),
   LessEqual: broadcast('bool'),
   LinSpace: (_, { num }) => [{ dtype: 'float32', shape: [num] }],
@@ -257,7 +257,7 @@ export const shapeRules: { [K in KernelName]: ShapeRule<K> } = {
     { dtype: x!.dtype, shape: x!.shape.map((dim, i) => dim + paddings[i]![0] + paddings[i]![1]) },
   ],
   Pow: broadcast(),
-  Prelu: broadcast(),
+  Prelu: broadcast('float32'),
   Prod: reduction(atLeastInt),
   Range: (_, { start, stop, step = 1, dtype }) => [
     { dtype: dtype ?? 'float32', shape: [rangeLength(start, stop, step)] },

@@ -37,6 +37,11 @@ function floating(compute: (emit: OnnxEmitter, x: string) => string): Lower {
   };
 }
 
+/** The inputs as float32. */
+function asFloats(emit: OnnxEmitter, node: KernelNode, inputs: readonly string[]): string[] {
+  return inputs.map((x, i) => (node.inputs[i]!.dtype === 'float32' ? x : emit.cast(x, 'float32')));
+}
+
 function floatOp(type: string): Lower {
   return floating((emit, x) => emit.op(type, [x]));
 }
@@ -131,7 +136,13 @@ export const elementwiseLowerings = {
   Asin: floatOp('Asin'),
   Asinh: floatOp('Asinh'),
   Atan: floatOp('Atan'),
-  Atan2: (emit, _, [y, x]) => [atan2(emit, y!, x!)],
+  Atan2: (emit, node, inputs) => {
+    const { dtype } = node.outputs[0]!;
+    const [y, x] = asFloats(emit, node, inputs) as [string, string];
+    const angle = atan2(emit, y, x);
+    // Towards 0 first: an angle of less than 1 is no bool.
+    return [dtype === 'float32' ? angle : emit.cast(emit.cast(angle, 'int32'), dtype)];
+  },
   Atanh: floatOp('Atanh'),
   Cast: (emit, node, [x]) => [emit.cast(x!, node.attrs.dtype)],
   Ceil: floatOp('Ceil'),
@@ -170,7 +181,10 @@ export const elementwiseLowerings = {
     emit.op('Equal', [emit.op('Abs', [x]), emit.scalar('float32', Number.POSITIVE_INFINITY)]),
   ),
   IsNan: testOp((emit, x) => emit.op('IsNaN', [x])),
-  LeakyRelu: (emit, node, [x]) => [emit.op('LeakyRelu', [x!], { alpha: { float: node.attrs.alpha } })],
+  LeakyRelu: (emit, node, inputs) => {
+    const [x] = asFloats(emit, node, inputs) as [string];
+    return [emit.op('LeakyRelu', [x], { alpha: { float: node.attrs.alpha } })];
+  },
   Less: comparison('Less'),
   LessEqual: comparison('LessOrEqual'),
   Log: floatOp('Log'),
@@ -188,9 +202,10 @@ export const elementwiseLowerings = {
   NotEqual: comparison('Equal', true),
   OnesLike: (emit, node) => [fillLike(emit, node.outputs[0]!, 1)],
   Pow: numberOp('Pow'),
-  Prelu: (emit, _, [x, alpha]) => {
-    const negative = emit.op('Less', [x!, zero(emit)]);
-    return [emit.op('Where', [negative, emit.op('Mul', [alpha!, x!]), x!])];
+  Prelu: (emit, node, inputs) => {
+    const [x, alpha] = asFloats(emit, node, inputs) as [string, string];
+    const negative = emit.op('Less', [x, zero(emit)]);
+    return [emit.op('Where', [negative, emit.op('Mul', [alpha, x]), x])];
   },
   RealDiv: arithmetic((emit, [a, b], dtype) =>
     dtype === 'int32' ? truncatedQuotient(emit, a!, b!) : emit.op('Div', [a!, b!]),

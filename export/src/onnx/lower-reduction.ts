@@ -1,4 +1,5 @@
 import { isSymbolic, type KernelNode, printDim } from '../graph/ir.ts';
+import { fillLike } from './fill.ts';
 import type { OnnxEmitter, OnnxLowerings } from './lowering.ts';
 import { describe } from './window-geometry.ts';
 
@@ -129,10 +130,14 @@ export const reductionLowerings = {
   Softmax: (emit, _, [logits]) => [emit.op('Softmax', [logits!], { axis: -1 })],
   Sum: numeric('ReduceSum'),
   TopK: (emit, node, [x]) => {
-    const [values, indices] = emit.ops('TopK', [x!, emit.ints([node.attrs.k])], { axis: -1 }, 2) as [
+    // onnxruntime 1.30 divides by the number of rows, which ends the process where there are none.
+    if (node.outputs[0]!.shape.includes(0)) return node.outputs.map((output) => fillLike(emit, output, 0));
+    const bool = node.inputs[0]!.dtype === 'bool';
+    const numbers = bool ? emit.cast(x!, 'int32') : x!;
+    const [values, indices] = emit.ops('TopK', [numbers, emit.ints([node.attrs.k])], { axis: -1 }, 2) as [
       string,
       string,
     ];
-    return [values, emit.cast(indices, 'int32')];
+    return [bool ? emit.cast(values, 'bool') : values, emit.cast(indices, 'int32')];
   },
 } satisfies Partial<OnnxLowerings>;

@@ -1,3 +1,4 @@
+import { limitOf } from '../kernels/limits.ts';
 import { type KernelName, kernelInputNames } from '../kernels/names.ts';
 import { shapeRules, type TensorMeta } from '../kernels/shape-rules.ts';
 import { tf } from '../tf.ts';
@@ -135,7 +136,10 @@ function recordKernel(kernel: KernelName): tf.KernelFunc {
     const tensors = orderedInputs(kernel, inputs);
     const metas = tensors.map(({ dtype, shape }) => ({ dtype: tracedDType(dtype), shape }));
     const complete = completeAttrs(attrs);
-    const outputs = recorder().kernel(kernel, tensors, complete, rule(metas, complete));
+    const results = rule(metas, complete);
+    const limit = limitOf(kernel, metas, complete, results);
+    if (limit !== null) throw new TraceError(`${kernel}${at(userLocation())}: ${limit}`);
+    const outputs = recorder().kernel(kernel, tensors, complete, results);
     return kernel === 'SplitV' || kernel === 'Unpack' || kernel === 'TopK' ? outputs : outputs[0]!;
   };
 }

@@ -90,6 +90,7 @@ describe('trace', () => {
       },
       /variable .* is assigned/,
     ],
+    ['a program without outputs', () => ({}), /returns no tensors: return an object with at least one/],
     ['an output that is no tensor', () => ({ y: 3 as unknown as tf.Tensor }), /output 'y'.*not a tensor/],
   ])('refuses %s, naming the op and the place', (_, fn, message) => {
     expect(() => trace(fn, x23)).toThrow(message);

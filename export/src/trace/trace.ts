@@ -57,6 +57,11 @@ export function record(fn: TensorFunction, inputs: Record<string, TraceInput>, f
           ports.push({ name, value: recorder.resolve(output) });
         }
       });
+      if (ports.length === 0) {
+        throw new TraceError(
+          'the traced function returns no tensors: return an object with at least one, each under its name',
+        );
+      }
       return recorder.finish(ports);
     }),
   );
