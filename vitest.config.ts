@@ -7,7 +7,7 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    include: ['*/src/**/*.test.ts', 'test/**/*.test.ts'],
+    include: ['*/src/**/*.test.ts', 'training/cli/src/**/*.test.ts', 'test/**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**'],
     reporters: ['default', './test/summary-reporter.ts'],
     globalSetup: './test/compile-workers.ts',

@@ -16,7 +16,7 @@ function compile(): void {
   const compiler = createRequire(import.meta.url)
     .resolve('typescript/package.json')
     .replace('package.json', 'bin/tsc');
-  spawnSync(process.execPath, [compiler, '-b', 'training'], {
+  spawnSync(process.execPath, [compiler, '-b', 'training/cli'], {
     cwd: fileURLToPath(new URL('..', import.meta.url)),
   });
 }

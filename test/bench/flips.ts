@@ -18,8 +18,8 @@ import {
 } from '@generatrix/runtime';
 import { createExecutor as webExecutor } from '@generatrix/runtime/web';
 import { distributionTails, loadTrained, type Model, toTensor } from '@generatrix/training';
-import { ensureChromium } from '@generatrix/training/browser';
 import Table from 'cli-table3';
+import { ensureChromium } from '../browser/ensure-chromium.ts';
 import { softwareVulkan } from '../parity/software-vulkan.ts';
 import { bundleOf, untrainedModel, type Weights, weightsOf } from './untrained.ts';
 

@@ -1,11 +1,5 @@
-import {
-  batchPlan,
-  type Dataset,
-  initialState,
-  onnxEngine,
-  stepInputs,
-  tfjsEngine,
-} from '@generatrix/training';
+import { batchPlan, stepInputs } from '@generatrix/runtime/core';
+import { type Dataset, initialState, onnxEngine, tfjsEngine } from '@generatrix/training';
 import { median } from './timing.ts';
 import { untrainedModel } from './untrained.ts';
 

@@ -1,14 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadSampler } from '@generatrix/runtime';
-import {
-  ensureChromium,
-  launchChromium,
-  openWatchedPage,
-  type PageTroubles,
-} from '@generatrix/training/browser';
+import { launchChromium, openWatchedPage, type PageTroubles } from 'generatrix/browser';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { ensureChromium } from './ensure-chromium.ts';
 import { type StaticServer, serveFolder } from './serve.ts';
 import { copyBundle, makeSite, type SiteFixture } from './site-fixture.ts';
 

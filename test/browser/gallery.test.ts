@@ -3,15 +3,11 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import {
-  ensureChromium,
-  launchChromium,
-  openWatchedPage,
-  type PageTroubles,
-} from '@generatrix/training/browser';
+import { launchChromium, openWatchedPage, type PageTroubles } from 'generatrix/browser';
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { waitUntilIdle } from './demo-page.ts';
+import { ensureChromium } from './ensure-chromium.ts';
 import { type StaticServer, serveFolder } from './serve.ts';
 import { makeSite, type SiteFixture } from './site-fixture.ts';
 

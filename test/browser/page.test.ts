@@ -2,12 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import {
-  ensureChromium,
-  launchChromium,
-  openWatchedPage,
-  type PageTroubles,
-} from '@generatrix/training/browser';
+import { launchChromium, openWatchedPage, type PageTroubles } from 'generatrix/browser';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -18,6 +13,7 @@ import {
   sampleOnPage,
   waitUntilIdle,
 } from './demo-page.ts';
+import { ensureChromium } from './ensure-chromium.ts';
 import { writeFixtureBundles } from './fixture-bundles.ts';
 import { buildPage } from './run-program.ts';
 import { type StaticServer, serveFolder } from './serve.ts';

@@ -1,7 +1,7 @@
 import { type BatchedInput, type TensorFunction, tf, traceBatched, writeOnnx } from '@generatrix/export';
 import { hostTensor } from '@generatrix/runtime/core';
-import { ensureChromium } from '@generatrix/training/browser';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ensureChromium } from './ensure-chromium.ts';
 import { type BrowserExecutor, openBrowserExecutor } from './run-program.ts';
 
 const chromium = await ensureChromium();

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { HostTensor } from '@generatrix/runtime/core';
-import { launchChromium, openWatchedPage } from '@generatrix/training/browser';
+import { launchChromium, openWatchedPage } from 'generatrix/browser';
 import { build } from 'vite';
 import { type Handler, serveFolder } from './serve.ts';
 import { pack, unpack } from './tensor-pack.ts';

@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { decodePng } from '@generatrix/runtime/media';
-import { familyCases } from '@generatrix/training';
-import { ensureChromium, launchChromium, openWatchedPage } from '@generatrix/training/browser';
+import { familyCases } from '@generatrix/training/testing';
+import { launchChromium, openWatchedPage } from 'generatrix/browser';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCommand } from '../cli/run-command.ts';
 import { writeModelBundle } from '../parity/model-bundles.ts';
 import { readCanvasPixels, waitUntilIdle } from './demo-page.ts';
+import { ensureChromium } from './ensure-chromium.ts';
 import { buildPage } from './run-program.ts';
 import { serveFolder } from './serve.ts';
 

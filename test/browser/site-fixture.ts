@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadSampler, sha256Hex } from '@generatrix/runtime';
 import { canRender, renderSamples } from '@generatrix/runtime/media';
-import { familyCases } from '@generatrix/training';
+import { familyCases } from '@generatrix/training/testing';
 import { writeModelBundle } from '../parity/model-bundles.ts';
 import { writeFixtureBundles } from './fixture-bundles.ts';
 import { buildPage } from './run-program.ts';

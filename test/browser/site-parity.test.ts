@@ -1,11 +1,11 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { familyCases } from '@generatrix/training';
-import { ensureChromium } from '@generatrix/training/browser';
+import { familyCases } from '@generatrix/training/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCommand } from '../cli/run-command.ts';
 import { writeModelBundle } from '../parity/model-bundles.ts';
+import { ensureChromium } from './ensure-chromium.ts';
 
 const chromium = await ensureChromium();
 const missing = 'reason' in chromium ? chromium.reason : '';

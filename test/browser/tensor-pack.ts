@@ -1,5 +1,4 @@
-import type { DType, HostTensor } from '@generatrix/runtime/core';
-import { hostTensor, sizeOf } from '@generatrix/runtime/core';
+import { type DType, type HostTensor, hostTensor, sizeOf } from '@generatrix/runtime/core';
 
 /** What travels between a test and its page in one piece: some text, bytes of a program, tensors. */
 export interface Packet {

@@ -5,11 +5,12 @@ import { fileURLToPath } from 'node:url';
 import { loadSampler } from '@generatrix/runtime';
 import { encodePng } from '@generatrix/runtime/media';
 import { exportRun, runTraining } from '@generatrix/training';
-import { ensureChromium, launchChromium, openWatchedPage } from '@generatrix/training/browser';
 import { unzipSync } from 'fflate';
+import { launchChromium, openWatchedPage } from 'generatrix/browser';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readCanvasPixels } from './demo-page.ts';
+import { ensureChromium } from './ensure-chromium.ts';
 import { buildPage } from './run-program.ts';
 import { type StaticServer, serveFolder } from './serve.ts';
 

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
-const launcher = fileURLToPath(new URL('../../training/bin/generatrix.mjs', import.meta.url));
+const launcher = fileURLToPath(new URL('../../training/cli/bin/generatrix.mjs', import.meta.url));
 
 export interface Outcome {
   readonly status: number | null;

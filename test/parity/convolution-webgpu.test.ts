@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type NamedTensors, tf, trace, writeOnnx } from '@generatrix/export';
 import { decodeSafetensors, encodeSafetensors, fillNoise, hostTensor } from '@generatrix/runtime';
-import { ensureChromium } from '@generatrix/training/browser';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ensureChromium } from '../browser/ensure-chromium.ts';
 import { softwareVulkan } from './software-vulkan.ts';
 
 /**

@@ -2,17 +2,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type BundleFormat, packBundle, tf } from '@generatrix/export';
 import { encodeSafetensors } from '@generatrix/runtime/core';
-import {
-  bindState,
-  buildModel,
-  describeData,
-  type FamilyCase,
-  familyNamed,
-  firstExamples,
-  initialState,
-  stirredState,
-  toTensor,
-} from '@generatrix/training';
+import { bindState, buildModel, familyNamed, initialState, toTensor } from '@generatrix/training';
+import { describeData, type FamilyCase, firstExamples, stirredState } from '@generatrix/training/testing';
 
 /**
  * Writes the bundle of a small model whose weights are random, in the places of those that start as zeros, too; beside

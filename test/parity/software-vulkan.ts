@@ -1,6 +1,6 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { ChromiumFound } from '@generatrix/training/browser';
+import type { ChromiumFound } from 'generatrix/browser';
 
 /**
  * Chromium brings a software Vulkan driver, which is all that onnxruntime-node's WebGPU provider needs: the

@@ -1,8 +1,8 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ensureChromium } from '@generatrix/training/browser';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ensureChromium } from '../browser/ensure-chromium.ts';
 import { startCommand } from '../cli/run-command.ts';
 import { allCases } from './all-cases.ts';
 import { softwareVulkan } from './software-vulkan.ts';

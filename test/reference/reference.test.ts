@@ -3,14 +3,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import {
-  type FamilyCase,
-  families,
-  familyCases,
-  labelled,
-  tinyImages,
-  tinySounds,
-} from '@generatrix/training';
+import { families } from '@generatrix/training';
+import { type FamilyCase, familyCases, labelled, tinyImages, tinySounds } from '@generatrix/training/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { writeModelBundle } from '../parity/model-bundles.ts';
 

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig, type RunningServer, type ServeConfig, startServer } from '@generatrix/runtime/serve';
-import { familyCases } from '@generatrix/training';
+import { familyCases } from '@generatrix/training/testing';
 import { writeModelBundle } from '../parity/model-bundles.ts';
 
 /** Bundles of each kind of data, with their starting weights, by the name that they are served under. */

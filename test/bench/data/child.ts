@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import {
   buildModel,
   type DatasetRequest,
-  describeData,
+  dataDescription,
   familyNamed,
   loadDataset,
   settingsSchema,
@@ -37,7 +37,7 @@ async function measure(job: DataJob): Promise<DataFigures> {
   const started = performance.now();
   const data = await loadDataset({ ...job.data, split: 'train' } as DatasetRequest);
   const loadSeconds = (performance.now() - started) / 1000;
-  const { model, options } = buildModel(familyNamed(job.family), job.options, describeData(data));
+  const { model, options } = buildModel(familyNamed(job.family), job.options, dataDescription(data));
   const { steps, batchSize, threads } = job;
   const settings = settingsSchema.parse({
     family: job.family,

@@ -30,7 +30,7 @@ async function bareRate(bundle: string): Promise<number> {
 
 /** `generatrix serve` in a process of its own, and its address. */
 async function startServer(models: string): Promise<{ url: string; stop(): Promise<void> }> {
-  const command = fileURLToPath(new URL('../../../../training/bin/generatrix.mjs', import.meta.url));
+  const command = fileURLToPath(new URL('../../../../training/cli/bin/generatrix.mjs', import.meta.url));
   const flags = [
     '--port',
     '0',

@@ -1,5 +1,10 @@
-import type { Device, Executor, HostTensor } from '@generatrix/runtime/web';
-import { configureWeb, createExecutor } from '@generatrix/runtime/web';
+import {
+  configureWeb,
+  createExecutor,
+  type Device,
+  type Executor,
+  type HostTensor,
+} from '@generatrix/runtime/web';
 import { pack, unpack } from '../tensor-pack.ts';
 
 declare global {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
+import { everyIndex, expectUserError, folderOf, testWithData } from '../testing/test-support.ts';
 import { audioFolder, cutClips, readSound } from './audio-folder.ts';
 import { type Split, splits } from './dataset.ts';
-import { everyIndex, expectUserError, folderOf, testWithData } from './test-support.ts';
 
 interface Coding {
   readonly tag?: number;

@@ -1,5 +1,5 @@
+import { UserError } from '@generatrix/runtime/core';
 import type { Sound } from '@generatrix/runtime/media';
-import { UserError } from '../errors.ts';
 import { labelledFiles } from './class-folders.ts';
 import { type Dataset, floatDataset, type Split } from './dataset.ts';
 import { decodeSound, soundExtensions } from './decode-sound.ts';

@@ -4,8 +4,8 @@ import {
   hostTensor,
   type RandomStream,
   randomStream,
+  UserError,
 } from '@generatrix/runtime/core';
-import { UserError } from '../errors.ts';
 import { type Picture, transforms } from './augment-transforms.ts';
 
 /** Changes a batch of examples: float32 [n, h, w, c], the examples' indices in the training data, the epoch. */

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
+import { expectUserError, folderOf, testWithData } from '../testing/test-support.ts';
 import { datasetCatalogue, loadDataset } from './catalogue.ts';
 import type { DatasetRequest, Split } from './dataset.ts';
 import { mnist } from './mnist.ts';
-import { expectUserError, folderOf, testWithData } from './test-support.ts';
 
 const drawn = datasetCatalogue.filter(({ needs }) => needs === 'nothing');
 

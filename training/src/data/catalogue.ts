@@ -1,7 +1,7 @@
-import { UserError } from '../errors.ts';
-import { checkMemory } from '../run/memory-limit.ts';
+import { UserError } from '@generatrix/runtime/core';
+import { closestNames } from '../errors/closest-names.ts';
+import { checkMemory } from '../files/memory-limit.ts';
 import { audioFolder } from './audio-folder.ts';
-import { closestNames } from './closest-names.ts';
 import { csv } from './csv.ts';
 import type { Dataset, DatasetRequest } from './dataset.ts';
 import { digits8, glyphs } from './glyphs.ts';

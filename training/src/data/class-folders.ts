@@ -1,5 +1,5 @@
 import { basename, join, relative, sep } from 'node:path';
-import { UserError } from '../errors.ts';
+import { UserError } from '@generatrix/runtime/core';
 import { type Split, splits } from './dataset.ts';
 import { extensionOf, filesBelow, listFolder, otherFilesBelow } from './files.ts';
 import { named, type PartRequest, sourceOf, takePart } from './split.ts';

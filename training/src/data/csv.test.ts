@@ -1,8 +1,8 @@
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import { everyIndex, expectUserError, folderOf } from '../testing/test-support.ts';
 import { type CsvOptions, csv } from './csv.ts';
 import { type Split, splits } from './dataset.ts';
-import { everyIndex, expectUserError, folderOf } from './test-support.ts';
 
 const header = 'x,y,kind\n';
 const body = (rows: number, from = 0): string =>

@@ -1,4 +1,4 @@
-import { UserError } from '../errors.ts';
+import { UserError } from '@generatrix/runtime/core';
 import { sortedClasses } from './class-folders.ts';
 import { type Dataset, floatDataset, type Split } from './dataset.ts';
 import { type PartRequest, rowsOf, sourceOf, takePart } from './split.ts';

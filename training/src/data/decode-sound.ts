@@ -1,9 +1,9 @@
+import { UserError } from '@generatrix/runtime/core';
 import { decodeWav, type Sound } from '@generatrix/runtime/media';
 import { FLACDecoder } from '@wasm-audio-decoders/flac';
 import { OggVorbisDecoder } from '@wasm-audio-decoders/ogg-vorbis';
 import { MPEGDecoder } from 'mpg123-decoder';
 import { OggOpusDecoder } from 'ogg-opus-decoder';
-import { UserError } from '../errors.ts';
 
 /** Lower-case extensions of the sounds that are read. */
 export const soundExtensions = new Set(['wav', 'wave', 'flac', 'ogg', 'oga', 'opus', 'mp3']);

@@ -1,5 +1,5 @@
+import { UserError } from '@generatrix/runtime/core';
 import { decodeImageFile, imageFileSize, imageIsGrey } from '@generatrix/runtime/media';
-import { UserError } from '../errors.ts';
 import type { Dataset, DatasetFields } from './dataset.ts';
 import { decodedImages } from './decoded-images.ts';
 import { firstLine } from './files.ts';

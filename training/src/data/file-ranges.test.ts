@@ -1,8 +1,8 @@
 import { appendFile, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { UserError } from '@generatrix/runtime/core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { UserError } from '../errors.ts';
 import { readRangeNow, readRanges, seeFile, streamRecords } from './file-ranges.ts';
 
 let folder = '';

@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, read, readSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { UserError } from '../errors.ts';
+import { UserError } from '@generatrix/runtime/core';
 import { firstLine } from './files.ts';
 
 /** A stretch of bytes of a file. */

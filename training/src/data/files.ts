@@ -1,7 +1,7 @@
 import { open, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, join, sep } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { UserError } from '../errors.ts';
+import { UserError } from '@generatrix/runtime/core';
 
 /** What stands at a path. */
 export type PathKind = 'file' | 'folder' | 'missing';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { everyIndex } from '../testing/test-support.ts';
 import { digits8, glyphs } from './glyphs.ts';
-import { everyIndex } from './test-support.ts';
 
 const correlation = (a: readonly number[], b: readonly number[]): number => {
   const mean = (values: readonly number[]): number => values.reduce((sum, v) => sum + v, 0) / values.length;

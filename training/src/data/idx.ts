@@ -1,4 +1,4 @@
-import { UserError } from '../errors.ts';
+import { UserError } from '@generatrix/runtime/core';
 import { readBytes } from './files.ts';
 
 /** Where the values of an IDX file of unsigned bytes lie. */

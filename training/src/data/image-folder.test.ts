@@ -2,9 +2,9 @@ import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
+import { everyIndex, expectUserError, folderOf, testWithData } from '../testing/test-support.ts';
 import { type Split, splits } from './dataset.ts';
 import { imageFolder } from './image-folder.ts';
-import { everyIndex, expectUserError, folderOf, testWithData } from './test-support.ts';
 
 type Colour = readonly [number, number, number];
 

@@ -1,8 +1,8 @@
 import { encodePng } from '@generatrix/runtime/media';
 import { expect, it } from 'vitest';
+import { everyIndex, expectUserError, folderOf } from '../testing/test-support.ts';
 import { splits } from './dataset.ts';
 import { imageFolder } from './image-folder.ts';
-import { everyIndex, expectUserError, folderOf } from './test-support.ts';
 
 const png = (level: number) =>
   encodePng({ width: 1, height: 1, channels: 3, data: new Uint8Array(3).fill(level) });

@@ -1,6 +1,6 @@
 import { basename, join, normalize } from 'node:path';
+import { UserError } from '@generatrix/runtime/core';
 import { parse } from 'csv-parse/sync';
-import { UserError } from '../errors.ts';
 import { sortedClasses } from './class-folders.ts';
 import { firstLine, listFolder, readBytes } from './files.ts';
 

@@ -1,4 +1,5 @@
 /** Data sets: drawn, or read from files. */
+export { augmentSummary } from './augment.ts';
 export {
   type DatasetEntry,
   type DatasetOption,
@@ -8,11 +9,14 @@ export {
   readsFiles,
   readsImageFiles,
 } from './catalogue.ts';
-export { closestNames } from './closest-names.ts';
+export { classFrequencies } from './class-frequencies.ts';
 export { type Dataset, type DatasetRequest, floatDataset, type Split } from './dataset.ts';
+export { extensionOf, pathKind } from './files.ts';
 export { changeOf, describeDatasets, type Fingerprint, fingerprintOf } from './fingerprint.ts';
 export type { GlyphFactors } from './glyph-render.ts';
 export { digits8, type GlyphDataset, type GlyphOptions, glyphs } from './glyphs.ts';
+export { type DataInspection, inspectData, type ValueSummary } from './inspect-data.ts';
+export { partOf } from './part.ts';
 export { checkPartsAgree } from './parts-agree.ts';
 export {
   type Modes,

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import { everyIndex, expectUserError, folderOf, testWithData } from '../testing/test-support.ts';
 import { mnist } from './mnist.ts';
-import { everyIndex, expectUserError, folderOf, testWithData } from './test-support.ts';
 
 /** An IDX file of unsigned bytes, written as the format's page lays it out. */
 function idx(shape: readonly number[], values: readonly number[]): Uint8Array {

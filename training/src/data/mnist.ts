@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { UserError } from '../errors.ts';
+import { UserError } from '@generatrix/runtime/core';
 import { byteDataset, type Dataset, type DatasetFields, type Split } from './dataset.ts';
 import { standardCacheBytes } from './decoded-images.ts';
 import { readRangeNow, type SeenFile, seeFile } from './file-ranges.ts';

@@ -1,5 +1,4 @@
-import { type DataSpec, sizeOf } from '@generatrix/runtime/core';
-import { UserError } from '../errors.ts';
+import { type DataSpec, sizeOf, UserError } from '@generatrix/runtime/core';
 import { byteDataset, type Dataset, floatDataset } from './dataset.ts';
 import { standardCacheBytes } from './decoded-images.ts';
 import { type SeenFile, seeFile } from './file-ranges.ts';

@@ -1,4 +1,4 @@
-import { UserError } from '../errors.ts';
+import { UserError } from '@generatrix/runtime/core';
 import { readRangeNow, type SeenFile, streamRecords } from './file-ranges.ts';
 import { type NpyArray, type NpyHeader, npyHeaderBytes, npyValues, readNpyHeader } from './npy.ts';
 import { addHashes, type ExampleHashes, emptyHashes, type Identified } from './split.ts';

@@ -2,10 +2,10 @@ import { writeFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { zipSync } from 'fflate';
 import { expect, test } from 'vitest';
+import { everyIndex, expectUserError, folderOf } from '../testing/test-support.ts';
 import { splits } from './dataset.ts';
 import { readNpy } from './npy.ts';
 import { npy } from './npy-dataset.ts';
-import { everyIndex, expectUserError, folderOf } from './test-support.ts';
 
 /** Files that NumPy 2.4.6 wrote (`numpy.lib.format.write_array`), base64. */
 const written = {

@@ -1,5 +1,5 @@
+import { UserError } from '@generatrix/runtime/core';
 import { unzipSync } from 'fflate';
-import { UserError } from '../errors.ts';
 import { firstLine, readBytes } from './files.ts';
 
 /** Where the values of an array lie in its file, and what they are. */

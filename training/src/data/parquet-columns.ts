@@ -1,6 +1,5 @@
-import type { FileMetaData, SchemaTree } from 'hyparquet';
-import { parquetSchema } from 'hyparquet';
-import { UserError } from '../errors.ts';
+import { UserError } from '@generatrix/runtime/core';
+import { type FileMetaData, parquetSchema, type SchemaTree } from 'hyparquet';
 
 /** What is read of a table. */
 export interface ParquetColumns {

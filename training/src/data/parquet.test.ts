@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodePng } from '@generatrix/runtime/media';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { everyIndex, expectUserError } from '../testing/test-support.ts';
 import { parquet } from './parquet.ts';
-import { everyIndex, expectUserError } from './test-support.ts';
 
 const python = spawnSync('python3', ['-c', 'import pyarrow; print(pyarrow.__version__)'], {
   encoding: 'utf8',

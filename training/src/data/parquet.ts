@@ -1,4 +1,5 @@
 import { basename, relative } from 'node:path';
+import { UserError } from '@generatrix/runtime/core';
 import {
   type AsyncBuffer,
   asyncBufferFromFile,
@@ -7,7 +8,6 @@ import {
   parquetReadObjects,
 } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
-import { UserError } from '../errors.ts';
 import { sortedClasses } from './class-folders.ts';
 import { checkIndices, type Dataset, type Split } from './dataset.ts';
 import { standardCacheBytes } from './decoded-images.ts';

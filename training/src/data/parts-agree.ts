@@ -1,4 +1,4 @@
-import { UserError } from '../errors.ts';
+import { UserError } from '@generatrix/runtime/core';
 import type { Dataset } from './dataset.ts';
 
 type Part = Pick<Dataset, 'name' | 'split' | 'spec' | 'size' | 'labels' | 'classNames'>;

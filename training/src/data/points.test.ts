@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { everyIndex } from '../testing/test-support.ts';
 import type { Split } from './dataset.ts';
 import {
   type PointDistribution,
@@ -6,7 +7,6 @@ import {
   pointDistributions,
 } from './point-distributions.ts';
 import { points } from './points.ts';
-import { everyIndex } from './test-support.ts';
 
 /** Box and step of a midpoint grid fine enough that Gaussians of the distribution's std are summed to 1e-6. */
 const grids = {

@@ -4,11 +4,11 @@ import { hostTensor, UserError } from '@generatrix/runtime/core';
 import { npyBytes } from '@generatrix/runtime/media';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { everyIndex, folderOf } from '../testing/test-support.ts';
 import { csv } from './csv.ts';
 import { type Dataset, type Split, splits } from './dataset.ts';
 import { readIdx } from './idx.ts';
 import { npy } from './npy-dataset.ts';
-import { everyIndex, folderOf } from './test-support.ts';
 
 const runs = { numRuns: 40, seed: 1 };
 

@@ -3,7 +3,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { UserError } from '../errors.ts';
+import { UserError } from '@generatrix/runtime/core';
 import { makeFolder } from '../files/atomic.ts';
 import { readRangeNow, readRanges, type SeenFile, seeFile } from './file-ranges.ts';
 import { firstLine } from './files.ts';

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { permutation } from '@generatrix/runtime/core';
 import { expect, test } from 'vitest';
+import { expectUserError } from '../testing/test-support.ts';
 import { type Split, splits } from './dataset.ts';
 import { exampleHash, type HeldOut, named, type PartRequest, rowsOf, takePart } from './split.ts';
-import { expectUserError } from './test-support.ts';
 
 const both: readonly HeldOut[] = ['validation', 'test'];
 

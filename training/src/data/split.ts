@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { UserError } from '../errors.ts';
+import { UserError } from '@generatrix/runtime/core';
 import type { Split } from './dataset.ts';
 import { permutedPart } from './permuted-split.ts';
 

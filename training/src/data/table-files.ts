@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { UserError } from '../errors.ts';
+import { UserError } from '@generatrix/runtime/core';
 import { type Split, splits } from './dataset.ts';
 import { extensionOf, listFolder, pathKind } from './files.ts';
 

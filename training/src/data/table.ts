@@ -1,5 +1,5 @@
+import { UserError } from '@generatrix/runtime/core';
 import { CsvError, parse } from 'csv-parse/sync';
-import { UserError } from '../errors.ts';
 import { firstLine, readBytes } from './files.ts';
 
 /** How a table's text is read. */

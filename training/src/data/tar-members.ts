@@ -1,5 +1,5 @@
+import { UserError } from '@generatrix/runtime/core';
 import { Header, Pax } from 'tar';
-import { UserError } from '../errors.ts';
 import { readRangeNow, type SeenFile } from './file-ranges.ts';
 
 /** A plain file inside a tar file, and where its bytes lie. */

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { encodePng } from '@generatrix/runtime/media';
 import { create } from 'tar';
 import { expect, it } from 'vitest';
+import { everyIndex, expectUserError, folderOf } from '../testing/test-support.ts';
 import type { Dataset, Split } from './dataset.ts';
 import { splitInName } from './split-names.ts';
-import { everyIndex, expectUserError, folderOf } from './test-support.ts';
 import { webdataset } from './webdataset.ts';
 
 const level = (i: number) => (i * 5) % 256;

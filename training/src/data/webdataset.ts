@@ -1,5 +1,5 @@
 import { basename, relative } from 'node:path';
-import { UserError } from '../errors.ts';
+import { UserError } from '@generatrix/runtime/core';
 import { sortedClasses } from './class-folders.ts';
 import type { Dataset, Split } from './dataset.ts';
 import { type ImageLayout, imageDataset } from './encoded-images.ts';

@@ -1,6 +1,6 @@
 import { sizeOf } from '@generatrix/runtime/core';
+import { checkMemory } from '../files/memory-limit.ts';
 import type { Model } from '../model/model.ts';
-import { checkMemory } from '../run/memory-limit.ts';
 import { traceStep } from './step-program.ts';
 
 /** Batches that the step is traced at to see which of its tensors grow, and by how much. */

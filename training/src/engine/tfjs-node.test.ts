@@ -1,14 +1,14 @@
 import { join } from 'node:path';
+import { batchPlan, stepInputs } from '@generatrix/runtime/core';
 import { describe, expect, it, test } from 'vitest';
-import { runTraining } from '../cli/train.ts';
-import { folderOf } from '../data/test-support.ts';
 import { buildModel, familyNamed } from '../families/registry.ts';
 import type { HostState } from '../model/state.ts';
-import { batchPlan, stepInputs } from '../run/batches.ts';
-import { initialState } from '../run/initial-state.ts';
+import { runTraining } from '../run/run-training.ts';
 import { loadTrained } from '../run/trained-model.ts';
 import { familyCases } from '../testing/cases.ts';
+import { folderOf } from '../testing/test-support.ts';
 import { describeData } from '../testing/tiny-data.ts';
+import { initialState } from './initial-state.ts';
 import { onnxEngine } from './onnx-engine.ts';
 import { selectTfjsBackend, tfjsNodeVariable } from './tfjs-backend.ts';
 import { tfjsEngine } from './tfjs-engine.ts';

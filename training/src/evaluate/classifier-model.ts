@@ -1,9 +1,7 @@
 import { type NamedTensors, tf } from '@generatrix/export';
-import type { OutputSpec } from '@generatrix/runtime/core';
-import { sizeOf } from '@generatrix/runtime/core';
+import { type OutputSpec, sizeOf } from '@generatrix/runtime/core';
 import type { Model } from '../model/model.ts';
-import type { StateSpecs } from '../model/state.ts';
-import { withKinds } from '../model/state.ts';
+import { type StateSpecs, withKinds } from '../model/state.ts';
 import { adam, adamSpecs } from '../nn/adam.ts';
 import { convolution, convolutionSpecs } from '../nn/convolution.ts';
 import { dense, denseSpecs, mlp, mlpSpecs } from '../nn/dense.ts';

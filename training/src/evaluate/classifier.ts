@@ -1,11 +1,10 @@
 import { tf } from '@generatrix/export';
-import { type HostTensor, hostTensor, sizeOf } from '@generatrix/runtime/core';
+import { batchPlan, type HostTensor, hostTensor, sizeOf, stepInputs } from '@generatrix/runtime/core';
 import type { Dataset } from '../data/index.ts';
+import { initialState } from '../engine/initial-state.ts';
 import { onnxEngine } from '../engine/onnx-engine.ts';
 import { toTensor } from '../engine/tfjs-engine.ts';
 import type { HostState } from '../model/state.ts';
-import { batchPlan, stepInputs } from '../run/batches.ts';
-import { initialState } from '../run/initial-state.ts';
 import { type ClassifierNetwork, classifierModel } from './classifier-model.ts';
 import type { CompiledFunctions } from './compiled-functions.ts';
 import type { Rows } from './rows.ts';

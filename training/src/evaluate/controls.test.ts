@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadDataset } from '../data/catalogue.ts';
 import { type Dataset, pointDistributions } from '../data/index.ts';
-import { expectUserError } from '../data/test-support.ts';
+import { expectUserError } from '../testing/test-support.ts';
 import { binarised } from './binarisation.ts';
 import { diagnostics } from './catalogue.ts';
 import { isSkipped, type Outcome } from './diagnostic.ts';

@@ -1,7 +1,7 @@
 import { fillNoise, type HostTensor, hostTensor } from '@generatrix/runtime/core';
 import { expect, it } from 'vitest';
 import { loadDataset } from '../data/index.ts';
-import { expectUserError, testWithData } from '../data/test-support.ts';
+import { expectUserError, testWithData } from '../testing/test-support.ts';
 import { parzen, parzenLogLikelihood } from './parzen.ts';
 
 function normals(stream: string, shape: readonly number[], offset = 0, scale = 1): HostTensor {

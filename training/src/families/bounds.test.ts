@@ -1,8 +1,8 @@
 import type { Sampler } from '@generatrix/runtime';
 import { fillNoise, type HostTensor, hostTensor } from '@generatrix/runtime/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { initialState } from '../engine/initial-state.ts';
 import type { HostState } from '../model/state.ts';
-import { initialState } from '../run/initial-state.ts';
 import { exportedSampler, stirredModel } from '../testing/sampler-test-support.ts';
 import { describeData, firstExamples, tinyImages, tinyPoints } from '../testing/tiny-data.ts';
 import { buildModel, familyNamed } from './registry.ts';

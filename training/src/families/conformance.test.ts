@@ -1,14 +1,14 @@
 import { referenceInputs, tf } from '@generatrix/export';
-import type { HostTensor } from '@generatrix/runtime/core';
+import { batchPlan, type HostTensor, stepInputs } from '@generatrix/runtime/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Trainer } from '../engine/engine.ts';
+import { initialState } from '../engine/initial-state.ts';
 import { onnxEngine } from '../engine/onnx-engine.ts';
 import { tfjsEngine } from '../engine/tfjs-engine.ts';
 import type { Model } from '../model/model.ts';
 import { type HostState, ofKind } from '../model/state.ts';
-import { batchPlan, stepInputs } from '../run/batches.ts';
-import { initialState } from '../run/initial-state.ts';
-import { type FamilyCase, familyCases } from '../testing/cases.ts';
+import { familyCases } from '../testing/cases.ts';
+import type { FamilyCase } from '../testing/family-case.ts';
 import { describeData, firstExamples } from '../testing/tiny-data.ts';
 import { buildModel, families, familyNamed } from './registry.ts';
 

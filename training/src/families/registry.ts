@@ -1,5 +1,5 @@
 import { UserError } from '@generatrix/runtime/core';
-import { describeIssue } from '../describe-issue.ts';
+import { describeIssue } from '../errors/describe-issue.ts';
 import type { DataDescription, Family } from '../model/family.ts';
 import type { Model } from '../model/model.ts';
 import { acgan } from './adversarial/acgan.ts';

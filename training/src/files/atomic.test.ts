@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { expectUserError, folderOf } from '../data/test-support.ts';
+import { expectUserError, folderOf } from '../testing/test-support.ts';
 import { checkWritable, makeFolder, replaceFolderAtomic, writeFileAtomic } from './atomic.ts';
 
 test('a file is written, then replaced, and nothing else is left in its folder', async () => {

@@ -1,10 +1,10 @@
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { UserError } from '@generatrix/runtime/core';
+import { systemCode, systemError } from '../errors/system-error.ts';
 import { takeLock } from './lock.ts';
 import { checkReplaceable, foreignFile, type ReplaceOptions } from './owned-folder.ts';
 import { clearSiblings, siblingOf } from './siblings.ts';
-import { systemCode, systemError } from './system-error.ts';
 
 /**
  * Writes a file so that a reader, or a crash at any moment, finds the old content or the new, never a part: a

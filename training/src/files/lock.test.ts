@@ -5,7 +5,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { expectUserError, folderOf } from '../data/test-support.ts';
+import { expectUserError, folderOf } from '../testing/test-support.ts';
 import { takeLock } from './lock.ts';
 
 /** Takes the lock in a process of its own, says whether it got it, and holds it until its standard input ends. */

@@ -4,8 +4,8 @@ import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { UserError } from '@generatrix/runtime/core';
 import { z } from 'zod';
+import { systemCode, systemError } from '../errors/system-error.ts';
 import { ownerSchema, statusOf, thisProcess } from './process-owner.ts';
-import { systemCode, systemError } from './system-error.ts';
 
 const recordSchema = ownerSchema.extend({
   format: z.literal('generatrix-lock'),

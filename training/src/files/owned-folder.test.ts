@@ -2,7 +2,7 @@ import { mkdir, readdir, symlink } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { expectUserError, folderOf } from '../data/test-support.ts';
+import { expectUserError, folderOf } from '../testing/test-support.ts';
 import { checkReplaceable, foreignFile, tritonMarker } from './owned-folder.ts';
 
 const sha256 = 'a'.repeat(64);

@@ -2,7 +2,7 @@ import { lstat, readdir, readFile, readlink, realpath } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { UserError } from '@generatrix/runtime/core';
-import { systemCode, systemError } from './system-error.ts';
+import { systemCode, systemError } from '../errors/system-error.ts';
 
 /** Says what a Triton model repository consists of; servers pass over files beside the models. */
 export const tritonMarker = 'generatrix-triton.json';

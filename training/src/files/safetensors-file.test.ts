@@ -2,7 +2,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { encodeSafetensors, hostTensor } from '@generatrix/runtime/core';
 import { expect, test } from 'vitest';
-import { expectUserError, folderOf } from '../data/test-support.ts';
+import { expectUserError, folderOf } from '../testing/test-support.ts';
 import { readSafetensors, writeSafetensors } from './safetensors-file.ts';
 
 test('a file holds exactly the encoded bytes and reads back', async () => {

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { folderOf } from '../data/test-support.ts';
+import { folderOf } from '../testing/test-support.ts';
 import { ownerTag, thisProcess } from './process-owner.ts';
 import { clearSiblings, removeAbandoned, siblingOf } from './siblings.ts';
 

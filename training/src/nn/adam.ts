@@ -1,6 +1,5 @@
 import { type NamedTensors, tf } from '@generatrix/export';
-import type { StateSpecs } from '../model/state.ts';
-import { asKind } from '../model/state.ts';
+import { asKind, type StateSpecs } from '../model/state.ts';
 
 /** Decay rates and guard of Adam; the defaults are the paper's. */
 export interface AdamOptions {

@@ -1,6 +1,5 @@
 import { type NamedTensors, tf } from '@generatrix/export';
-import type { HostState, StateSpecs } from '../model/state.ts';
-import { asKind } from '../model/state.ts';
+import { asKind, type HostState, type StateSpecs } from '../model/state.ts';
 
 const prefix = 'average';
 

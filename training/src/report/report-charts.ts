@@ -1,4 +1,4 @@
-import type { MetricsLine } from '../run/metrics.ts';
+import type { MetricsLine } from '../record/metrics.ts';
 import { heldOutPrefix, type MetricBounds, shareBounds } from './metric-words.ts';
 
 /** A curve: one value per step of its chart, null where it has none. */

@@ -4,11 +4,11 @@ import { type HostTensor, hostTensor } from '@generatrix/runtime/core';
 import { imageGrid } from '@generatrix/runtime/media';
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
-import { runTraining } from '../cli/train.ts';
 import { loadDataset } from '../data/index.ts';
-import { folderOf } from '../data/test-support.ts';
+import { parseSettings } from '../record/settings.ts';
 import { bundleFolder } from '../run/finish.ts';
-import { parseSettings } from '../run/settings.ts';
+import { runTraining } from '../run/run-training.ts';
+import { folderOf } from '../testing/test-support.ts';
 import { type Figure, modelGalleries, progressGallery } from './report-gallery.ts';
 
 async function trained(family: string, data: string, options: object): Promise<string> {

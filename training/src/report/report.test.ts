@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { encodeWav } from '@generatrix/runtime/media';
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
-import { folderOf } from '../data/test-support.ts';
+import { folderOf } from '../testing/test-support.ts';
 import { type Report, writeReport } from './report.ts';
 import { flatten } from './report-page.ts';
 import { escapeHtml } from './self-contained-page.ts';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { writeFileAtomic } from '../files/atomic.ts';
-import type { MetricsLine } from '../run/metrics.ts';
+import type { MetricsLine } from '../record/metrics.ts';
 import type { MetricBounds } from './metric-words.ts';
 import { chartsOf } from './report-charts.ts';
 import type { Gallery } from './report-gallery.ts';

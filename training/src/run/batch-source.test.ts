@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import type { Dataset } from '../data/dataset.ts';
 import { buildModel, familyNamed } from '../families/registry.ts';
+import { parseSettings } from '../record/settings.ts';
 import { describeData, tinyImages } from '../testing/tiny-data.ts';
 import { batchSource } from './batch-source.ts';
-import { parseSettings } from './settings.ts';
 
 const images = tinyImages(20, [4, 4, 1]);
 const { model } = buildModel(familyNamed('vae'), { latent: 2, hidden: [4] }, describeData(images));

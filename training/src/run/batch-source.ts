@@ -1,9 +1,8 @@
-import { type StepInputs, sizeOf } from '@generatrix/runtime/core';
+import { type Batch, batchPlan, type StepInputs, sizeOf, stepInputs } from '@generatrix/runtime/core';
 import { augmentation } from '../data/augment.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Model } from '../model/model.ts';
-import { type Batch, batchPlan, stepInputs } from './batches.ts';
-import { learningRateAt, type RunSettings } from './settings.ts';
+import { learningRateAt, type RunSettings } from '../record/settings.ts';
 
 /** Bytes of examples gathered ahead, at most, beyond the block that is needed next. */
 const aheadBytes = 128 * 2 ** 20;

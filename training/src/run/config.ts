@@ -2,11 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { messageOf, UserError } from '@generatrix/runtime/core';
-import { closestNames } from '../data/closest-names.ts';
-import { describeIssue } from '../describe-issue.ts';
+import { closestNames } from '../errors/closest-names.ts';
+import { describeIssue } from '../errors/describe-issue.ts';
+import { systemCode, systemError } from '../errors/system-error.ts';
 import { familyNamed } from '../families/registry.ts';
-import { systemCode, systemError } from '../files/system-error.ts';
-import { type RunSettings, settingsSchema } from './settings.ts';
+import { type RunSettings, settingsSchema } from '../record/settings.ts';
 
 /** Settings of a run as a file gives them: at least the family; the rest may be left to flags and defaults. */
 export type RunConfig = Partial<RunSettings> & Pick<RunSettings, 'family'>;

@@ -5,10 +5,10 @@ import { tfjsEngine } from '../engine/tfjs-engine.ts';
 import { byteSize } from '../files/byte-size.ts';
 import type { Model } from '../model/model.ts';
 import { ofKind, type StateSpecs } from '../model/state.ts';
+import { selectionMetric } from '../record/selection.ts';
+import type { RunSettings } from '../record/settings.ts';
 import { batchSource } from './batch-source.ts';
 import { heldOutMetrics } from './evaluation.ts';
-import { selectionMetric } from './selection.ts';
-import type { RunSettings } from './settings.ts';
 import { startState } from './train.ts';
 
 /** Steps run before any is timed: memory is found for the first ones. */

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import {
   type BundleFormat,
@@ -8,18 +9,25 @@ import {
   packBundle,
   tf,
 } from '@generatrix/export';
-import type { DataSpec } from '@generatrix/runtime/core';
-import { fillNoise, type HostTensor, hostTensor, sizeOf, UserError } from '@generatrix/runtime/core';
+import {
+  type DataSpec,
+  fillNoise,
+  type HostTensor,
+  hostTensor,
+  sizeOf,
+  UserError,
+} from '@generatrix/runtime/core';
 import { canRender, renderSamples } from '@generatrix/runtime/media';
-import { version } from '../cli/version.ts';
 import { toTensor } from '../engine/tfjs-engine.ts';
 import type { Model } from '../model/model.ts';
-import type { CheckpointChoice } from './best-checkpoint.ts';
-import type { CheckpointMeta } from './checkpoint.ts';
-import { readMetrics } from './metrics.ts';
-import { readRun } from './run-folder.ts';
+import type { CheckpointChoice } from '../record/best-checkpoint.ts';
+import type { CheckpointMeta } from '../record/checkpoint.ts';
+import { readMetrics } from '../record/metrics.ts';
+import { readRun } from '../record/run-folder.ts';
 import { type TrainableOptions, trainingFiles } from './trainable.ts';
 import { checkExportFolder, loadTrained, writeFolder } from './trained-model.ts';
+
+const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
 
 /** Examples in the reference run that a bundle carries, fewer where they are large: eager tfjs is slow. */
 const referenceBatch = 4;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '@generatrix/runtime';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { runTraining } from '../cli/train.ts';
+import { runTraining } from './run-training.ts';
 
 /** What the packing of a bundle ends with; the real one when null. */
 const verdict = vi.hoisted(() => ({ fail: null as string | null }));

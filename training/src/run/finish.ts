@@ -4,15 +4,16 @@ import { messageOf } from '@generatrix/runtime/core';
 import type { Dataset } from '../data/dataset.ts';
 import { pointDistributionOf } from '../data/point-distributions.ts';
 import { familyNamed } from '../families/registry.ts';
+import { readMetrics } from '../record/metrics.ts';
+import { readRun } from '../record/run-folder.ts';
 import { formatNats, formatNumber } from '../report/format-number.ts';
 import type { MetricBounds } from '../report/metric-words.ts';
 import { writeReport } from '../report/report.ts';
 import { modelGalleries, progressGallery } from '../report/report-gallery.ts';
 import { dataSummary } from './data-summary.ts';
 import { exportRun } from './export-run.ts';
-import { readMetrics } from './metrics.ts';
-import { readRun } from './run-folder.ts';
 import type { TrainResult } from './train.ts';
+import { type Output, silent } from './watcher.ts';
 
 /** Folder of the bundle inside a run's folder. */
 export const bundleFolder = (run: string) => join(run, 'bundle');
@@ -25,6 +26,7 @@ export async function finishRun(
   folder: string,
   result: TrainResult,
   data: { readonly train: Dataset; readonly validation: Dataset | null },
+  output: Output = silent,
 ): Promise<void> {
   const exported = await exportRun(folder, bundleFolder(folder), ['onnx'], result.engine, null, {
     overwrite: true,
@@ -63,10 +65,10 @@ export async function finishRun(
     },
   });
   if (failed) {
-    console.log(`wrote ${path} (samples and curves); the checkpoints are kept`);
+    output.log(`wrote ${path} (samples and curves); the checkpoints are kept`);
     throw exported.error;
   }
-  console.log(`wrote ${bundleFolder(folder)} (the exported model) and ${path} (samples and curves)`);
+  output.log(`wrote ${bundleFolder(folder)} (the exported model) and ${path} (samples and curves)`);
 }
 
 /** The number of modes that samples can hit, for data whose modes are known. */

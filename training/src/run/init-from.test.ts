@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { type HostTensor, hostTensor } from '@generatrix/runtime/core';
-import { expect, test, vi } from 'vitest';
-import { runTraining } from '../cli/train.ts';
-import { expectUserError, folderOf } from '../data/test-support.ts';
+import { expect, test } from 'vitest';
 import { asKind } from '../model/state.ts';
-import { checkpointFolder, loadLatestCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import { checkpointFolder, loadLatestCheckpoint, saveCheckpoint } from '../record/checkpoint.ts';
+import { writeRun } from '../record/run-folder.ts';
+import { parseSettings } from '../record/settings.ts';
+import { expectUserError, folderOf } from '../testing/test-support.ts';
 import { weightsFrom } from './init-from.ts';
-import { writeRun } from './run-folder.ts';
-import { parseSettings } from './settings.ts';
+import { runTraining } from './run-training.ts';
 
 const settings = (more: object = {}) =>
   parseSettings(
@@ -52,12 +52,12 @@ test('weights are taken by name and shape, slots never; what did not fit is said
 });
 
 test('a run starts with the weights of another and fresh slots', async () => {
-  vi.spyOn(process.stderr, 'write').mockReturnValue(true);
-  const log = vi.spyOn(console, 'log').mockReturnValue();
+  const lines: string[] = [];
+  const output = { log: (line: string) => void lines.push(line), error: () => {} };
   const [first, second] = [join(await folderOf({}), 'run'), join(await folderOf({}), 'run')];
   await runTraining(first, settings());
   // At a rate of 0 the weights stay as they started, and the optimizer counts its one step.
-  await runTraining(second, settings({ seed: 2, steps: 1, learningRate: 0, initFrom: first }));
+  await runTraining(second, settings({ seed: 2, steps: 1, learningRate: 0, initFrom: first }), { output });
   const [a, b] = await Promise.all(
     [first, second].map(async (run) => (await loadLatestCheckpoint(checkpointFolder(run)))!.state),
   );
@@ -65,6 +65,5 @@ test('a run starts with the weights of another and fresh slots', async () => {
     expect(b![name], name).toEqual(a![name]);
   }
   expect([...a!['adam/count']!.data, ...b!['adam/count']!.data]).toEqual([2, 1]);
-  expect(log.mock.calls.flat().join('\n')).toMatch(/took \d+ of \d+ weights from .*, step 2\n/);
-  vi.restoreAllMocks();
+  expect(lines.join('\n')).toMatch(/took \d+ of \d+ weights from .*, step 2\n/);
 });

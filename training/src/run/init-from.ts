@@ -1,9 +1,9 @@
 import { UserError } from '@generatrix/runtime/core';
 import { buildModel, familyNamed } from '../families/registry.ts';
 import { type HostState, ofKind, type StateSpecs } from '../model/state.ts';
-import { loadChosen } from './best-checkpoint.ts';
-import { checkpointFolder } from './checkpoint.ts';
-import { type RunRecord, readRun } from './run-folder.ts';
+import { loadChosen } from '../record/best-checkpoint.ts';
+import { checkpointFolder } from '../record/checkpoint.ts';
+import { type RunRecord, readRun } from '../record/run-folder.ts';
 
 /** Weights of another run that fit a model. */
 export interface TakenWeights {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { expectUserError } from '../data/test-support.ts';
 import { byteSize } from '../files/byte-size.ts';
-import { checkMemory } from './memory-limit.ts';
+import { checkMemory } from '../files/memory-limit.ts';
+import { expectUserError } from '../testing/test-support.ts';
 
 test.each([
   [0, '0 bytes'],

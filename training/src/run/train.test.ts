@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { tf } from '@generatrix/export';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { floatDataset } from '../data/dataset.ts';
-import { expectUserError, folderOf } from '../data/test-support.ts';
 import type { Model } from '../model/model.ts';
-import { loadBest } from './best-checkpoint.ts';
-import { checkpointFolder, loadLatestCheckpoint } from './checkpoint.ts';
-import { readMetrics } from './metrics.ts';
-import { parseSettings } from './settings.ts';
+import { loadBest } from '../record/best-checkpoint.ts';
+import { checkpointFolder, loadLatestCheckpoint } from '../record/checkpoint.ts';
+import { readMetrics } from '../record/metrics.ts';
+import { parseSettings } from '../record/settings.ts';
+import { expectUserError, folderOf } from '../testing/test-support.ts';
 import { train } from './train.ts';
 
 beforeAll(async () => {

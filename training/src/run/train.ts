@@ -3,17 +3,27 @@ import { join } from 'node:path';
 import { type HostTensor, UserError } from '@generatrix/runtime/core';
 import type { Dataset } from '../data/dataset.ts';
 import type { Trainer } from '../engine/engine.ts';
+import { firstNonFinite, initialState } from '../engine/initial-state.ts';
 import { onnxEngine } from '../engine/onnx-engine.ts';
 import { tfjsEngine } from '../engine/tfjs-engine.ts';
 import type { Model } from '../model/model.ts';
 import type { HostState } from '../model/state.ts';
+import { saveBest } from '../record/best-checkpoint.ts';
+import {
+  checkpointFolder,
+  loadLatestCheckpoint,
+  saveCheckpoint,
+  stateFitting,
+} from '../record/checkpoint.ts';
+import { readMetrics } from '../record/metrics.ts';
+import { resumeSelection } from '../record/resume-selection.ts';
+import { type Selection, scoresOf, selectionMetric } from '../record/selection.ts';
+import type { RunSettings } from '../record/settings.ts';
 import { formatNats } from '../report/format-number.ts';
 import { saveSamples } from '../report/samples.ts';
 import { Recording } from '../tracking/recording.ts';
 import type { Tracker } from '../tracking/tracker.ts';
 import { type BatchSource, batchSource } from './batch-source.ts';
-import { saveBest } from './best-checkpoint.ts';
-import { checkpointFolder, loadLatestCheckpoint, saveCheckpoint, stateFitting } from './checkpoint.ts';
 import {
   heldOutMetrics,
   heldOutScore,
@@ -22,12 +32,7 @@ import {
   sampleWhileTraining,
 } from './evaluation.ts';
 import { weightsFrom } from './init-from.ts';
-import { firstNonFinite, initialState } from './initial-state.ts';
-import { readMetrics } from './metrics.ts';
-import { createProgress, type Progress } from './progress.ts';
-import { resumeSelection } from './resume-selection.ts';
-import { type Selection, scoresOf, selectionMetric } from './selection.ts';
-import type { RunSettings } from './settings.ts';
+import { noProgress, type Output, type Progress, type ProgressCourse, silent } from './watcher.ts';
 
 /** Validation examples that an evaluation while training looks at. */
 const validationExamples = 1000;
@@ -48,6 +53,10 @@ export interface TrainRequest {
   readonly onSamples?: (step: number, path: string) => void;
   /** Is told of the run's course. */
   readonly tracker?: Tracker;
+  /** Shows how far the run is; nothing does when absent. */
+  readonly progress?: (course: ProgressCourse) => Progress;
+  /** Takes the lines that tell what happens; they are dropped when absent. */
+  readonly output?: Output;
 }
 
 export interface TrainResult {
@@ -97,7 +106,11 @@ export async function train(request: TrainRequest): Promise<TrainResult> {
         ? null
         : { metric, selection: await resumeSelection(folder, settings, { metric, lines }, checkpoint) };
     const heldOut = scoresOf(lines, likelihoodMetric(model)).at(-1)?.value ?? null;
-    const progress = createProgress({ label: settings.family, total: settings.steps, start });
+    const progress = (request.progress ?? noProgress)({
+      label: settings.family,
+      total: settings.steps,
+      start,
+    });
     const { tracker } = request;
     const recording = await Recording.open({
       folder,
@@ -125,12 +138,13 @@ export async function startState({
   model,
   train,
   settings,
-}: Pick<TrainRequest, 'model' | 'train' | 'settings'>): Promise<HostState> {
+  output = silent,
+}: Pick<TrainRequest, 'model' | 'train' | 'settings' | 'output'>): Promise<HostState> {
   const { seed, initFrom } = settings;
   const fresh = initialState(model, seed);
   if (initFrom === undefined) return (await model.initialise?.(fresh, train, seed)) ?? fresh;
   const { weights, summary } = await weightsFrom(initFrom, model.state);
-  console.log(summary);
+  output.log(summary);
   // Before, since running means start at the weights; after, since a start that looks at the data replaces some.
   const begun = { ...fresh, ...weights };
   return { ...((await model.initialise?.(begun, train, seed)) ?? begun), ...weights };

@@ -1,13 +1,13 @@
 import { packTraining } from '@generatrix/export';
 import { type HostTensor, hostTensor, type StateSpec, UserError } from '@generatrix/runtime/core';
 import { fingerprintOf, loadDataset } from '../data/index.ts';
+import { initialState } from '../engine/initial-state.ts';
 import { traceStep } from '../engine/step-program.ts';
 import type { Model } from '../model/model.ts';
 import type { HostState, ModelState } from '../model/state.ts';
-import { dataChange } from './data-check.ts';
-import { initialState } from './initial-state.ts';
-import { type Fingerprints, runData } from './run-folder.ts';
-import type { RunSettings } from './settings.ts';
+import { dataChange } from '../record/data-check.ts';
+import { type Fingerprints, runData } from '../record/run-folder.ts';
+import type { RunSettings } from '../record/settings.ts';
 
 /** How a bundle is made trainable. */
 export interface TrainableOptions {

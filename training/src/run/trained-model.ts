@@ -8,10 +8,15 @@ import { checkReplaceable, type ReplaceOptions } from '../files/owned-folder.ts'
 import type { DataDescription } from '../model/family.ts';
 import type { Model } from '../model/model.ts';
 import type { HostState } from '../model/state.ts';
-import { type CheckpointChoice, loadChosen } from './best-checkpoint.ts';
-import { type CheckpointMeta, checkpointFolder, checkpointSteps, stateFitting } from './checkpoint.ts';
-import { readRun } from './run-folder.ts';
-import type { RunSettings } from './settings.ts';
+import { type CheckpointChoice, loadChosen } from '../record/best-checkpoint.ts';
+import {
+  type CheckpointMeta,
+  checkpointFolder,
+  checkpointSteps,
+  stateFitting,
+} from '../record/checkpoint.ts';
+import { readRun } from '../record/run-folder.ts';
+import type { RunSettings } from '../record/settings.ts';
 
 /** A run's model at one of its checkpoints. */
 export interface TrainedModel {

@@ -1,15 +1,6 @@
-import type { Dataset } from '../data/dataset.ts';
 import { adversarialCases } from '../families/adversarial/cases.ts';
+import type { FamilyCase } from './family-case.ts';
 import { labelled, tinyImages, tinyPoints, tinySounds } from './tiny-data.ts';
-
-/** A family with options small enough for the eager CPU engine, and data for it. */
-export interface FamilyCase {
-  readonly name: string;
-  readonly family: string;
-  readonly options: Record<string, unknown>;
-  readonly dataset: Dataset;
-  readonly batchSize: number;
-}
 
 /** At least one case for every family; the conformance suite runs over all of them. */
 export const familyCases: readonly FamilyCase[] = [

@@ -2,12 +2,12 @@ import { packBundle, tf } from '@generatrix/export';
 import { createExecutor, createSampler, openBundle, type Sampler } from '@generatrix/runtime';
 import { classFrequencies } from '../data/class-frequencies.ts';
 import type { Dataset } from '../data/dataset.ts';
+import { initialState } from '../engine/initial-state.ts';
 import { toTensor } from '../engine/tfjs-engine.ts';
 import { buildModel, familyNamed } from '../families/registry.ts';
 import type { Model } from '../model/model.ts';
 import type { HostState } from '../model/state.ts';
 import { bindState } from '../run/export-run.ts';
-import { initialState } from '../run/initial-state.ts';
 import { stirredState } from './stirred-state.ts';
 import { describeData, firstExamples } from './tiny-data.ts';
 

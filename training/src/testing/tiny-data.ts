@@ -1,6 +1,5 @@
 import { fillNoise, type HostTensor, hostTensor } from '@generatrix/runtime/core';
-import type { Dataset } from '../data/dataset.ts';
-import { floatDataset } from '../data/dataset.ts';
+import { type Dataset, floatDataset } from '../data/dataset.ts';
 import type { DataDescription } from '../model/family.ts';
 
 /** Small images in [0, 1] of blobs, enough to exercise a family in a test. */

@@ -1,7 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { stringify } from 'csv-stringify/sync';
 import { writeFileAtomic } from '../files/atomic.ts';
-import type { MetricsLine } from '../run/metrics.ts';
+import type { MetricsLine } from '../record/metrics.ts';
 
 /** The open table of a run's metrics. */
 export interface MetricsTable {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { type MetricsLine, type MetricsLog, openMetrics, readMetrics } from '../run/metrics.ts';
-import type { RunSettings } from '../run/settings.ts';
+import { type MetricsLine, type MetricsLog, openMetrics, readMetrics } from '../record/metrics.ts';
+import type { RunSettings } from '../record/settings.ts';
 import { type MetricsTable, openTable } from './metrics-table.ts';
 import { type EventLog, openEvents } from './tensorboard.ts';
 import { type TrackedEnd, type Tracker, TrackerCalls } from './tracker.ts';

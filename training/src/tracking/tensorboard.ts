@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { extname, join } from 'node:path';
 import { writeFileAtomic } from '../files/atomic.ts';
-import type { MetricsLine } from '../run/metrics.ts';
+import type { MetricsLine } from '../record/metrics.ts';
 import { encodeEvent, readEvent, type SummaryValue } from './event.ts';
 import { decodeRecords, encodeRecord } from './record-file.ts';
 

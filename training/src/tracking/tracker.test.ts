@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test, vi } from 'vitest';
-import { expectUserError, folderOf } from '../data/test-support.ts';
-import { parseSettings } from '../run/settings.ts';
+import { parseSettings } from '../record/settings.ts';
+import { expectUserError, folderOf } from '../testing/test-support.ts';
 import { loadTracker, type Tracker, TrackerCalls } from './tracker.ts';
 
 const settings = parseSettings(

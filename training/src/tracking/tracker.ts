@@ -2,8 +2,8 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { UserError } from '@generatrix/runtime/core';
 import { z } from 'zod';
-import type { MetricsLine } from '../run/metrics.ts';
-import type { RunSettings } from '../run/settings.ts';
+import type { MetricsLine } from '../record/metrics.ts';
+import type { RunSettings } from '../record/settings.ts';
 
 /** What a run tells a tracker when it starts or goes on. */
 export interface TrackedRun {

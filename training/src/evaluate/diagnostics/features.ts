@@ -1,7 +1,6 @@
 import { makeFolder } from '../../files/atomic.ts';
 import { classifierScore, scoreOfSubset } from '../classifier-score.ts';
-import type { Finding, Outcome, Skipped } from '../diagnostic.ts';
-import { percent, short } from '../diagnostic.ts';
+import { type Finding, type Outcome, percent, type Skipped, short } from '../diagnostic.ts';
 import type { Evaluation } from '../evaluation.ts';
 import { frechetDistance, momentsOf } from '../frechet.ts';
 import { precisionRecall } from '../precision-recall.ts';

@@ -1,10 +1,9 @@
 import { join } from 'node:path';
 import { buildModel, familyNamed } from '../../families/registry.ts';
+import { type MetricsLine, readMetrics } from '../../record/metrics.ts';
+import { readRun } from '../../record/run-folder.ts';
 import type { Chart } from '../../report/report-charts.ts';
-import { type MetricsLine, readMetrics } from '../../run/metrics.ts';
-import { readRun } from '../../run/run-folder.ts';
-import type { Finding, Outcome, Skipped } from '../diagnostic.ts';
-import { short } from '../diagnostic.ts';
+import { type Finding, type Outcome, type Skipped, short } from '../diagnostic.ts';
 import type { Evaluation } from '../evaluation.ts';
 import { measuresFit, type Objective, objectiveNames, objectiveOf } from '../objective.ts';
 import { type SeriesStatistics, saturatedBy, seriesStatistics } from '../series.ts';

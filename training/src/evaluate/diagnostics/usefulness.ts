@@ -1,6 +1,5 @@
 import { everyIndex } from '../../data/dataset.ts';
-import type { Dataset } from '../../data/index.ts';
-import { floatDataset } from '../../data/index.ts';
+import { type Dataset, floatDataset } from '../../data/index.ts';
 import { agreement, trainClassifier } from '../classifier.ts';
 import { type Outcome, percent, type Skipped } from '../diagnostic.ts';
 import { type Evaluation, type Examples, firstOf } from '../evaluation.ts';

@@ -1,4 +1,4 @@
-import type { FamilyCase } from '../../testing/cases.ts';
+import type { FamilyCase } from '../../testing/family-case.ts';
 import { labelled, tinyImages, tinyPoints } from '../../testing/tiny-data.ts';
 
 /** Cases of the adversarial families. */

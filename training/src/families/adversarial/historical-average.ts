@@ -1,6 +1,5 @@
 import { type NamedTensors, tf } from '@generatrix/export';
-import type { HostState, StateSpecs } from '../../model/state.ts';
-import { asKind } from '../../model/state.ts';
+import { asKind, type HostState, type StateSpecs } from '../../model/state.ts';
 
 /** Slots of the mean over all past values of these parameters; none when the weight is 0. */
 export function historySpecs(parameters: StateSpecs, weight: number): StateSpecs {

@@ -1,8 +1,7 @@
 import type { NamedTensors, tf } from '@generatrix/export';
 import type { DataDescription } from '../../model/family.ts';
 import type { Model } from '../../model/model.ts';
-import type { StateSpecs } from '../../model/state.ts';
-import { asKind, withKinds } from '../../model/state.ts';
+import { asKind, type StateSpecs, withKinds } from '../../model/state.ts';
 import { adamSpecs } from '../../nn/adam.ts';
 import { newPass } from '../../nn/layer.ts';
 import { averaged, averageSpecs, startAverages } from '../../nn/parameter-average.ts';

@@ -1,8 +1,8 @@
 import { tf } from '@generatrix/export';
 import { fillInputs, type HostTensor } from '@generatrix/runtime/core';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { initialState } from '../../engine/initial-state.ts';
 import { toTensor } from '../../engine/tfjs-engine.ts';
-import { initialState } from '../../run/initial-state.ts';
 
 import { familyCases } from '../../testing/cases.ts';
 import { describeData } from '../../testing/tiny-data.ts';

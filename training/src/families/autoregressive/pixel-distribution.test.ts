@@ -1,8 +1,8 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { fillNoise } from '@generatrix/runtime/core';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { initialState } from '../../engine/initial-state.ts';
 import type { Model } from '../../model/model.ts';
-import { initialState } from '../../run/initial-state.ts';
 import { describeData, labelled, tinyImages } from '../../testing/tiny-data.ts';
 import { buildModel, familyNamed } from '../registry.ts';
 import type { DrawRequest } from './autoregressive-programs.ts';

@@ -10,10 +10,11 @@ import {
   UserError,
 } from '@generatrix/runtime';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { initialState } from '../../engine/initial-state.ts';
 import { toTensor } from '../../engine/tfjs-engine.ts';
 import { bindState } from '../../run/export-run.ts';
-import { initialState } from '../../run/initial-state.ts';
-import { type FamilyCase, familyCases } from '../../testing/cases.ts';
+import { familyCases } from '../../testing/cases.ts';
+import type { FamilyCase } from '../../testing/family-case.ts';
 import { describeData, firstExamples } from '../../testing/tiny-data.ts';
 import { buildModel, familyNamed } from '../registry.ts';
 

@@ -2,10 +2,10 @@ import { type NamedTensors, tf } from '@generatrix/export';
 import { fillInputs, fillNoise, type HostTensor, hostTensor, sizeOf } from '@generatrix/runtime/core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Dataset, floatDataset } from '../../data/dataset.ts';
+import { initialState } from '../../engine/initial-state.ts';
 import { toHost, toTensor } from '../../engine/tfjs-engine.ts';
 import type { Model } from '../../model/model.ts';
 import type { HostState } from '../../model/state.ts';
-import { initialState } from '../../run/initial-state.ts';
 import { firstExamples, tinyPoints } from '../../testing/tiny-data.ts';
 import {
   largestDifference,

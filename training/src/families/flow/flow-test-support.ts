@@ -1,11 +1,10 @@
-import { fillNoise, type HostTensor, hostTensor } from '@generatrix/runtime/core';
+import { batchPlan, fillNoise, type HostTensor, hostTensor, stepInputs } from '@generatrix/runtime/core';
 import type { Dataset } from '../../data/dataset.ts';
 import type { Trainer } from '../../engine/engine.ts';
+import { initialState } from '../../engine/initial-state.ts';
 import { onnxEngine } from '../../engine/onnx-engine.ts';
 import type { Model } from '../../model/model.ts';
 import type { HostState } from '../../model/state.ts';
-import { batchPlan, stepInputs } from '../../run/batches.ts';
-import { initialState } from '../../run/initial-state.ts';
 import { describeData } from '../../testing/tiny-data.ts';
 import { buildModel, familyNamed } from '../registry.ts';
 

@@ -3,8 +3,7 @@ import { type InputSpec, type NoiseDistribution, sizeOf } from '@generatrix/runt
 import { z } from 'zod';
 import type { DataDescription } from '../../model/family.ts';
 import type { Model, ModelProgram, NoiseSpec } from '../../model/model.ts';
-import type { HostState } from '../../model/state.ts';
-import { withKinds } from '../../model/state.ts';
+import { type HostState, withKinds } from '../../model/state.ts';
 import { adam, adamSpecs } from '../../nn/adam.ts';
 import { standardNormalLogProb, sumExamples } from '../../nn/distributions.ts';
 import { clipByNorm, gradientNorm } from '../../nn/gradient-norm.ts';

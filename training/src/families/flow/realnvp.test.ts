@@ -2,7 +2,7 @@ import { tf } from '@generatrix/export';
 import { hostTensor } from '@generatrix/runtime/core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Dataset, loadDataset } from '../../data/index.ts';
-import { initialState } from '../../run/initial-state.ts';
+import { initialState } from '../../engine/initial-state.ts';
 import { firstExamples } from '../../testing/tiny-data.ts';
 import { meanOf, modelOf, standardError, trained } from './flow-test-support.ts';
 import { imageFlow } from './realnvp-layers.ts';

@@ -4,17 +4,15 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { sizeOf } from '@generatrix/runtime/core';
+import { batchPlan, sizeOf, stepInputs } from '@generatrix/runtime/core';
 import { describe, expect, it } from 'vitest';
 import { type Dataset, loadDataset } from '../../data/index.ts';
 import { mnist as readMnist } from '../../data/mnist.ts';
+import { initialState } from '../../engine/initial-state.ts';
 import { onnxEngine } from '../../engine/onnx-engine.ts';
-import { batchPlan, stepInputs } from '../../run/batches.ts';
-import { initialState } from '../../run/initial-state.ts';
 import { describeData, firstExamples } from '../../testing/tiny-data.ts';
 import { buildModel, familyNamed } from '../registry.ts';
-import type { CovarianceKind } from './gmm-covariance.ts';
-import { covarianceOf } from './gmm-covariance.ts';
+import { type CovarianceKind, covarianceOf } from './gmm-covariance.ts';
 
 interface Task {
   readonly title: string;

@@ -1,11 +1,10 @@
 import { tf } from '@generatrix/export';
-import { fillInputs, type HostTensor, hostTensor } from '@generatrix/runtime/core';
+import { batchPlan, fillInputs, type HostTensor, hostTensor, stepInputs } from '@generatrix/runtime/core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Dataset, floatDataset, loadDataset } from '../../data/index.ts';
 import type { Trainer } from '../../engine/engine.ts';
+import { initialState } from '../../engine/initial-state.ts';
 import { onnxEngine } from '../../engine/onnx-engine.ts';
-import { batchPlan, stepInputs } from '../../run/batches.ts';
-import { initialState } from '../../run/initial-state.ts';
 import { describeData, tinyPoints } from '../../testing/tiny-data.ts';
 import { buildModel, familyNamed } from '../registry.ts';
 import type { CovarianceKind } from './gmm-covariance.ts';

@@ -1,11 +1,10 @@
 import { tf } from '@generatrix/export';
-import { fillInputs, fillNoise, hostTensor } from '@generatrix/runtime/core';
+import { batchPlan, fillInputs, fillNoise, hostTensor, stepInputs } from '@generatrix/runtime/core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { floatDataset } from '../../data/dataset.ts';
+import { initialState } from '../../engine/initial-state.ts';
 import { onnxEngine } from '../../engine/onnx-engine.ts';
 import type { Model } from '../../model/model.ts';
-import { batchPlan, stepInputs } from '../../run/batches.ts';
-import { initialState } from '../../run/initial-state.ts';
 import { describeData, firstExamples, tinyImages, tinyPoints } from '../../testing/tiny-data.ts';
 import { buildModel, familyNamed } from '../registry.ts';
 

@@ -1,13 +1,12 @@
 import { tf } from '@generatrix/export';
-import { fillInputs, hostTensor } from '@generatrix/runtime/core';
+import { batchPlan, fillInputs, hostTensor, stepInputs } from '@generatrix/runtime/core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Trainer } from '../../engine/engine.ts';
+import { initialState } from '../../engine/initial-state.ts';
 import { onnxEngine } from '../../engine/onnx-engine.ts';
 import { tfjsEngine } from '../../engine/tfjs-engine.ts';
 import type { Model } from '../../model/model.ts';
 import type { HostState } from '../../model/state.ts';
-import { batchPlan, stepInputs } from '../../run/batches.ts';
-import { initialState } from '../../run/initial-state.ts';
 import { describeData, firstExamples, tinyImages, tinyPoints } from '../../testing/tiny-data.ts';
 import { buildModel, familyNamed } from '../registry.ts';
 

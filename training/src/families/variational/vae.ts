@@ -1,6 +1,11 @@
 import { type NamedTensors, tf } from '@generatrix/export';
-import type { InputSpec, NoiseOwner, ProgramSignature } from '@generatrix/runtime/core';
-import { meanScalar, sizeOf } from '@generatrix/runtime/core';
+import {
+  type InputSpec,
+  meanScalar,
+  type NoiseOwner,
+  type ProgramSignature,
+  sizeOf,
+} from '@generatrix/runtime/core';
 import { z } from 'zod';
 import { type DataDescription, defineFamily } from '../../model/family.ts';
 import type { Model, NoiseSpec } from '../../model/model.ts';

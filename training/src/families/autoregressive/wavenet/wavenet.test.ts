@@ -1,10 +1,10 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { fillNoise, type HostTensor, hostTensor } from '@generatrix/runtime/core';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { initialState } from '../../../engine/initial-state.ts';
 import { onnxEngine } from '../../../engine/onnx-engine.ts';
 import type { Model } from '../../../model/model.ts';
 import type { HostState } from '../../../model/state.ts';
-import { initialState } from '../../../run/initial-state.ts';
 import { describeData, tinyImages, tinySounds } from '../../../testing/tiny-data.ts';
 import { buildModel, familyNamed } from '../../registry.ts';
 import { dilationsOf, receptiveField, type WavenetNetwork, wavenetForward } from './wavenet-network.ts';

@@ -1,0 +1,165 @@
+import { loadSampler, type Sampler } from '@generatrix/runtime';
+import {
+  type Completion,
+  completionOf,
+  type DataSpec,
+  type DeviceRequest,
+  type HostTensor,
+  hostTensor,
+  sizeOf,
+  UserError,
+} from '@generatrix/runtime/core';
+import type { Dataset } from '@generatrix/training/data';
+import { checkMemory, writeFileAtomic } from '@generatrix/training/files';
+import { type Command, Option } from 'commander';
+import { addDataFlags, realNumber, wholeNumber } from './flags.ts';
+import { type ModelDataFlags, modelData } from './model-data.ts';
+import {
+  checkBeforeSampling,
+  checkSampleFile,
+  isArray,
+  type SampleFileFlags,
+  sampleFile,
+} from './sample-file.ts';
+
+interface CompleteFlags extends ModelDataFlags, Omit<SampleFileFlags, 'columns'> {
+  readonly rows?: string;
+  readonly seconds?: string;
+  readonly count: string;
+  readonly completions: string;
+  readonly seed?: string;
+  readonly label?: string;
+  readonly temperature?: string;
+  readonly device: DeviceRequest;
+}
+
+/** `generatrix complete MODEL`: keeps the beginning of examples and draws the rest. */
+export function addComplete(program: Command): void {
+  const command = program
+    .command('complete')
+    .description('keep the beginning of examples and let a model draw the rest')
+    .argument('<model>', 'folder of a bundle or of a run');
+  addDataFlags(command, 'that of the training run')
+    .addOption(new Option('--split <name>', 'which examples').choices(['train', 'test']).default('test'))
+    .option('--data-seed <n>', 'seed of a drawn data set (default: that of the training run)')
+    .option('--rows <n>', 'rows of an image that are kept (default: the upper half)')
+    .option('--seconds <s>', 'seconds of sound that are kept (default: the first half)')
+    .option('--count <n>', 'examples, from the first on', '8')
+    .option('--completions <n>', 'completions of each', '4')
+    .option('--seed <n>', 'the same seed gives the same completions (default: a random one, printed)')
+    .option('--label <n>', "class of all of them, for models that have classes (default: each example's own)")
+    .option('--temperature <x>', 'below 1 for likelier completions')
+    .option(
+      '--out <file>',
+      '.png (a row for each example: what is given, then its completions), .wav or .npy (completions alone)',
+      'completions.png',
+    )
+    .option('--scale <n>', 'pixels a side for each pixel of an image', '1')
+    .addOption(
+      new Option('--device <name>', 'where to run')
+        .choices(['auto', 'cpu', 'cuda', 'webgpu'])
+        .default('auto'),
+    )
+    .action(async (model: string, flags: CompleteFlags) => {
+      const sampler = await loadSampler(model, { device: flags.device });
+      try {
+        await complete(sampler, flags, model);
+      } finally {
+        await sampler.release();
+      }
+    });
+}
+
+async function complete(sampler: Sampler, flags: CompleteFlags, model: string): Promise<void> {
+  const spec = sampler.manifest.data;
+  const completion = completionOf(sampler);
+  const known = knownOf(flags, completion, spec);
+  const completions = wholeNumber('--completions', 1)(flags.completions);
+  const wanted = wholeNumber('--count', 1)(flags.count);
+  const chosen = {
+    ...(flags.seed === undefined ? {} : { seed: wholeNumber('--seed')(flags.seed) }),
+    ...(flags.temperature === undefined
+      ? {}
+      : { temperature: realNumber('--temperature')(flags.temperature) }),
+  };
+  const label = flags.label === undefined ? undefined : wholeNumber('--label')(flags.label);
+  const { inputs } = sampler.manifest.programs.complete!;
+  if (label !== undefined && !Object.values(inputs).some(({ role }) => role === 'label')) {
+    throw new UserError(`--label: ${sampler.manifest.name} has no classes; leave it out`);
+  }
+  checkSampleFile(flags, spec);
+  const dataset = await modelData(sampler, flags, model);
+  const count = Math.min(wanted, dataset.size);
+  const beside = spec.kind === 'image' && !isArray(flags) ? { columns: String(1 + completions) } : {};
+  await checkBeforeSampling(
+    { ...flags, ...beside },
+    spec,
+    count * (completions + ('columns' in beside ? 1 : 0)),
+  );
+  checkMemory('--completions', completions, 12 * count * sizeOf(spec.shape), 'completions');
+  // Example i's completions stand together: i * completions to (i + 1) * completions.
+  const examples = Int32Array.from({ length: count * completions }, (_, i) => Math.floor(i / completions));
+  const data = await dataset.gather(examples);
+  const { seed, data: drawn } = await sampler.complete({
+    ...chosen,
+    ...labelsOf(dataset, examples, label),
+    data,
+    known,
+  });
+  const shown = spec.kind === 'image' && !isArray(flags);
+  const picture = shown ? besideGiven(data, drawn, known, completions, spec.range[0]) : drawn;
+  const layout = shown ? { columns: String(1 + completions) } : {};
+  await writeFileAtomic(flags.out, await sampleFile({ ...flags, ...layout }, picture, spec));
+  console.log(
+    `wrote ${flags.out}: ${completions} completions of each of ${count} examples, the first ${known} ${completion.unit} ` +
+      `kept, seed ${seed}, on ${sampler.device}`,
+  );
+}
+
+/** How much is kept, in the program's unit. */
+function knownOf({ rows, seconds }: CompleteFlags, { unit, most }: Completion, spec: DataSpec): number {
+  if (spec.kind === 'audio') {
+    if (rows !== undefined) throw new UserError('--rows: this model completes sound; say --seconds');
+    if (seconds === undefined) return Math.floor(most / 2);
+    const known = Math.round(realNumber('--seconds')(seconds) * spec.sampleRate);
+    if (known >= 0 && known <= most) return known;
+    throw new UserError(
+      `--seconds: expected 0 to ${most / spec.sampleRate}, the clips' length, got '${seconds}'`,
+    );
+  }
+  if (seconds !== undefined) throw new UserError('--seconds: this model completes images; say --rows');
+  if (rows === undefined) return Math.floor(most / 2);
+  const known = wholeNumber('--rows')(rows);
+  if (known <= most) return known;
+  throw new UserError(`--rows: expected 0 to ${most} ${unit}, got '${rows}'`);
+}
+
+function labelsOf(
+  { labels }: Dataset,
+  examples: Int32Array,
+  label: number | undefined,
+): { readonly label?: number | Int32Array } {
+  if (label !== undefined) return { label };
+  return labels === null ? {} : { label: Int32Array.from(examples, (index) => labels[index]!) };
+}
+
+/** Images in the order of the grid: each example with everything that was not given in black, then its completions. */
+function besideGiven(
+  { data: given, shape }: HostTensor,
+  { data: drawn }: HostTensor,
+  known: number,
+  completions: number,
+  black: number,
+): HostTensor {
+  const [total, height, ...rest] = shape as [number, number, ...number[]];
+  const size = given.length / total;
+  const row = size / height;
+  const count = total / completions;
+  const values = new Float32Array(count * (1 + completions) * size).fill(black);
+  for (let i = 0; i < count; i++) {
+    const [from, to] = [i * completions * size, i * (1 + completions) * size];
+    values.set(given.subarray(from, from + known * row), to);
+    values.set(drawn.subarray(from, from + completions * size), to + size);
+  }
+  return hostTensor('float32', [count * (1 + completions), height, ...rest], values);
+}

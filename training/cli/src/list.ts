@@ -1,0 +1,40 @@
+import { reportDevices } from '@generatrix/runtime';
+import { families } from '@generatrix/training';
+import { datasetCatalogue } from '@generatrix/training/data';
+import Table from 'cli-table3';
+import type { Command } from 'commander';
+
+/** `generatrix list`: what there is, what is available here, and why not. */
+export function addList(program: Command): void {
+  program
+    .command('list')
+    .description('families, data sets and devices: what is available here, and why not')
+    .action(async () => {
+      print(
+        'Families',
+        ['name', 'what it is', 'place in the taxonomy'],
+        families.map(({ name, title, taxonomy }) => [name, title, taxonomy.join(' > ')]),
+      );
+      print(
+        'Data sets',
+        ['name', 'what it is', 'needs'],
+        datasetCatalogue.map(({ name, aliases, summary, needs }) => [
+          [name, ...aliases].join(', '),
+          summary,
+          needs === 'nothing' ? '' : `--data-dir ${needs.toUpperCase()}`,
+        ]),
+      );
+      const devices = await reportDevices();
+      print(
+        'Devices here',
+        ['name', 'available', 'why not'],
+        devices.map(({ device, available, reason }) => [device, available ? 'yes' : 'no', reason]),
+      );
+    });
+}
+
+function print(title: string, head: string[], rows: string[][]): void {
+  const table = new Table({ head, style: { head: [], border: [] }, wordWrap: true });
+  table.push(...rows);
+  console.log(`${title}\n${table.toString()}`);
+}

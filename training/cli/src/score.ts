@@ -1,0 +1,159 @@
+import type { Sampler } from '@generatrix/runtime';
+import { type DeviceRequest, type HostTensor, sizeOf } from '@generatrix/runtime/core';
+import type { Dataset } from '@generatrix/training/data';
+import { formatNats } from '@generatrix/training/report';
+import { type Command, Option } from 'commander';
+import { addDataFlags, wholeNumber } from './flags.ts';
+import { type ModelDataFlags, modelData } from './model-data.ts';
+import { addCheckpointFlag, type CheckpointFlag, openModel } from './open-model.ts';
+
+interface ScoreFlags extends ModelDataFlags, CheckpointFlag {
+  readonly samples: string;
+  readonly limit?: string;
+  readonly seed: string;
+  readonly device: DeviceRequest;
+}
+
+/** A mean over examples. */
+export interface MeanOverExamples {
+  readonly count: number;
+  readonly mean: number;
+  /** Standard error of the mean over the examples. */
+  readonly standardError: number;
+}
+
+/** What `score` measures over a data set: the mean log-likelihood (or its lower bound), nats. */
+export interface Score extends MeanOverExamples {
+  readonly kind: 'exact' | 'bound';
+  /** -mean / (dimensions * ln 2). */
+  readonly bitsPerDimension: number;
+}
+
+const batch = 500;
+
+/** Scores a data set with a loaded model; the noise of a bound is keyed by the example's index. */
+export async function scoreDataset(
+  sampler: Sampler,
+  dataset: Dataset,
+  options: { samples: number; limit: number; seed: number },
+): Promise<Score> {
+  const { seed, samples, limit } = options;
+  let kind: Score['kind'] = 'exact';
+  const over = await meanOver(dataset, limit, async (data, indices) => {
+    const { labels } = dataset;
+    const label = labels === null ? {} : { label: Int32Array.from(indices, (index) => labels[index]!) };
+    const scored = await sampler.logProb({ data, seed, samples, firstIndex: indices[0]!, ...label });
+    kind = scored.kind;
+    return scored.values;
+  });
+  return { ...over, kind, bitsPerDimension: -over.mean / (sizeOf(dataset.spec.shape) * Math.LN2) };
+}
+
+/** Squared error of each example's reconstruction, summed over its values, by the model's program `reconstruct`. */
+export async function reconstructionError(
+  sampler: Sampler,
+  dataset: Dataset,
+  { limit, seed }: { limit: number; seed: number },
+): Promise<MeanOverExamples> {
+  const program = 'reconstruct';
+  const { outputs } = sampler.manifest.programs[program]!;
+  const output = Object.keys(outputs).find((name) => outputs[name]!.meaning === 'data')!;
+  return meanOver(dataset, limit, async (data, indices) => {
+    const count = indices.length;
+    const made = (await sampler.run(program, { data, seed, firstIndex: indices[0]!, count }))[output]!;
+    const size = data.data.length / count;
+    return Float64Array.from({ length: count }, (_, i) => {
+      let sum = 0;
+      for (let k = i * size; k < (i + 1) * size; k++) sum += (made.data[k]! - data.data[k]!) ** 2;
+      return sum;
+    });
+  });
+}
+
+async function meanOver(
+  dataset: Dataset,
+  limit: number,
+  evaluate: (data: HostTensor, indices: Int32Array) => Promise<ArrayLike<number>>,
+): Promise<MeanOverExamples> {
+  const count = Math.min(limit, dataset.size);
+  let [sum, squares] = [0, 0];
+  for (let first = 0; first < count; first += batch) {
+    const indices = Int32Array.from({ length: Math.min(batch, count - first) }, (_, i) => first + i);
+    const values = await evaluate(await dataset.gather(indices), indices);
+    for (let i = 0; i < values.length; i++) {
+      sum += values[i]!;
+      squares += values[i]! ** 2;
+    }
+  }
+  const mean = sum / count;
+  return { count, mean, standardError: Math.sqrt(Math.max(0, squares / count - mean * mean) / count) };
+}
+
+/** `generatrix score MODEL`: mean log-likelihood of a data set, or its bound. */
+export function addScore(program: Command): void {
+  const command = program
+    .command('score')
+    .description(
+      'mean log-likelihood (or its lower bound) of a data set under a model; of an autoencoder, its reconstruction error',
+    )
+    .argument('<model>', 'folder of a bundle or of a run');
+  addDataFlags(addCheckpointFlag(command), 'that of the training run')
+    .addOption(
+      new Option('--split <name>', 'which examples').choices(['train', 'validation', 'test']).default('test'),
+    )
+    .option('--samples <k>', 'importance samples for a bound; 1 is the ELBO', '1')
+    .option('--limit <n>', 'score at most this many examples')
+    .option('--seed <n>', 'seed of the noise that a bound needs', '42')
+    .option('--data-seed <n>', 'seed of a drawn data set (default: that of the training run)')
+    .addOption(
+      new Option('--device <name>', 'where to run')
+        .choices(['auto', 'cpu', 'cuda', 'webgpu'])
+        .default('auto'),
+    )
+    .action(async (model: string, flags: ScoreFlags) => {
+      const { sampler, close } = await openModel(model, flags);
+      try {
+        await printScore(sampler, flags, model);
+      } finally {
+        await close();
+      }
+    });
+}
+
+async function printScore(sampler: Sampler, flags: ScoreFlags, model: string): Promise<void> {
+  const { data, provenance } = sampler.manifest;
+  const name = flags.data ?? data.name;
+  const dataset = await modelData(sampler, flags, model);
+  const samples = wholeNumber('--samples', 1, 1_000_000)(flags.samples);
+  const limit = flags.limit === undefined ? Number.POSITIVE_INFINITY : wholeNumber('--limit', 1)(flags.limit);
+  const seed = wholeNumber('--seed')(flags.seed);
+  const { programs } = sampler.manifest;
+  if (!('logProb' in programs) && !('logWeight' in programs) && 'reconstruct' in programs) {
+    const { count, mean, standardError } = await reconstructionError(sampler, dataset, { limit, seed });
+    console.log(`${name}, ${flags.split} split, ${count} examples, on ${sampler.device}`);
+    console.log(
+      `squared error of a reconstruction, summed over its values: ${mean.toFixed(3)} (standard error ${standardError.toFixed(3)})`,
+    );
+    return;
+  }
+  const score = await scoreDataset(sampler, dataset, { samples, limit, seed });
+  const what =
+    score.kind === 'exact'
+      ? 'log-likelihood'
+      : samples === 1
+        ? 'ELBO (lower bound of the log-likelihood)'
+        : `importance-weighted bound with ${samples} samples`;
+  console.log(`${name}, ${flags.split} split, ${score.count} examples, on ${sampler.device}`);
+  console.log(`${what}: ${formatNats(score.mean)} nats (standard error ${score.standardError.toFixed(3)})`);
+  console.log(`bits per dimension: ${score.bitsPerDimension.toFixed(4)}`);
+  printCriteria(provenance.metrics.freeParameters, score);
+}
+
+/** BIC and AIC (lower is better), where the model says how many free parameters it has. */
+function printCriteria(freeParameters: number | undefined, { kind, count, mean }: Score): void {
+  if (freeParameters === undefined || kind !== 'exact') return;
+  const total = 2 * count * mean;
+  console.log(
+    `BIC: ${(freeParameters * Math.log(count) - total).toFixed(1)}, AIC: ${(2 * freeParameters - total).toFixed(1)} (${freeParameters} free parameters)`,
+  );
+}

@@ -1,0 +1,71 @@
+import {
+  type ConfigField,
+  configFields,
+  loadConfig,
+  type RunningServer,
+  type ServeConfig,
+  startServer,
+} from '@generatrix/runtime/serve';
+import { type Command, Option } from 'commander';
+import { builtSite } from './site.ts';
+
+/** `generatrix serve MODELS`: a sampling endpoint for every bundle of a folder. */
+export function addServe(program: Command): void {
+  const command = program
+    .command('serve')
+    .description(
+      'serve every bundle of a folder over HTTP: its own sampling interface, the Open Inference Protocol v2, the page',
+    )
+    .argument('[models]', 'folder whose sub-folders are bundles, NAME/ or NAME/VERSION/')
+    .option('--config <file>', 'settings as JSON; GENERATRIX_NAME in the environment and flags go before it');
+  for (const field of configFields) if (field.name !== 'models') command.addOption(optionOf(field));
+  command.action(async (models: string | undefined, { config: file, ...flags }: Record<string, string>) => {
+    const config = await loadConfig({ flags: { ...flags, models }, environment: process.env, file });
+    const site = siteOf(config);
+    const server = await startServer(config, { site });
+    // Who reads that it listens may send a signal at once.
+    const stopped = untilStopped(server);
+    report(server, site);
+    await stopped;
+  });
+}
+
+function optionOf({ flag, kind, description, choices, default: standard, variable }: ConfigField): Option {
+  const value = { string: 'text', integer: 'n', boolean: 'true|false', array: 'list' }[kind];
+  const shown = [standard].flat().join(',');
+  const usual = shown === '' ? '' : `; default ${shown}`;
+  const option = new Option(`${flag} <${value}>`, `${description} (${variable}${usual})`);
+  return choices === undefined ? option : option.choices([...choices]);
+}
+
+function siteOf({ site }: ServeConfig): string | undefined {
+  if (site === 'none') return undefined;
+  return site === 'auto' ? builtSite() : site;
+}
+
+/** One line for each model served, and for each refused. */
+function report({ url, managementUrl, engine }: RunningServer, site: string | undefined): void {
+  for (const { name, version, manifest } of engine.models()) {
+    const programs = Object.keys(manifest.programs).join(', ');
+    console.log(`serving ${name} version ${version} (${manifest.family}): ${programs}`);
+  }
+  for (const { name, version, reason } of engine.refused()) {
+    console.log(`refused ${name} version ${version}: ${reason}`);
+  }
+  console.log(`${url}/docs says what can be asked${site === undefined ? '' : `; the page is at ${url}/`}`);
+  if (managementUrl !== undefined) console.log(`management at ${managementUrl}`);
+  console.log(`listening on ${url} (Ctrl-C or SIGTERM ends it when open requests are done; twice, at once)`);
+}
+
+/** The first signal stops the server in order, the second at once. */
+function untilStopped(server: RunningServer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let signalled = false;
+    const onSignal = () => {
+      if (signalled) process.exit(1);
+      signalled = true;
+      server.stop().then(resolve, reject);
+    };
+    process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+  });
+}

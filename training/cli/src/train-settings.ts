@@ -1,0 +1,200 @@
+import { availableParallelism } from 'node:os';
+import { type DeviceRequest, UserError } from '@generatrix/runtime/core';
+import { type Family, type RunConfig, readConfig } from '@generatrix/training';
+import { augmentSummary } from '@generatrix/training/data';
+import type { RunSettingsInput } from '@generatrix/training/record';
+import { type Command, Option } from 'commander';
+import {
+  addDataFlags,
+  addFamilyFlags,
+  dataRequest,
+  familyOptions,
+  realNumber,
+  wholeNumber,
+} from './flags.ts';
+
+/** Flags of `train`, besides those of the family and of the data. */
+export interface TrainFlags {
+  readonly config?: string;
+  readonly data?: string;
+  readonly preset?: string;
+  readonly out?: string;
+  readonly overwrite?: boolean;
+  readonly dryRun?: boolean;
+  readonly seed?: string;
+  readonly steps?: string;
+  readonly batchSize?: string;
+  readonly learningRate?: string;
+  readonly schedule?: 'constant' | 'cosine';
+  readonly engine?: 'onnx' | 'tfjs';
+  readonly device?: Exclude<DeviceRequest, 'wasm'>;
+  readonly threads?: string;
+  readonly augment?: string;
+  readonly reportEvery?: string;
+  readonly evaluateEvery?: string;
+  readonly checkpointEvery?: string;
+  readonly keepCheckpoints?: string;
+  readonly keep?: 'last' | 'best';
+  readonly earlyStop?: string;
+  readonly minDelta?: string;
+  readonly bestBy?: string;
+  readonly initFrom?: string;
+  readonly tracker?: string;
+}
+
+export const trackerHelp =
+  'JavaScript module that is told metrics and samples, such as for MLflow (docs/tracking.md)';
+
+/** Reads `--learning-rate`; the compiled step takes it as a float32. */
+export const learningRate = realNumber('--learning-rate', { least: 0, most: 3.4e38 });
+
+/** More threads than this make no run faster; thousands never end. */
+const mostThreads = 4 * availableParallelism();
+
+/** What is trained on when neither a flag, a preset nor a file names data. */
+const defaultData = 'glyphs';
+
+/** Adds all flags of `train FAMILY`. */
+export function addTrainFlags(command: Command, family: Family): void {
+  addDataFlags(command, defaultData);
+  command.addOption(
+    new Option('--preset <name>', `published settings: ${presetSummary(family)}`).choices(
+      Object.keys(family.reproduce),
+    ),
+  );
+  const { steps, batchSize, learningRate: rate } = family.defaults;
+  command
+    .option(
+      '--config <file>',
+      "settings from .json, .js, .mjs, .ts or .mts, such as a run's run.json; flags and a preset go before them",
+    )
+    .option('--out <folder>', `where the run goes, new or empty (default runs/${family.name})`)
+    .option('--overwrite', 'replace a run that is in that folder; files of anyone else stay')
+    .option('--dry-run', 'say what the run would take, in parameters, memory and time, and write nothing')
+    .option('--seed <n>', 'seed of everything random (default 1)')
+    .option('--steps <n>', `training steps (default ${steps})`)
+    .option('--batch-size <n>', `examples a step (default ${batchSize})`)
+    .option('--learning-rate <x>', `step size of the optimizer (default ${rate})`)
+    .addOption(
+      new Option(
+        '--schedule <name>',
+        'learning rate over the run: constant (unless a preset says otherwise), or half a cosine down to 0',
+      ).choices(['constant', 'cosine']),
+    )
+    .addOption(new Option('--engine <name>', 'what runs the step (default onnx)').choices(['onnx', 'tfjs']))
+    .addOption(
+      new Option('--device <name>', 'device of the onnx engine (default auto)').choices([
+        ...['auto', 'cpu', 'cuda', 'webgpu'],
+      ]),
+    )
+    .option('--threads <n>', 'threads of the onnx engine on the CPU (default: one a core)')
+    .option(
+      '--init-from <run>',
+      "start with a run's weights, by their names and shapes; the optimizer starts anew",
+    )
+    .option('--augment <list>', augmentSummary)
+    .option('--report-every <n>', 'steps between lines of metrics (default: 1/200 of the steps)')
+    .option(
+      '--evaluate-every <n>',
+      'steps between evaluations on validation data, with a sample grid (default: 1/10)',
+    )
+    .option('--checkpoint-every <n>', 'steps between checkpoints (default: 1/10)')
+    .option('--keep-checkpoints <n>', 'how many of the newest checkpoints are kept (default 2)')
+    .addOption(
+      new Option(
+        '--keep <which>',
+        'best: keep the checkpoint that scores best on validation data too, and export it at the end (default: last)',
+      ).choices(['last', 'best']),
+    )
+    .option('--early-stop <n>', 'stop after so many evaluations in a row without improvement')
+    .option('--min-delta <x>', 'how much a validation score must rise to be an improvement (default 0)')
+    .option('--best-by <metric>', 'what --keep best and --early-stop go by (default: the likelihood)')
+    .option('--tracker <module>', trackerHelp);
+  addFamilyFlags(command, family);
+}
+
+function presetSummary(family: Family): string {
+  return Object.entries(family.reproduce)
+    .map(([name, { summary }]) => `${name} (${summary})`)
+    .join('; ');
+}
+
+/**
+ * Settings of a run: flags go before a preset, a preset before a file, a file before the family's defaults.
+ * @throws UserError when a flag cannot be read, or the file is of another family.
+ */
+export function trainSettings(
+  family: Family,
+  flags: TrainFlags & Readonly<Record<string, unknown>>,
+  config: RunConfig = { family: family.name },
+): RunSettingsInput {
+  if (config.family !== family.name) {
+    throw new UserError(
+      `--config ${flags.config}: it is for family ${config.family}, not ${family.name}; leave the family out: ` +
+        `generatrix train --config ${flags.config}`,
+    );
+  }
+  const preset = flags.preset === undefined ? undefined : family.reproduce[flags.preset];
+  const defaults = { ...family.defaults, ...config, ...preset?.training };
+  const whole = (value: string | undefined, flag: string, standard: number) =>
+    value === undefined ? standard : wholeNumber(flag, 1)(value);
+  const steps = whole(flags.steps, '--steps', defaults.steps);
+  const part = (count: number) => Math.max(1, Math.round(steps / count));
+  const optional = {
+    augment: flags.augment ?? config.augment,
+    threads:
+      flags.threads === undefined ? config.threads : wholeNumber('--threads', 1, mostThreads)(flags.threads),
+    earlyStop:
+      flags.earlyStop === undefined ? config.earlyStop : wholeNumber('--early-stop', 1)(flags.earlyStop),
+    bestBy: flags.bestBy ?? config.bestBy,
+    initFrom: flags.initFrom ?? config.initFrom,
+  };
+  return {
+    family: family.name,
+    options: { ...config.options, ...preset?.options, ...familyOptions(family, flags) },
+    data: dataSettings(flags, preset?.data, config.data),
+    seed: flags.seed === undefined ? (config.seed ?? 1) : wholeNumber('--seed')(flags.seed),
+    steps,
+    batchSize: whole(flags.batchSize, '--batch-size', defaults.batchSize),
+    learningRate: flags.learningRate === undefined ? defaults.learningRate : learningRate(flags.learningRate),
+    schedule: flags.schedule ?? defaults.schedule ?? 'constant',
+    engine: flags.engine ?? config.engine ?? 'onnx',
+    device: flags.device ?? config.device ?? 'auto',
+    reportEvery: whole(flags.reportEvery, '--report-every', config.reportEvery ?? part(200)),
+    evaluateEvery: whole(flags.evaluateEvery, '--evaluate-every', config.evaluateEvery ?? part(10)),
+    checkpointEvery: whole(flags.checkpointEvery, '--checkpoint-every', config.checkpointEvery ?? part(10)),
+    keepCheckpoints: whole(flags.keepCheckpoints, '--keep-checkpoints', config.keepCheckpoints ?? 2),
+    keep: flags.keep ?? config.keep ?? 'last',
+    minDelta:
+      flags.minDelta === undefined
+        ? (config.minDelta ?? 0)
+        : realNumber('--min-delta', { least: 0 })(flags.minDelta),
+    ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)),
+  };
+}
+
+/** Data that is named anew brings none of the file's settings of other data along. */
+function dataSettings(
+  flags: TrainFlags & Readonly<Record<string, unknown>>,
+  ofPreset: string | undefined,
+  ofConfig: RunConfig['data'],
+): RunSettingsInput['data'] {
+  const name = flags.data ?? ofPreset ?? ofConfig?.name ?? defaultData;
+  const { split: _, seed: __, ...given } = dataRequest({ ...flags, data: name }, 'train');
+  return ofConfig?.name === name ? { ...ofConfig, ...given } : { ...given };
+}
+
+/**
+ * The arguments of `train --config FILE ...` with the family that the file names in its place, so that the family's
+ * own flags are known. Others are returned as they are.
+ * @throws UserError when the file cannot be used.
+ */
+export async function withFamily(argv: readonly string[]): Promise<string[]> {
+  const [node, script, command, next] = argv as [string, string, string?, string?];
+  const at = argv.findIndex((argument) => argument === '--config' || argument.startsWith('--config='));
+  if (command !== 'train' || at < 0 || (next !== undefined && !next.startsWith('-'))) return [...argv];
+  const file = argv[at]!.startsWith('--config=') ? argv[at]!.slice('--config='.length) : argv[at + 1];
+  if (file === undefined) return [...argv];
+  const { family } = await readConfig(file);
+  return [node, script, 'train', family, ...argv.slice(3)];
+}

@@ -1,0 +1,3 @@
+/** How errors read. */
+export { closestNames } from './closest-names.ts';
+export { asUserError } from './system-error.ts';

@@ -1,0 +1,7 @@
+/** What a run keeps in its folder. Nothing here loads TensorFlow.js. */
+export { type CheckpointChoice, parseChoice } from './best-checkpoint.ts';
+export { checkpointFolder, checkpointSteps } from './checkpoint.ts';
+export { dataChange, fingerprintsOf } from './data-check.ts';
+export { type MetricsLine, readMetrics } from './metrics.ts';
+export { hasRun, type RunRecord, readRun, runData } from './run-folder.ts';
+export { parseSettings, type RunSettings, type RunSettingsInput, settingsSchema } from './settings.ts';

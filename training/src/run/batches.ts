@@ -1,1 +1,0 @@
-export { type Batch, batchPlan, stepInputs } from '@generatrix/runtime/core';

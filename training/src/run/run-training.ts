@@ -1,0 +1,114 @@
+import { augmentation } from '../data/augment.ts';
+import { checkPartsAgree, type Dataset, describeDatasets, loadDataset } from '../data/index.ts';
+import { checkBatchMemory } from '../engine/batch-memory.ts';
+import { buildModel, familyNamed } from '../families/registry.ts';
+import { checkSpace } from '../files/disk-space.ts';
+import { dataDescription } from '../model/data-description.ts';
+import { fingerprintsOf, refuseChange } from '../record/data-check.ts';
+import { type OpenRun, openRun } from '../record/open-run.ts';
+import { hasRun, type RunRecord, readRun, runData, writeRun } from '../record/run-folder.ts';
+import { parseSettings, type RunSettings, type RunSettingsInput } from '../record/settings.ts';
+import { describeDryRun, dryRun, stateBytes } from './dry-run.ts';
+import { finishRun } from './finish.ts';
+import { type TrainRequest, type TrainResult, train } from './train.ts';
+import { silent } from './watcher.ts';
+
+/** What follows a run from outside and may stop it, see `TrainRequest`. */
+export interface Watcher
+  extends Pick<TrainRequest, 'onSamples' | 'tracker' | 'progress' | 'output' | 'signal'> {
+  /** Called once the folder holds a run that can be resumed, before the first step. */
+  readonly onBegin?: () => void;
+}
+
+/** What a run with these settings would take, a line each; nothing is written. */
+export async function describeRun(given: RunSettingsInput): Promise<string[]> {
+  const settings = parseSettings(given, 'settings');
+  const parts = await loadParts(settings);
+  const { model, settled } = modelFor(settings, parts.train);
+  return [
+    describeDatasets([parts.train, parts.validation]),
+    ...describeDryRun(await dryRun({ settings: settled, model, ...parts }), settled),
+  ];
+}
+
+/** The parts of its data that a run looks at. @throws UserError when they do not go together, too. */
+async function loadParts(settings: RunSettings): Promise<{ train: Dataset; validation: Dataset }> {
+  const train = await loadDataset(runData(settings, 'train'));
+  const validation = await loadDataset(runData(settings, 'validation'));
+  checkPartsAgree(train, validation);
+  return { train, validation };
+}
+
+/** The model of a run, and its settings with the family's defaults. @throws UserError when they do not fit the data. */
+function modelFor(settings: RunSettings, dataset: Dataset) {
+  augmentation(settings.augment, dataset.spec, settings.seed);
+  const data = dataDescription(dataset);
+  const { model, options } = buildModel(familyNamed(settings.family), settings.options, data);
+  if (settings.engine === 'onnx') checkBatchMemory(model, settings.batchSize, dataset.spec.shape);
+  return { model, data, settled: { ...settings, options } };
+}
+
+/**
+ * Trains in a folder, from its latest checkpoint if it has one, then writes the bundle and the report. The watcher's
+ * signal stops it after the step in progress; what was done is saved. No other process can write to the folder
+ * meanwhile.
+ * @param options.overwrite starts anew where the folder holds a run, whose files are deleted
+ * @param options.origin what begins the run, where that is no `train`
+ */
+export async function runTraining(
+  folder: string,
+  given: RunSettingsInput,
+  watcher: Watcher = {},
+  options: { readonly overwrite?: boolean; readonly origin?: 'tour' } = {},
+): Promise<TrainResult> {
+  const settings = parseSettings(given, 'settings');
+  const run = await openRun(folder, options);
+  try {
+    const before = options.overwrite !== true && (await hasRun(folder)) ? await readRun(folder) : null;
+    return await trainIn(run, folder, settings, watcher, { before, origin: options.origin });
+  } finally {
+    await run.close();
+  }
+}
+
+async function trainIn(
+  run: OpenRun,
+  folder: string,
+  settings: RunSettings,
+  watcher: Watcher,
+  { before, origin }: { before: RunRecord | null; origin: 'tour' | undefined },
+): Promise<TrainResult> {
+  const { output = silent } = watcher;
+  const { train: dataset, validation } = await loadParts(settings);
+  output.error(describeDatasets([dataset, validation]));
+  // Refused before anything is written.
+  const fingerprints = await fingerprintsOf(dataset, validation);
+  refuseChange(folder, before?.fingerprints, fingerprints);
+  if (before !== null && before.fingerprints === undefined)
+    output.error(`${folder}: the run did not record its data; it is taken to be the same`);
+  const { model, data, settled } = modelFor(settings, dataset);
+  // The checkpoints, the one that is being written, and the bundle.
+  await checkSpace(
+    folder,
+    (settings.keepCheckpoints + (settings.keep === 'best' ? 3 : 2)) * stateBytes(model.state),
+    'checkpoints and the bundle take',
+  );
+  await run.begin();
+  await writeRun(folder, {
+    settings: settled,
+    data,
+    fingerprints,
+    ...(origin === undefined ? {} : { origin }),
+  });
+  watcher.onBegin?.();
+  const result = await train({ folder, settings: settled, model, train: dataset, validation, ...watcher });
+  if (!result.finished) return result;
+  if (result.stoppedEarly) {
+    output.log(
+      `stopped early at step ${result.step} of ${settled.steps}, as validation no longer improved; ` +
+        `go on all the same with: generatrix resume ${folder} --early-stop 0`,
+    );
+  }
+  await finishRun(folder, result, { train: dataset, validation }, output);
+  return result;
+}
