@@ -98,7 +98,7 @@ class GraphLowering {
   }
 
   /** Unrolls a loop: its body once per step, on one slice of each sequence. */
-  #scan({ inputs, length, carries, sequences, body }: ScanNode): readonly string[] {
+  #scan({ inputs, length, carries, sequences, reversed, body }: ScanNode): readonly string[] {
     if (length === 0) refuse('a scan of no steps');
     const names = inputs.map((value) => this.name(value));
     const unpack = { axis: attr.int(0), num: attr.int(length) };
@@ -108,13 +108,14 @@ class GraphLowering {
     const captures = names.slice(carries + sequences);
     let carried = names.slice(0, carries);
     const results: string[][] = body.outputs.slice(carries).map(() => []);
-    for (let step = 0; step < length; step++) {
+    for (let turn = 0; turn < length; turn++) {
+      const step = reversed ? length - 1 - turn : turn;
       const bound = [...carried, ...slices.map((slice) => slice[step]!), ...captures];
       for (const [i, { value }] of body.inputs.entries()) this.bind(value, bound[i]!);
       this.nodes(body.nodes);
       const outputs = body.outputs.map(({ value }) => this.name(value));
       carried = outputs.slice(0, carries);
-      for (const [i, result] of results.entries()) result.push(outputs[carries + i]!);
+      for (const [i, result] of results.entries()) result[step] = outputs[carries + i]!;
     }
     const stack = { axis: attr.int(0), N: attr.int(length) };
     return [...carried, ...results.map((result) => this.#emitter.op('Pack', result, stack))];

@@ -53,13 +53,15 @@ export interface SplatNode extends NodeBase {
  * A loop of fixed length. `inputs` are the initial carries, then the sequences (scanned along axis 0), then
  * the captured values of the surroundings. `body.inputs` are the carries, one slice of each sequence, and the
  * captures, in that order; `body.outputs` are the new carries, then one slice of each result. `outputs` are
- * the final carries, then the stacked results.
+ * the final carries, then the stacked results. A reversed loop starts at the last slices; what a step returns
+ * stands where its slices stood.
  */
 export interface ScanNode extends NodeBase {
   readonly op: 'scan';
   readonly length: number;
   readonly carries: number;
   readonly sequences: number;
+  readonly reversed: boolean;
   readonly body: Graph;
 }
 

@@ -35,7 +35,7 @@ function details(node: Node): string {
     case 'splat':
       return ` {${node.value}}`;
     case 'scan':
-      return ` {length ${node.length}, carries ${node.carries}, sequences ${node.sequences}}`;
+      return ` {length ${node.length}, carries ${node.carries}, sequences ${node.sequences}${node.reversed ? ', reversed' : ''}}`;
     case 'kernel': {
       const entries = Object.entries(node.attrs as object).filter(([, value]) => value !== undefined);
       const text = entries.map(([key, value]) => `${key}: ${JSON.stringify(value)}`).join(', ');

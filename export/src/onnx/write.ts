@@ -160,10 +160,17 @@ function lowerScan(
       inputs: parameters,
       outputs: results.map((port) => encodeValueInfo(port.name, port.value.dtype, port.value.shape)),
     });
+  const backwards = (count: number) => Array.from({ length: count }, () => 1);
+  const directions: Record<string, number[]> = node.reversed
+    ? {
+        scan_input_directions: backwards(sequences),
+        scan_output_directions: backwards(node.outputs.length - carries),
+      }
+    : {};
   return emitter.ops(
     'Scan',
     inputs.slice(0, own),
-    { body: { graph }, num_scan_inputs: sequences },
+    { body: { graph }, num_scan_inputs: sequences, ...directions },
     node.outputs.length,
   );
 }

@@ -6,7 +6,8 @@ import { composites } from './composites.ts';
 import { at, TraceError, userLocation } from './errors.ts';
 import { type Recorder, toConstantData, tracedDType } from './recorder.ts';
 
-const backendName = 'generatrix-trace';
+/** The tfjs backend that records. */
+export const backendName = 'generatrix-trace';
 
 /** Ops that draw random numbers; a traced one would freeze its first draw into the program. */
 const randomOps = new Set([

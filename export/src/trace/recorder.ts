@@ -18,7 +18,13 @@ export class Recorder {
   readonly captures: { outer: Value; inner: Value }[] = [];
   readonly parent: Recorder | null;
   readonly foreign: ForeignData;
+  /** Tensors of the surroundings that the body uses, weights included, by their number in tfjs. */
+  readonly outsiders = new Map<number, tf.Tensor>();
+  readonly #captured = new Map<Value, Value>();
+  readonly #kept = new Set<tf.Tensor>();
   readonly #values = new WeakMap<object, Value>();
+  /** Data ids of tensors that come from the surroundings. */
+  readonly #outside = new WeakSet<object>();
   readonly #producers = new Map<Value, Node>();
   #nextId = 0;
 
@@ -89,12 +95,29 @@ export class Recorder {
    */
   resolve(tensor: TensorLike): Value {
     const known = this.#values.get(tensor.dataId);
+    if (tensor instanceof tf.Tensor) this.#noteOutsider(tensor);
     if (known !== undefined) return known;
     const value = this.parent?.knows(tensor.dataId)
       ? this.#capture(this.parent.resolve(tensor))
       : this.#foreignConstant(tensor);
     this.#values.set(tensor.dataId, value);
+    this.#outside.add(tensor.dataId);
     return value;
+  }
+
+  /**
+   * Keeps a symbolic tensor that a gradient will need until the whole trace ends, whichever tidy it was made in.
+   * What was made outside of the trace is left to its owner.
+   */
+  keep(tensor: tf.Tensor): void {
+    if (this.parent !== null) this.parent.keep(tensor);
+    else if (!tensor.kept && isSymbolic(tensor)) this.#kept.add(tf.keep(tensor));
+  }
+
+  /** Disposes what was kept. */
+  release(): void {
+    for (const tensor of this.#kept) tensor.dispose();
+    this.#kept.clear();
   }
 
   knows(dataId: object): boolean {
@@ -114,11 +137,23 @@ export class Recorder {
   }
 
   #capture(outer: Value): Value {
-    const existing = this.captures.find((capture) => capture.outer === outer);
-    if (existing) return existing.inner;
+    const existing = this.#captured.get(outer);
+    if (existing !== undefined) return existing;
     const inner = this.newValue({ dtype: outer.dtype, shape: outer.shape as number[] });
     this.captures.push({ outer, inner });
+    this.#captured.set(outer, inner);
     return inner;
+  }
+
+  /** Tells every body between here and where the tensor comes from that it is used. */
+  #noteOutsider(tensor: tf.Tensor): void {
+    for (let body: Recorder = this; body.parent !== null && !body.#owns(tensor.dataId); body = body.parent) {
+      body.outsiders.set(tensor.id, tensor);
+    }
+  }
+
+  #owns(dataId: object): boolean {
+    return this.#values.has(dataId) && !this.#outside.has(dataId);
   }
 
   #foreignConstant(tensor: TensorLike): Value {
@@ -136,6 +171,11 @@ export class Recorder {
     }
     return this.constant(meta, data);
   }
+}
+
+/** Whether a tensor was made by this trace: its data is on the tracing backend, which holds none. */
+function isSymbolic(tensor: tf.Tensor): boolean {
+  return tf.engine().state.tensorInfo.get(tensor.dataId)?.backend === tf.backend();
 }
 
 /** @throws for element types that no program carries (string, complex64). */

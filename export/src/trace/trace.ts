@@ -40,29 +40,37 @@ export function record(fn: TensorFunction, inputs: Record<string, TraceInput>, f
   const recorder = new Recorder(null, foreign);
   return onTraceBackend(() =>
     withRecorder(recorder, () => {
-      const ports: Port[] = [];
-      // The tidy disposes every symbolic tensor; what was recorded is in the recorder.
-      tf.tidy(() => {
-        const tensors = Object.fromEntries(
-          Object.entries(inputs).map(([name, input]) => [name, recorder.input(name, input)]),
-        );
-        const outputs: unknown = fn(tensors);
-        if (outputs instanceof Promise) {
-          throw new TraceError('the traced function is async: it must return its tensors at once');
-        }
-        for (const [name, output] of Object.entries(outputs as NamedTensors)) {
-          if (!(output instanceof tf.Tensor)) {
-            throw new TraceError(`output '${name}' of the traced function is not a tensor`);
-          }
-          ports.push({ name, value: recorder.resolve(output) });
-        }
-      });
-      if (ports.length === 0) {
-        throw new TraceError(
-          'the traced function returns no tensors: return an object with at least one, each under its name',
-        );
+      try {
+        return recordInto(recorder, fn, inputs);
+      } finally {
+        recorder.release();
       }
-      return recorder.finish(ports);
     }),
   );
+}
+
+function recordInto(recorder: Recorder, fn: TensorFunction, inputs: Record<string, TraceInput>): Graph {
+  const ports: Port[] = [];
+  // The tidy disposes every symbolic tensor; what was recorded is in the recorder.
+  tf.tidy(() => {
+    const tensors = Object.fromEntries(
+      Object.entries(inputs).map(([name, input]) => [name, recorder.input(name, input)]),
+    );
+    const outputs: unknown = fn(tensors);
+    if (outputs instanceof Promise) {
+      throw new TraceError('the traced function is async: it must return its tensors at once');
+    }
+    for (const [name, output] of Object.entries(outputs as NamedTensors)) {
+      if (!(output instanceof tf.Tensor)) {
+        throw new TraceError(`output '${name}' of the traced function is not a tensor`);
+      }
+      ports.push({ name, value: recorder.resolve(output) });
+    }
+  });
+  if (ports.length === 0) {
+    throw new TraceError(
+      'the traced function returns no tensors: return an object with at least one, each under its name',
+    );
+  }
+  return recorder.finish(ports);
 }
