@@ -60,6 +60,17 @@ export const structureCases: ConformanceCase[] = [
     inputs: () => ({ x: values(3, 5) }),
   },
   {
+    name: 'sums of no products, and products without rows',
+    fn: ({ x, f, rows }) => ({
+      square: tf.matMul(x!, x!, true),
+      batched: tf.matMul(tf.expandDims(x!, 0), tf.ones([2, 0, 3]), true),
+      einsum: tf.einsum('ij,ik->jk', x!, x!),
+      noRows: tf.matMul(rows!, tf.ones([2, 4])),
+      conv: tf.conv2d(f as tf.Tensor4D, tf.ones([2, 2, 0, 3]) as tf.Tensor4D, 1, 'same'),
+    }),
+    inputs: () => ({ x: values(0, 2), f: values(1, 3, 3, 0), rows: values(0, 2) }),
+  },
+  {
     name: 'topk of bool, of int32 and of no rows',
     fn: ({ b, i, none }) => ({
       bools: tf.topk(b!, 2).values,

@@ -1,5 +1,4 @@
 import { isSymbolic, type KernelNode, printDim } from '../graph/ir.ts';
-import { fillLike } from './fill.ts';
 import type { OnnxEmitter, OnnxLowerings } from './lowering.ts';
 import { describe } from './window-geometry.ts';
 
@@ -130,8 +129,6 @@ export const reductionLowerings = {
   Softmax: (emit, _, [logits]) => [emit.op('Softmax', [logits!], { axis: -1 })],
   Sum: numeric('ReduceSum'),
   TopK: (emit, node, [x]) => {
-    // onnxruntime 1.30 divides by the number of rows, which ends the process where there are none.
-    if (node.outputs[0]!.shape.includes(0)) return node.outputs.map((output) => fillLike(emit, output, 0));
     const bool = node.inputs[0]!.dtype === 'bool';
     const numbers = bool ? emit.cast(x!, 'int32') : x!;
     const [values, indices] = emit.ops('TopK', [numbers, emit.ints([node.attrs.k])], { axis: -1 }, 2) as [

@@ -4,6 +4,7 @@ import type { KernelName } from '../kernels/names.ts';
 import { TraceError } from '../trace/errors.ts';
 import { GraphEmitter, NameSource } from './emitter.ts';
 import { fillLike } from './fill.ts';
+import { lowerEmpty } from './lower-empty.ts';
 import type { Lowering, Renames } from './lowering.ts';
 import { encodeGraph, encodeModel, encodeNode, encodeValueInfo } from './proto.ts';
 import { onnxLowerings } from './table.ts';
@@ -122,7 +123,7 @@ function lowerKernel<K extends KernelName>(
 ): string[] {
   const lowering: Lowering<K> = onnxLowerings[node.kernel];
   try {
-    return lowering(emitter, node, inputs);
+    return lowerEmpty(emitter, node) ?? lowering(emitter, node, inputs);
   } catch (error) {
     throw error instanceof Error ? new TraceError(error.message, { cause: error }) : error;
   }

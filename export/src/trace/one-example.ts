@@ -25,7 +25,7 @@ export function requireSameForOne(
   try {
     one = recordOne();
   } catch (error) {
-    throw otherwise(`it throws '${messageOf(error)}'`, sizes, error);
+    throw otherwise(messageOf(error), sizes, error);
   }
   try {
     mergeBatchSizes([...graphs, one], [...sizes, 1]);

@@ -1,7 +1,8 @@
-import type { DType } from '@generatrix/runtime/core';
+import { type DType, messageOf } from '@generatrix/runtime/core';
 import { checkGraph } from '../graph/check.ts';
 import type { Graph } from '../graph/ir.ts';
 import { simplify } from '../passes/simplify.ts';
+import { TraceError } from './errors.ts';
 import { mergeBatchSizes } from './merge.ts';
 import { requireSameForOne } from './one-example.ts';
 import type { ForeignData } from './recorder.ts';
@@ -21,7 +22,7 @@ const batchSizes = [5, 7, 12] as const;
  * Traces a function for every batch size at once: it is traced at three sizes, the first two tell how each
  * dimension depends on the batch, the third must agree. A batch of one is traced as well, since there tensors may lose
  * an axis or broadcast in another way than elsewhere.
- * @throws TraceError when the function does something else at another batch size (or at each call), or when a
+ * @throws TraceError when the function throws or does something else at another batch size (or at each call), or when a
  *   constant or attribute depends on the batch in a way that a program cannot express.
  */
 export function traceBatched(fn: TensorFunction, inputs: Record<string, BatchedInput>): Graph {
@@ -31,7 +32,13 @@ export function traceBatched(fn: TensorFunction, inputs: Record<string, BatchedI
       name,
       { dtype, shape: batched ? [batch, ...shape] : shape },
     ]);
-    return record(fn, Object.fromEntries(specs), foreign);
+    try {
+      return record(fn, Object.fromEntries(specs), foreign);
+    } catch (error) {
+      if (error instanceof TraceError) throw error;
+      const message = messageOf(error).split('\n')[0];
+      throw new TraceError(`for ${batch} examples the function throws '${message}'`, { cause: error });
+    }
   };
   const graphs = batchSizes.map(recordAt);
   const merged = mergeBatchSizes(graphs, batchSizes);
