@@ -25,6 +25,7 @@ export { webSource } from './bundle/source-web.ts';
 export { messageOf, UserError } from './errors.ts';
 export { canStream } from './model/can-stream.ts';
 export { type CompleteRequest, type Completion, completionOf } from './model/complete.ts';
+export { fillInputs, type InputSources } from './model/inputs.ts';
 export {
   checkParity,
   compareWithReference,
@@ -44,14 +45,12 @@ export {
 } from './model/sampler.ts';
 export type { DrawKind } from './model/sampler-arguments.ts';
 export { nextCarries, type StreamPart, type StreamRequest } from './model/stream.ts';
-export { downloadAll } from './model/transfer.ts';
 export { drawLabels, type LabelDistribution } from './noise/labels.ts';
 export { fillNoise, hashName, type NoiseRequest, type Seed } from './noise/noise.ts';
 export { philox4x32 } from './noise/philox.ts';
 export { permutation, type RandomStream, randomStream } from './noise/random-stream.ts';
 export { compareOutputs, type Difference, parityTolerance } from './program/comparison.ts';
 export * from './program/executor.ts';
-export { fillInputs, type InputSources } from './program/inputs.ts';
 export * from './program/program.ts';
 export * from './program/tensor.ts';
 export {
@@ -64,4 +63,4 @@ export {
 } from './train/batches.ts';
 export { drawInitialState, type StateSpec } from './train/initial-state.ts';
 export { TrainingState } from './train/stateful-step.ts';
-export { portNames, type StepInputs, stackedFeeds, stepFeeds } from './train/step-feeds.ts';
+export { type StepInputs, stackedFeeds, stepFeeds } from './train/step-feeds.ts';

@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { UserError } from '../errors.ts';
+import { memorySource, testBundle } from '../testing/bundle.ts';
 import { openBundle, type Progress } from './bundle.ts';
 import { sha256Hex } from './sha256.ts';
 import { folderSource } from './source-node.ts';
 import { webSource } from './source-web.ts';
-import { memorySource, testBundle } from './test-bundle.ts';
 
 const { files, manifest } = testBundle(['sample', 'encode']);
 

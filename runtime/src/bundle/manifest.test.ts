@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { UserError } from '../errors.ts';
 import type { ProgramSignature } from '../program/program.ts';
+import { testBundle } from '../testing/bundle.ts';
 import { encodeManifest, isPlainPath, type Manifest, parseManifest } from './manifest.ts';
-import { testBundle } from './test-bundle.ts';
 
 /** A manifest as its file has it. */
 const asFile = (manifest: Manifest) => JSON.parse(new TextDecoder().decode(encodeManifest(manifest)));

@@ -187,15 +187,19 @@ export function parseManifest(json: unknown, where: string): Manifest {
   throw new UserError(`${where}: ${place || 'the file'}: ${issue.message}, found ${show(found)}`);
 }
 
+/** A program's inputs as files and the server's descriptions have them. */
+export function inputsJson(inputs: ProgramEntry['inputs']): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, spec]) => [name, spec.role === 'noise' ? toLaw(spec) : spec]),
+  );
+}
+
 /** The contents of a `model.json`: what `parseManifest` reads, as bytes. */
 export function encodeManifest(manifest: Manifest): Uint8Array {
-  const programs = Object.entries(manifest.programs).map(([name, entry]) => {
-    const inputs = Object.entries(entry.inputs).map(([input, spec]) => [
-      input,
-      spec.role === 'noise' ? toLaw(spec) : spec,
-    ]);
-    return [name, { ...entry, inputs: Object.fromEntries(inputs) }];
-  });
+  const programs = Object.entries(manifest.programs).map(([name, entry]) => [
+    name,
+    { ...entry, inputs: inputsJson(entry.inputs) },
+  ]);
   const json = { ...manifest, programs: Object.fromEntries(programs) };
   return new TextEncoder().encode(`${JSON.stringify(json, null, 2)}\n`);
 }

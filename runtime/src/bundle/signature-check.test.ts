@@ -4,9 +4,9 @@ import { checkParity } from '../model/parity.ts';
 import { createSampler } from '../model/sampler.ts';
 import { createExecutor } from '../ort/ort-node.ts';
 import type { ProgramPort } from '../program/executor.ts';
+import { memorySource, testBundle } from '../testing/bundle.ts';
 import { openBundle } from './bundle.ts';
 import { checkSignature, checkStepState } from './signature-check.ts';
-import { memorySource, testBundle } from './test-bundle.ts';
 
 interface Json {
   [key: string]: Json | Json[] | string | number | undefined;

@@ -1,6 +1,6 @@
 import { UserError } from '../errors.ts';
 import type { Executor, LoadedProgram, LoadOptions, ProgramPort } from '../program/executor.ts';
-import { portNames } from '../train/step-feeds.ts';
+import { portNames } from '../program/program.ts';
 import type { Bundle, ReadOptions } from './bundle.ts';
 import type { ProgramEntry } from './manifest.ts';
 

@@ -1,6 +1,6 @@
 import { UserError } from '../errors.ts';
-import type { InputSources } from '../program/inputs.ts';
 import { allocate, type HostTensor, sizeOf } from '../program/tensor.ts';
+import type { InputSources } from './inputs.ts';
 
 /** The sources of `count` samples from `start` on, counted within `sources`. */
 export function sliceSources(sources: InputSources, start: number, count: number): InputSources {

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openBundle } from '../bundle/bundle.ts';
-import { memorySource, testBundle } from '../bundle/test-bundle.ts';
 import { UserError } from '../errors.ts';
 import { createExecutor } from '../ort/ort-node.ts';
+import { memorySource, testBundle } from '../testing/bundle.ts';
 import { loadSampler, openFolder } from './load-node.ts';
 import { createSampler } from './sampler.ts';
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { openBundle } from '../bundle/bundle.ts';
-import { memorySource, testBundle } from '../bundle/test-bundle.ts';
 import { UserError } from '../errors.ts';
 import { createExecutor } from '../ort/ort-node.ts';
 import { type HostTensor, hostTensor } from '../program/tensor.ts';
+import { memorySource, testBundle } from '../testing/bundle.ts';
 import { checkParity, compareWithReference } from './parity.ts';
 
 const row = (values: readonly number[]) => hostTensor('float32', [1, 3], values);

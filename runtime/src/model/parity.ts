@@ -4,8 +4,8 @@ import { loadProgram } from '../bundle/signature-check.ts';
 import { UserError } from '../errors.ts';
 import { compareOutputs, type Difference } from '../program/comparison.ts';
 import type { Executor } from '../program/executor.ts';
+import { downloadAll } from '../program/executor.ts';
 import type { HostTensor } from '../program/tensor.ts';
-import { downloadAll } from './transfer.ts';
 
 /** How far an output of one program is from the bundle's reference. */
 export interface ParityRow extends Difference {

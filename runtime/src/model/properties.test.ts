@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseManifest } from '../bundle/manifest.ts';
 import { decodeSafetensors, encodeSafetensors } from '../bundle/safetensors.ts';
-import { testBundle } from '../bundle/test-bundle.ts';
 import { UserError } from '../errors.ts';
 import { permutation } from '../noise/random-stream.ts';
 import { type HostTensor, hostTensor } from '../program/tensor.ts';
+import { testBundle } from '../testing/bundle.ts';
 import { batchPlan } from '../train/batches.ts';
 
 const runs = { seed: 1, numRuns: 200 };

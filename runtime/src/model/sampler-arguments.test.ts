@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { testBundle } from '../bundle/test-bundle.ts';
 import { drawLabels } from '../noise/labels.ts';
+import { testBundle } from '../testing/bundle.ts';
 import { type BundleView, drawScalar, labelsFor } from './sampler-arguments.ts';
 
 const { manifest } = testBundle(['sample', 'decode']);

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { openBundle } from '../bundle/bundle.ts';
-import { classShift, memorySource, type TestProgram, testBundle, weights } from '../bundle/test-bundle.ts';
 import { UserError } from '../errors.ts';
 import { fillNoise } from '../noise/noise.ts';
 import { createExecutor } from '../ort/ort-node.ts';
 import type { Executor } from '../program/executor.ts';
 import { type HostTensor, hostTensor } from '../program/tensor.ts';
+import { classShift, memorySource, type TestProgram, testBundle, weights } from '../testing/bundle.ts';
 import { createSampler, type SampleRequest, type Sampler } from './sampler.ts';
 
 /** Counts what is loaded, run and released on the CPU. */

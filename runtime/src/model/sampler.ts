@@ -4,11 +4,12 @@ import { UserError } from '../errors.ts';
 import type { LabelDistribution } from '../noise/labels.ts';
 import type { Seed } from '../noise/noise.ts';
 import type { Device, DeviceReport, Executor } from '../program/executor.ts';
-import { checkSources, fillInputs, type InputSources } from '../program/inputs.ts';
+import { downloadAll } from '../program/executor.ts';
 import type { OutputMeaning } from '../program/program.ts';
 import type { HostTensor } from '../program/tensor.ts';
 import { BatchCollector, checkCount, sliceSources } from './batches.ts';
 import { type CompleteRequest, completeExamples } from './complete.ts';
+import { checkSources, fillInputs, type InputSources } from './inputs.ts';
 import { checkDraws, estimateLogProb } from './log-prob.ts';
 import { ProgramCache } from './program-cache.ts';
 import {
@@ -22,7 +23,6 @@ import {
   scalarsOnly,
 } from './sampler-arguments.ts';
 import type { StreamPart, StreamRequest } from './stream.ts';
-import { downloadAll } from './transfer.ts';
 
 /** How a call is cut into runs of a program. */
 export interface BatchOptions {

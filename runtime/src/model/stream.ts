@@ -2,11 +2,11 @@ import type { ProgramEntry } from '../bundle/manifest.ts';
 import { UserError } from '../errors.ts';
 import type { LabelDistribution } from '../noise/labels.ts';
 import type { Seed } from '../noise/noise.ts';
-import { checkSources, type InputSources } from '../program/inputs.ts';
 import { nextOf } from '../program/program.ts';
 import { allocate, type HostTensor, sizeOf } from '../program/tensor.ts';
 import { checkCount } from './batches.ts';
 import { canStream, streamProgram } from './can-stream.ts';
+import { checkSources, type InputSources } from './inputs.ts';
 import type { BatchOptions, Sampler } from './sampler.ts';
 import {
   type BundleView,

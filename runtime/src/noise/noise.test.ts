@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { erf, kolmogorovDistance } from '../testing/statistics.ts';
 import { boxMuller, logOfWord } from './box-muller.ts';
 import { fillNoise, hashName, type NoiseRequest } from './noise.ts';
 import { philox4x32 } from './philox.ts';
-import { erf, kolmogorovDistance } from './test-statistics.ts';
 
 const request: NoiseRequest = {
   distribution: 'normal',

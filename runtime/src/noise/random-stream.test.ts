@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { erf, kolmogorovDistance } from '../testing/statistics.ts';
 import { permutation, randomStream } from './random-stream.ts';
-import { erf, kolmogorovDistance } from './test-statistics.ts';
 
 const n = 2 ** 16;
 const draw = (next: () => number) => Array.from({ length: n }, next);

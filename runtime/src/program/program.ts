@@ -79,6 +79,14 @@ export function nextOf(carry: string): string {
   return `next/${carry}`;
 }
 
+/** Names of the inputs and outputs of a compiled step; ONNX lets no output have an input's name. */
+export const portNames = {
+  state: (name: string) => `state/${name}`,
+  next: (name: string) => `next/${name}`,
+  noise: (name: string) => `noise/${name}`,
+  metric: (name: string) => `metric/${name}`,
+} as const;
+
 /** A program's output; `shape` leaves out the leading batch dimension. */
 export interface OutputSpec {
   readonly dtype: DType;

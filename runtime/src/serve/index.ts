@@ -1,6 +1,5 @@
 /** A server of bundles over HTTP, for Node: `loadConfig`, then `startServer`. */
 export {
-  createEngine,
   type EngineObserver,
   type EngineOptions,
   type InferenceEngine,
@@ -11,6 +10,7 @@ export {
   ServeError,
   type ServeErrorKind,
 } from './engine/engine.ts';
+export { createEngine } from './engine/serving.ts';
 export { hashKey } from './http/api-key.ts';
 export { type ConfigSources, loadConfig } from './http/config.ts';
 export { type ConfigField, configFields, type ServeConfig } from './http/config-schema.ts';

@@ -1,6 +1,6 @@
 import type { LoadedProgram } from '../program/executor.ts';
+import { portNames } from '../program/program.ts';
 import type { DeviceTensor, HostTensor } from '../program/tensor.ts';
-import { portNames } from './step-feeds.ts';
 
 type StateTensors = Record<string, HostTensor | DeviceTensor>;
 

@@ -1,3 +1,4 @@
+import { portNames } from '../program/program.ts';
 import { type HostTensor, hostTensor } from '../program/tensor.ts';
 
 /** Host tensors for one training step; noise is already filled. */
@@ -9,14 +10,6 @@ export interface StepInputs {
   readonly learningRate: number;
   readonly epochEnd: boolean;
 }
-
-/** Names of the inputs and outputs of a compiled step; ONNX lets no output have an input's name. */
-export const portNames = {
-  state: (name: string) => `state/${name}`,
-  next: (name: string) => `next/${name}`,
-  noise: (name: string) => `noise/${name}`,
-  metric: (name: string) => `metric/${name}`,
-} as const;
 
 /** What a compiled step takes besides the state, by the names of its inputs. */
 export function stepFeeds({

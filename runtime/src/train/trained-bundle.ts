@@ -2,9 +2,9 @@ import type { Bundle, ReadOptions } from '../bundle/bundle.ts';
 import { encodeManifest, type FileEntry, type Manifest } from '../bundle/manifest.ts';
 import { encodeSafetensors } from '../bundle/safetensors.ts';
 import { sha256Hex } from '../bundle/sha256.ts';
+import { portNames } from '../program/program.ts';
 import type { HostTensor } from '../program/tensor.ts';
 import { bindWeights } from './bind-weights.ts';
-import { portNames } from './step-feeds.ts';
 import { trainingJson, trainingOf } from './training-entry.ts';
 
 /** How the new state came about. */

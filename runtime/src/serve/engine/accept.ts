@@ -1,8 +1,9 @@
+import type { ProgramEntry } from '../../bundle/manifest.ts';
 import { checkCount } from '../../model/batches.ts';
+import { checkSources, type InputSources } from '../../model/inputs.ts';
 import { checkNoiseKey, type Seed } from '../../noise/noise.ts';
-import { checkSources, type InputSources } from '../../program/inputs.ts';
 import type { InputSpec } from '../../program/program.ts';
-import { type HostTensor, hostTensor } from '../../program/tensor.ts';
+import { type HostTensor, hostTensor, sizeOf } from '../../program/tensor.ts';
 
 /** A request's rows, checked: what is given, by input, and what keys the rest. */
 export interface AcceptedRows {
@@ -47,4 +48,10 @@ function givenTensor(name: string, spec: InputSpec, sources: InputSources): Host
   if (spec.role === 'data' || spec.role === 'latent') return sources[spec.role];
   if (spec.role === 'label' && labels) return hostTensor('int32', [count], labels);
   return undefined;
+}
+
+/** Bytes of one row of everything that a program takes and returns. */
+export function rowBytes({ inputs, outputs }: Pick<ProgramEntry, 'inputs' | 'outputs'>): number {
+  const ports = [...Object.values(inputs).filter(({ role }) => role !== 'scalar'), ...Object.values(outputs)];
+  return ports.reduce((sum, { dtype, shape }) => sum + sizeOf(shape) * (dtype === 'bool' ? 1 : 4), 0);
 }

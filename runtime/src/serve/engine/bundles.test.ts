@@ -12,7 +12,7 @@ import {
   startEngine,
   withPrograms,
   writeBundle,
-} from './test-engine.ts';
+} from '../../testing/serving-engine.ts';
 
 const onnx = points()['sample.onnx']!;
 const manifest = JSON.parse(new TextDecoder().decode(points()['model.json'])) as {

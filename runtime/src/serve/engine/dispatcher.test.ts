@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { hostTensor } from '../../program/tensor.ts';
 import { Dispatcher } from './dispatcher.ts';
+import type { ServeError } from './engine.ts';
 import { Job } from './job.ts';
 import type { LoadedModel } from './loaded-model.ts';
 import type { BatchAnswer, BatchRows } from './messages.ts';
 import type { Slot } from './pool.ts';
 import { Queues } from './queues.ts';
-import type { ServeError } from './serve-error.ts';
 import { WorkerDied, type WorkerHandle } from './worker-handle.ts';
 
 interface Run {

@@ -1,10 +1,10 @@
 import { performance } from 'node:perf_hooks';
 import { messageOf } from '../../errors.ts';
+import { ServeError } from './engine.ts';
 import type { Job, Piece } from './job.ts';
 import type { BatchAnswer, BatchRows, Values } from './messages.ts';
 import type { Slot, WorkerPool } from './pool.ts';
 import type { Batch, Queues } from './queues.ts';
-import { ServeError } from './serve-error.ts';
 import { WorkerDied } from './worker-handle.ts';
 
 /**

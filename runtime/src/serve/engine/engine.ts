@@ -1,10 +1,31 @@
+/** The contract of a serving engine: what it is asked, what it answers, how it fails. */
 import type { Manifest } from '../../bundle/manifest.ts';
-import type { InputSources } from '../../program/inputs.ts';
+import type { InputSources } from '../../model/inputs.ts';
 import type { HostTensor } from '../../program/tensor.ts';
-import type { ServeErrorKind } from './serve-error.ts';
-import { ServingEngine } from './serving.ts';
 
-export { ServeError, type ServeErrorKind } from './serve-error.ts';
+/** What went wrong with a request, in the words that a protocol maps to its status codes. */
+export type ServeErrorKind =
+  | 'bad-request'
+  | 'not-found'
+  | 'overloaded'
+  | 'timeout'
+  | 'unavailable'
+  | 'cancelled'
+  | 'internal';
+
+/** Why a request was not answered. Its message is one clear line, fit for the client. */
+export class ServeError extends Error {
+  override readonly name = 'ServeError';
+  readonly kind: ServeErrorKind;
+  /** When another attempt is worth it, whole seconds from 1; `overloaded` has it, others may. */
+  readonly retryAfterSeconds?: number;
+
+  constructor(kind: ServeErrorKind, message: string, retryAfterSeconds?: number) {
+    super(message);
+    this.kind = kind;
+    if (retryAfterSeconds !== undefined) this.retryAfterSeconds = retryAfterSeconds;
+  }
+}
 
 export interface EngineOptions {
   /**
@@ -147,13 +168,4 @@ export interface InferenceEngine {
   drain(): Promise<void>;
   /** Ends the workers; requests that are still open fail as `unavailable`. */
   close(): Promise<void>;
-}
-
-/**
- * Loads every bundle of a folder into worker threads and serves their programs. A bundle that is wrong is listed in
- * `refused` and the others are served.
- * @throws UserError when an option makes no sense, the folder is missing, or the device does not work here.
- */
-export async function createEngine(options: EngineOptions): Promise<InferenceEngine> {
-  return ServingEngine.start(options);
 }

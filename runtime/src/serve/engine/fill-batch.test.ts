@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { BatchCollector } from '../../model/batches.ts';
-import { fillInputs, type InputSources } from '../../program/inputs.ts';
+import { fillInputs, type InputSources } from '../../model/inputs.ts';
 import type { InputSpec } from '../../program/program.ts';
 import { hostTensor } from '../../program/tensor.ts';
 import { acceptRows } from './accept.ts';

@@ -1,5 +1,5 @@
+import { drawOf } from '../../model/inputs.ts';
 import { fillNoiseInto } from '../../noise/noise.ts';
-import { drawOf } from '../../program/inputs.ts';
 import type { InputSpec } from '../../program/program.ts';
 import { allocate, type HostTensor, hostTensor, sizeOf } from '../../program/tensor.ts';
 import type { BatchRows, Values } from './messages.ts';

@@ -4,9 +4,9 @@ import { checkSignature } from '../../bundle/signature-check.ts';
 import { messageOf, UserError } from '../../errors.ts';
 import { openFolder } from '../../model/load-node.ts';
 import type { Executor } from '../../program/executor.ts';
+import { rowBytes } from './accept.ts';
 import type { InspectedBundle, SharedProgram } from './messages.ts';
 import { refuseExternalData } from './onnx-external.ts';
-import { rowBytes } from './row-bytes.ts';
 
 /** A file beyond what a protobuf message can be is no ONNX program. */
 const largestFile = 2 ** 31 - 1;

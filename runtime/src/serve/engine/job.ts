@@ -1,7 +1,7 @@
 import { allocate, type HostTensor, sizeOf } from '../../program/tensor.ts';
 import type { AcceptedRows } from './accept.ts';
+import type { ServeError } from './engine.ts';
 import type { LoadedModel } from './loaded-model.ts';
-import type { ServeError } from './serve-error.ts';
 
 /** Consecutive rows of a job that run together. */
 export interface Piece {

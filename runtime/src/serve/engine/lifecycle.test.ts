@@ -2,12 +2,12 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { draw, modelFolder, startEngine, sums } from './test-engine.ts';
+import { draw, modelFolder, startEngine, sums } from '../../testing/serving-engine.ts';
 import { workerEntry } from './worker-entry.ts';
 
 test('a process that closes its engines ends by itself', async () => {
   const folder = await modelFolder({ sums: sums() });
-  const engine = fileURLToPath(new URL('./engine.js', workerEntry));
+  const engine = fileURLToPath(new URL('./serving.js', workerEntry));
   const options = {
     ...{ folder, workers: 2, threadsPerWorker: 1, device: 'cpu', maxBatch: 8, maxWaitMs: 5, queueLimit: 100 },
     ...{ timeoutMs: 600_000, maxCount: 100, watch: true },

@@ -1,7 +1,7 @@
 import type { Manifest } from '../../bundle/manifest.ts';
+import { rowBytes } from './accept.ts';
 import type { ServedModel } from './engine.ts';
 import type { InspectedBundle, SharedProgram } from './messages.ts';
-import { rowBytes } from './row-bytes.ts';
 
 /** Memory that one run's inputs and outputs may take, bytes: programs with large rows get smaller batches. */
 const largestBatch = 2 ** 29;

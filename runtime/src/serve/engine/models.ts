@@ -1,11 +1,11 @@
 import { messageOf, UserError } from '../../errors.ts';
 import { createQueue } from '../../program/queue.ts';
 import type { EngineObserver, RefusedModel, ServedModel } from './engine.ts';
+import { ServeError } from './engine.ts';
 import { type FoundBundle, folderExists, readModelFolder } from './folder.ts';
 import type { Inspector } from './inspector.ts';
 import { LoadedModel } from './loaded-model.ts';
 import type { WorkerPool } from './pool.ts';
-import { ServeError } from './serve-error.ts';
 
 interface Entry {
   readonly name: string;

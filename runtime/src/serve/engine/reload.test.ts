@@ -1,8 +1,16 @@
 import { rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
+import {
+  busy,
+  draw,
+  failureKind,
+  modelFolder,
+  startEngine,
+  sums,
+  writeBundle,
+} from '../../testing/serving-engine.ts';
 import type { EngineObserver } from './engine.ts';
-import { busy, draw, failureKind, modelFolder, startEngine, sums, writeBundle } from './test-engine.ts';
 
 const value = ({ outputs }: { outputs: Record<string, { data: ArrayLike<number> }> }) =>
   outputs.value!.data[0];

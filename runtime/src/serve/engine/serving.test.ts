@@ -1,13 +1,22 @@
 import { describe, expect, test, vi } from 'vitest';
 import { openBundle } from '../../bundle/bundle.ts';
-import { memorySource, testBundle } from '../../bundle/test-bundle.ts';
 import { UserError } from '../../errors.ts';
 import { createSampler } from '../../model/sampler.ts';
 import { createExecutor } from '../../ort/ort-node.ts';
 import { hostTensor } from '../../program/tensor.ts';
-import { createEngine, type EngineObserver } from './engine.ts';
-import { ServingEngine } from './serving.ts';
-import { busy, draw, failure, failureKind, modelFolder, points, startEngine, sums } from './test-engine.ts';
+import { memorySource, testBundle } from '../../testing/bundle.ts';
+import {
+  busy,
+  draw,
+  failure,
+  failureKind,
+  modelFolder,
+  points,
+  startEngine,
+  sums,
+} from '../../testing/serving-engine.ts';
+import type { EngineObserver } from './engine.ts';
+import { createEngine, ServingEngine } from './serving.ts';
 
 describe('answers', () => {
   test("are the sampler's, for every kind of input", async () => {

@@ -1,16 +1,17 @@
 import { stat } from 'node:fs/promises';
 import { performance } from 'node:perf_hooks';
 import { messageOf, UserError } from '../../errors.ts';
-import { type AcceptedRows, acceptRows } from './accept.ts';
+import { type AcceptedRows, acceptRows, rowBytes } from './accept.ts';
 import { Dispatcher } from './dispatcher.ts';
-import type {
-  EngineObserver,
-  EngineOptions,
-  InferenceEngine,
-  RefusedModel,
-  RunRequest,
-  RunResult,
-  ServedModel,
+import {
+  type EngineObserver,
+  type EngineOptions,
+  type InferenceEngine,
+  type RefusedModel,
+  type RunRequest,
+  type RunResult,
+  type ServedModel,
+  ServeError,
 } from './engine.ts';
 import { Inspector } from './inspector.ts';
 import { Job } from './job.ts';
@@ -20,12 +21,19 @@ import { ModelRegistry } from './models.ts';
 import { checkOptions, checkTime } from './options.ts';
 import { WorkerPool } from './pool.ts';
 import { Queues } from './queues.ts';
-import { rowBytes } from './row-bytes.ts';
-import { ServeError } from './serve-error.ts';
 
 const pollMs = 1000;
 /** What one request's inputs and outputs may take, bytes. */
 const largestRequest = 2 ** 30;
+
+/**
+ * Loads every bundle of a folder into worker threads and serves their programs. A bundle that is wrong is listed in
+ * `refused` and the others are served.
+ * @throws UserError when an option makes no sense, the folder is missing, or the device does not work here.
+ */
+export async function createEngine(options: EngineOptions): Promise<InferenceEngine> {
+  return ServingEngine.start(options);
+}
 
 /** The engine behind `createEngine`, with what tests need besides. */
 export class ServingEngine implements InferenceEngine {

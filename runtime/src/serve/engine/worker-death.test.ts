@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
+import { busy, draw, modelFolder, startEngine, sums } from '../../testing/serving-engine.ts';
 import type { EngineObserver } from './engine.ts';
 import type { Death } from './messages.ts';
-import { busy, draw, modelFolder, startEngine, sums } from './test-engine.ts';
 
 const deaths: Death[] = ['exit', 'throw', 'heap'];
 

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
-import { downloadAll } from '../../model/transfer.ts';
 import type { Executor, LoadedProgram } from '../../program/executor.ts';
+import { downloadAll } from '../../program/executor.ts';
 import { fillBatch } from './fill-batch.ts';
 import type { BatchAnswer, BatchRows, SharedProgram } from './messages.ts';
 

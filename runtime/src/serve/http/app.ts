@@ -3,17 +3,16 @@ import cors from 'cors';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Response } from 'express';
 import { requireKey } from './api-key.ts';
 import type { ServerContext } from './context.ts';
-import { docsRoutes } from './docs-routes.ts';
-import { friendlyRoutes } from './friendly/routes.ts';
 import { bundleFiles, sitePages } from './gallery.ts';
 import { HttpError, toHttpError } from './http-error.ts';
 import { oipRoutes } from './oip/routes.ts';
 import { jsonLengthHeader } from './oip/wire.ts';
-import { operationRoutes } from './operation-routes.ts';
+import { docsRoutes, operationRoutes } from './operation-routes.ts';
 import { pageHeaders } from './page-headers.ts';
 import { limitRate } from './rate-limit.ts';
 import { refuseWhenFull, requestScope, scopeOf } from './request-scope.ts';
 import { registerRoutes } from './route.ts';
+import { samplingRoutes } from './sampling/routes.ts';
 
 /** Headers of ours that pages of other origins may read. */
 const exposedHeaders = [
@@ -41,7 +40,7 @@ export function createApp(context: ServerContext, version: string, site?: string
   app.use(compression({ level: 1, filter: (_request, response) => isCompressible(response) }));
 
   const guarded = [requireKey(config.apiKeys), limitRate(config.rateLimitPerMinute)];
-  const routes = [...friendlyRoutes(context), ...oipRoutes(context, version), ...operationRoutes(context)];
+  const routes = [...samplingRoutes(context), ...oipRoutes(context, version), ...operationRoutes(context)];
   registerRoutes(app, [...routes, ...docsRoutes(routes, version, config.apiKeys.length > 0)], {
     guarded,
     work: [refuseWhenFull(context)],

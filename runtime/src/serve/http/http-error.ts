@@ -1,5 +1,5 @@
 import { UserError } from '../../errors.ts';
-import { ServeError, type ServeErrorKind } from '../engine/serve-error.ts';
+import { ServeError, type ServeErrorKind } from '../engine/engine.ts';
 
 /** Why a request is refused: its status, one clear line for the client, and a word for the metrics. */
 export class HttpError extends Error {

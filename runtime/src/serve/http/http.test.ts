@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { sendRaw, startTestServer, type TestServer } from './test-server.ts';
+import { sendRaw, startTestServer, type TestServer } from '../../testing/http-server.ts';
 
 /** What is malformed before any face looks at it. */
 

@@ -3,8 +3,8 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadSampler } from '../../model/load-node.ts';
 import type { Sampler } from '../../model/sampler.ts';
-import { binaryBody, bytesOf, type Inferred, infer, labelInput, z, zInput } from './test-infer.ts';
-import { startTestServer, type TestServer } from './test-server.ts';
+import { startTestServer, type TestServer } from '../../testing/http-server.ts';
+import { binaryBody, bytesOf, type Inferred, infer, labelInput, z, zInput } from '../../testing/infer.ts';
 
 let server: TestServer;
 let sampler: Sampler;

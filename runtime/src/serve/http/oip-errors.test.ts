@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startTestServer, type TestServer } from '../../testing/http-server.ts';
+import { infer, labelInput, zInput } from '../../testing/infer.ts';
 import { ServeError } from '../engine/engine.ts';
-import { infer, labelInput, zInput } from './test-infer.ts';
-import { startTestServer, type TestServer } from './test-server.ts';
 
 let server: TestServer;
 

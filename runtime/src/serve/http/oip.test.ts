@@ -2,8 +2,8 @@ import { request as rawRequest } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadSampler } from '../../model/load-node.ts';
 import type { Sampler } from '../../model/sampler.ts';
-import { infer, inferred, labelInput, z, zInput } from './test-infer.ts';
-import { startTestServer, type TestServer } from './test-server.ts';
+import { startTestServer, type TestServer } from '../../testing/http-server.ts';
+import { infer, inferred, labelInput, z, zInput } from '../../testing/infer.ts';
 
 let server: TestServer;
 let sampler: Sampler;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { startTestServer, type TestServer } from '../../testing/http-server.ts';
 import type { OpenApiDocument } from './openapi.ts';
-import { startTestServer, type TestServer } from './test-server.ts';
 
 let server: TestServer;
 let document: OpenApiDocument;

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import type { ServerContext } from './context.ts';
+import { docsPage, docsStyle } from './docs-page.ts';
+import { openApi } from './openapi.ts';
 import type { Route } from './route.ts';
 
 /** What operators' tools read. */
@@ -13,6 +15,42 @@ export function operationRoutes({ metrics }: ServerContext): Route[] {
       response: { description: 'Metrics', content: { 'text/plain': z.string() } },
       handle: async (_request, response) => {
         response.type(metrics.registry.contentType).send(await metrics.registry.metrics());
+      },
+    },
+  ];
+}
+
+/** The documentation of the other routes, as a document and as a page. */
+export function docsRoutes(routes: readonly Route[], version: string, keyed: boolean): Route[] {
+  const document = openApi(routes, version, keyed);
+  const page = docsPage(document);
+  const open = { method: 'get', face: 'Operation', open: true } as const;
+  return [
+    {
+      ...open,
+      path: '/openapi.json',
+      summary: 'This document',
+      response: { description: 'OpenAPI 3.1' },
+      handle: (_request, response) => {
+        response.json(document);
+      },
+    },
+    {
+      ...open,
+      path: '/docs',
+      summary: 'This document as a page',
+      response: { description: 'HTML' },
+      handle: (_request, response) => {
+        response.type('html').send(page);
+      },
+    },
+    {
+      ...open,
+      path: '/docs/style.css',
+      summary: 'The style of that page',
+      response: { description: 'CSS' },
+      handle: (_request, response) => {
+        response.type('css').send(docsStyle);
       },
     },
   ];

@@ -5,8 +5,8 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
+import { startTestServer, type TestServer } from '../../testing/http-server.ts';
 import { hashKey } from './api-key.ts';
-import { startTestServer, type TestServer } from './test-server.ts';
 
 const servers: TestServer[] = [];
 

@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import type { DestinationStream } from 'pino';
-import { createEngine, type EngineOptions, type InferenceEngine } from '../engine/engine.ts';
+import type { EngineOptions, InferenceEngine } from '../engine/engine.ts';
+import { createEngine } from '../engine/serving.ts';
 import { createApp } from './app.ts';
 import type { ServeConfig } from './config-schema.ts';
 import type { ServerContext } from './context.ts';

@@ -1,12 +1,11 @@
 import type { Request, Response } from 'express';
+import type { InputSources } from '../../../model/inputs.ts';
 import { randomSeed } from '../../../model/sampler-arguments.ts';
 import type { Seed } from '../../../noise/noise.ts';
-import type { InputSources } from '../../../program/inputs.ts';
 import { type HostTensor, hostTensor, sizeOf } from '../../../program/tensor.ts';
 import type { ServerContext } from '../context.ts';
 import { HttpError } from '../http-error.ts';
-import { validate } from '../json-body.ts';
-import { checkMediaType } from '../media-type.ts';
+import { checkMediaType, validate } from '../json-body.ts';
 import { runFor, scopeOf } from '../request-scope.ts';
 import { parameter } from '../route.ts';
 import { type ProtocolModel, protocolModel } from './names.ts';

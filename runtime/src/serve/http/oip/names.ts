@@ -1,6 +1,6 @@
 import type { ProgramEntry } from '../../../bundle/manifest.ts';
 import type { InferenceEngine, ServedModel } from '../../engine/engine.ts';
-import { ServeError } from '../../engine/serve-error.ts';
+import { ServeError } from '../../engine/engine.ts';
 
 /** A program as a model of its own, which is what the protocol knows. */
 export interface ProtocolModel {

@@ -1,7 +1,7 @@
 import type { InputSpec } from '../../../program/program.ts';
 import { type DType, type HostTensor, hostTensor, sizeOf } from '../../../program/tensor.ts';
 import { HttpError } from '../http-error.ts';
-import { flatten } from '../nested.ts';
+import { flatten } from '../json-tensor.ts';
 import type { Datatype, WireInput } from './schemas.ts';
 
 const hostTypes: Readonly<Record<Datatype, DType>> = {

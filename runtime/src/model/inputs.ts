@@ -1,7 +1,7 @@
 import { UserError } from '../errors.ts';
 import { fillNoise, type Seed } from '../noise/noise.ts';
-import type { InputSpec, NoiseOwner } from './program.ts';
-import { allocate, type DType, type HostTensor, hostTensor, sizeOf } from './tensor.ts';
+import type { InputSpec, NoiseOwner } from '../program/program.ts';
+import { allocate, type DType, type HostTensor, hostTensor, sizeOf } from '../program/tensor.ts';
 
 /** What a program's inputs are filled from. */
 export interface InputSources {

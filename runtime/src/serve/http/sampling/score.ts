@@ -2,7 +2,7 @@ import type { Request, Response } from 'express';
 import { checkDraws, estimateLogProb } from '../../../model/log-prob.ts';
 import type { ServerContext } from '../context.ts';
 import { HttpError } from '../http-error.ts';
-import { toNested } from '../nested.ts';
+import { tensorToJson } from '../json-tensor.ts';
 import { seedJson } from '../seed.ts';
 import {
   has,
@@ -15,12 +15,12 @@ import {
   tensorField,
 } from './programs.ts';
 import { readRequest } from './request.ts';
-import type { FriendlySchemas } from './schemas.ts';
+import type { SamplingSchemas } from './schemas.ts';
 
 /** `POST .../logprob`: log-densities of examples, exact or a bound, nats. */
 export async function scoreExamples(
   context: ServerContext,
-  { logprob }: FriendlySchemas,
+  { logprob }: SamplingSchemas,
   request: Request,
   response: Response,
 ): Promise<void> {
@@ -70,7 +70,7 @@ export async function scoreExamples(
 /** `POST .../encode`: codes of examples. */
 export async function encodeExamples(
   context: ServerContext,
-  { encode }: FriendlySchemas,
+  { encode }: SamplingSchemas,
   request: Request,
   response: Response,
 ): Promise<void> {
@@ -98,6 +98,6 @@ export async function encodeExamples(
     version: coded.version,
     ...(seed !== undefined && { seed: seedJson(seed) }),
     shape: coded.data.shape,
-    latent: toNested(coded.data),
+    latent: tensorToJson(coded.data),
   });
 }

@@ -2,13 +2,12 @@ import type { Request, Response } from 'express';
 import type { z } from 'zod';
 import type { ServedModel } from '../../engine/engine.ts';
 import type { ServerContext } from '../context.ts';
-import { bodyBytes, parseJson, validate } from '../json-body.ts';
-import { checkMediaType } from '../media-type.ts';
+import { bodyBytes, checkMediaType, parseJson, validate } from '../json-body.ts';
 import { findModel } from '../request-scope.ts';
 import { parameter } from '../route.ts';
 import { type Presentation, querySchema } from './schemas.ts';
 
-export interface FriendlyRequest<T extends z.ZodType> {
+export interface SamplingRequest<T extends z.ZodType> {
   readonly model: ServedModel;
   readonly body: z.output<T>;
   readonly presentation: Presentation;
@@ -23,7 +22,7 @@ export function readRequest<T extends z.ZodType>(
   request: Request,
   response: Response,
   schema: T,
-): FriendlyRequest<T> {
+): SamplingRequest<T> {
   const query = validate(querySchema, request.query, 'query');
   const model = findModel(context, response, parameter(request, 'model'), query.version);
   checkMediaType(request, ['application/json']);

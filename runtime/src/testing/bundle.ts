@@ -1,9 +1,9 @@
+import type { BundleSource } from '../bundle/bundle.ts';
+import { encodeManifest, type Manifest, type ProgramEntry } from '../bundle/manifest.ts';
+import { encodeSafetensors } from '../bundle/safetensors.ts';
+import { sha256Hex } from '../bundle/sha256.ts';
 import { encodeTinyOnnx } from '../ort/tiny-onnx.ts';
 import type { HostTensor } from '../program/tensor.ts';
-import type { BundleSource } from './bundle.ts';
-import { encodeManifest, type Manifest, type ProgramEntry } from './manifest.ts';
-import { encodeSafetensors } from './safetensors.ts';
-import { sha256Hex } from './sha256.ts';
 
 /** A bundle of three-dimensional points for the tests of this folder, small enough to be worked out by hand. */
 

@@ -3,7 +3,7 @@ import { HttpError } from './http-error.ts';
 import { show } from './json-body.ts';
 
 /** A tensor as nested lists, the way NumPy's `tolist` writes it. Values that are not finite become null. */
-export function toNested({ dtype, shape, data }: HostTensor): unknown {
+export function tensorToJson({ dtype, shape, data }: HostTensor): unknown {
   let level: unknown[] =
     dtype === 'bool' ? Array.from(data, (value) => value !== 0) : Array.from(data as ArrayLike<number>);
   for (let axis = shape.length - 1; axis > 0; axis--) {
@@ -60,7 +60,7 @@ function element(where: string, dtype: DType, value: unknown): number {
  * Every list must have the length that the shape says.
  * @throws HttpError 400 naming the place.
  */
-export function fromNested(
+export function tensorFromJson(
   where: string,
   dtype: DType,
   shape: readonly number[],

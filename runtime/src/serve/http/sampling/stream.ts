@@ -1,15 +1,15 @@
 import { once } from 'node:events';
 import type { Request, Response } from 'express';
 import { completionOf } from '../../../model/complete.ts';
+import { fillInputs } from '../../../model/inputs.ts';
 import type { Sampler } from '../../../model/sampler.ts';
 import { drawScalar, randomSeed } from '../../../model/sampler-arguments.ts';
 import { type StreamPart, streamSamples } from '../../../model/stream.ts';
-import { fillInputs } from '../../../program/inputs.ts';
 import type { HostTensor } from '../../../program/tensor.ts';
 import type { ServedModel } from '../../engine/engine.ts';
 import type { ServerContext } from '../context.ts';
 import { HttpError, toHttpError } from '../http-error.ts';
-import { toNested } from '../nested.ts';
+import { tensorToJson } from '../json-tensor.ts';
 import { runFor, scopeOf } from '../request-scope.ts';
 import { seedJson } from '../seed.ts';
 import {
@@ -21,13 +21,13 @@ import {
   scalarSources,
   tensorField,
 } from './programs.ts';
-import type { FriendlyBody } from './schemas.ts';
+import type { SamplingBody } from './schemas.ts';
 
 const program = 'advance';
 const eventStream = 'text/event-stream';
 
 /** Does a request for samples want them part by part, by its field or its Accept header? */
-export function wantsStream(request: Request, { stream }: Pick<FriendlyBody<'samples'>, 'stream'>): boolean {
+export function wantsStream(request: Request, { stream }: Pick<SamplingBody<'samples'>, 'stream'>): boolean {
   return stream ?? request.accepts(['application/json', eventStream]) === eventStream;
 }
 
@@ -40,7 +40,7 @@ export async function streamDrawn(
   context: ServerContext,
   response: Response,
   model: ServedModel,
-  body: FriendlyBody<'samples'>,
+  body: SamplingBody<'samples'>,
   fields: readonly string[],
 ): Promise<void> {
   if (!Object.hasOwn(model.manifest.programs, program)) {
@@ -74,7 +74,7 @@ export async function streamDrawn(
 function request(
   context: ServerContext,
   model: ServedModel,
-  body: FriendlyBody<'samples'>,
+  body: SamplingBody<'samples'>,
   fields: readonly string[],
 ) {
   const { seed = randomSeed(), first_index: firstIndex, label } = body;
@@ -144,7 +144,7 @@ async function start(
   });
 }
 
-const valuesOf = (tensor: HostTensor) => ({ shape: tensor.shape, data: toNested(tensor) });
+const valuesOf = (tensor: HostTensor) => ({ shape: tensor.shape, data: tensorToJson(tensor) });
 
 /** Waits where the client reads more slowly than the model draws. */
 async function send(response: Response, event: string, data: object): Promise<void> {

@@ -1,8 +1,8 @@
 import { connect } from 'node:net';
-import { loadConfig } from './config.ts';
-import type { ServeConfig } from './config-schema.ts';
-import { type RunningServer, type StartOptions, startServer } from './server.ts';
-import { createTestEngine, removeTestEngine, type TestEngine } from './test-engine.ts';
+import { loadConfig } from '../serve/http/config.ts';
+import type { ServeConfig } from '../serve/http/config-schema.ts';
+import { type RunningServer, type StartOptions, startServer } from '../serve/http/server.ts';
+import { createTestEngine, removeTestEngine, type TestEngine } from './stub-engine.ts';
 
 export interface TestServer extends Omit<RunningServer, 'engine'> {
   readonly engine: TestEngine;

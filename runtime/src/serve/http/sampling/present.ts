@@ -5,7 +5,7 @@ import type { Seed } from '../../../noise/noise.ts';
 import type { HostTensor } from '../../../program/tensor.ts';
 import type { ServedModel } from '../../engine/engine.ts';
 import { HttpError } from '../http-error.ts';
-import { toNested } from '../nested.ts';
+import { tensorToJson } from '../json-tensor.ts';
 import { seedJson } from '../seed.ts';
 import type { Presentation } from './schemas.ts';
 
@@ -112,9 +112,11 @@ export async function sendSamples(
     ...(seed !== undefined && { seed: seedJson(seed) }),
     count: data.shape[0],
     shape: data.shape,
-    data: toNested(data),
+    data: tensorToJson(data),
     ...(Object.keys(others).length > 0 && {
-      outputs: Object.fromEntries(Object.entries(others).map(([name, tensor]) => [name, toNested(tensor)])),
+      outputs: Object.fromEntries(
+        Object.entries(others).map(([name, tensor]) => [name, tensorToJson(tensor)]),
+      ),
     }),
   });
 }

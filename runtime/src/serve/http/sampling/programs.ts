@@ -1,15 +1,15 @@
 import type { Response } from 'express';
 import { UserError } from '../../../errors.ts';
+import type { InputSources } from '../../../model/inputs.ts';
 import { dataLabels, randomSeed, spread } from '../../../model/sampler-arguments.ts';
 import type { LabelDistribution } from '../../../noise/labels.ts';
 import type { Seed } from '../../../noise/noise.ts';
-import type { InputSources } from '../../../program/inputs.ts';
 import type { InputSpec, OutputMeaning } from '../../../program/program.ts';
 import { type HostTensor, hostTensor, sizeOf } from '../../../program/tensor.ts';
 import type { ServedModel } from '../../engine/engine.ts';
 import type { ServerContext } from '../context.ts';
 import { HttpError } from '../http-error.ts';
-import { fromNested } from '../nested.ts';
+import { tensorFromJson } from '../json-tensor.ts';
 import { runFor } from '../request-scope.ts';
 import type { Drawn } from './present.ts';
 
@@ -45,7 +45,7 @@ export function tensorField(
 ): HostTensor {
   if (value === undefined)
     throw new HttpError(400, `${where}: expected nested lists of numbers, got nothing`);
-  return fromNested(where, spec.dtype, spec.shape, value, config.maxCount);
+  return tensorFromJson(where, spec.dtype, spec.shape, value, config.maxCount);
 }
 
 /** One example stands for all that are asked for. */

@@ -7,7 +7,7 @@ import { parameter, type Route } from '../route.ts';
 import { describe, modelSchema, modelSummarySchema, summarise } from './describe-model.ts';
 import { completeSamples, decodeLatents, drawSamples } from './draw.ts';
 import { interpolateSamples } from './interpolate.ts';
-import { answerSchemas, type FriendlySchemas, friendlySchemas, querySchema } from './schemas.ts';
+import { answerSchemas, querySchema, type SamplingSchemas, samplingSchemas } from './schemas.ts';
 import { encodeExamples, scoreExamples } from './score.ts';
 
 const face = 'Sampling';
@@ -24,16 +24,16 @@ const samplesResponse = {
 
 type Action = (
   context: ServerContext,
-  schemas: FriendlySchemas,
+  schemas: SamplingSchemas,
   request: Request,
   response: Response,
 ) => Promise<void>;
 
 /** The sampling face: `/v1/models`. */
-export function friendlyRoutes(context: ServerContext): Route[] {
-  const schemas = friendlySchemas(context.config.maxCount);
+export function samplingRoutes(context: ServerContext): Route[] {
+  const schemas = samplingSchemas(context.config.maxCount);
   const work = (
-    name: keyof FriendlySchemas,
+    name: keyof SamplingSchemas,
     summary: string,
     action: Action,
     response: Route['response'],

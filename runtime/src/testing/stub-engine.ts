@@ -1,10 +1,15 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type TestProgram, testBundle } from '../../bundle/test-bundle.ts';
-import { loadSampler } from '../../model/load-node.ts';
-import type { Sampler } from '../../model/sampler.ts';
-import { type InferenceEngine, type RunRequest, type ServedModel, ServeError } from '../engine/engine.ts';
+import { loadSampler } from '../model/load-node.ts';
+import type { Sampler } from '../model/sampler.ts';
+import {
+  type InferenceEngine,
+  type RunRequest,
+  type ServedModel,
+  ServeError,
+} from '../serve/engine/engine.ts';
+import { type TestProgram, testBundle } from './bundle.ts';
 
 /** Models of the tests, over the sampler itself, in this thread: what the HTTP side says of them can be worked out. */
 export interface TestEngine extends InferenceEngine {

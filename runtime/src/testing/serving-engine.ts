@@ -2,13 +2,13 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, vi } from 'vitest';
-import { encodeManifest, type Manifest } from '../../bundle/manifest.ts';
-import { sha256Hex } from '../../bundle/sha256.ts';
-import { type TestProgram, testBundle } from '../../bundle/test-bundle.ts';
-import { encodeTinyOnnx } from '../../ort/tiny-onnx.ts';
-import type { EngineOptions, RunRequest } from './engine.ts';
-import { ServeError, type ServeErrorKind } from './serve-error.ts';
-import { ServingEngine } from './serving.ts';
+import { encodeManifest, type Manifest } from '../bundle/manifest.ts';
+import { sha256Hex } from '../bundle/sha256.ts';
+import { encodeTinyOnnx } from '../ort/tiny-onnx.ts';
+import type { EngineOptions, RunRequest } from '../serve/engine/engine.ts';
+import { ServeError, type ServeErrorKind } from '../serve/engine/engine.ts';
+import { ServingEngine } from '../serve/engine/serving.ts';
+import { type TestProgram, testBundle } from './bundle.ts';
 
 /** Engines over small bundles, for the tests of this folder. */
 

@@ -3,7 +3,7 @@ import { loadSampler } from '../../model/load-node.ts';
 import type { Sampler } from '../../model/sampler.ts';
 import { drawLabels } from '../../noise/labels.ts';
 import { hostTensor } from '../../program/tensor.ts';
-import { startTestServer, type TestServer } from './test-server.ts';
+import { startTestServer, type TestServer } from '../../testing/http-server.ts';
 
 let server: TestServer;
 let sampler: Sampler;
@@ -214,6 +214,11 @@ describe('what there is', () => {
       parity: null,
     });
     expect(Object.keys(model.programs as object)).toEqual(['sample', 'encode', 'decode', 'logProb']);
+    expect(model).toMatchObject({
+      programs: {
+        sample: { inputs: { z: { role: 'noise', dtype: 'float32', shape: [3], law: 'normal' } } },
+      },
+    });
   });
 });
 

@@ -32,7 +32,7 @@ const firstIndex = z
   .describe('Index of the first sample: samples 10 to 19 are the same drawn alone or as part of 0 to 99');
 
 /** The bodies of the sampling face. @param maxCount rows that one request may ask for */
-export function friendlySchemas(maxCount: number) {
+export function samplingSchemas(maxCount: number) {
   const label = z
     .union([z.int32().min(0), z.array(z.int32().min(0)).min(1).max(maxCount)], {
       error: 'expected a class, or a list of classes, one for each sample',
@@ -101,8 +101,8 @@ export function friendlySchemas(maxCount: number) {
   };
 }
 
-export type FriendlySchemas = ReturnType<typeof friendlySchemas>;
-export type FriendlyBody<K extends keyof FriendlySchemas> = z.output<FriendlySchemas[K]>;
+export type SamplingSchemas = ReturnType<typeof samplingSchemas>;
+export type SamplingBody<K extends keyof SamplingSchemas> = z.output<SamplingSchemas[K]>;
 
 /** How samples are shown: the body's fields, and the query's before them. */
 export interface Presentation {

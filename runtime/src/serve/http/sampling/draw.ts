@@ -18,7 +18,7 @@ import {
   tensorField,
 } from './programs.ts';
 import { readRequest } from './request.ts';
-import type { FriendlySchemas, Presentation } from './schemas.ts';
+import type { Presentation, SamplingSchemas } from './schemas.ts';
 import { streamDrawn, wantsStream } from './stream.ts';
 
 interface DrawBody {
@@ -30,7 +30,7 @@ interface DrawBody {
 /** `POST .../samples`: draws samples, or completes those given. */
 export async function drawSamples(
   context: ServerContext,
-  { samples }: FriendlySchemas,
+  { samples }: SamplingSchemas,
   request: Request,
   response: Response,
 ): Promise<void> {
@@ -72,7 +72,7 @@ export async function drawSamples(
 /** `POST .../complete`: keeps a part of the examples given and draws the rest. */
 export async function completeSamples(
   context: ServerContext,
-  schemas: FriendlySchemas,
+  schemas: SamplingSchemas,
   request: Request,
   response: Response,
 ): Promise<void> {
@@ -106,7 +106,7 @@ async function complete(
 /** `POST .../decode`: examples from codes. */
 export async function decodeLatents(
   context: ServerContext,
-  { decode }: FriendlySchemas,
+  { decode }: SamplingSchemas,
   request: Request,
   response: Response,
 ): Promise<void> {

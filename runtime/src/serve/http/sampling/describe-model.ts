@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { inputsJson } from '../../../bundle/manifest.ts';
 import { canStream } from '../../../model/can-stream.ts';
 import type { ServedModel } from '../../engine/engine.ts';
 import { formatsOf } from './present.ts';
@@ -87,7 +88,7 @@ export function describe(model: ServedModel, versions: readonly string[]) {
     programs: Object.fromEntries(
       Object.entries(programs).map(([name, program]) => [
         name,
-        { inputs: program.inputs, outputs: program.outputs },
+        { inputs: inputsJson(program.inputs), outputs: program.outputs },
       ]),
     ),
     options,

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { UserError } from '../errors.ts';
-import { sliceSources } from '../model/batches.ts';
 import { fillNoise } from '../noise/noise.ts';
+import type { InputSpec } from '../program/program.ts';
+import { hostTensor } from '../program/tensor.ts';
+import { sliceSources } from './batches.ts';
 import { fillInputs } from './inputs.ts';
-import type { InputSpec } from './program.ts';
-import { hostTensor } from './tensor.ts';
 
 const inputs: Record<string, InputSpec> = {
   z: { dtype: 'float32', shape: [5], role: 'noise', distribution: 'normal' },

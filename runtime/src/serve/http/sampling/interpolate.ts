@@ -1,6 +1,6 @@
 import type { Request, Response } from 'express';
+import type { InputSources } from '../../../model/inputs.ts';
 import { fillNoise, type Seed } from '../../../noise/noise.ts';
-import type { InputSources } from '../../../program/inputs.ts';
 import type { InputSpec } from '../../../program/program.ts';
 import { type HostTensor, hostTensor, sizeOf } from '../../../program/tensor.ts';
 import type { ServedModel } from '../../engine/engine.ts';
@@ -17,16 +17,16 @@ import {
   tensorField,
 } from './programs.ts';
 import { readRequest } from './request.ts';
-import type { FriendlyBody, FriendlySchemas } from './schemas.ts';
+import type { SamplingBody, SamplingSchemas } from './schemas.ts';
 
-type Body = FriendlyBody<'interpolate'>;
+type Body = SamplingBody<'interpolate'>;
 type Point = Body['from'];
 type NoiseSpec = InputSpec & { readonly role: 'noise' };
 
 /** `POST .../interpolate`: examples on the way between two seeds, or between two codes. */
 export async function interpolateSamples(
   context: ServerContext,
-  { interpolate }: FriendlySchemas,
+  { interpolate }: SamplingSchemas,
   request: Request,
   response: Response,
 ): Promise<void> {

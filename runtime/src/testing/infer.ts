@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { fillNoise } from '../../noise/noise.ts';
+import { fillNoise } from '../noise/noise.ts';
 
 /** Parts of requests that the tests of the Open Inference Protocol share. */
 
