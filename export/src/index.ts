@@ -3,6 +3,8 @@ export { ParityError } from './bundle/parity-error.ts';
 export { type ExportedProgram, type ForcedDraws, traceExported } from './bundle/program.ts';
 export { referenceInputs } from './bundle/reference.ts';
 export { packTraining, type TrainingRequest } from './bundle/trainable.ts';
+export { type ComplexPair, fourierTransform } from './composites/fourier.ts';
+export { type ShortTimeOptions, shortTimeFourier } from './composites/short-time-fourier.ts';
 export { checkGraph } from './graph/check.ts';
 export * from './graph/ir.ts';
 export { printGraph } from './graph/print.ts';

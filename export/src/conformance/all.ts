@@ -1,4 +1,5 @@
 import type { ConformanceCase } from './case.ts';
+import { composedCases } from './composed.ts';
 import { elementwiseCases } from './elementwise.ts';
 import { spatialCases } from './spatial.ts';
 import { structureCases } from './structure.ts';
@@ -8,4 +9,5 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...elementwiseCases,
   ...structureCases,
   ...spatialCases,
+  ...composedCases,
 ];

@@ -2,6 +2,7 @@ import type tf from '@tensorflow/tfjs';
 import { resizeMatrix } from '../kernels/resize-map.ts';
 import { broadcastValues, sizeOf } from './broadcast.ts';
 import { einsumValues } from './einsum.ts';
+import { maxPool3dGradientValues } from './max-pool-3d.ts';
 
 /** What a kernel is called with, its tensors and settings in the types that the caller knows. */
 interface Call<A> {
@@ -9,6 +10,11 @@ interface Call<A> {
   readonly attrs: A;
   readonly read: (x: tf.TensorInfo) => ArrayLike<number>;
   readonly write: (values: ArrayLike<number>, shape: readonly number[], dtype: tf.DataType) => tf.TensorInfo;
+  /** Where the windows of a pooling in three dimensions lie. */
+  readonly pooled: (
+    shape: Shape5,
+    attrs: tf.MaxPool3DGradAttrs,
+  ) => ReturnType<typeof tf.backend_util.computePool3DInfo>;
   /** tfjs's own kernel, with other inputs or settings where given. */
   readonly own: (changes?: {
     readonly inputs?: Readonly<Record<string, tf.TensorInfo>>;
@@ -16,6 +22,7 @@ interface Call<A> {
   }) => tf.TensorInfo;
 }
 
+type Shape5 = [number, number, number, number, number];
 type Corrected = (call: Call<never>) => tf.TensorInfo;
 
 /** Kernels that tfjs's CPU backend computes wrongly, each right where its own is not. */
@@ -37,6 +44,12 @@ const corrected: Readonly<Record<string, Corrected>> = {
   FusedBatchNorm: batchNorm,
   ResizeBilinearGrad: resizeGradient('bilinear'),
   ResizeNearestNeighborGrad: resizeGradient('nearest'),
+  // Its own numbers the cells of a window by its height where it reads them by its width.
+  MaxPool3DGrad: ({ inputs, attrs, read, write, pooled }: Call<tf.MaxPool3DGradAttrs>) => {
+    const { dy, input } = inputs as { dy: tf.TensorInfo; input: tf.TensorInfo };
+    const info = pooled(input.shape as Shape5, attrs);
+    return write(maxPool3dGradientValues(read(dy), read(input), info), input.shape, 'float32');
+  },
   // Its own starts from a value that is not there: of no values, all are true.
   All: ({ inputs: { x }, read, write, own }: Call<tf.AllAttrs>) => {
     const result = own();
@@ -155,6 +168,8 @@ export function correctKernels(tfjs: typeof tf): void {
             dtype,
           });
         },
+        pooled: (shape, { filterSize, strides, pad, dimRoundingMode }) =>
+          tfjs.backend_util.computePool3DInfo(shape, filterSize, strides, 1, pad, dimRoundingMode),
         own: (changes = {}) =>
           keepTrack(
             original.kernelFunc({

@@ -1,8 +1,9 @@
+import { isComplexCall, runOnComplex } from '../composites/complex.ts';
+import { composites } from '../composites/table.ts';
 import { limitOf } from '../kernels/limits.ts';
 import { type KernelName, kernelInputNames } from '../kernels/names.ts';
 import { shapeRules, type TensorMeta } from '../kernels/shape-rules.ts';
 import { tf } from '../tf.ts';
-import { composites } from './composites.ts';
 import { at, TraceError, userLocation } from './errors.ts';
 import { type Recorder, toConstantData, tracedDType } from './recorder.ts';
 
@@ -134,6 +135,7 @@ function absentInput(kernel: string, name: string, given: Record<string, tf.Tens
 function recordKernel(kernel: KernelName): tf.KernelFunc {
   const rule = shapeRules[kernel] as (inputs: TensorMeta[], attrs: object) => TensorMeta[];
   return ({ inputs, attrs }) => {
+    if (isComplexCall(inputs, attrs)) return runOnComplex(kernel, inputs, { ...attrs });
     const tensors = orderedInputs(kernel, inputs);
     const metas = tensors.map(({ dtype, shape }) => ({ dtype: tracedDType(dtype), shape }));
     const complete = completeAttrs(attrs);
@@ -150,12 +152,20 @@ function completeAttrs(attrs: tf.NamedAttrMap | undefined): object {
   return attrs?.dilations === null ? { ...attrs, dilations: [1, 1] } : { ...attrs };
 }
 
+/** Why some kernels are refused, and what to use instead. */
+const refusals: Readonly<Record<string, string>> = {
+  BitwiseAnd: '; ONNX has it from operator set 18 on only',
+  Multinomial: '; it draws random numbers: take the noise as an input',
+  NonMaxSuppressionV3: '; how many boxes it keeps depends on values: use tf.image.nonMaxSuppressionPadded',
+  NonMaxSuppressionV5: '; how many boxes it keeps depends on values: use tf.image.nonMaxSuppressionPadded',
+  Unique: '; the shape of its result depends on values',
+};
+
 function refuseKernel(kernelName: string): tf.KernelFunc {
   return () => {
-    const random =
-      kernelName === 'Multinomial' ? '; it draws random numbers: take the noise as an input' : '';
+    const reason = refusals[kernelName] ?? '';
     throw new TraceError(
-      `the tfjs kernel ${kernelName}${at(userLocation())} cannot be traced: no rule for it${random}`,
+      `the tfjs kernel ${kernelName}${at(userLocation())} cannot be traced: no rule for it${reason}`,
     );
   };
 }

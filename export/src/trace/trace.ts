@@ -64,6 +64,11 @@ function recordInto(recorder: Recorder, fn: TensorFunction, inputs: Record<strin
       if (!(output instanceof tf.Tensor)) {
         throw new TraceError(`output '${name}' of the traced function is not a tensor`);
       }
+      if (output.dtype === 'complex64') {
+        throw new TraceError(
+          `output '${name}' is complex64, which programs do not carry: return its tf.real and tf.imag`,
+        );
+      }
       ports.push({ name, value: recorder.resolve(output) });
     }
   });

@@ -1,13 +1,13 @@
 import { tf } from '../tf.ts';
+import { composite, type KernelInputs, run } from './composite.ts';
 
-type NamedTensors = Record<string, tf.Tensor | undefined>;
 interface FusedAttrs {
   readonly activation?: tf.fused.Activation | null;
   readonly leakyreluAlpha?: number;
 }
 
-/** Kernels traced as a composition of simpler ones: the fused ones, which tfjs calls when no gradient is taken. */
-export const composites: Record<string, tf.KernelFunc> = {
+/** The fused kernels, which tfjs calls when no gradient is taken. */
+export const fusedComposites: Record<string, tf.KernelFunc> = {
   _FusedMatMul: composite((inputs, attrs: FusedAttrs & tf._FusedMatMulAttrs) => {
     const { transposeA, transposeB } = attrs;
     const product = run('BatchMatMul', { a: inputs.a, b: inputs.b }, { transposeA, transposeB });
@@ -21,15 +21,7 @@ export const composites: Record<string, tf.KernelFunc> = {
   ),
 };
 
-function composite<A extends object>(body: (inputs: NamedTensors, attrs: A) => tf.Tensor): tf.KernelFunc {
-  return ({ inputs, attrs }) => body(inputs as NamedTensors, attrs as unknown as A);
-}
-
-function run(kernel: string, inputs: NamedTensors, attrs: object): tf.Tensor {
-  return tf.engine().runKernel(kernel, inputs as tf.NamedTensorMap, attrs as tf.NamedAttrMap) as tf.Tensor;
-}
-
-function finish(x: tf.Tensor, inputs: NamedTensors, { activation, leakyreluAlpha }: FusedAttrs): tf.Tensor {
+function finish(x: tf.Tensor, inputs: KernelInputs, { activation, leakyreluAlpha }: FusedAttrs): tf.Tensor {
   const biased = inputs.bias ? tf.add(x, inputs.bias) : x;
   switch (activation) {
     case 'relu':
