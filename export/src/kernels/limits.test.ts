@@ -57,6 +57,18 @@ describe('a call without a result is refused when it is traced, in one line with
       /Cumsum at .*rank 1 or more, got a scalar; reshape it to \[1\]/,
     ],
     ['products along a scalar', (x) => tf.cumprod(x), [], /Cumprod at .*got a scalar/],
+    [
+      'a choice whose axis of one entry tfjs leaves where it should have none',
+      (x) => tf.where(tf.cast(x, 'bool'), tf.ones([1, 1]), tf.zeros([1, 1])),
+      [1, 0],
+      /Select at .*choices of one shape, got \[1,0\], \[1,1\], \[1,1\]/,
+    ],
+    [
+      'fewer segment ids than rows',
+      (x) => tf.unsortedSegmentSum(x, tf.tensor1d([0, 1], 'int32'), 2),
+      [3, 2],
+      /UnsortedSegmentSum at .*every row, got values and ids of shapes \[3,2\], \[2\]/,
+    ],
     ['the softmax of a scalar', (x) => tf.softmax(x), [], /Softmax at .*got a scalar/],
   ])('%s', (_, fn, shape, message) => {
     const refused = () => trace(({ x }) => ({ y: fn(x!) }), { x: { dtype: 'float32', shape } });

@@ -28,8 +28,8 @@ const windowFits: Limit = (inputs, attrs, outputs) => {
   );
 };
 
-/** Nothing is the largest or smallest of no values. */
-const hasExtreme: Limit = ([x], attrs, outputs) => {
+/** Nothing is the largest, the smallest or the mean of no values. */
+const hasValues: Limit = ([x], attrs, outputs) => {
   const { axis, reductionIndices } = attrs as {
     axis?: number | number[];
     reductionIndices?: number | number[];
@@ -37,30 +37,50 @@ const hasExtreme: Limit = ([x], attrs, outputs) => {
   const axes = tf.util.parseAxisParam((axis ?? reductionIndices) as number[], [...x!.shape]);
   const empty = axes.find((i) => x!.shape[i] === 0);
   if (empty === undefined || outputs[0]!.shape.includes(0)) return null;
-  return `there is no extreme of no values: axis ${empty} of [${x!.shape}] is empty; leave the case out`;
+  return `there is no extreme or mean of no values: axis ${empty} of [${x!.shape}] is empty; leave the case out`;
 };
 
 /** A scalar has no axis along which there is more than itself. */
 const hasAxis: Limit = ([x]) =>
   x!.shape.length > 0 ? null : 'expected a tensor of rank 1 or more, got a scalar; reshape it to [1]';
 
+const shapes = (inputs: readonly TensorMeta[]) => inputs.map(({ shape }) => `[${shape}]`).join(', ');
+
+/** tf.where leaves an axis of one entry as it is that should become one of none. */
+const choosesAlike: Limit = (inputs) => {
+  const [condition, yes, no] = inputs.map(({ shape }) => String(shape)) as [string, string, string];
+  const rows = inputs[0]!.shape.length === 1 && inputs[0]!.shape[0] === inputs[1]!.shape[0];
+  if (yes === no && (condition === yes || rows)) return null;
+  return `expected a condition and two choices of one shape, got ${shapes(inputs)}; reshape or slice them to it first`;
+};
+
+/** tfjs reads beyond the ids, or leaves rows out. */
+const hasIdPerRow: Limit = (inputs) => {
+  const [x, ids] = inputs as readonly [TensorMeta, TensorMeta];
+  if (ids.shape.every((size, i) => size === x.shape[i])) return null;
+  return `expected a segment id for every row, got values and ids of shapes ${shapes(inputs)}`;
+};
+
 const limits: { readonly [K in KernelName]?: Limit } = {
-  ArgMax: hasExtreme,
-  ArgMin: hasExtreme,
+  ArgMax: hasValues,
+  ArgMin: hasValues,
   AvgPool: windowFits,
   Conv2D: windowFits,
   Cumprod: hasAxis,
   Cumsum: hasAxis,
   DepthwiseConv2dNative: windowFits,
-  Max: hasExtreme,
+  Max: hasValues,
   MaxPool: windowFits,
-  Min: hasExtreme,
+  Mean: hasValues,
+  Min: hasValues,
+  Select: choosesAlike,
   Softmax: hasAxis,
+  UnsortedSegmentSum: hasIdPerRow,
 };
 
 /**
  * Why a call has no result, or one that no runtime agrees on, and the cure: a window larger than its image, an extreme
- * of no values, sums along an axis of a scalar. tfjs returns tensors of negative size, or what stood in memory, and onnxruntime stops.
+ * or mean of no values, sums along an axis of a scalar, shapes that do not go together. tfjs returns tensors of negative size, or what stood in memory, and onnxruntime stops.
  * @returns null where nothing is wrong
  */
 export function limitOf(
