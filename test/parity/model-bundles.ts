@@ -14,11 +14,11 @@ export async function writeModelBundle(
   familyCase: FamilyCase,
   formats: readonly BundleFormat[] = ['onnx', 'graph-model'],
 ): Promise<void> {
-  const { name, family, options, dataset } = familyCase;
+  const { name, family, options, training, dataset } = familyCase;
   const data = describeData(dataset);
-  const { model, options: settled } = buildModel(familyNamed(family), options, data);
+  const { model, options: settled } = buildModel(familyNamed(family), options, data, training);
   const start = initialState(model, 11);
-  const state = stirredState((await model.initialise?.(start, dataset, 11)) ?? start, model.state);
+  const state = stirredState((await model.initialise?.(start, dataset, 11)) ?? start, model);
   await tf.setBackend('cpu');
   const tensors = Object.fromEntries(Object.entries(state).map(([key, tensor]) => [key, toTensor(tensor)]));
   const files = await packBundle({

@@ -1,5 +1,6 @@
 /** Model families, data sets, engines and the training loop. */
 
+export { type GradientModel, gradientModel } from './core/gradient-model.ts';
 export { type Dataset, type DatasetRequest, datasetCatalogue, loadDataset, partOf } from './data/index.ts';
 export type { Engine, Trainer } from './engine/engine.ts';
 export { initialState } from './engine/initial-state.ts';
@@ -29,10 +30,18 @@ export {
 export { type SampleSource, samplerSource } from './evaluate/sample-source.ts';
 export { buildModel, families, familyNamed } from './families/registry.ts';
 export { dataDescription } from './model/data-description.ts';
-export type { Family } from './model/family.ts';
+export type { Family, Trainable } from './model/family.ts';
 export { defineFamily } from './model/family.ts';
 export type { Model } from './model/model.ts';
+export { scheduleShape } from './model/schedule.ts';
 export type { HostState } from './model/state.ts';
+export {
+  optionsOfOptimizers,
+  settleTraining,
+  type TrainingOptions,
+  trainingOptionsShape,
+  withoutTraining,
+} from './model/training-options.ts';
 export { distributionTails } from './nn/inversion.ts';
 export { type RunSettings, type RunSettingsInput, settingsSchema } from './record/index.ts';
 export { type RunConfig, readConfig } from './run/config.ts';

@@ -1,6 +1,6 @@
 import { UserError } from '@generatrix/runtime/core';
-import type { Family } from '@generatrix/training';
 import { type DatasetOption, type DatasetRequest, datasetFlags, type Split } from '@generatrix/training/data';
+import { flagOf } from '@generatrix/training/errors';
 import { type Command, Option } from 'commander';
 import { z } from 'zod';
 
@@ -165,42 +165,49 @@ interface OptionSchema {
   readonly description?: string;
 }
 
-/** What a family's options look like as JSON schema: the one source of its flags. */
-function optionSchemas(family: Family): Record<string, OptionSchema> {
-  const schema = z.toJSONSchema(family.options, { io: 'input' });
+/** A schema of options: the one source of their flags. */
+type OptionShape = z.ZodType & { readonly shape: Readonly<Record<string, z.ZodType>> };
+
+/** What options look like as JSON schema. */
+function optionSchemas(options: OptionShape): Record<string, OptionSchema> {
+  const schema = z.toJSONSchema(options, { io: 'input' });
   return (schema.properties ?? {}) as Record<string, OptionSchema>;
 }
 
-/** Adds one flag for each of the family's options. */
-export function addFamilyFlags(command: Command, family: Family): Command {
-  for (const [name, schema] of Object.entries(optionSchemas(family))) {
-    const standard = schema.default === undefined ? '' : ` (default ${[schema.default].flat().join(',')})`;
+/**
+ * Adds one flag for each option.
+ * @param standard defaults that the help says in the place of the schema's
+ */
+export function addOptionFlags(
+  command: Command,
+  options: OptionShape,
+  standard: Readonly<Record<string, unknown>> = {},
+): Command {
+  for (const [name, schema] of Object.entries(optionSchemas(options))) {
+    const usual = standard[name] ?? schema.default;
+    const defaultText = usual === undefined ? '' : ` (default ${[usual].flat().join(',')})`;
     const value = schema.type === 'boolean' ? '' : ` <${schema.type === 'array' ? 'list' : 'value'}>`;
-    const option = new Option(`--${kebabCase(name)}${value}`, `${schema.description ?? name}${standard}`);
+    const option = new Option(`${flagOf(name)}${value}`, `${schema.description ?? name}${defaultText}`);
     command.addOption(schema.enum === undefined ? option : option.choices([...schema.enum]));
   }
   return command;
 }
 
-/** Reads the family's flags back as options; the family's schema checks their values. */
-export function familyOptions(family: Family, flags: Record<string, unknown>): Record<string, unknown> {
-  const options: Record<string, unknown> = {};
-  for (const [name, schema] of Object.entries(optionSchemas(family))) {
-    const given = flags[name];
-    if (given === undefined) continue;
-    options[name] = typeof given === 'string' ? parseOption(`--${kebabCase(name)}`, schema, given) : given;
+/** Reads flags back as options, those that were given; the schema checks their values. */
+export function optionsGiven(options: OptionShape, flags: Record<string, unknown>): Record<string, unknown> {
+  const given: Record<string, unknown> = {};
+  for (const [name, schema] of Object.entries(optionSchemas(options))) {
+    const value = flags[name];
+    if (value === undefined) continue;
+    given[name] = typeof value === 'string' ? parseOption(flagOf(name), schema, value) : value;
   }
-  return options;
+  return given;
 }
 
 function parseOption(flag: string, { type }: OptionSchema, text: string): unknown {
   if (type === 'integer' || type === 'number') return realNumber(flag)(text);
   if (type === 'array') return text.split(',').map(realNumber(flag));
   return text;
-}
-
-function kebabCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 /** `--data-dir` to `dataDir`, as commander names it. */

@@ -1,17 +1,20 @@
 import { availableParallelism } from 'node:os';
 import { type DeviceRequest, UserError } from '@generatrix/runtime/core';
-import { type Family, type RunConfig, readConfig } from '@generatrix/training';
+import {
+  type Family,
+  optionsOfOptimizers,
+  type RunConfig,
+  readConfig,
+  scheduleShape,
+  settleTraining,
+  trainingOptionsShape,
+  withoutTraining,
+} from '@generatrix/training';
 import { augmentSummary } from '@generatrix/training/data';
 import type { RunSettingsInput } from '@generatrix/training/record';
 import { type Command, Option } from 'commander';
-import {
-  addDataFlags,
-  addFamilyFlags,
-  dataRequest,
-  familyOptions,
-  realNumber,
-  wholeNumber,
-} from './flags.ts';
+import { z } from 'zod';
+import { addDataFlags, addOptionFlags, dataRequest, optionsGiven, realNumber, wholeNumber } from './flags.ts';
 
 /** Flags of `train`, besides those of the family and of the data. */
 export interface TrainFlags {
@@ -25,7 +28,6 @@ export interface TrainFlags {
   readonly steps?: string;
   readonly batchSize?: string;
   readonly learningRate?: string;
-  readonly schedule?: 'constant' | 'cosine';
   readonly engine?: 'onnx' | 'tfjs';
   readonly device?: Exclude<DeviceRequest, 'wasm'>;
   readonly threads?: string;
@@ -47,6 +49,9 @@ export const trackerHelp =
 
 /** Reads `--learning-rate`; the compiled step takes it as a float32. */
 export const learningRate = realNumber('--learning-rate', { least: 0, most: 3.4e38 });
+
+/** How a step follows its gradients, and how its rate goes over the run: what every family has. */
+const trainingSchema = z.strictObject({ ...trainingOptionsShape, ...scheduleShape });
 
 /** More threads than this make no run faster; thousands never end. */
 const mostThreads = 4 * availableParallelism();
@@ -75,12 +80,6 @@ export function addTrainFlags(command: Command, family: Family): void {
     .option('--steps <n>', `training steps (default ${steps})`)
     .option('--batch-size <n>', `examples a step (default ${batchSize})`)
     .option('--learning-rate <x>', `step size of the optimizer (default ${rate})`)
-    .addOption(
-      new Option(
-        '--schedule <name>',
-        'learning rate over the run: constant (unless a preset says otherwise), or half a cosine down to 0',
-      ).choices(['constant', 'cosine']),
-    )
     .addOption(new Option('--engine <name>', 'what runs the step (default onnx)').choices(['onnx', 'tfjs']))
     .addOption(
       new Option('--device <name>', 'device of the onnx engine (default auto)').choices([
@@ -110,7 +109,10 @@ export function addTrainFlags(command: Command, family: Family): void {
     .option('--min-delta <x>', 'how much a validation score must rise to be an improvement (default 0)')
     .option('--best-by <metric>', 'what --keep best and --early-stop go by (default: the likelihood)')
     .option('--tracker <module>', trackerHelp);
-  addFamilyFlags(command, family);
+  addOptionFlags(command, trainingSchema, { ...settleTraining(family.defaults, {}), ...family.defaults });
+  // What --ema was called while some families alone had it.
+  command.addOption(new Option('--averaging <value>').hideHelp());
+  addOptionFlags(command, family.options);
 }
 
 function presetSummary(family: Family): string {
@@ -136,6 +138,7 @@ export function trainSettings(
   }
   const preset = flags.preset === undefined ? undefined : family.reproduce[flags.preset];
   const defaults = { ...family.defaults, ...config, ...preset?.training };
+  const own = withoutTraining(config.options ?? {}, family.options.shape);
   const whole = (value: string | undefined, flag: string, standard: number) =>
     value === undefined ? standard : wholeNumber(flag, 1)(value);
   const steps = whole(flags.steps, '--steps', defaults.steps);
@@ -151,13 +154,14 @@ export function trainSettings(
   };
   return {
     family: family.name,
-    options: { ...config.options, ...preset?.options, ...familyOptions(family, flags) },
+    options: { ...own.options, ...preset?.options, ...optionsGiven(family.options, flags) },
     data: dataSettings(flags, preset?.data, config.data),
     seed: flags.seed === undefined ? (config.seed ?? 1) : wholeNumber('--seed')(flags.seed),
     steps,
     batchSize: whole(flags.batchSize, '--batch-size', defaults.batchSize),
     learningRate: flags.learningRate === undefined ? defaults.learningRate : learningRate(flags.learningRate),
-    schedule: flags.schedule ?? defaults.schedule ?? 'constant',
+    schedule: defaults.schedule ?? 'constant',
+    ...trainingGiven({ ...own.training, ...config, ...preset?.training }, flags),
     engine: flags.engine ?? config.engine ?? 'onnx',
     device: flags.device ?? config.device ?? 'auto',
     reportEvery: whole(flags.reportEvery, '--report-every', config.reportEvery ?? part(200)),
@@ -171,6 +175,21 @@ export function trainSettings(
         : realNumber('--min-delta', { least: 0 })(flags.minDelta),
     ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)),
   };
+}
+
+/** Options of training as a file or a preset has them and as flags change them; the rest is the family's to say. */
+function trainingGiven(
+  before: Readonly<Record<string, unknown>>,
+  { averaging, ...flags }: Readonly<Record<string, unknown>>,
+): Partial<RunSettingsInput> {
+  const given = optionsGiven(trainingSchema, averaging === undefined ? flags : { ema: averaging, ...flags });
+  const known = Object.keys(trainingSchema.shape).filter((name) => before[name] !== undefined);
+  // Another optimizer than the file's has other options.
+  const kept =
+    given.optimizer === undefined
+      ? known
+      : known.filter((name) => !optionsOfOptimizers.some((option) => option === name));
+  return { ...Object.fromEntries(kept.map((name) => [name, before[name]])), ...given };
 }
 
 /** Data that is named anew brings none of the file's settings of other data along. */

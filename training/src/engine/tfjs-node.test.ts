@@ -48,8 +48,10 @@ function distance(actual: HostState, expected: HostState): number {
 
 describe.skipIf(!present)('the eager engine on TensorFlow', () => {
   it.each(chosen)('trains as the compiled step does: %s', async (name) => {
-    const { family, options, dataset, batchSize } = familyCases.find((known) => known.name === name)!;
-    const { model } = buildModel(familyNamed(family), options, describeData(dataset));
+    const { family, options, training, dataset, batchSize } = familyCases.find(
+      (known) => known.name === name,
+    )!;
+    const { model } = buildModel(familyNamed(family), options, describeData(dataset), training);
     const plan = batchPlan(model.batching, dataset.size, batchSize, 7);
     const blank = initialState(model, 7);
     const start = (await model.initialise?.(blank, dataset, 7)) ?? blank;

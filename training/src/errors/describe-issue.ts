@@ -2,6 +2,11 @@ import type { z } from 'zod';
 
 type Issue = z.core.$ZodIssue;
 
+/** A setting as the command line has it: `outputStd` is `--output-std`. */
+export function flagOf(setting: string): string {
+  return `--${setting.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
 /**
  * The first problem that zod found, as one line in plain words: the setting, what was expected, what came.
  * @param value what was checked

@@ -1,11 +1,11 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { type OutputSpec, sizeOf } from '@generatrix/runtime/core';
+import { gradientModel } from '../core/gradient-model.ts';
 import type { Model } from '../model/model.ts';
-import { type StateSpecs, withKinds } from '../model/state.ts';
-import { adam, adamSpecs } from '../nn/adam.ts';
+import type { StateSpecs } from '../model/state.ts';
+import { settleTraining } from '../model/training-options.ts';
 import { convolution, convolutionSpecs } from '../nn/convolution.ts';
 import { dense, denseSpecs, mlp, mlpSpecs } from '../nn/dense.ts';
-import { lossAndGradients } from '../nn/gradients.ts';
 
 /** A classifier's network: two strided convolutions and a hidden layer for images, hidden layers for rows. */
 export type ClassifierNetwork =
@@ -49,19 +49,12 @@ export function classifierModel(network: ClassifierNetwork, classes: number): Mo
     return { features, logits: dense(state, 'logits', features) };
   };
   const output = (width: number): OutputSpec => ({ dtype: 'float32', shape: [width], meaning: 'other' });
-  return {
-    state: withKinds({ ...parameters, ...adamSpecs(parameters) }),
-    batching: 'shuffled',
-    step: {
-      noise: {},
-      run: ({ state, data, label, learningRate }) => {
-        const target = tf.cast(tf.oneHot(label, classes), 'float32');
-        const { report, gradients } = lossAndGradients(state, parameters, (current) => {
-          const logits = forward(current, data).logits;
-          return { loss: tf.neg(tf.mean(tf.sum(tf.mul(target, tf.logSoftmax(logits)), -1))) };
-        });
-        return { state: { ...state, ...adam(state, gradients, learningRate) }, metrics: report };
-      },
+  return gradientModel({
+    parameters,
+    loss: (state, { data, label }) => {
+      const target = tf.cast(tf.oneHot(label, classes), 'float32');
+      const { logits } = forward(state, data);
+      return { loss: tf.neg(tf.mean(tf.sum(tf.mul(target, tf.logSoftmax(logits)), -1))) };
     },
     programs: {
       classify: {
@@ -72,7 +65,7 @@ export function classifierModel(network: ClassifierNetwork, classes: number): Mo
         run: (state, { data }) => forward(state, data!),
       },
     },
-  };
+  }).compose(settleTraining({}, {}));
 }
 
 function convolutional(network: ClassifierNetwork & { kind: 'conv' }): Layers {

@@ -1,8 +1,8 @@
 import { type NamedTensors, tf } from '@generatrix/export';
+import { gradientModel } from '../core/gradient-model.ts';
+import { lossAndGradients } from '../core/gradients.ts';
 import type { Model } from '../model/model.ts';
-import { withKinds } from '../model/state.ts';
-import { adam, adamSpecs } from '../nn/adam.ts';
-import { lossAndGradients } from '../nn/gradients.ts';
+import { settleTraining } from '../model/training-options.ts';
 import type { Generator } from './generator.ts';
 
 /**
@@ -42,16 +42,9 @@ export function inversionModel(
   const other = { dtype: 'float32', meaning: 'other' } as const;
   const latent = { dtype: 'float32', shape: generator.latentShape, role: 'latent' } as const;
   const made = { dtype: 'float32', shape, meaning: 'data' } as const;
-  return {
-    state: withKinds({ ...parameters, ...adamSpecs(parameters) }),
-    batching: 'shuffled',
-    step: {
-      noise: {},
-      run: ({ state, data, label, learningRate }) => {
-        const { report, gradients } = descend(state, data, label);
-        return { state: { ...state, ...adam(state, gradients, learningRate) }, metrics: report };
-      },
-    },
+  return gradientModel({
+    parameters,
+    gradients: (state, { data, label }) => descend(state, data, label),
     programs: {
       generate: {
         signature: { inputs: { z: latent, label }, outputs: { made } },
@@ -66,5 +59,5 @@ export function inversionModel(
         run: (state, { data, label }) => ({ gradient: descend(state, data!, label!).gradients.z! }),
       },
     },
-  };
+  }).compose(settleTraining({}, {}));
 }

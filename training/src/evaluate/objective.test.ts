@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { families } from '../families/registry.ts';
+import { buildModel, families } from '../families/registry.ts';
 import { isSkipped } from './diagnostic.ts';
 import { curvesOutcome } from './diagnostics/training-curves.ts';
 import { objectiveOf } from './objective.ts';
@@ -17,7 +17,11 @@ test('every family says what its loss is', () => {
     const data = [points, images, audio].find((data) => family.refuses(data, options) === null)!;
     return [
       family.name,
-      objectiveOf(family, family.build(options, data), options as Record<string, unknown>),
+      objectiveOf(
+        family,
+        buildModel(family, options as Record<string, unknown>, data).model,
+        options as Record<string, unknown>,
+      ),
     ];
   });
   const expected = {

@@ -1,7 +1,13 @@
 import { UserError } from '@generatrix/runtime/core';
-import { describeIssue } from '../errors/describe-issue.ts';
+import { describeIssue, flagOf } from '../errors/describe-issue.ts';
 import type { DataDescription, Family } from '../model/family.ts';
 import type { Model } from '../model/model.ts';
+import {
+  checkTraining,
+  settleTraining,
+  type TrainingOptions,
+  withoutTraining,
+} from '../model/training-options.ts';
 import { acgan } from './adversarial/acgan.ts';
 import { cgan } from './adversarial/cgan.ts';
 import { cogan } from './adversarial/cogan.ts';
@@ -52,25 +58,35 @@ export function familyNamed(name: string): Family {
   );
 }
 
-/** `outputStd` as the command line has it: `--output-std`. */
-function flagOf(option: string): string {
-  return `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+/** A model, with the options that it was built by: those of training are in the model. */
+export interface BuiltModel {
+  readonly model: Model;
+  readonly options: Record<string, unknown>;
 }
 
 /**
  * Settles a family's options (defaults filled in) and builds the model for the data.
+ * @param training how the step follows gradients; what is left out has the family's default
  * @throws UserError for an option out of range or data that the family cannot model.
  */
 export function buildModel(
   family: Family,
   options: Record<string, unknown>,
   data: DataDescription,
-): { model: Model; options: Record<string, unknown> } {
-  const parsed = family.options.safeParse(options);
-  if (!parsed.success) {
-    throw new UserError(`${family.name}: ${describeIssue(parsed.error, options, flagOf)}`);
-  }
+  training: TrainingOptions = {},
+): BuiltModel {
+  const { options: own, training: earlier } = withoutTraining(options, family.options.shape);
+  const parsed = family.options.safeParse(own);
+  if (!parsed.success) throw new UserError(`${family.name}: ${describeIssue(parsed.error, own, flagOf)}`);
   const refusal = family.refuses(data, parsed.data);
   if (refusal !== null) throw new UserError(`${family.name}: ${refusal}`);
-  return { model: family.build(parsed.data, data), options: parsed.data as Record<string, unknown> };
+  const built = family.build(parsed.data, data);
+  const given = checkTraining({ ...earlier, ...training });
+  const settled = parsed.data as Record<string, unknown>;
+  if ('compose' in built) {
+    return { model: built.compose(settleTraining(family.defaults, given)), options: settled };
+  }
+  const [stray] = Object.keys(given);
+  if (stray === undefined) return { model: built, options: settled };
+  throw new UserError(`${flagOf(stray)}: ${family.name} follows no gradient; leave it out`);
 }

@@ -1,6 +1,7 @@
 import type { DataSpec } from '@generatrix/runtime/core';
 import type { z } from 'zod';
 import type { Model } from './model.ts';
+import type { SettledTraining, TrainingOptions } from './training-options.ts';
 
 /** What a family needs to know of the data to build a model. */
 export interface DataDescription {
@@ -12,12 +13,17 @@ export interface DataDescription {
 }
 
 /** Settings of a training run that a family may give other defaults. */
-export interface TrainingDefaults {
+export interface TrainingDefaults extends TrainingOptions {
   readonly steps: number;
   readonly batchSize: number;
   readonly learningRate: number;
   /** Constant when absent. */
-  readonly schedule?: 'constant' | 'cosine';
+  readonly schedule?: 'constant' | 'cosine' | 'linear' | 'step' | 'exponential';
+}
+
+/** A model whose step is composed by the options of the run: `gradientModel` makes one. */
+export interface Trainable {
+  compose(training: SettledTraining): Model;
 }
 
 /** Published settings that a command can repeat. */
@@ -42,7 +48,8 @@ export interface Family<Options extends object = object> {
   readonly defaults: TrainingDefaults;
   /** Why this data cannot be modelled, in one line, or null when it can. */
   refuses(data: DataDescription, options: Options): string | null;
-  build(options: Options, data: DataDescription): Model;
+  /** The model, or what becomes one by the options of training. Models that follow no gradient have no such options. */
+  build(options: Options, data: DataDescription): Model | Trainable;
   readonly reproduce: Readonly<Record<string, Preset>>;
 }
 

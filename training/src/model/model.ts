@@ -2,6 +2,7 @@ import type { ForcedDraws, NamedTensors, tf } from '@generatrix/export';
 import type { Batching, NoiseSpec, ProgramSignature } from '@generatrix/runtime/core';
 import type { Dataset } from '../data/dataset.ts';
 import type { HostState, ModelState } from './state.ts';
+import type { SettledTraining } from './training-options.ts';
 
 export type { NoiseSpec } from '@generatrix/runtime/core';
 
@@ -43,6 +44,14 @@ export interface ModelProgram {
   forced?(state: NamedTensors, inputs: NamedTensors, drawn: tf.Tensor): ForcedDraws;
 }
 
+/** What the course of a metric says. */
+export interface MetricSpec {
+  /** Which way it goes when training goes well; `neither` where its height says nothing, as of a GAN's losses. */
+  readonly direction: 'falls' | 'rises' | 'neither';
+  /** In words, for reports; found from its name when absent. */
+  readonly meaning?: string;
+}
+
 /** A model: a family with its options settled, for data of a known shape. */
 export interface Model {
   readonly state: ModelState;
@@ -52,6 +61,10 @@ export interface Model {
   /** How examples reach the step. */
   readonly batching: Batching;
   readonly programs: Readonly<Record<string, ModelProgram>>;
+  /** Of what the step reports, for what is not said by the name; `loss` falls when it is not listed. */
+  readonly metrics?: Readonly<Record<string, MetricSpec>>;
+  /** How its step follows gradients; absent where it follows none. */
+  readonly training?: SettledTraining;
   /** Number of free parameters, where information criteria (BIC, AIC) make sense. */
   readonly freeParameters?: number;
 }

@@ -1,6 +1,8 @@
 import { UserError } from '@generatrix/runtime/core';
 import { z } from 'zod';
 import { describeIssue } from '../errors/describe-issue.ts';
+import { scheduleShape, strayScheduleOption } from '../model/schedule.ts';
+import { trainingOptionsShape } from '../model/training-options.ts';
 
 /** Everything that decides what a run computes; kept in the run's folder, so that resuming repeats it exactly. */
 export const settingsSchema = z.strictObject({
@@ -11,8 +13,8 @@ export const settingsSchema = z.strictObject({
   steps: z.number().int().min(1),
   batchSize: z.number().int().min(1),
   learningRate: z.number().nonnegative(),
-  /** How the learning rate goes from the first step to the last: unchanged, or along half a cosine down to zero. */
-  schedule: z.enum(['constant', 'cosine']).default('constant'),
+  ...scheduleShape,
+  ...trainingOptionsShape,
   engine: z.enum(['onnx', 'tfjs']),
   device: z.enum(['auto', 'cpu', 'cuda', 'webgpu']),
   /** Random changes of training images, as `--augment` has them; none when absent. */
@@ -46,11 +48,7 @@ export type RunSettingsInput = z.input<typeof settingsSchema>;
 export function parseSettings(value: unknown, where: string): RunSettings {
   const parsed = settingsSchema.safeParse(value);
   if (!parsed.success) throw new UserError(`${where}: ${describeIssue(parsed.error, value)}`);
+  const stray = strayScheduleOption(parsed.data);
+  if (stray !== null) throw new UserError(`${where}: ${stray}`);
   return parsed.data;
-}
-
-/** Learning rate of a step, counted from 0 (the cosine is that of Loshchilov and Hutter 2017, eq. 5, without restarts). */
-export function learningRateAt({ learningRate, schedule, steps }: RunSettings, step: number): number {
-  if (schedule === 'constant') return learningRate;
-  return (learningRate * (1 + Math.cos((Math.PI * step) / steps))) / 2;
 }

@@ -2,7 +2,8 @@ import { type Batch, batchPlan, type StepInputs, sizeOf, stepInputs } from '@gen
 import { augmentation } from '../data/augment.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Model } from '../model/model.ts';
-import { learningRateAt, type RunSettings } from '../record/settings.ts';
+import { learningRateAt } from '../model/schedule.ts';
+import type { RunSettings } from '../record/settings.ts';
 
 /** Bytes of examples gathered ahead, at most, beyond the block that is needed next. */
 const aheadBytes = 128 * 2 ** 20;

@@ -6,6 +6,7 @@ import { closestNames } from '../errors/closest-names.ts';
 import { describeIssue } from '../errors/describe-issue.ts';
 import { systemCode, systemError } from '../errors/system-error.ts';
 import { familyNamed } from '../families/registry.ts';
+import { withoutTraining } from '../model/training-options.ts';
 import { type RunSettings, settingsSchema } from '../record/settings.ts';
 
 /** Settings of a run as a file gives them: at least the family; the rest may be left to flags and defaults. */
@@ -36,7 +37,8 @@ export function checkConfig(given: Readonly<Record<string, unknown>>, where: str
   const family = familyNamed(given.family);
   const parsed = settingsSchema.partial().safeParse(given);
   if (!parsed.success) throw new UserError(`${where}: ${describeIssue(parsed.error, given)}`);
-  refuseUnknown(Object.keys(parsed.data.options ?? {}), Object.keys(family.options.shape), where, 'options.');
+  const { options } = withoutTraining(parsed.data.options ?? {}, family.options.shape);
+  refuseUnknown(Object.keys(options), Object.keys(family.options.shape), where, 'options.');
   // Defaults that were filled in are no settings of the file.
   const own = Object.entries(parsed.data).filter(([name]) => Object.hasOwn(given, name));
   return { ...Object.fromEntries(own), family: given.family };

@@ -1,9 +1,9 @@
 import { UserError } from '@generatrix/runtime/core';
-import { buildModel, familyNamed } from '../families/registry.ts';
 import { type HostState, ofKind, type StateSpecs } from '../model/state.ts';
 import { loadChosen } from '../record/best-checkpoint.ts';
 import { checkpointFolder } from '../record/checkpoint.ts';
 import { type RunRecord, readRun } from '../record/run-folder.ts';
+import { runModel } from './run-model.ts';
 
 /** Weights of another run that fit a model. */
 export interface TakenWeights {
@@ -62,7 +62,7 @@ function withoutSlots(specs: StateSpecs): StateSpecs {
 /** Names of the slots in a run's state; none where its settings no longer make a model. */
 function slotsOf({ settings, data }: RunRecord): ReadonlySet<string> {
   try {
-    const { model } = buildModel(familyNamed(settings.family), settings.options, data);
+    const { model } = runModel(settings, data);
     return new Set(Object.keys(ofKind(model.state, 'slot')));
   } catch (error) {
     if (error instanceof UserError) return new Set();

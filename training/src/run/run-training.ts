@@ -1,7 +1,6 @@
 import { augmentation } from '../data/augment.ts';
 import { checkPartsAgree, type Dataset, describeDatasets, loadDataset } from '../data/index.ts';
 import { checkBatchMemory } from '../engine/batch-memory.ts';
-import { buildModel, familyNamed } from '../families/registry.ts';
 import { checkSpace } from '../files/disk-space.ts';
 import { dataDescription } from '../model/data-description.ts';
 import { fingerprintsOf, refuseChange } from '../record/data-check.ts';
@@ -10,6 +9,7 @@ import { hasRun, type RunRecord, readRun, runData, writeRun } from '../record/ru
 import { parseSettings, type RunSettings, type RunSettingsInput } from '../record/settings.ts';
 import { describeDryRun, dryRun, stateBytes } from './dry-run.ts';
 import { finishRun } from './finish.ts';
+import { runModel } from './run-model.ts';
 import { type TrainRequest, type TrainResult, train } from './train.ts';
 import { silent } from './watcher.ts';
 
@@ -43,9 +43,9 @@ async function loadParts(settings: RunSettings): Promise<{ train: Dataset; valid
 function modelFor(settings: RunSettings, dataset: Dataset) {
   augmentation(settings.augment, dataset.spec, settings.seed);
   const data = dataDescription(dataset);
-  const { model, options } = buildModel(familyNamed(settings.family), settings.options, data);
+  const { model, options } = runModel(settings, data);
   if (settings.engine === 'onnx') checkBatchMemory(model, settings.batchSize, dataset.spec.shape);
-  return { model, data, settled: { ...settings, options } };
+  return { model, data, settled: { ...settings, options, ...model.training } };
 }
 
 /**

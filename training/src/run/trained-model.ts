@@ -2,7 +2,6 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { BundleFiles } from '@generatrix/export';
 import { UserError } from '@generatrix/runtime/core';
-import { buildModel, familyNamed } from '../families/registry.ts';
 import { checkWritable, makeFolder, replaceFolderAtomic } from '../files/atomic.ts';
 import { checkReplaceable, type ReplaceOptions } from '../files/owned-folder.ts';
 import type { DataDescription } from '../model/family.ts';
@@ -17,6 +16,7 @@ import {
 } from '../record/checkpoint.ts';
 import { readRun } from '../record/run-folder.ts';
 import type { RunSettings } from '../record/settings.ts';
+import { runModel } from './run-model.ts';
 
 /** A run's model at one of its checkpoints. */
 export interface TrainedModel {
@@ -47,7 +47,7 @@ export async function loadTrained(run: string, choice?: CheckpointChoice): Promi
   if (loaded === null) {
     throw new UserError(`${run}: no checkpoint to export yet; go on with: generatrix resume ${run}`);
   }
-  const { model, options } = buildModel(familyNamed(settings.family), settings.options, data);
+  const { model, options } = runModel(settings, data);
   const { step, score } = loaded.meta;
   return {
     settings,

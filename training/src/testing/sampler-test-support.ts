@@ -21,7 +21,7 @@ export async function stirredModel(
   const { model } = buildModel(familyNamed(family), options, describeData(dataset));
   const start = initialState(model, 11);
   const initialised = (await model.initialise?.(start, dataset, 11)) ?? start;
-  return { model, state: stirredState(initialised, model.state, strength) };
+  return { model, state: stirredState(initialised, model, strength) };
 }
 
 /** Exports the model to memory and loads the bundle on the CPU, as a user of the bundle would. Release it. */

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
-import { buildModel, familyNamed } from '../../families/registry.ts';
+import { familyNamed } from '../../families/registry.ts';
 import { type MetricsLine, readMetrics } from '../../record/metrics.ts';
 import { readRun } from '../../record/run-folder.ts';
 import type { Chart } from '../../report/report-charts.ts';
+import { runModel } from '../../run/run-model.ts';
 import { type Finding, type Outcome, type Skipped, short } from '../diagnostic.ts';
 import type { Evaluation } from '../evaluation.ts';
 import { measuresFit, type Objective, objectiveNames, objectiveOf } from '../objective.ts';
@@ -18,7 +19,7 @@ export async function trainingCurves(evaluation: Evaluation): Promise<Outcome | 
     return { skipped: 'it needs the folder of a training run: a bundle alone has no curves' };
   const { settings, data } = await readRun(runFolder);
   const family = familyNamed(settings.family);
-  const { model, options } = buildModel(family, settings.options, data);
+  const { model, options } = runModel(settings, data);
   const objective = objectiveOf(family, model, options);
   return curvesOutcome(await readMetrics(join(runFolder, 'metrics.jsonl')), objective);
 }

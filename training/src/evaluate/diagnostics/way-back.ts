@@ -3,9 +3,9 @@ import { type HostTensor, hostTensor, permutation } from '@generatrix/runtime/co
 import { encodePng, imageGrid } from '@generatrix/runtime/media';
 import type { Dataset } from '../../data/index.ts';
 import { toTensor } from '../../engine/tfjs-engine.ts';
-import { buildModel, familyNamed } from '../../families/registry.ts';
 import { checkpointFolder, loadLatestCheckpoint } from '../../record/checkpoint.ts';
 import { readRun } from '../../record/run-folder.ts';
+import { runModel } from '../../run/run-model.ts';
 import { type Finding, type Outcome, type Skipped, short } from '../diagnostic.ts';
 import type { Evaluation } from '../evaluation.ts';
 import { type Generator, generatorOf } from '../generator.ts';
@@ -66,7 +66,7 @@ async function openGenerator(
   run: string,
 ): Promise<{ generator: Generator; state: Record<string, tf.Tensor> } | Skipped> {
   const { settings, data } = await readRun(run);
-  const { model } = buildModel(familyNamed(settings.family), settings.options, data);
+  const { model } = runModel(settings, data);
   const generator = generatorOf(model);
   if (generator === null)
     return { skipped: 'it needs a program that makes an example of one code whose prior is known' };

@@ -33,7 +33,7 @@ export const acgan = defineFamily<AcganOptions>({
   taxonomy: ['implicit density', 'direct'],
   sources: ['Odena et al. 2017, arXiv:1610.09585'],
   options,
-  defaults: { steps: 8000, batchSize: 64, learningRate: 2e-4 },
+  defaults: { steps: 8000, batchSize: 64, learningRate: 2e-4, beta1: 0.5 },
   refuses: (data, acgan) =>
     adversarialRefuses(data, acgan, { loss: acgan.loss, gradientPenalty: false, conditional: true }),
   build: (acgan, data) =>
@@ -46,8 +46,8 @@ export const acgan = defineFamily<AcganOptions>({
     mnist: {
       summary: 'MNIST by class on a laptop, about 20 minutes on 2 cores',
       data: 'mnist',
-      options: { filters: [64, 128], latent: 100, averaging: 0.999 },
-      training: { steps: 8000, batchSize: 64, learningRate: 2e-4 },
+      options: { filters: [64, 128], latent: 100 },
+      training: { steps: 8000, batchSize: 64, learningRate: 2e-4, ema: 0.999 },
       published: 'none on MNIST (the paper is on ImageNet)',
     },
   },

@@ -1,10 +1,12 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { fillNoise } from '@generatrix/runtime/core';
 import { beforeAll, expect, it } from 'vitest';
+import { gradientModel } from '../../core/gradient-model.ts';
+import { settleTraining } from '../../model/training-options.ts';
 import { augmentationDraws } from './differentiable-augmentation.ts';
 import { type Game, type StepSettings, stepNoise } from './game.ts';
 import { adversarialLosses } from './losses.ts';
-import { adversarialStep } from './step.ts';
+import { adversarialTurns } from './step.ts';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -19,15 +21,12 @@ const settings: StepSettings = {
   packing: 1,
   generatorRate: 1,
   discriminatorRate: 1,
-  adam: { beta1: 0.5, beta2: 0.9 },
   labelSmoothing: 0,
   featureMatching: false,
   historicalAveraging: 0,
   instanceNoise: 0,
   instanceNoiseSteps: 0,
-  averaging: 0,
   gradientPenalty: 0,
-  clip: 0,
   auxiliary: 0,
   augmentation: { kinds: ['color', 'translation', 'cutout'], range: [0, 1] },
 };
@@ -58,7 +57,6 @@ function recordedGame(image: readonly number[]): { game: Game; seen: Float32Arra
         },
       },
       parameters: { generator: { level: scalar }, discriminator: { weight: scalar } },
-      averaged: {},
       domains: [{ view: (state) => state, real: (x) => x }],
       loss: adversarialLosses['non-saturating'],
       classes: 0,
@@ -72,7 +70,14 @@ function recordedGame(image: readonly number[]): { game: Game; seen: Float32Arra
 it('real and generated images are changed by the same distribution, in both updates, and not by the same draws', () => {
   const image = Array.from({ length: pixels }, (_, k) => ((k * 29) % 64) / 64);
   const { game, seen } = recordedGame(image);
-  const step = adversarialStep(game);
+  const { step } = gradientModel({
+    players: {
+      generator: { parameters: game.parameters.generator },
+      discriminator: { parameters: game.parameters.discriminator },
+    },
+    turns: adversarialTurns(game),
+    programs: {},
+  }).compose(settleTraining({}, {}));
   const noise: NamedTensors = {};
   for (const [name, { distribution, shape: each }] of Object.entries(stepNoise(game))) {
     const values = fillNoise({

@@ -40,7 +40,7 @@ export const cgan = defineFamily<CganOptions>({
     'Miyato and Koyama 2018, arXiv:1802.05637 (projection)',
   ],
   options,
-  defaults: { steps: 8000, batchSize: 64, learningRate: 2e-4 },
+  defaults: { steps: 8000, batchSize: 64, learningRate: 2e-4, beta1: 0.5 },
   refuses: (data, cgan) =>
     adversarialRefuses(data, cgan, { loss: cgan.loss, gradientPenalty: false, conditional: true }),
   build: (cgan, data) => buildAdversarial(cgan, data, { loss: cgan.loss, conditioning: cgan.conditioning }),
@@ -48,8 +48,8 @@ export const cgan = defineFamily<CganOptions>({
     mnist: {
       summary: 'MNIST by class on a laptop, about 20 minutes on 2 cores',
       data: 'mnist',
-      options: { filters: [64, 128], latent: 100, averaging: 0.999 },
-      training: { steps: 8000, batchSize: 64, learningRate: 2e-4 },
+      options: { filters: [64, 128], latent: 100 },
+      training: { steps: 8000, batchSize: 64, learningRate: 2e-4, ema: 0.999 },
       published:
         'Parzen-window log-likelihood of 132 +- 1.8 nats for a dense conditional GAN (Mirza and Osindero 2014, table 1; not checked)',
     },

@@ -34,7 +34,7 @@ export const cogan = defineFamily<CoganOptions>({
   taxonomy: ['implicit density', 'direct'],
   sources: ['Liu and Tuzel 2016, arXiv:1606.07536'],
   options,
-  defaults: { steps: 8000, batchSize: 64, learningRate: 2e-4 },
+  defaults: { steps: 8000, batchSize: 64, learningRate: 2e-4, beta1: 0.5 },
   refuses: (data, cogan) => coganRefuses(data, cogan),
   build: (cogan, data) =>
     buildAdversarial(cogan, data, {
@@ -46,16 +46,16 @@ export const cogan = defineFamily<CoganOptions>({
     'mnist-negatives': {
       summary: 'MNIST digits and their negatives, about 30 minutes on 2 cores',
       data: 'mnist',
-      options: { filters: [48, 96], latent: 100, averaging: 0.999 },
-      training: { steps: 6000, batchSize: 64, learningRate: 2e-4 },
+      options: { filters: [48, 96], latent: 100 },
+      training: { steps: 6000, batchSize: 64, learningRate: 2e-4, ema: 0.999 },
       published:
         'pixel agreement of 0.967 between a sample and the transform of its pair (Liu and Tuzel 2016, section 4, task B; not checked)',
     },
     'mnist-edges': {
       summary: 'MNIST digits and their edges, about 30 minutes on 2 cores',
       data: 'mnist',
-      options: { filters: [48, 96], latent: 100, averaging: 0.999, pairs: 'edges' },
-      training: { steps: 6000, batchSize: 64, learningRate: 2e-4 },
+      options: { filters: [48, 96], latent: 100, pairs: 'edges' },
+      training: { steps: 6000, batchSize: 64, learningRate: 2e-4, ema: 0.999 },
       published: 'pixel agreement of 0.952 (Liu and Tuzel 2016, section 4, task A; not checked)',
     },
   },

@@ -39,7 +39,7 @@ export const dcgan = defineFamily<DcganOptions>({
   taxonomy: ['implicit density', 'direct'],
   sources: ['Radford et al. 2016, arXiv:1511.06434', 'Goodfellow et al. 2014, arXiv:1406.2661'],
   options,
-  defaults: { steps: 8000, batchSize: 64, learningRate: 2e-4 },
+  defaults: { steps: 8000, batchSize: 64, learningRate: 2e-4, beta1: 0.5 },
   refuses: (data, dcgan) =>
     data.spec.kind !== 'image'
       ? `models images, not ${data.spec.kind}; use gan`
@@ -54,15 +54,15 @@ export const dcgan = defineFamily<DcganOptions>({
     mnist: {
       summary: 'MNIST on a laptop: two strided layers, about 50 minutes on one core',
       data: 'mnist',
-      options: { filters: [64, 128], averaging: 0.999 },
-      training: { steps: 12_000, batchSize: 64, learningRate: 2e-4 },
+      options: { filters: [64, 128] },
+      training: { steps: 12_000, batchSize: 64, learningRate: 2e-4, ema: 0.999 },
       published: 'none for these sizes (the paper classifies by its features)',
     },
     cifar10: {
       summary: 'CIFAR-10 images in a folder (--data-dir), three strided layers',
       data: 'images',
-      options: { filters: [64, 128, 256], averaging: 0.999 },
-      training: { steps: 3000, batchSize: 64, learningRate: 2e-4 },
+      options: { filters: [64, 128, 256] },
+      training: { steps: 3000, batchSize: 64, learningRate: 2e-4, ema: 0.999 },
       published:
         "Inception score of 6.16 for a DCGAN of the paper's size (Wang and Liu 2016; not checked); not comparable at this size",
     },

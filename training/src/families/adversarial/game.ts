@@ -1,15 +1,12 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { UserError } from '@generatrix/runtime/core';
-import type { NoiseSpec, StepArguments } from '../../model/model.ts';
+import type { TurnArguments } from '../../core/turn.ts';
+import type { NoiseSpec } from '../../model/model.ts';
 import type { StateSpecs } from '../../model/state.ts';
-import type { AdamOptions } from '../../nn/adam.ts';
 import { oneHot } from '../../nn/one-hot.ts';
 import { type AugmentationKind, augmentationDraws } from './differentiable-augmentation.ts';
 import type { AdversarialLoss } from './losses.ts';
 import type { Discriminator, Generator } from './networks.ts';
-
-/** Names of the optimizers' slots. */
-export const optimizers = { generator: 'adam/generator', discriminator: 'adam/discriminator' } as const;
 
 /** One kind of data that is generated. CoGAN has two; all others have one. */
 export interface Domain {
@@ -25,8 +22,6 @@ export interface Game {
   readonly discriminator: Discriminator;
   /** All that each player's optimizer changes, over all domains. */
   readonly parameters: { readonly generator: StateSpecs; readonly discriminator: StateSpecs };
-  /** What the running mean of the generator covers. */
-  readonly averaged: StateSpecs;
   readonly domains: readonly Domain[];
   readonly loss: AdversarialLoss;
   /** Number of classes that the networks are conditioned on; 0 when they are not. */
@@ -42,13 +37,11 @@ export interface StepSettings {
   readonly packing: number;
   readonly generatorRate: number;
   readonly discriminatorRate: number;
-  readonly adam: AdamOptions;
   readonly labelSmoothing: number;
   readonly featureMatching: boolean;
   readonly historicalAveraging: number;
   readonly instanceNoise: number;
   readonly instanceNoiseSteps: number;
-  readonly averaging: number;
   /** Changes under which the discriminator sees images, and the range of these; null for none. */
   readonly augmentation: {
     readonly kinds: readonly AugmentationKind[];
@@ -56,8 +49,6 @@ export interface StepSettings {
   } | null;
   /** Weight of the gradient penalty; 0 for none. */
   readonly gradientPenalty: number;
-  /** Bound of the discriminator's weights; 0 for none. */
-  readonly clip: number;
   /** Weight of the auxiliary classifier's loss; 0 where there is none. */
   readonly auxiliary: number;
 }
@@ -91,10 +82,10 @@ export function stepNoise({ latent, dataShape, settings }: Game): Record<string,
 }
 
 /**
- * The batch cut into one portion for each update of the discriminator.
+ * The portion of the batch that an update of the discriminator sees, of as many as there are of those.
  * @throws UserError when it cannot be cut into equal portions, or those into packs.
  */
-export function portionsOf({ data, label, noise }: StepArguments, game: Game): Portion[] {
+export function portionOf({ data, label, noise }: TurnArguments, game: Game, i: number): Portion {
   const { discriminatorSteps: k, packing } = game.settings;
   const batch = data.shape[0]!;
   const size = batch / k;
@@ -109,12 +100,12 @@ export function portionsOf({ data, label, noise }: StepArguments, game: Game): P
     );
   }
   const classes = game.classes > 0 ? oneHot(label, game.classes) : undefined;
-  const cut = (x: tf.Tensor, i: number) =>
+  const cut = (x: tf.Tensor) =>
     k === 1 ? x : tf.slice(x, [i * size, ...x.shape.slice(1).map(() => 0)], [size, ...x.shape.slice(1)]);
-  return Array.from({ length: k }, (_, i) => ({
-    data: cut(data, i),
-    z: cut(noise.z!, i),
-    classes: classes === undefined ? undefined : cut(classes, i),
-    noise: Object.fromEntries(Object.entries(noise).map(([name, x]) => [name, cut(x, i)])),
-  }));
+  return {
+    data: cut(data),
+    z: cut(noise.z!),
+    classes: classes === undefined ? undefined : cut(classes),
+    noise: Object.fromEntries(Object.entries(noise).map(([name, x]) => [name, cut(x)])),
+  };
 }

@@ -1,20 +1,18 @@
-import type { NamedTensors, tf } from '@generatrix/export';
-import type { DataDescription } from '../../model/family.ts';
-import type { Model } from '../../model/model.ts';
-import { asKind, type StateSpecs, withKinds } from '../../model/state.ts';
-import { adamSpecs } from '../../nn/adam.ts';
+import { type NamedTensors, tf } from '@generatrix/export';
+import { gradientModel } from '../../core/gradient-model.ts';
+import type { DataDescription, Trainable } from '../../model/family.ts';
+import { asKind, type StateSpecs } from '../../model/state.ts';
 import { newPass } from '../../nn/layer.ts';
-import { averaged, averageSpecs, startAverages } from '../../nn/parameter-average.ts';
 import { measureScale } from './data-scale.ts';
 import { buildDiscriminator } from './discriminator.ts';
-import { type Domain, optimizers } from './game.ts';
+import { type Domain, type Game, stepNoise } from './game.ts';
 import { buildGenerator } from './generator.ts';
-import { historySpecs, startHistory } from './historical-average.ts';
+import { historySpecs, recordHistory, startHistory } from './historical-average.ts';
 import { type AdversarialLossName, adversarialLosses } from './losses.ts';
 import type { Conditioning } from './networks.ts';
 import { type AdversarialOptions, augmentationsOf } from './options.ts';
 import { adversarialPrograms } from './programs.ts';
-import { adversarialStep } from './step.ts';
+import { adversarialTurns } from './step.ts';
 
 /** What a family adds to the common options. */
 export interface AdversarialSetting {
@@ -33,8 +31,8 @@ export function buildAdversarial(
   options: AdversarialOptions,
   data: DataDescription,
   setting: AdversarialSetting,
-): Model {
-  const { latent, averaging, historicalAveraging } = options;
+): Trainable {
+  const { latent, historicalAveraging } = options;
   const { conditioning, paired } = setting;
   const kinds = augmentationsOf(options.diffAugment);
   const classes = conditioning === 'none' ? 0 : data.classNames.length;
@@ -54,7 +52,6 @@ export function buildAdversarial(
     generator: withTwins(generator.parameters),
     discriminator: withTwins(discriminator.parameters),
   };
-  const shown: StateSpecs = { ...parameters.generator, ...generator.statistics };
   const everything = { ...parameters.generator, ...parameters.discriminator };
   const twinView = (state: NamedTensors): NamedTensors => ({
     ...state,
@@ -68,53 +65,54 @@ export function buildAdversarial(
           // Both domains come from one batch, but each judgement is of one image of one domain: no pair is ever shown.
           { view: twinView, real: paired },
         ];
-  const views = domains.map(
-    ({ view }) =>
-      (state: NamedTensors) =>
-        view(averaged(state, shown, averaging)),
-  );
-  return {
-    state: withKinds({
-      ...everything,
+  const clip = setting.clip ?? 0;
+  const game: Game = {
+    generator,
+    discriminator,
+    parameters,
+    domains,
+    loss: adversarialLosses[setting.loss],
+    classes,
+    latent,
+    dataShape: data.spec.shape,
+    settings: {
+      ...options,
+      gradientPenalty: setting.gradientPenalty ?? 0,
+      auxiliary: setting.auxiliary ?? 0,
+      augmentation: kinds.length > 0 && data.spec.kind === 'image' ? { kinds, range: data.spec.range } : null,
+    },
+  };
+  return gradientModel({
+    players: {
+      generator: { parameters: parameters.generator, rate: options.generatorRate },
+      discriminator: {
+        parameters: parameters.discriminator,
+        rate: options.discriminatorRate,
+        // All weights cut to [-clip, clip] after the update (Arjovsky et al. 2017, algorithm 1).
+        ...(clip > 0 && { constrain: (weights) => clippedTo(clip, weights) }),
+      },
+    },
+    turns: adversarialTurns(game),
+    after: (state) => recordHistory(state, everything, historicalAveraging),
+    state: {
       ...asKind('statistic', { ...generator.statistics, ...discriminator.statistics }),
       ...asKind('data', generator.fixed),
-      ...adamSpecs(parameters.generator, optimizers.generator),
-      ...adamSpecs(parameters.discriminator, optimizers.discriminator),
       ...historySpecs(everything, historicalAveraging),
-      ...averageSpecs(shown, averaging),
-    }),
-    initialise: async (state, dataset) => {
-      const scaled = await measureScale(state, dataset);
-      return startAverages(startHistory(scaled, everything, historicalAveraging), shown, averaging);
     },
-    batching: 'shuffled',
-    step: adversarialStep({
-      generator,
-      discriminator,
-      parameters,
-      averaged: shown,
-      domains,
-      loss: adversarialLosses[setting.loss],
-      classes,
-      latent,
-      dataShape: data.spec.shape,
-      settings: {
-        ...options,
-        adam: { beta1: options.beta1, beta2: options.beta2 },
-        gradientPenalty: setting.gradientPenalty ?? 0,
-        clip: setting.clip ?? 0,
-        auxiliary: setting.auxiliary ?? 0,
-        augmentation:
-          kinds.length > 0 && data.spec.kind === 'image' ? { kinds, range: data.spec.range } : null,
-      },
-    }),
+    // Samples come from the running mean of the generator; the discriminator is judged by as it is.
+    averaged: { ...parameters.generator, ...generator.statistics },
+    initialise: async (state, dataset) =>
+      startHistory(await measureScale(state, dataset), everything, historicalAveraging),
+    noise: stepNoise(game),
+    // Each player's losses rise as the other gets better.
+    metrics: { loss: { direction: 'neither' }, generatorLoss: { direction: 'neither' } },
     programs: adversarialPrograms({
       latent,
       classes,
       spec: data.spec,
       domains: domains.length,
       generate: (state, z, label) =>
-        views.map((view) => generator.apply(view(state), z, label, newPass(false))),
+        domains.map(({ view }) => generator.apply(view(state), z, label, newPass(false))),
       // A judgement that depends on the rest of the batch is no property of an example.
       judge:
         options.packing > 1 || options.minibatchKernels > 0
@@ -122,7 +120,13 @@ export function buildAdversarial(
           : (state, x, label) => discriminator.apply(state, x, label, newPass(false)),
       auxiliary: conditioning === 'auxiliary',
     }),
-  };
+  });
+}
+
+function clippedTo(bound: number, weights: NamedTensors): NamedTensors {
+  return Object.fromEntries(
+    Object.entries(weights).map(([name, weight]) => [name, tf.clipByValue(weight, -bound, bound)]),
+  );
 }
 
 function twinOf(name: string): string {

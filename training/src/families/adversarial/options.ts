@@ -30,13 +30,6 @@ export const adversarialOptions = {
     .enum(['none', 'batch', 'spectral'])
     .default('none')
     .describe('batch, or spectral: kernels over their largest singular value (Miyato et al. 2018)'),
-  beta1: z
-    .number()
-    .min(0)
-    .lt(1)
-    .default(0.5)
-    .describe("decay of Adam's first moment (0.5: Radford et al. 2016)"),
-  beta2: z.number().min(0).lt(1).default(0.999).describe("decay of Adam's second moment"),
   discriminatorSteps: z
     .number()
     .int()
@@ -104,14 +97,6 @@ export const adversarialOptions = {
     .max(16)
     .default(1)
     .describe('examples that the discriminator judges together (PacGAN: Lin et al. 2018)'),
-  averaging: z
-    .number()
-    .min(0)
-    .lt(1)
-    .default(0)
-    .describe(
-      'decay of the running mean of the generator that the programs use; 0 uses the last (Yazici et al. 2019)',
-    ),
 } as const;
 
 /** The changes that `diffAugment` names, in the order of their publication. */

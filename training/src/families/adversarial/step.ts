@@ -1,17 +1,14 @@
 import { type NamedTensors, tf } from '@generatrix/export';
-import type { Step } from '../../model/model.ts';
-import type { StateSpecs } from '../../model/state.ts';
-import { adam } from '../../nn/adam.ts';
-import { gradientNorm } from '../../nn/gradient-norm.ts';
-import { lossAndGradients } from '../../nn/gradients.ts';
+import { gradientNorm } from '../../core/gradient-norm.ts';
+import { lossAndGradients } from '../../core/gradients.ts';
+import type { Turn, TurnResult } from '../../core/turn.ts';
 import { newPass } from '../../nn/layer.ts';
 import { runningMoments } from '../../nn/normalisation.ts';
-import { average } from '../../nn/parameter-average.ts';
 import { powerIteration } from '../../nn/spectral-normalisation.ts';
 import { differentiableAugmentation } from './differentiable-augmentation.ts';
-import { type Game, optimizers, type Portion, portionsOf, stepNoise } from './game.ts';
+import { type Game, type Portion, portionOf } from './game.ts';
 import { between, gradientPenalty } from './gradient-penalty.ts';
-import { pulledToHistory, recordHistory } from './historical-average.ts';
+import { pulledToHistory } from './historical-average.ts';
 import { auxiliaryAccuracy, scores, sum } from './measures.ts';
 import type { Judgement } from './networks.ts';
 
@@ -23,45 +20,41 @@ import type { Judgement } from './networks.ts';
  * does, which saves a pass. `loss` is the discriminator's; all metrics of the discriminator are those of its last
  * update.
  */
-export function adversarialStep(game: Game): Step {
-  const { parameters, settings } = game;
-  return {
-    noise: stepNoise(game),
-    run: (args) => {
-      const portions = portionsOf(args, game);
-      let state = args.state;
-      let report: NamedTensors = {};
-      for (const portion of portions) {
-        ({ state, report } = discriminatorUpdate(game, state, portion, args.learningRate));
-      }
-      const last = generatorUpdate(game, state, portions.at(-1)!, args.learningRate);
-      const everything = { ...parameters.generator, ...parameters.discriminator };
-      const next = {
-        ...last.state,
-        ...recordHistory(last.state, everything, settings.historicalAveraging),
-        ...average(last.state, game.averaged, settings.averaging),
-      };
-      return { state: next, metrics: { ...report, ...last.report } };
-    },
+export function adversarialTurns(game: Game): Turn[] {
+  const last = game.settings.discriminatorSteps - 1;
+  const judging = Array.from(
+    { length: last + 1 },
+    (_, i): Turn => ({
+      players: ['discriminator'],
+      run: (state, args) =>
+        discriminatorTurn(game, state, portionOf(args, game, i), args.updates.discriminator!),
+    }),
+  );
+  const making: Turn = {
+    players: ['generator'],
+    run: (state, args) =>
+      generatorTurn(game, state, portionOf(args, game, last), args.updates.discriminator!),
   };
+  return [...judging, making];
 }
 
-interface Updated {
-  readonly state: NamedTensors;
-  readonly report: NamedTensors;
-}
-
-function discriminatorUpdate(game: Game, start: NamedTensors, portion: Portion, rate: tf.Scalar): Updated {
+function discriminatorTurn(
+  game: Game,
+  start: NamedTensors,
+  portion: Portion,
+  updates: tf.Tensor,
+): TurnResult {
   const { settings, parameters, domains, discriminator, generator, loss } = game;
-  const before = { ...start, ...powerIteration(start, discriminator.statistics) };
+  const powers = powerIteration(start, discriminator.statistics);
+  const before = { ...start, ...powers };
   const changed = augmentation(game, portion.noise);
   const fakes = domains.map(({ view }) =>
     changed(generator.apply(view(before), portion.z, portion.classes, newPass(true)), 'fakeChange'),
   );
   const reals = domains.map(({ real }) => changed(real(portion.data), 'realChange'));
   const classes = portion.classes;
-  const noisy = instanceNoise(game, before, portion.noise);
-  const { report, gradients } = lossAndGradients(before, parameters.discriminator, (state) => {
+  const noisy = instanceNoise(game, updates, portion.noise);
+  const { metrics, statistics, gradients } = lossAndGradients(before, parameters.discriminator, (state) => {
     const passes = domains.map(() => [newPass(true), newPass(true)] as const);
     const losses = domains.map(({ view }, i) => {
       const seen = view(state);
@@ -81,39 +74,27 @@ function discriminatorUpdate(game: Game, start: NamedTensors, portion: Portion, 
     const { real, fake } = losses[0]!;
     return {
       loss: sum(losses.map(({ total }) => total)),
-      ...scores(game, real, fake),
-      ...auxiliaryAccuracy(game, classes, real),
-      ...prefixed(
-        'moments/',
-        runningMoments(
-          before,
-          passes.flat().map(({ moments }) => moments),
-        ),
+      metrics: { ...scores(game, real, fake), ...auxiliaryAccuracy(game, classes, real) },
+      statistics: runningMoments(
+        before,
+        passes.flat().map(({ moments }) => moments),
       ),
     };
   });
-  const pulled = pulledToHistory(before, gradients, settings.historicalAveraging);
-  const updated = adam(
-    before,
-    pulled,
-    tf.mul(rate, settings.discriminatorRate),
-    settings.adam,
-    optimizers.discriminator,
-  );
-  const { metrics, moments } = separated(report);
   return {
-    state: { ...before, ...clipped(updated, parameters.discriminator, settings.clip), ...moments },
-    report: { ...metrics, discriminatorGradient: gradientNorm(gradients) },
+    gradients: { discriminator: pulledToHistory(before, gradients, settings.historicalAveraging) },
+    metrics: { ...metrics, discriminatorGradient: gradientNorm(gradients) },
+    statistics: { ...powers, ...statistics },
   };
 }
 
-function generatorUpdate(game: Game, before: NamedTensors, portion: Portion, rate: tf.Scalar): Updated {
+function generatorTurn(game: Game, before: NamedTensors, portion: Portion, updates: tf.Tensor): TurnResult {
   const { settings, parameters, domains, discriminator, generator, loss } = game;
-  const noisy = instanceNoise(game, before, portion.noise);
+  const noisy = instanceNoise(game, updates, portion.noise);
   const changed = augmentation(game, portion.noise);
   const judge = (state: NamedTensors, x: tf.Tensor) =>
     discriminator.apply(state, x, portion.classes, newPass(true));
-  const { report, gradients } = lossAndGradients(before, parameters.generator, (state) => {
+  const { metrics, statistics, gradients } = lossAndGradients(before, parameters.generator, (state) => {
     const passes = domains.map(() => newPass(true));
     const losses = domains.map(({ view, real }, i) => {
       const seen = view(state);
@@ -126,27 +107,16 @@ function generatorUpdate(game: Game, before: NamedTensors, portion: Portion, rat
     });
     return {
       loss: sum(losses),
-      ...prefixed(
-        'moments/',
-        runningMoments(
-          before,
-          passes.map(({ moments }) => moments),
-        ),
+      statistics: runningMoments(
+        before,
+        passes.map(({ moments }) => moments),
       ),
     };
   });
-  const pulled = pulledToHistory(before, gradients, settings.historicalAveraging);
-  const updated = adam(
-    before,
-    pulled,
-    tf.mul(rate, settings.generatorRate),
-    settings.adam,
-    optimizers.generator,
-  );
-  const { metrics, moments } = separated(report);
   return {
-    state: { ...before, ...updated, ...moments },
-    report: { generatorLoss: metrics.loss!, generatorGradient: gradientNorm(gradients) },
+    gradients: { generator: pulledToHistory(before, gradients, settings.historicalAveraging) },
+    metrics: { generatorLoss: metrics.loss, generatorGradient: gradientNorm(gradients) },
+    statistics,
   };
 }
 
@@ -159,13 +129,10 @@ export function featureDistance(real: Judgement, fake: Judgement): tf.Scalar {
  * Noise added to whatever the discriminator sees (Sonderby et al. 2017, section 3.2; Arjovsky and Bottou 2017,
  * section 3), its deviation falling linearly to 0 over the given number of the discriminator's updates.
  */
-function instanceNoise({ settings }: Game, state: NamedTensors, noise: NamedTensors) {
+function instanceNoise({ settings }: Game, updates: tf.Tensor, noise: NamedTensors) {
   const { instanceNoise: std, instanceNoiseSteps: steps } = settings;
   if (std === 0) return (x: tf.Tensor) => x;
-  const left =
-    steps === 0
-      ? tf.scalar(1)
-      : tf.relu(tf.sub(1, tf.div(state[`${optimizers.discriminator}/count`]!, steps)));
+  const left = steps === 0 ? tf.scalar(1) : tf.relu(tf.sub(1, tf.div(updates, steps)));
   const scale = tf.mul(std, left);
   return (x: tf.Tensor, name: 'realNoise' | 'fakeNoise') => tf.add(x, tf.mul(scale, noise[name]!));
 }
@@ -192,25 +159,4 @@ function auxiliaryTerms(
     const logProb = tf.sum(tf.mul(classes!, tf.logSoftmax(classLogits!)), 1); // [batch]
     return tf.mul(-settings.auxiliary, tf.mean(logProb));
   });
-}
-
-/** All weights cut to [-bound, bound] after the update (Arjovsky et al. 2017, algorithm 1). */
-function clipped(updated: NamedTensors, parameters: StateSpecs, bound: number): NamedTensors {
-  if (bound === 0) return updated;
-  const cut = Object.keys(parameters).map((name) => [name, tf.clipByValue(updated[name]!, -bound, bound)]);
-  return { ...updated, ...(Object.fromEntries(cut) as NamedTensors) };
-}
-
-function prefixed(prefix: string, tensors: NamedTensors): NamedTensors {
-  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [`${prefix}${name}`, tensor]));
-}
-
-/** What a loss function returned, apart: metrics, and the running statistics that it passed out. */
-function separated(report: NamedTensors): { metrics: NamedTensors; moments: NamedTensors } {
-  const [metrics, moments]: [NamedTensors, NamedTensors] = [{}, {}];
-  for (const [name, tensor] of Object.entries(report)) {
-    if (name.startsWith('moments/')) moments[name.slice('moments/'.length)] = tensor;
-    else metrics[name] = tensor;
-  }
-  return { metrics, moments };
 }

@@ -5,8 +5,6 @@ import { adversarialOptions, adversarialRefuses, preferring } from './options.ts
 
 const options = z.strictObject({
   ...adversarialOptions,
-  beta1: preferring(adversarialOptions.beta1, 0),
-  beta2: preferring(adversarialOptions.beta2, 0.9),
   discriminatorSteps: preferring(adversarialOptions.discriminatorSteps, 5),
   penalty: z
     .enum(['gradient', 'clipping'])
@@ -31,8 +29,8 @@ export type WganOptions = z.infer<typeof options>;
  * `gradient`: the critic's loss is E[f(G(z))] - E[f(x)] + weight E[(|grad f(u x + (1 - u) G(z))| - 1)^2], u uniform
  * (Gulrajani et al. 2017, eq. 3); `clipping`: its weights are cut to [-clip, clip] after each update. `loss` is the
  * critic's. The defaults are those of Gulrajani et al. 2017, algorithm 1: five updates of the critic for one of the
- * generator, Adam with rate 1e-4, beta1 0, beta2 0.9. For clipping, RMSProp with 5e-5 is the paper's; Adam with beta1
- * 0 is RMSProp with its start corrected.
+ * generator, Adam with rate 1e-4, beta1 0, beta2 0.9. For clipping, `--optimizer rmsprop
+ * --learning-rate 5e-5` is the paper's.
  */
 export const wgan = defineFamily<WganOptions>({
   name: 'wgan',
@@ -40,7 +38,7 @@ export const wgan = defineFamily<WganOptions>({
   taxonomy: ['implicit density', 'direct'],
   sources: ['Arjovsky et al. 2017, arXiv:1701.07875', 'Gulrajani et al. 2017, arXiv:1704.00028'],
   options,
-  defaults: { steps: 10_000, batchSize: 320, learningRate: 1e-4 },
+  defaults: { steps: 10_000, batchSize: 320, learningRate: 1e-4, beta1: 0, beta2: 0.9 },
   refuses: (data, wgan) =>
     adversarialRefuses(data, wgan, {
       loss: 'wasserstein',

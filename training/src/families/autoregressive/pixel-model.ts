@@ -1,13 +1,10 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { z } from 'zod';
-import type { DataDescription } from '../../model/family.ts';
-import type { Model } from '../../model/model.ts';
-import { type StateSpecs, withKinds } from '../../model/state.ts';
-import { adam, adamSpecs } from '../../nn/adam.ts';
+import { gradientModel } from '../../core/gradient-model.ts';
+import type { DataDescription, Trainable } from '../../model/family.ts';
+import type { StateSpecs } from '../../model/state.ts';
 import { sumExamples } from '../../nn/distributions.ts';
-import { lossAndGradients } from '../../nn/gradients.ts';
 import { mapBounds, mapNoise } from '../../nn/inversion.ts';
-import { average, averaged, averageSpecs, startAverages } from '../../nn/parameter-average.ts';
 import {
   autoregressivePrograms,
   binarisationNoise,
@@ -46,12 +43,6 @@ export const pixelOptions = {
   components: z.number().int().min(1).max(100).default(10).describe('components of the mixture (logistic)'),
   conditional: z.boolean().default(false).describe('condition on the class of the image'),
   positions: positionsOption,
-  averaging: z
-    .number()
-    .min(0)
-    .lt(1)
-    .default(0.999)
-    .describe('decay of the running mean of the weights that the programs use; 0 uses the last weights'),
 };
 
 export interface PixelOptions {
@@ -60,7 +51,6 @@ export interface PixelOptions {
   readonly components: number;
   readonly conditional: boolean;
   readonly positions: Positions;
-  readonly averaging: number;
 }
 
 /** What every such network is built for. */
@@ -122,17 +112,16 @@ export function drawImage(
 }
 
 /**
- * The model of such a network: Adam on -log p of the image, binarised anew each step or rounded to the grey levels
- * (then the log-probability is of the rounded image); its programs use the running mean of the weights.
+ * The model of such a network: the loss is -log p of the image, binarised anew each step or rounded to the grey levels
+ * (then the log-probability is of the rounded image).
  */
 export function pixelModel(
-  { output, levels, averaging }: PixelOptions,
+  { output, levels }: PixelOptions,
   { distribution, classes }: PixelSizes,
   network: PixelNetwork,
   { spec }: DataDescription,
-): Model {
+): Trainable {
   const binary = output === 'binary';
-  const { parameters } = network;
   const rounded = (x: tf.Tensor2D) => (binary ? x : nearestLevel(x, levels)) as tf.Tensor2D;
   const roundedRequest = ({ given, ...request }: DrawRequest): DrawRequest => ({
     ...request,
@@ -143,30 +132,20 @@ export function pixelModel(
     const pixels = tf.reshape(x, [x.shape[0], -1, distribution.channels]);
     return sumExamples(distribution.logProb(pixels, network.forward(state, x, label)));
   };
-  const weights = (state: NamedTensors) => averaged(state, parameters, averaging);
-  return {
-    state: withKinds({ ...parameters, ...adamSpecs(parameters), ...averageSpecs(parameters, averaging) }),
-    initialise: (state) => startAverages(state, parameters, averaging),
-    batching: 'shuffled',
-    step: {
-      noise: binary ? { uniform: binarisationNoise([...spec.shape]) } : {},
-      run: ({ state, data: examples, label, noise, learningRate }) => {
-        const x = flattened(examples, noise.uniform);
-        const { report, gradients } = lossAndGradients(state, parameters, (current) => ({
-          loss: tf.neg(tf.mean(logProb(current, x, label))),
-        }));
-        const next: NamedTensors = { ...state, ...adam(state, gradients, learningRate) };
-        return { state: { ...next, ...average(next, parameters, averaging) }, metrics: report };
-      },
-    },
+  return gradientModel({
+    parameters: network.parameters,
+    noise: binary ? { uniform: binarisationNoise([...spec.shape]) } : {},
+    loss: (state, { data: examples, label, noise }) => ({
+      loss: tf.neg(tf.mean(logProb(state, flattened(examples, noise.uniform), label))),
+    }),
     programs: autoregressivePrograms(
       {
         noise: distribution.noise,
         classes,
-        logProb: (state, x, label) => logProb(weights(state), x, label),
-        draw: (state, request) => drawImage(network, weights(state), roundedRequest(request)),
+        logProb,
+        draw: (state, request) => drawImage(network, state, roundedRequest(request)),
         forced: (state, { noise, temperature, label }, x) => {
-          const distributions = network.forward(weights(state), rounded(x), label); // [batch, P, C]
+          const distributions = network.forward(state, rounded(x), label); // [batch, P, C]
           const each = (tensor: tf.Tensor) => tf.reshape(tensor, [-1, distribution.channels]);
           const parameters = tf.reshape(distributions, [-1, distribution.width]);
           const { value, bounds } = distribution.forced(
@@ -180,14 +159,13 @@ export function pixelModel(
         },
         rows: {
           carries: network.carries,
-          draw: (state, request, carries) =>
-            network.drawRows(weights(state), roundedRequest(request), carries),
+          draw: (state, request, carries) => network.drawRows(state, roundedRequest(request), carries),
         },
       },
       spec,
       { binary, completes: true },
     ),
-  };
+  });
 }
 
 /** Why this data cannot be modelled pixel by pixel, or null. */

@@ -21,11 +21,10 @@ import { buildModel, familyNamed } from '../registry.ts';
 /** A sampler of a case's model with weights large enough that what was drawn before decides what is drawn next. */
 async function samplerOf({ name, family, options, dataset }: FamilyCase): Promise<Sampler> {
   const data = describeData(dataset);
-  const last = 'averaging' in options ? { averaging: 0 } : {};
-  const { model } = buildModel(familyNamed(family), { ...options, ...last }, data);
+  const { model } = buildModel(familyNamed(family), options, data, { ema: 0 });
   const specs = Object.entries(model.state).map(([key, spec]) => [
     key,
-    key.startsWith('adam') ? spec : { ...spec, initial: { distribution: 'normal', scale: 0.6 } },
+    spec.kind === 'slot' ? spec : { ...spec, initial: { distribution: 'normal', scale: 0.6 } },
   ]);
   const state = initialState({ ...model, state: Object.fromEntries(specs) }, 5);
   const tensors = Object.fromEntries(Object.entries(state).map(([key, x]) => [key, toTensor(x)]));

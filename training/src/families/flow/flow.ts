@@ -1,13 +1,11 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { type InputSpec, type NoiseDistribution, sizeOf } from '@generatrix/runtime/core';
 import { z } from 'zod';
-import type { DataDescription } from '../../model/family.ts';
-import type { Model, ModelProgram, NoiseSpec } from '../../model/model.ts';
-import { type HostState, withKinds } from '../../model/state.ts';
-import { adam, adamSpecs } from '../../nn/adam.ts';
+import { gradientModel } from '../../core/gradient-model.ts';
+import type { DataDescription, Trainable } from '../../model/family.ts';
+import type { ModelProgram, NoiseSpec } from '../../model/model.ts';
+import type { HostState } from '../../model/state.ts';
 import { standardNormalLogProb, sumExamples } from '../../nn/distributions.ts';
-import { clipByNorm, gradientNorm } from '../../nn/gradient-norm.ts';
-import { lossAndGradients } from '../../nn/gradients.ts';
 import type { Bijection } from './bijection.ts';
 import { preprocessingOf } from './flow-data.ts';
 import { type Moments, momentsOf } from './flow-start.ts';
@@ -45,13 +43,6 @@ export const flowOptions = {
     .max(65_536)
     .default(256)
     .describe('levels that image values are dequantised from'),
-  gradientClip: z
-    .number()
-    .min(0)
-    .default(0)
-    .describe(
-      'largest norm of all gradients together, to which larger ones are scaled (Pascanu et al. 2013); 0: any',
-    ),
 } as const;
 
 /** What makes a normalising flow, besides the data. */
@@ -61,8 +52,6 @@ export interface FlowParts {
   readonly prior: PriorName;
   /** Levels that image values are dequantised from. */
   readonly levels: number;
-  /** Largest norm of the gradients, or 0 for any. */
-  readonly gradientClip: number;
   /** Border of the logit that images pass through, or null for none. */
   readonly alpha: number | null;
   /** Values of some parameters at which codes start centred and of unit variance, from moments of the data. */
@@ -88,9 +77,9 @@ export function flowRefuses({ spec }: DataDescription): string | null {
  * draws the continuous value that `logWeight` scores; the level nearest to it is a draw from P(k).
  */
 export function buildFlow(
-  { bijection, prior: priorName, gradientClip, start, ...parts }: FlowParts,
+  { bijection, prior: priorName, start, ...parts }: FlowParts,
   data: DataDescription,
-): Model {
+): Trainable {
   const prior: Prior = priors[priorName];
   const shape = [...data.spec.shape];
   const dimensions = sizeOf(shape);
@@ -137,26 +126,14 @@ export function buildFlow(
         },
       };
 
-  return {
-    state: withKinds({ ...bijection.specs, ...adamSpecs(bijection.specs) }),
+  return gradientModel({
+    parameters: bijection.specs,
     initialise: async (state, dataset) => withValues(state, start(await momentsOf(dataset, preprocessing))),
-    batching: 'shuffled',
-    step: {
-      noise,
-      run: ({ state, data: x, noise: drawn, learningRate }) => {
-        const { report, gradients } = lossAndGradients(state, bijection.specs, (current) => ({
-          loss: tf.neg(tf.mean(logProb(current, x, drawn.uniform))),
-        }));
-        const metrics = {
-          ...report,
-          ...(images
-            ? { bitsPerDimension: tf.div(report.loss, dimensions * Math.LN2) }
-            : { logProb: tf.neg(report.loss) }),
-          ...(gradientClip > 0 && { gradientNorm: gradientNorm(gradients) }),
-        };
-        const followed = gradientClip > 0 ? clipByNorm(gradients, gradientClip) : gradients;
-        return { state: { ...state, ...adam(state, followed, learningRate) }, metrics };
-      },
+    noise,
+    loss: (state, { data: x, noise: { uniform } }) => {
+      const loss = tf.neg(tf.mean(logProb(state, x, uniform)));
+      const bits = { bitsPerDimension: tf.div(loss, dimensions * Math.LN2) };
+      return { loss, metrics: images ? bits : { logProb: tf.neg(loss) } };
     },
     programs: {
       sample: {
@@ -189,7 +166,7 @@ export function buildFlow(
         run: (state, { latent }) => ({ data: decode(state, latent!) }),
       },
     },
-  };
+  });
 }
 
 function withValues(state: HostState, values: Record<string, ArrayLike<number>>): HostState {

@@ -1,7 +1,6 @@
 import { sizeOf } from '@generatrix/runtime/core';
 import { z } from 'zod';
-import { type DataDescription, defineFamily } from '../../model/family.ts';
-import type { Model } from '../../model/model.ts';
+import { type DataDescription, defineFamily, type Trainable } from '../../model/family.ts';
 import { chain, diagonalScaling, evenFirst, flattening, reversed } from './bijection.ts';
 import { mlpConditioner } from './conditioner.ts';
 import { splitCoupling } from './coupling.ts';
@@ -39,10 +38,7 @@ const logisticDeviation = Math.PI / Math.sqrt(3);
  * Couplings keep volumes, so s alone tells which directions matter. Networks' last layers start at zero, and the
  * start takes their biases and s from the data's moments, so that each z_i begins centred with the prior's variance.
  */
-function build(
-  { couplings, hidden, prior, levels, gradientClip }: NiceOptions,
-  data: DataDescription,
-): Model {
+function build({ couplings, hidden, prior, levels }: NiceOptions, data: DataDescription): Trainable {
   const dimensions = sizeOf(data.spec.shape);
   const widths = [Math.ceil(dimensions / 2), Math.floor(dimensions / 2)] as const;
   const order = evenFirst(dimensions);
@@ -65,7 +61,6 @@ function build(
       ]),
       prior,
       levels,
-      gradientClip,
       alpha: null,
       start: ({ mean, variance }: Moments) => {
         const centred = (parity: number) => mean.filter((_, i) => i % 2 === parity).map((value) => -value);

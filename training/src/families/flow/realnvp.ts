@@ -1,7 +1,6 @@
 import { sizeOf } from '@generatrix/runtime/core';
 import { z } from 'zod';
-import { type DataDescription, defineFamily } from '../../model/family.ts';
-import type { Model } from '../../model/model.ts';
+import { type DataDescription, defineFamily, type Trainable } from '../../model/family.ts';
 import { convolutionalConditioner } from './conditioner.ts';
 import { buildFlow, flowOptions, flowRefuses } from './flow.ts';
 import { pooled, unitLogScale } from './flow-start.ts';
@@ -70,9 +69,9 @@ export type RealNvpOptions = z.infer<typeof options>;
  * Other than in the paper: activation normalisation, started from the data, in the place of batch normalisation
  * (section 3.7), so that an example's density does not depend on its batch; no weight normalisation or penalty.
  */
-function build(realnvp: RealNvpOptions, data: DataDescription): Model {
+function build(realnvp: RealNvpOptions, data: DataDescription): Trainable {
   const { spec } = data;
-  const { prior, levels, gradientClip, alpha } = realnvp;
+  const { prior, levels, alpha } = realnvp;
   const images = spec.kind === 'image';
   const width = images ? spec.shape[2] : sizeOf(spec.shape);
   const bijection = images
@@ -83,7 +82,6 @@ function build(realnvp: RealNvpOptions, data: DataDescription): Model {
       bijection,
       prior,
       levels,
-      gradientClip,
       alpha,
       start: (moments) => {
         const { mean, variance } = pooled(moments, width);

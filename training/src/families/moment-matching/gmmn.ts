@@ -1,12 +1,13 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { type InputSpec, sizeOf } from '@generatrix/runtime/core';
 import { z } from 'zod';
-import { type DataDescription, defineFamily } from '../../model/family.ts';
-import type { Model, NoiseSpec, StepResult } from '../../model/model.ts';
-import { type StateSpecs, withKinds } from '../../model/state.ts';
-import { adam, adamSpecs } from '../../nn/adam.ts';
+import { gradientModel } from '../../core/gradient-model.ts';
+import { lossAndGradients } from '../../core/gradients.ts';
+import type { Player, Turn, TurnResult } from '../../core/turn.ts';
+import { type DataDescription, defineFamily, type Trainable } from '../../model/family.ts';
+import type { Model, NoiseSpec } from '../../model/model.ts';
+import type { StateSpecs } from '../../model/state.ts';
 import { dense, denseSpecs, mlp, mlpSpecs } from '../../nn/dense.ts';
-import { lossAndGradients } from '../../nn/gradients.ts';
 import { buildAutoencoder, reconstructionOf } from '../variational/autoencoder-network.ts';
 import { discrepancy, squaredDiscrepancy } from './mmd.ts';
 
@@ -67,12 +68,12 @@ export type GmmnOptions = z.infer<typeof options>;
  * The paper trains the autoencoder to the end first. Here one step holds both, each with its own optimizer and no
  * gradient between them: the generator sees codes as constants, the autoencoder never sees the generator. Since both
  * are computed in every step anyway, by default both learn all the time, and the target of the generator settles as the
- * autoencoder does (`schedule: cosine` brings both to rest). `autoencoderSteps` gives the paper's order: a counter in
- * the state switches the rates. What differs besides: Adam in place of momentum at a rate of 2 on 1000 times the loss,
+ * autoencoder does (`schedule: cosine` brings both to rest). `autoencoderSteps` gives the paper's order: the count
+ * of steps switches the rates. What differs besides: Adam in place of momentum at a rate of 2 on 1000 times the loss,
  * batches of one size for both (the authors' code: 100 for the autoencoder, 1000 for the generator), no greedy
  * pretraining of layers.
  */
-function build(gmmn: GmmnOptions, { spec }: DataDescription): Model {
+function build(gmmn: GmmnOptions, { spec }: DataDescription): Trainable {
   const { latent, hidden, objective, autoencoderSteps } = gmmn;
   const inCode = gmmn.space === 'code';
   const shape = [...spec.shape];
@@ -140,48 +141,35 @@ function build(gmmn: GmmnOptions, { spec }: DataDescription): Model {
 
   const dataOutput = { dtype: 'float32', shape, meaning: 'data' } as const;
   const dataInput: InputSpec = { dtype: 'float32', shape, role: 'data' };
-  const phased = inCode && autoencoderSteps > 0;
-
-  return {
-    state: withKinds({
-      ...generator,
-      ...adamSpecs(generator, 'adam/generator'),
-      ...(inCode ? { ...coder.specs, ...adamSpecs(coder.specs, 'adam/autoencoder') } : {}),
-      ...(phased ? { 'phase/count': { shape: [], initial: 0, kind: 'slot' as const } } : {}),
-    }),
-    batching: 'shuffled',
-    step: {
-      noise: { prior, ...Object.fromEntries(dropoutNoise) },
-      run: ({ state, data, noise, learningRate }): StepResult => {
-        const x = flat(data);
-        const target = inCode ? coder.encode(state, x) : x; // [batch, width]
-        const { report, gradients } = matchMoments(state, target, fromNoise(noise.prior!));
-        const update = (of: NamedTensors, rate: tf.Tensor, name: string) =>
-          adam(state, of, rate as tf.Scalar, {}, `adam/${name}`);
-        if (!inCode) {
-          const next = { ...state, ...update(gradients, learningRate, 'generator') };
-          return { state: next, metrics: { loss: report.loss } };
-        }
-        const code = learnCode(state, x, keepOf(noise));
-        // A rate of 0 leaves the parameters as they are, to the bit; the moments of Adam go on and are forgotten.
-        const count = state['phase/count'];
-        const first = phased ? tf.cast(tf.less(count!, autoencoderSteps), 'float32') : tf.scalar(1);
-        const second = phased ? tf.sub(1, first) : tf.scalar(1);
-        return {
-          state: {
-            ...state,
-            ...update(gradients, tf.mul(learningRate, second), 'generator'),
-            ...update(code.gradients, tf.mul(learningRate, first), 'autoencoder'),
-            ...(phased ? { 'phase/count': tf.add(count!, 1) } : {}),
-          },
-          metrics: {
-            loss: tf.add(report.loss, code.report.loss),
-            discrepancy: report.loss,
-            reconstruction: code.report.loss,
-          },
-        };
-      },
+  // A rate of 0 leaves the parameters as they are, to the bit; the moments of the optimizer go on and are forgotten.
+  const during = (phase: 'first' | 'second'): Pick<Player, 'rate'> => {
+    if (!inCode || autoencoderSteps === 0) return {};
+    const inPhase = phase === 'first' ? tf.less : tf.greaterEqual;
+    return { rate: ({ step }) => tf.cast(inPhase(step, autoencoderSteps), 'float32') };
+  };
+  const turn: Turn = {
+    players: inCode ? ['generator', 'autoencoder'] : ['generator'],
+    run: (state, { data, noise }): TurnResult => {
+      const x = flat(data);
+      const target = inCode ? coder.encode(state, x) : x; // [batch, width]
+      const matched = matchMoments(state, target, fromNoise(noise.prior!));
+      if (!inCode) return { gradients: { generator: matched.gradients }, metrics: matched.metrics };
+      const code = learnCode(state, x, keepOf(noise));
+      const [discrepancy, reconstruction] = [matched.metrics.loss, code.metrics.loss];
+      return {
+        gradients: { generator: matched.gradients, autoencoder: code.gradients },
+        metrics: { loss: tf.add(discrepancy, reconstruction), discrepancy, reconstruction },
+      };
     },
+  };
+
+  return gradientModel({
+    players: {
+      generator: { parameters: generator, ...during('second') },
+      ...(inCode ? { autoencoder: { parameters: coder.specs, ...during('first') } } : {}),
+    },
+    turns: [turn],
+    noise: { prior, ...Object.fromEntries(dropoutNoise) },
     programs: {
       sample: {
         signature: {
@@ -210,7 +198,7 @@ function build(gmmn: GmmnOptions, { spec }: DataDescription): Model {
           }
         : {}),
     },
-  };
+  });
 }
 
 function defaultBandwidths(inCode: boolean, points: boolean): readonly number[] {

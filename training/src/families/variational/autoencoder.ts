@@ -1,12 +1,10 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import type { InputSpec } from '@generatrix/runtime/core';
 import { z } from 'zod';
-import { type DataDescription, defineFamily } from '../../model/family.ts';
-import type { Model, NoiseSpec } from '../../model/model.ts';
-import { withKinds } from '../../model/state.ts';
+import { gradientModel } from '../../core/gradient-model.ts';
+import { type DataDescription, defineFamily, type Trainable } from '../../model/family.ts';
+import type { NoiseSpec } from '../../model/model.ts';
 import { activationNames } from '../../nn/activations.ts';
-import { adam, adamSpecs } from '../../nn/adam.ts';
-import { lossAndGradients } from '../../nn/gradients.ts';
 import { buildAutoencoder, isUnitImage, reconstructionOf } from './autoencoder-network.ts';
 
 const options = z.strictObject({
@@ -51,7 +49,7 @@ export type AutoencoderOptions = z.infer<typeof options>;
  * or the squared error, summed over an example's values. It has no density and no prior: nothing says which codes mean
  * data, so there is no `sample`. What a VAE adds to it is that.
  */
-function build(autoencoder: AutoencoderOptions, { spec }: DataDescription): Model {
+function build(autoencoder: AutoencoderOptions, { spec }: DataDescription): Trainable {
   const { latent, corruption, corruptionLevel } = autoencoder;
   const shape = [...spec.shape];
   const network = buildAutoencoder(autoencoder, spec);
@@ -76,20 +74,14 @@ function build(autoencoder: AutoencoderOptions, { spec }: DataDescription): Mode
   const dataInput: InputSpec = { dtype: 'float32', shape, role: 'data' };
   const dataOutput = { dtype: 'float32', shape, meaning: 'data' } as const;
 
-  return {
-    state: withKinds({ ...network.specs, ...adamSpecs(network.specs) }),
-    batching: 'shuffled',
-    step: {
-      noise: noises[corruption],
-      run: ({ state, data, noise, learningRate }) => {
-        const [clean, corrupted] = [flat(data), flat(corrupt(data, noise.corruption))];
-        const { report, gradients } = lossAndGradients(state, network.specs, (current) => {
-          const output = network.decode(current, network.encode(current, corrupted)); // [batch, dimensions]
-          const squaredError = tf.mean(tf.squaredDifference(clean, reconstruction.mean(output)));
-          return { loss: tf.mean(reconstruction.loss(clean, output)), squaredError };
-        });
-        return { state: { ...state, ...adam(state, gradients, learningRate) }, metrics: report };
-      },
+  return gradientModel({
+    parameters: network.specs,
+    noise: noises[corruption],
+    loss: (state, { data, noise }) => {
+      const [clean, corrupted] = [flat(data), flat(corrupt(data, noise.corruption))];
+      const output = network.decode(state, network.encode(state, corrupted)); // [batch, dimensions]
+      const squaredError = tf.mean(tf.squaredDifference(clean, reconstruction.mean(output)));
+      return { loss: tf.mean(reconstruction.loss(clean, output)), metrics: { squaredError } };
     },
     programs: {
       encode: {
@@ -112,7 +104,7 @@ function build(autoencoder: AutoencoderOptions, { spec }: DataDescription): Mode
         run: (state, { data }) => ({ reconstruction: decode(state, network.encode(state, flat(data!))) }),
       },
     },
-  };
+  });
 }
 
 export const autoencoder = defineFamily<AutoencoderOptions>({

@@ -7,10 +7,9 @@ import {
   sizeOf,
 } from '@generatrix/runtime/core';
 import { z } from 'zod';
-import { type DataDescription, defineFamily } from '../../model/family.ts';
-import type { Model, NoiseSpec } from '../../model/model.ts';
-import { withKinds } from '../../model/state.ts';
-import { adam, adamSpecs } from '../../nn/adam.ts';
+import { gradientModel } from '../../core/gradient-model.ts';
+import { type DataDescription, defineFamily, type Trainable } from '../../model/family.ts';
+import type { NoiseSpec } from '../../model/model.ts';
 import {
   bernoulliLogProb,
   binarise,
@@ -19,7 +18,6 @@ import {
   standardNormalLogProb,
   sumExamples,
 } from '../../nn/distributions.ts';
-import { lossAndGradients } from '../../nn/gradients.ts';
 import { buildCoder, coderRefuses } from './vae-coder.ts';
 
 const options = z.strictObject({
@@ -61,7 +59,7 @@ export type VaeOptions = z.infer<typeof options>;
  *
  * with one reparameterised draw z = mu + sigma * eps, eps ~ N(0, I). The KL term is exact.
  */
-function build(vae: VaeOptions, data: DataDescription): Model {
+function build(vae: VaeOptions, data: DataDescription): Trainable {
   const { latent, beta } = vae;
   const likelihood = vae.likelihood ?? (data.spec.kind === 'image' ? 'bernoulli' : 'gaussian');
   const shape = [...data.spec.shape];
@@ -112,7 +110,7 @@ function build(vae: VaeOptions, data: DataDescription): Model {
     const reconstruction = tf.mean(logLikelihood(state, x, z));
     const divergence = tf.mean(sumExamples(standardNormalDivergence(mean, logStd)));
     const elbo = tf.sub(reconstruction, divergence);
-    return { loss: tf.sub(tf.mul(beta, divergence), reconstruction), elbo, divergence };
+    return { loss: tf.sub(tf.mul(beta, divergence), reconstruction), metrics: { elbo, divergence } };
   };
 
   const dataInput: InputSpec = { dtype: 'float32', shape, role: 'data' };
@@ -151,19 +149,10 @@ function build(vae: VaeOptions, data: DataDescription): Model {
   const imageOutput = { data: { dtype: 'float32', shape, meaning: 'data' } } as const;
   const codeOutput = { dtype: 'float32', shape: [latent], meaning: 'latent' } as const;
 
-  return {
-    state: withKinds({ ...parameters, ...adamSpecs(parameters) }),
-    batching: 'shuffled',
-    step: {
-      noise: { eps, ...binarisation },
-      run: ({ state, data: x, noise, learningRate }) => {
-        const flat = prepare(x, noise.uniform);
-        const { report, gradients } = lossAndGradients(state, parameters, (current) =>
-          loss(current, flat, noise.eps!),
-        );
-        return { state: { ...state, ...adam(state, gradients, learningRate) }, metrics: report };
-      },
-    },
+  return gradientModel({
+    parameters,
+    noise: { eps, ...binarisation },
+    loss: (state, { data: x, noise }) => loss(state, prepare(x, noise.uniform), noise.eps!),
     programs: {
       sample: {
         signature: { inputs: sampleInputs, outputs: imageOutput },
@@ -204,7 +193,7 @@ function build(vae: VaeOptions, data: DataDescription): Model {
         run: (state, { latent: z }) => ({ data: shaped(meanOf(state, z!)) }),
       },
     },
-  };
+  });
 }
 
 export const vae = defineFamily<VaeOptions>({

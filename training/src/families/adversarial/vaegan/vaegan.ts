@@ -1,12 +1,13 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import type { InputSpec } from '@generatrix/runtime/core';
 import { z } from 'zod';
-import { type DataDescription, defineFamily } from '../../../model/family.ts';
-import type { Model, NoiseSpec } from '../../../model/model.ts';
-import { asKind, type StateSpecs, withKinds } from '../../../model/state.ts';
-import { type AdamOptions, adam, adamSpecs } from '../../../nn/adam.ts';
+import { gradientModel } from '../../../core/gradient-model.ts';
+import { lossAndGradients } from '../../../core/gradients.ts';
+import type { Turn } from '../../../core/turn.ts';
+import { type DataDescription, defineFamily, type Trainable } from '../../../model/family.ts';
+import type { NoiseSpec } from '../../../model/model.ts';
+import { asKind } from '../../../model/state.ts';
 import { standardNormalDivergence, sumExamples } from '../../../nn/distributions.ts';
-import { lossAndGradients } from '../../../nn/gradients.ts';
 import { newPass } from '../../../nn/layer.ts';
 import { runningMoments } from '../../../nn/normalisation.ts';
 import { measureScale } from '../data-scale.ts';
@@ -47,7 +48,6 @@ const options = z.strictObject({
     .enum(['minimax', 'non-saturating'])
     .default('non-saturating')
     .describe('of the decoder: the paper minimises log(1 - D), non-saturating maximises log D'),
-  beta1: z.number().min(0).lt(1).default(0.5).describe("decay of Adam's first moment"),
 });
 export type VaeganOptions = z.infer<typeof options>;
 
@@ -70,7 +70,7 @@ export type VaeganOptions = z.infer<typeof options>;
  * reconstructions and samples pass the discriminator as one batch: normalised apart, the mean difference of their
  * features would vanish (the GAN families here pass them apart). The paper's optimizer is RMSProp; this is Adam.
  */
-function build(vaegan: VaeganOptions, { spec }: DataDescription): Model {
+function build(vaegan: VaeganOptions, { spec }: DataDescription): Trainable {
   const { latent, gamma } = vaegan;
   const shape = [...spec.shape];
   const networkOptions: NetworkOptions = {
@@ -89,11 +89,6 @@ function build(vaegan: VaeganOptions, { spec }: DataDescription): Model {
   });
   const game = adversarialLosses[vaegan.generatorLoss];
   const players = { encoder, decoder, discriminator } as const;
-  const networkSpecs = Object.values(players).map(({ parameters, statistics }) => ({
-    ...parameters,
-    ...asKind('statistic', statistics),
-  }));
-  const adamOptions: AdamOptions = { beta1: vaegan.beta1 };
   const normal: NoiseSpec = { distribution: 'normal', shape: [latent] };
 
   /** Every term of the losses, and the statistics of the batch. */
@@ -107,7 +102,7 @@ function build(vaegan: VaeganOptions, { spec }: DataDescription): Model {
     const [f, g] = tf.split(judged.features, 3) as Three; // [batch, features]
     // The loss of one kind of fakes alone: that of examples counts once.
     const ofSamples = tf.mean(tf.softplus(sampled));
-    return {
+    const values = {
       divergence: tf.mean(sumExamples(standardNormalDivergence(mean, logStd))),
       featureError: tf.mul(0.5, tf.mean(sumExamples(tf.squaredDifference(f, g)))),
       discriminator: tf.add(game.discriminator(real, reconstructed, 1), ofSamples),
@@ -115,8 +110,8 @@ function build(vaegan: VaeganOptions, { spec }: DataDescription): Model {
       squaredError: tf.mean(tf.squaredDifference(x, tf.slice(made, 0, x.shape[0]!))),
       realProbability: tf.mean(tf.sigmoid(real)),
       sampleProbability: tf.mean(tf.sigmoid(sampled)),
-      ...prefixed(runningMoments(state, [pass.moments])),
     };
+    return { values, statistics: runningMoments(state, [pass.moments]) };
   };
 
   const decode = (state: NamedTensors, code: tf.Tensor) =>
@@ -127,55 +122,54 @@ function build(vaegan: VaeganOptions, { spec }: DataDescription): Model {
   const dataOutput = { dtype: 'float32', shape, meaning: 'data' } as const;
   const codeOutput = { dtype: 'float32', shape: [latent], meaning: 'latent' } as const;
 
-  return {
-    state: withKinds(
-      Object.assign(
-        {},
-        ...networkSpecs,
-        asKind('data', decoder.fixed),
-        ...Object.entries(players).map(([name, { parameters }]) => adamSpecs(parameters, `adam/${name}`)),
-      ) as StateSpecs,
-    ),
-    initialise: measureScale,
-    batching: 'shuffled',
-    step: {
-      noise: { eps: normal, prior: normal },
-      run: ({ state, data, noise, learningRate }) => {
-        const at = (current: NamedTensors) => terms(current, data, noise.eps!, noise.prior!);
-        const coded = { ...encoder.parameters, ...decoder.parameters };
-        const variational = lossAndGradients(state, coded, (current) => {
-          const report = at(current);
-          return { ...report, loss: tf.add(report.divergence, report.featureError) };
-        });
-        const fooling = lossAndGradients(state, decoder.parameters, (current) => ({
-          loss: at(current).generator,
-        }));
-        const judging = lossAndGradients(state, discriminator.parameters, (current) => ({
-          loss: at(current).discriminator,
-        }));
-        const gradients = {
+  const turn: Turn = {
+    players: Object.keys(players),
+    run: (state, { data, noise }) => {
+      const at = (current: NamedTensors) => terms(current, data, noise.eps!, noise.prior!);
+      const coded = { ...encoder.parameters, ...decoder.parameters };
+      const variational = lossAndGradients(state, coded, (current) => {
+        const { values: metrics, statistics } = at(current);
+        return { loss: tf.add(metrics.divergence, metrics.featureError), metrics, statistics };
+      });
+      const fooling = lossAndGradients(state, decoder.parameters, (current) => ({
+        loss: at(current).values.generator,
+      }));
+      const judging = lossAndGradients(state, discriminator.parameters, (current) => ({
+        loss: at(current).values.discriminator,
+      }));
+      // The prior's term does not depend on the decoder, so this is gamma times the likelihood's gradient.
+      const decoding = Object.keys(decoder.parameters).map((name) => [
+        name,
+        tf.add(tf.mul(gamma, variational.gradients[name]!), fooling.gradients[name]!),
+      ]);
+      const { discriminator: loss, loss: _, ...others } = variational.metrics as Record<string, tf.Tensor>;
+      return {
+        gradients: {
           encoder: pick(variational.gradients, encoder.parameters),
-          // The prior's term does not depend on the decoder, so this is gamma times the likelihood's gradient.
-          decoder: Object.fromEntries(
-            Object.keys(decoder.parameters).map((name) => [
-              name,
-              tf.add(tf.mul(gamma, variational.gradients[name]!), fooling.gradients[name]!),
-            ]),
-          ),
+          decoder: Object.fromEntries(decoding) as NamedTensors,
           discriminator: judging.gradients,
-        };
-        const { metrics, moments } = separated(variational.report);
-        const { discriminator: loss, ...others } = metrics;
-        const updates = Object.entries(gradients).map(([name, gradient]) =>
-          adam(state, gradient, learningRate, adamOptions, `adam/${name}`),
-        );
-        return {
-          state: Object.assign({ ...state }, ...updates, moments) as NamedTensors,
-          // As in the other adversarial families, `loss` is the discriminator's.
-          metrics: { ...others, loss: loss! },
-        };
-      },
+        },
+        // As in the other adversarial families, `loss` is the discriminator's.
+        metrics: { ...others, loss: loss! },
+        statistics: variational.statistics,
+      };
     },
+  };
+
+  return gradientModel({
+    players,
+    turns: [turn],
+    state: {
+      ...asKind('statistic', {
+        ...encoder.statistics,
+        ...decoder.statistics,
+        ...discriminator.statistics,
+      }),
+      ...asKind('data', decoder.fixed),
+    },
+    initialise: measureScale,
+    noise: { eps: normal, prior: normal },
+    metrics: { loss: { direction: 'neither' } },
     programs: {
       sample: {
         signature: {
@@ -207,26 +201,10 @@ function build(vaegan: VaeganOptions, { spec }: DataDescription): Model {
         run: (state, { data }) => ({ reconstruction: decode(state, encode(state, data!).mean) }),
       },
     },
-  };
+  });
 }
 
 type Three = [tf.Tensor, tf.Tensor, tf.Tensor];
-
-const momentsPrefix = 'moments/';
-
-function prefixed(moments: NamedTensors): NamedTensors {
-  return Object.fromEntries(Object.entries(moments).map(([name, x]) => [momentsPrefix + name, x]));
-}
-
-function separated(report: NamedTensors): { metrics: NamedTensors; moments: NamedTensors } {
-  const metrics: NamedTensors = {};
-  const moments: NamedTensors = {};
-  for (const [name, x] of Object.entries(report)) {
-    if (name.startsWith(momentsPrefix)) moments[name.slice(momentsPrefix.length)] = x;
-    else metrics[name] = x;
-  }
-  return { metrics, moments };
-}
 
 function pick(tensors: NamedTensors, names: Readonly<Record<string, unknown>>): NamedTensors {
   return Object.fromEntries(Object.keys(names).map((name) => [name, tensors[name]!]));
@@ -238,7 +216,7 @@ export const vaegan = defineFamily<VaeganOptions>({
   taxonomy: ['implicit density', 'direct'],
   sources: ['Larsen et al. 2016, arXiv:1512.09300'],
   options,
-  defaults: { steps: 10_000, batchSize: 64, learningRate: 3e-4 },
+  defaults: { steps: 10_000, batchSize: 64, learningRate: 3e-4, beta1: 0.5 },
   refuses: ({ spec }, { architecture }) =>
     architecture === 'dcgan' && spec.kind !== 'image'
       ? `architecture dcgan needs images, not ${spec.kind}`

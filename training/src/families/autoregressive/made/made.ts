@@ -1,14 +1,11 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { sizeOf } from '@generatrix/runtime/core';
 import { z } from 'zod';
-import { type DataDescription, defineFamily } from '../../../model/family.ts';
-import type { Model, NoiseSpec } from '../../../model/model.ts';
-import { withKinds } from '../../../model/state.ts';
-import { adam, adamSpecs } from '../../../nn/adam.ts';
+import { gradientModel } from '../../../core/gradient-model.ts';
+import { type DataDescription, defineFamily, type Trainable } from '../../../model/family.ts';
+import type { NoiseSpec } from '../../../model/model.ts';
 import { sumExamples } from '../../../nn/distributions.ts';
-import { lossAndGradients } from '../../../nn/gradients.ts';
 import { mapBounds, mapNoise } from '../../../nn/inversion.ts';
-import { average, averaged, averageSpecs, startAverages } from '../../../nn/parameter-average.ts';
 import {
   type AutoregressiveNetwork,
   autoregressivePrograms,
@@ -47,12 +44,6 @@ const options = z.strictObject({
     .max(1000)
     .default(10)
     .describe('Gaussians for each dimension (mixture)'),
-  averaging: z
-    .number()
-    .min(0)
-    .lt(1)
-    .default(0.9999)
-    .describe('decay of the running mean of the weights that the programs use; 0 uses the last weights'),
 });
 export type MadeOptions = z.infer<typeof options>;
 
@@ -65,8 +56,8 @@ export type MadeOptions = z.infer<typeof options>;
  * With several masks a step trains one of them (section 4.2 and 4.3), and the model is their equal mixture,
  * p(x) = 1/K sum_k p_k(x): scored by all masks, sampled from one that noise chooses for each sample.
  */
-function build(made: MadeOptions, data: DataDescription): Model {
-  const { hidden, masks, order, maskSeed, averaging } = made;
+function build(made: MadeOptions, data: DataDescription): Trainable {
+  const { hidden, masks, order, maskSeed } = made;
   const shape = [...data.spec.shape];
   const dimensions = sizeOf(shape);
   const binary = likelihoodOf(made, data) === 'bernoulli';
@@ -100,23 +91,20 @@ function build(made: MadeOptions, data: DataDescription): Model {
     noise: network.emission.noise,
     choice,
     logProb: (state, x) => {
-      const weights = averaged(state, parameters, averaging);
-      const each = overMasks(network, forwardTables, (mask) => logProbOf(weights, mask, x)); // [masks, batch]
+      const each = overMasks(network, forwardTables, (mask) => logProbOf(state, mask, x)); // [masks, batch]
       return single ? tf.reshape(each, [x.shape[0]]) : tf.sub(tf.logSumExp(each, 0), Math.log(masks));
     },
     draw: (state, request) => {
-      const weights = averaged(state, parameters, averaging);
       const each = overMasks(
         network,
         () => true,
-        (mask) => madeDraw(network, weights, mask, request),
+        (mask) => madeDraw(network, state, mask, request),
       ); // [masks, batch, D]
       return ofChosenMask(each, request.noise.mask);
     },
     forced: (state, { noise, temperature }, x) => {
-      const weights = averaged(state, parameters, averaging);
       const each = overMasks(network, forwardTables, (mask) =>
-        tf.reshape(madeForward(network, weights, mask, x), [x.shape[0], -1]),
+        tf.reshape(madeForward(network, state, mask, x), [x.shape[0], -1]),
       ); // [masks, batch, D C]
       const { emission } = network;
       const distributions = tf.reshape(ofChosenMask(each, noise.mask), [-1, emission.width]); // [batch D, C]
@@ -128,26 +116,17 @@ function build(made: MadeOptions, data: DataDescription): Model {
     },
   };
 
-  return {
-    state: withKinds({ ...parameters, ...adamSpecs(parameters), ...averageSpecs(parameters, averaging) }),
-    initialise: (state) => startAverages(state, parameters, averaging),
-    batching: 'shuffled',
-    step: {
-      noise: { ...choice, ...(binary ? { uniform: binarisationNoise(shape) } : {}) },
-      run: ({ state, data: examples, noise, learningRate }) => {
-        const x = flattened(examples, noise.uniform);
-        // One mask for the whole batch: the first example's noise chooses it.
-        const first = single ? tf.zeros([1]) : tf.reshape(tf.slice(noise.mask!, [0, 0], [1, 1]), [1]);
-        const mask = chosenMask(network, first);
-        const { report, gradients } = lossAndGradients(state, parameters, (current) => ({
-          loss: tf.neg(tf.mean(logProbOf(current, mask, x))),
-        }));
-        const next = { ...state, ...adam(state, gradients, learningRate) };
-        return { state: { ...next, ...average(next, parameters, averaging) }, metrics: report };
-      },
+  return gradientModel({
+    parameters,
+    noise: { ...choice, ...(binary ? { uniform: binarisationNoise(shape) } : {}) },
+    loss: (state, { data: examples, noise }) => {
+      const x = flattened(examples, noise.uniform);
+      // One mask for the whole batch: the first example's noise chooses it.
+      const first = single ? tf.zeros([1]) : tf.reshape(tf.slice(noise.mask!, [0, 0], [1, 1]), [1]);
+      return { loss: tf.neg(tf.mean(logProbOf(state, chosenMask(network, first), x))) };
     },
     programs: autoregressivePrograms(programs, data.spec, { binary, completes: order === 'natural' }),
-  };
+  });
 }
 
 function likelihoodOf({ likelihood }: MadeOptions, { spec }: DataDescription): 'bernoulli' | 'mixture' {
@@ -171,7 +150,7 @@ export const made = defineFamily<MadeOptions>({
     'Uria, Murray and Larochelle 2013, arXiv:1306.0186 (mixture outputs)',
   ],
   options,
-  defaults: { steps: 30_000, batchSize: 100, learningRate: 1e-3 },
+  defaults: { steps: 30_000, batchSize: 100, learningRate: 1e-3, ema: 0.9999 },
   refuses,
   build,
   reproduce: {

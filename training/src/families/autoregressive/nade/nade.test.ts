@@ -1,7 +1,7 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { fillNoise } from '@generatrix/runtime/core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { lossAndGradients } from '../../../nn/gradients.ts';
+import { lossAndGradients } from '../../../core/gradients.ts';
 import { type NadePass, nadeLogits, nadeLossAndGradients } from './nade-pass.ts';
 
 const [dimensions, hidden] = [11, 6];
@@ -68,7 +68,7 @@ describe.each([1, 4, 11, 16])('NADE in blocks of %i', (block) => {
   it('has the gradient that automatic differentiation gives of the plain formula, for every parameter', () => {
     const { loss, gradients } = nadeLossAndGradients(passOf(block), state, x);
     const expected = lossAndGradients(state, parameters, plainLoss);
-    expect(loss.dataSync()[0]).toBeCloseTo(expected.report.loss.dataSync()[0]!, 4);
+    expect(loss.dataSync()[0]).toBeCloseTo(expected.metrics.loss.dataSync()[0]!, 4);
     expect(Object.keys(gradients).toSorted()).toEqual(Object.keys(parameters).toSorted());
     for (const name of Object.keys(parameters)) {
       const actual = gradients[name]!.dataSync();

@@ -1,13 +1,11 @@
-import { type NamedTensors, tf } from '@generatrix/export';
+import { tf } from '@generatrix/export';
 import { sizeOf } from '@generatrix/runtime/core';
 import { z } from 'zod';
-import { type DataDescription, defineFamily } from '../../../model/family.ts';
-import type { Model } from '../../../model/model.ts';
-import { type StateSpecs, withKinds } from '../../../model/state.ts';
-import { adam, adamSpecs } from '../../../nn/adam.ts';
+import { gradientModel } from '../../../core/gradient-model.ts';
+import { type DataDescription, defineFamily, type Trainable } from '../../../model/family.ts';
+import type { StateSpecs } from '../../../model/state.ts';
 import { bernoulliLogProb, sumExamples } from '../../../nn/distributions.ts';
 import { mapBounds, mapNoise } from '../../../nn/inversion.ts';
-import { average, averaged, averageSpecs, startAverages } from '../../../nn/parameter-average.ts';
 import {
   type AutoregressiveNetwork,
   autoregressivePrograms,
@@ -20,12 +18,6 @@ import { type NadePass, nadeLogits, nadeLossAndGradients, nadeNames } from './na
 
 const options = z.strictObject({
   hidden: z.number().int().min(1).max(65_536).default(500).describe('hidden units'),
-  averaging: z
-    .number()
-    .min(0)
-    .lt(1)
-    .default(0.9999)
-    .describe('decay of the running mean of the weights that the programs use; 0 uses the last weights'),
 });
 export type NadeOptions = z.infer<typeof options>;
 
@@ -40,8 +32,8 @@ const block = 4;
  *
  * The loss is -log p of the images, binarised anew each step. Its gradient is written out (`nade-pass.ts`).
  */
-function build(nade: NadeOptions, data: DataDescription): Model {
-  const { hidden, averaging } = nade;
+function build(nade: NadeOptions, data: DataDescription): Trainable {
+  const { hidden } = nade;
   const shape = [...data.spec.shape];
   const dimensions = sizeOf(shape);
   const pass: NadePass = { dimensions, hidden, block };
@@ -55,34 +47,25 @@ function build(nade: NadeOptions, data: DataDescription): Model {
   };
   const network: AutoregressiveNetwork = {
     noise: bernoulliEmission.noise,
-    logProb: (state, x) =>
-      sumExamples(bernoulliLogProb(x, nadeLogits(pass, averaged(state, parameters, averaging), x))),
-    draw: (state, request) => nadeDraw(pass, averaged(state, parameters, averaging), request),
+    logProb: (state, x) => sumExamples(bernoulliLogProb(x, nadeLogits(pass, state, x))),
+    draw: (state, request) => nadeDraw(pass, state, request),
     forced: (state, { noise, temperature }, x) => {
-      const logits = tf.reshape(nadeLogits(pass, averaged(state, parameters, averaging), x), [-1]);
+      const logits = tf.reshape(nadeLogits(pass, state, x), [-1]);
       const flat = mapNoise(noise, (u) => tf.reshape(u, [-1]));
       const { value, bounds } = bernoulliEmission.forced(logits, flat, temperature);
       const whole = (tensor: tf.Tensor) => tf.reshape(tensor, x.shape);
       return { value: whole(value), bounds: mapBounds(bounds, whole) };
     },
   };
-  return {
-    state: withKinds({ ...parameters, ...adamSpecs(parameters), ...averageSpecs(parameters, averaging) }),
-    initialise: (state) => startAverages(state, parameters, averaging),
-    batching: 'shuffled',
-    step: {
-      noise: { uniform: binarisationNoise(shape) },
-      run: ({ state, data: x, noise, learningRate }) => {
-        const { loss, gradients } = nadeLossAndGradients(pass, state, flattened(x, noise.uniform));
-        const next: NamedTensors = { ...state, ...adam(state, gradients, learningRate) };
-        return {
-          state: { ...next, ...average(next, parameters, averaging) },
-          metrics: { loss: loss as tf.Tensor },
-        };
-      },
+  return gradientModel({
+    parameters,
+    noise: { uniform: binarisationNoise(shape) },
+    gradients: (state, { data: x, noise }) => {
+      const { loss, gradients } = nadeLossAndGradients(pass, state, flattened(x, noise.uniform));
+      return { metrics: { loss }, gradients };
     },
     programs: autoregressivePrograms(network, data.spec, { binary: true, completes: true }),
-  };
+  });
 }
 
 export const nade = defineFamily<NadeOptions>({
@@ -94,7 +77,7 @@ export const nade = defineFamily<NadeOptions>({
     'Uria et al. 2016, arXiv:1605.02226',
   ],
   options,
-  defaults: { steps: 30_000, batchSize: 100, learningRate: 1e-3 },
+  defaults: { steps: 30_000, batchSize: 100, learningRate: 1e-3, ema: 0.9999 },
   refuses: ({ spec }) => {
     const inRange = spec.kind === 'image' && spec.range[0] === 0 && spec.range[1] === 1;
     return inRange ? null : 'models binary data: it needs images with values in [0, 1]';

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { type DataDescription, defineFamily } from '../../../model/family.ts';
-import type { Model } from '../../../model/model.ts';
+import { type DataDescription, defineFamily, type Trainable } from '../../../model/family.ts';
 import { oddWidth, pixelModel, pixelOptions, pixelSizes, refusesPixels } from '../pixel-model.ts';
 import { pixelcnnCarries, pixelcnnRows } from './pixelcnn-draw.ts';
 import { type PixelcnnNetwork, pixelcnnForward, pixelcnnSpecs } from './pixelcnn-network.ts';
@@ -32,7 +31,7 @@ export function pixelcnnNetwork(pixelcnn: PixelcnnOptions, data: DataDescription
  * of h): convolutions are the same everywhere, and digits are centred. The loss is -log p of the image: binarised
  * anew each step, or rounded to the grey levels (then the log-probability is of the rounded image).
  */
-function build(pixelcnn: PixelcnnOptions, data: DataDescription): Model {
+function build(pixelcnn: PixelcnnOptions, data: DataDescription): Trainable {
   const network = pixelcnnNetwork(pixelcnn, data);
   return pixelModel(
     pixelcnn,
@@ -56,7 +55,7 @@ export const pixelcnn = defineFamily<PixelcnnOptions>({
     'van den Oord, Kalchbrenner and Kavukcuoglu 2016, arXiv:1601.06759',
   ],
   options,
-  defaults: { steps: 12_000, batchSize: 32, learningRate: 1e-3 },
+  defaults: { steps: 12_000, batchSize: 32, learningRate: 1e-3, ema: 0.999 },
   refuses: refusesPixels,
   build,
   reproduce: {

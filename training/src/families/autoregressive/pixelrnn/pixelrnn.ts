@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { type DataDescription, defineFamily } from '../../../model/family.ts';
-import type { Model } from '../../../model/model.ts';
+import { type DataDescription, defineFamily, type Trainable } from '../../../model/family.ts';
 import { oddWidth, pixelModel, pixelOptions, pixelSizes, refusesPixels } from '../pixel-model.ts';
 import { pixelrnnCarries, pixelrnnRows } from './pixelrnn-draw.ts';
 import { type PixelrnnNetwork, pixelrnnForward, pixelrnnSpecs } from './pixelrnn-network.ts';
@@ -37,7 +36,7 @@ export function pixelrnnNetwork(pixelrnn: PixelrnnOptions, data: DataDescription
  * instead of being masked, and the first convolution has a bias of its own at every position (`--positions none`
  * leaves it out).
  */
-function build(pixelrnn: PixelrnnOptions, data: DataDescription): Model {
+function build(pixelrnn: PixelrnnOptions, data: DataDescription): Trainable {
   const network = pixelrnnNetwork(pixelrnn, data);
   return pixelModel(
     pixelrnn,
@@ -58,7 +57,7 @@ export const pixelrnn = defineFamily<PixelrnnOptions>({
   taxonomy: ['explicit density', 'tractable', 'fully visible belief net'],
   sources: ['van den Oord, Kalchbrenner and Kavukcuoglu 2016, arXiv:1601.06759'],
   options,
-  defaults: { steps: 6000, batchSize: 32, learningRate: 1e-3 },
+  defaults: { steps: 6000, batchSize: 32, learningRate: 1e-3, ema: 0.999 },
   refuses: refusesPixels,
   build,
   reproduce: {

@@ -15,10 +15,7 @@ import { type WavenetNetwork, wavenetForward } from './wavenet-network.ts';
 export function wavenetPrograms(
   network: WavenetNetwork,
   spec: DataSpec,
-  model: {
-    logProb(state: NamedTensors, x: tf.Tensor, label: tf.Tensor | undefined): tf.Tensor;
-    weights(state: NamedTensors): NamedTensors;
-  },
+  logProb: (state: NamedTensors, x: tf.Tensor, label: tf.Tensor | undefined) => tf.Tensor,
 ): Record<string, ModelProgram> {
   const { output, classes } = network;
   const shape = [...spec.shape];
@@ -58,12 +55,12 @@ export function wavenetPrograms(
     sample: {
       signature: { inputs: draw, outputs: dataOutput },
       run: (state, inputs) => ({
-        data: output.value(wavenetDraw(network, model.weights(state), requestOf(inputs))),
+        data: output.value(wavenetDraw(network, state, requestOf(inputs))),
       }),
       forced: (state, inputs, drawn) => {
         const { noise, temperature, label: classes } = requestOf(inputs);
         const index = tf.transpose(output.index(drawn)) as tf.Tensor2D; // [time, batch]
-        const distributions = wavenetForward(network, model.weights(state), index, classes); // [time * batch, C]
+        const distributions = wavenetForward(network, state, index, classes); // [time * batch, C]
         const flat = mapNoise(noise, (u) => tf.reshape(tf.transpose(u), [-1]));
         const { value, bounds } = output.forced(distributions, flat, temperature);
         const whole = (x: tf.Tensor) => tf.transpose(tf.reshape(x, index.shape));
@@ -75,7 +72,7 @@ export function wavenetPrograms(
         inputs: { data, ...label },
         outputs: { logProb: { dtype: 'float32', shape: [], meaning: 'logProb' } },
       },
-      run: (state, inputs) => ({ logProb: model.logProb(state, inputs.data!, inputs.label) }),
+      run: (state, inputs) => ({ logProb: logProb(state, inputs.data!, inputs.label) }),
     },
     complete: {
       signature: { inputs: { given: data, samples, ...draw }, outputs: dataOutput },
@@ -83,7 +80,7 @@ export function wavenetPrograms(
         const known = firstOf(time, inputs.samples!);
         const index = output.index(inputs.given!) as tf.Tensor2D;
         const request = { ...requestOf(inputs), given: { index, known } };
-        const drawn = output.value(wavenetDraw(network, model.weights(state), request));
+        const drawn = output.value(wavenetDraw(network, state, request));
         return { data: keep(drawn, inputs.given!, known) };
       },
     },
@@ -107,7 +104,7 @@ export function wavenetPrograms(
         const index = output.index(inputs.given!) as tf.Tensor2D;
         const before = carriesAmong(carries, inputs);
         const request = { ...requestOf(inputs), given: { index, known } };
-        const drawn = wavenetChunk(network, model.weights(state), request, before);
+        const drawn = wavenetChunk(network, state, request, before);
         return {
           data: keep(output.value(drawn.index), inputs.given!, known),
           ...carriesOut(carries, drawn.carries),

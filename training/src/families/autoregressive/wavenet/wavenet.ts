@@ -1,11 +1,7 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { z } from 'zod';
-import { type DataDescription, defineFamily } from '../../../model/family.ts';
-import type { Model } from '../../../model/model.ts';
-import { withKinds } from '../../../model/state.ts';
-import { adam, adamSpecs } from '../../../nn/adam.ts';
-import { lossAndGradients } from '../../../nn/gradients.ts';
-import { average, averaged, averageSpecs, startAverages } from '../../../nn/parameter-average.ts';
+import { gradientModel } from '../../../core/gradient-model.ts';
+import { type DataDescription, defineFamily, type Trainable } from '../../../model/family.ts';
 import { dilationsOf, type WavenetNetwork, wavenetForward, wavenetSpecs } from './wavenet-network.ts';
 import { logisticOutput, muLawOutput } from './wavenet-output.ts';
 import { wavenetPrograms } from './wavenet-programs.ts';
@@ -31,12 +27,6 @@ const options = z.strictObject({
     .describe('bins of the mu-law, or even levels (logistic; 65536 for 16 bits)'),
   components: count(10, 100).describe('components of the mixture (logistic)'),
   conditional: z.boolean().default(false).describe('condition on the class'),
-  averaging: z
-    .number()
-    .min(0)
-    .lt(1)
-    .default(0.999)
-    .describe('decay of the running mean of the weights that the programs use; 0 uses the last weights'),
 });
 export type WavenetOptions = z.infer<typeof options>;
 
@@ -53,8 +43,8 @@ export type WavenetOptions = z.infer<typeof options>;
  *
  * The loss is -log p of the clip: a probability of levels, not a density of samples.
  */
-function build(wavenet: WavenetOptions, data: DataDescription): Model {
-  const { levels, components, conditional, averaging } = wavenet;
+function build(wavenet: WavenetOptions, data: DataDescription): Trainable {
+  const { levels, components, conditional } = wavenet;
   const shape = [...data.spec.shape];
   const time = shape[0]!;
   const output = wavenet.output === 'mu-law' ? muLawOutput(levels) : logisticOutput(levels, components);
@@ -76,27 +66,12 @@ function build(wavenet: WavenetOptions, data: DataDescription): Model {
     return tf.sum(tf.reshape(each, [time, -1]), 0);
   };
 
-  return {
-    state: withKinds({ ...parameters, ...adamSpecs(parameters), ...averageSpecs(parameters, averaging) }),
-    initialise: (state) => startAverages(state, parameters, averaging),
-    batching: 'shuffled',
-    step: {
-      noise: {},
-      run: ({ state, data: x, label, learningRate }) => {
-        const { report, gradients } = lossAndGradients(state, parameters, (current) => {
-          const nats = tf.neg(tf.mean(logProb(current, x, label)));
-          // Scaled to a sample, the loss and its gradient do not depend on the length of the clips.
-          return { loss: tf.div(nats, time) };
-        });
-        const next = { ...state, ...adam(state, gradients, learningRate) };
-        return { state: { ...next, ...average(next, parameters, averaging) }, metrics: report };
-      },
-    },
-    programs: wavenetPrograms(network, data.spec, {
-      logProb: (state, x, label) => logProb(averaged(state, parameters, averaging), x, label),
-      weights: (state) => averaged(state, parameters, averaging),
-    }),
-  };
+  return gradientModel({
+    parameters,
+    // Scaled to a sample, the loss and its gradient do not depend on the length of the clips.
+    loss: (state, { data: x, label }) => ({ loss: tf.div(tf.neg(tf.mean(logProb(state, x, label))), time) }),
+    programs: wavenetPrograms(network, data.spec, logProb),
+  });
 }
 
 function refuses({ spec, classNames }: DataDescription, wavenet: WavenetOptions): string | null {
@@ -117,7 +92,7 @@ export const wavenet = defineFamily<WavenetOptions>({
     'Le Paine et al. 2016, arXiv:1611.09482 (sampling with cached states)',
   ],
   options,
-  defaults: { steps: 10_000, batchSize: 4, learningRate: 1e-3 },
+  defaults: { steps: 10_000, batchSize: 4, learningRate: 1e-3, ema: 0.999 },
   refuses,
   build,
   reproduce: {

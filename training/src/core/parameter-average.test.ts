@@ -36,8 +36,8 @@ it('starts at the parameters, and has no slots at decay 0', () => {
   const state = { w: hostTensor('float32', [2], [3, -1]) };
   expect(startAverages(state, parameters, 0.5)['average/w']).toEqual(state.w);
   expect(averageSpecs(parameters, 0.5)).toEqual({
-    'average/count': { shape: [], initial: 0 },
-    'average/w': { shape: [2], initial: 0 },
+    'average/count': { shape: [], initial: 0, kind: 'slot' },
+    'average/w': { shape: [2], initial: 0, kind: 'slot' },
   });
   expect([averageSpecs(parameters, 0), average({}, parameters, 0)]).toEqual([{}, {}]);
 });

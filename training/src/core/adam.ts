@@ -1,21 +1,17 @@
 import { type NamedTensors, tf } from '@generatrix/export';
-import { asKind, type StateSpecs } from '../model/state.ts';
+import type { StateSpecs } from '../model/state.ts';
+import { counted, mixed, slotSpecs } from './slots.ts';
 
-/** Decay rates and guard of Adam; the defaults are the paper's. */
+/** Decay rates and guard of Adam and AdaMax; the defaults are the paper's. */
 export interface AdamOptions {
-  readonly beta1?: number;
-  readonly beta2?: number;
-  readonly epsilon?: number;
+  readonly beta1?: number | undefined;
+  readonly beta2?: number | undefined;
+  readonly epsilon?: number | undefined;
 }
 
 /** Slots that Adam adds to the state for these parameters: two moments each, and the count of updates. */
 export function adamSpecs(parameters: StateSpecs, name = 'adam'): StateSpecs {
-  const slots: StateSpecs = { [`${name}/count`]: { shape: [], initial: 0 } };
-  for (const [parameter, { shape }] of Object.entries(parameters)) {
-    slots[`${name}/mean/${parameter}`] = { shape, initial: 0 };
-    slots[`${name}/variance/${parameter}`] = { shape, initial: 0 };
-  }
-  return asKind('slot', slots);
+  return slotSpecs(parameters, name, ['mean', 'variance']);
 }
 
 /**
@@ -31,24 +27,19 @@ export function adam(
   name = 'adam',
 ): NamedTensors {
   const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = options;
-  const count = tf.add(state[`${name}/count`]!, 1);
+  const count = counted(state, name);
   const correction1 = tf.sub(1, tf.pow(beta1, count));
   const correction2 = tf.sqrt(tf.sub(1, tf.pow(beta2, count)));
   const rate = tf.mul(learningRate, tf.div(correction2, correction1));
   const guard = tf.mul(epsilon, correction2);
   const updated: NamedTensors = { [`${name}/count`]: count };
   for (const [parameter, gradient] of Object.entries(gradients)) {
-    const mean = lerp(gradient, state[`${name}/mean/${parameter}`]!, beta1);
-    const variance = lerp(tf.square(gradient), state[`${name}/variance/${parameter}`]!, beta2);
+    const mean = mixed(gradient, state[`${name}/mean/${parameter}`]!, beta1);
+    const variance = mixed(tf.square(gradient), state[`${name}/variance/${parameter}`]!, beta2);
     updated[`${name}/mean/${parameter}`] = mean;
     updated[`${name}/variance/${parameter}`] = variance;
     const change = tf.div(tf.mul(rate, mean), tf.add(tf.sqrt(variance), guard));
     updated[parameter] = tf.sub(state[parameter]!, change);
   }
   return updated;
-}
-
-/** decay * old + (1 - decay) * fresh */
-function lerp(fresh: tf.Tensor, old: tf.Tensor, decay: number): tf.Tensor {
-  return tf.add(tf.mul(old, decay), tf.mul(fresh, 1 - decay));
 }
