@@ -58,17 +58,16 @@ export const volumeComposites: Record<string, tf.KernelFunc> = {
       tf.add(a, b),
     );
     // As in two dimensions, padding is not counted.
-    const counts = Array.from({ length: depth.output }, (_, o) => 1 / cellsInside(depth, o));
-    const mean = tf.mul(sums, tf.tensor(counts, [1, depth.output, 1]));
+    const mean = tf.mul(sums, overCellsInside(depth));
     return tf.reshape(mean, [x!.shape[0]!, depth.output, ...y.shape.slice(1)]);
   }),
 
-  // Every window spreads dy / (cells of the filter), at the border too, as in two dimensions.
+  // Every window spreads its dy evenly over those of its cells that lie in the volume, as in two dimensions.
   AvgPool3DGrad: composite(({ dy, input }, attrs: PoolingAttrs) => {
     const plan = pooling(shape5(input), attrs, shape5(dy));
     const { depth } = plan;
     const [batch, , ...rest] = dy!.shape as Shape5;
-    const share = tf.div(depthSecond(imagesOf(dy!), batch, depth.output), depth.filter);
+    const share = tf.mul(depthSecond(imagesOf(dy!), batch, depth.output), overCellsInside(depth));
     const each = Array.from({ length: depth.filter }, () => share);
     const flat = tf.reshape(spreadBack(each, depth), [batch * depth.input, ...rest]);
     return tf.reshape(
@@ -103,6 +102,12 @@ export const volumeComposites: Record<string, tf.KernelFunc> = {
     return tf.reshape(dx, input!.shape as Shape5);
   }),
 };
+
+/** One over how many slices each window along the depth covers, [1, windows, 1]. */
+function overCellsInside(depth: AxisWindow): tf.Tensor {
+  const counts = Array.from({ length: depth.output }, (_, o) => 1 / cellsInside(depth, o));
+  return tf.tensor(counts, [1, depth.output, 1]);
+}
 
 /** The window along the depth, and what the kernels over rows and columns take. */
 interface Plan {

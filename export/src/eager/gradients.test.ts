@@ -13,6 +13,56 @@ type Case = readonly [string, (...x: tf.Tensor[]) => tf.Tensor, () => tf.Tensor[
 const kernel = (name: string, inputs: tf.NamedTensorMap, attrs: object): tf.Tensor =>
   tf.engine().runKernel(name, inputs, { ...attrs });
 
+const resizeModes: readonly (readonly [boolean, boolean])[] = [
+  [false, false],
+  [true, false],
+  [false, true],
+];
+/** Up and down by whole and by odd ratios, to one cell and from one. */
+const resizeSizes: readonly (readonly [[number, number], [number, number]])[] = [
+  [
+    [3, 4],
+    [5, 7],
+  ],
+  [
+    [5, 4],
+    [3, 2],
+  ],
+  [
+    [2, 3],
+    [4, 6],
+  ],
+  [
+    [4, 6],
+    [2, 3],
+  ],
+  [
+    [3, 1],
+    [1, 4],
+  ],
+];
+type Pooling = readonly [
+  window: [number, number],
+  stride: number,
+  pad: 'same' | 'valid' | number,
+  rounding: 'floor' | 'ceil' | undefined,
+];
+const poolings: readonly Pooling[] = [
+  [[2, 2], 2, 'valid', undefined],
+  [[3, 2], 2, 'same', undefined],
+  [[3, 3], 2, 0, 'ceil'],
+  [[3, 3], 1, 1, 'floor'],
+];
+/** The numbers 0 to 1 in equal steps, out of order. */
+const shuffled = (...shape: number[]) => {
+  const size = shape.reduce((product, dim) => product * dim, 1);
+  // 7 and 120 have no common factor.
+  return tf.tensor(
+    Float32Array.from({ length: size }, (_, i) => (4 * ((i * 7) % size)) / size),
+    shape,
+  );
+};
+
 /** Shapes of no two equal sizes, so that exchanged axes show. */
 const cases: Case[] = [
   ['cumsum along the first axis', (x) => tf.cumsum(x, 0), () => [noise([3, 4], 1)]],
@@ -75,18 +125,38 @@ const cases: Case[] = [
     (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, [2, 1], 'same'),
     () => [noise([2, 5, 4, 2], 1), noise([3, 2, 2, 3], 2)],
   ],
-  ...[false, true].flatMap((half): Case[] => [
+  ...resizeModes.flatMap(([aligned, half]) =>
+    resizeSizes.flatMap(([from, to]): Case[] => [
+      [
+        `bilinear resizing from ${from} to ${to}, corners aligned ${aligned}, half-pixel centres ${half}`,
+        (x) => tf.image.resizeBilinear(x as tf.Tensor4D, to, aligned, half),
+        () => [noise([2, ...from, 2], 1)],
+      ],
+      [
+        `nearest resizing from ${from} to ${to}, corners aligned ${aligned}, half-pixel centres ${half}`,
+        (x) => tf.image.resizeNearestNeighbor(x as tf.Tensor4D, to, aligned, half),
+        () => [noise([2, ...from, 2], 1)],
+      ],
+    ]),
+  ),
+  ...poolings.flatMap(([filter, strides, pad, rounding]): Case[] => [
     [
-      `bilinear resizing, half-pixel centres ${half}`,
-      (x) => tf.image.resizeBilinear(x as tf.Tensor4D, [5, 7], false, half),
-      () => [noise([2, 3, 4, 2], 1)],
+      `average pooling, window ${filter}, stride ${strides}, padding ${pad}, rounded ${rounding}`,
+      (x) => tf.avgPool(x as tf.Tensor4D, filter, strides, pad, rounding),
+      () => [noise([2, 6, 5, 2], 1)],
     ],
     [
-      `nearest resizing, half-pixel centres ${half}`,
-      (x) => tf.image.resizeNearestNeighbor(x as tf.Tensor4D, [5, 7], false, half),
-      () => [noise([2, 3, 4, 2], 1)],
+      `maximum pooling, window ${filter}, stride ${strides}, padding ${pad}, rounded ${rounding}`,
+      (x) => tf.maxPool(x as tf.Tensor4D, filter, strides, pad, rounding),
+      // Values that lie further apart than the steps of the differences.
+      () => [shuffled(2, 6, 5, 2)],
     ],
   ]),
+  [
+    'average pooling of volumes with padding',
+    (x) => tf.avgPool3d(x as tf.Tensor5D, [2, 3, 2], [1, 2, 1], 'same'),
+    () => [noise([1, 3, 4, 3, 2], 1)],
+  ],
   ['prod over the last axes', (x) => tf.prod(x!, [1, 2]), () => [positive([2, 3, 2], 1)]],
   ['prod over the first axes', (x) => tf.prod(x!, [0, 1]), () => [positive([2, 3, 2], 1)]],
 ];

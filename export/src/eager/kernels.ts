@@ -1,29 +1,13 @@
 import type tf from '@tensorflow/tfjs';
 import { resizeMatrix } from '../kernels/resize-map.ts';
 import { broadcastValues, sizeOf } from './broadcast.ts';
+import type { Call, Corrected } from './call.ts';
 import { einsumValues } from './einsum.ts';
+import { correctedIntegers } from './integers.ts';
 import { maxPool3dGradientValues } from './max-pool-3d.ts';
-
-/** What a kernel is called with, its tensors and settings in the types that the caller knows. */
-interface Call<A> {
-  readonly inputs: Readonly<Record<string, tf.TensorInfo>>;
-  readonly attrs: A;
-  readonly read: (x: tf.TensorInfo) => ArrayLike<number>;
-  readonly write: (values: ArrayLike<number>, shape: readonly number[], dtype: tf.DataType) => tf.TensorInfo;
-  /** Where the windows of a pooling in three dimensions lie. */
-  readonly pooled: (
-    shape: Shape5,
-    attrs: tf.MaxPool3DGradAttrs,
-  ) => ReturnType<typeof tf.backend_util.computePool3DInfo>;
-  /** tfjs's own kernel, with other inputs or settings where given. */
-  readonly own: (changes?: {
-    readonly inputs?: Readonly<Record<string, tf.TensorInfo>>;
-    readonly attrs?: object;
-  }) => tf.TensorInfo;
-}
+import { correctedPoolGradients } from './pool-gradients.ts';
 
 type Shape5 = [number, number, number, number, number];
-type Corrected = (call: Call<never>) => tf.TensorInfo;
 
 /** Kernels that tfjs's CPU backend computes wrongly, each right where its own is not. */
 const corrected: Readonly<Record<string, Corrected>> = {
@@ -61,6 +45,21 @@ const corrected: Readonly<Record<string, Corrected>> = {
           result.dtype,
         )
       : result;
+  },
+  // Its own subtracts values to find their order, which is NaN for two infinities. NaN is sorted as infinity.
+  TopK: ({ inputs: { x }, attrs: { k }, read, write, ownAll }: Call<tf.TopKAttrs>) => {
+    const values = read(x!);
+    if (Array.from(values).every(Number.isFinite)) return [...ownAll()];
+    const key = (at: number) => (Number.isNaN(values[at]) ? Number.POSITIVE_INFINITY : values[at]!);
+    const length = x!.shape.at(-1)!;
+    const top = Array.from({ length: values.length / length }, (_, row) =>
+      Array.from({ length }, (_, i) => row * length + i)
+        .toSorted((a, b) => (key(a) === key(b) ? a - b : key(a) < key(b) ? 1 : -1))
+        .slice(0, k),
+    ).flat();
+    const shape = x!.shape.with(-1, k);
+    const [taken, indices] = [top.map((at) => values[at]!), top.map((at) => at % length)];
+    return [write(taken, shape, x!.dtype), write(indices, shape, 'int32')];
   },
   // Its own writes into its input.
   TensorScatterUpdate: ({ inputs, read, write, own }: Call<tf.TensorScatterUpdateAttrs>) => {
@@ -145,7 +144,8 @@ function resizeGradient(kind: 'bilinear' | 'nearest'): Corrected {
 
 /** Puts the corrected kernels in the places of tfjs's own on its CPU backend. Calling it again changes nothing. */
 export function correctKernels(tfjs: typeof tf): void {
-  for (const [kernelName, fix] of Object.entries(corrected)) {
+  const all = { ...corrected, ...correctedIntegers, ...correctedPoolGradients(tfjs) };
+  for (const [kernelName, fix] of Object.entries(all)) {
     const original = tfjs.getKernel(kernelName, 'cpu');
     if (original === null || original === undefined) continue;
     if (registered.has(original.kernelFunc)) continue;
@@ -155,6 +155,14 @@ export function correctKernels(tfjs: typeof tf): void {
       const keepTrack = (x: tf.TensorInfo) => {
         made.push(x);
         return x;
+      };
+      const ownAll: Call<never>['ownAll'] = (changes = {}) => {
+        const results = original.kernelFunc({
+          inputs: (changes.inputs ?? inputs) as tf.NamedTensorInfoMap,
+          backend,
+          attrs: { ...attrs, ...(changes.attrs as tf.NamedAttrMap | undefined) },
+        });
+        return [results].flat().map(keepTrack);
       };
       const result = fix({
         inputs: inputs as Record<string, tf.TensorInfo>,
@@ -170,16 +178,11 @@ export function correctKernels(tfjs: typeof tf): void {
         },
         pooled: (shape, { filterSize, strides, pad, dimRoundingMode }) =>
           tfjs.backend_util.computePool3DInfo(shape, filterSize, strides, 1, pad, dimRoundingMode),
-        own: (changes = {}) =>
-          keepTrack(
-            original.kernelFunc({
-              inputs: (changes.inputs ?? inputs) as tf.NamedTensorInfoMap,
-              backend,
-              attrs: { ...attrs, ...(changes.attrs as tf.NamedAttrMap | undefined) },
-            }) as tf.TensorInfo,
-          ),
+        own: (changes) => ownAll(changes)[0]!,
+        ownAll,
       });
-      for (const { dataId } of made) if (dataId !== result.dataId) cpu.disposeData(dataId);
+      const kept = new Set([result].flat().map(({ dataId }) => dataId));
+      for (const { dataId } of made) if (!kept.has(dataId)) cpu.disposeData(dataId);
       return result;
     };
     registered.add(kernelFunc);

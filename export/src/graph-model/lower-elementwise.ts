@@ -1,3 +1,4 @@
+import { largestInt32Float, smallestInt32 } from '../kernels/int32.ts';
 import type { KernelName } from '../kernels/names.ts';
 import {
   type GraphModelEmitter,
@@ -17,6 +18,14 @@ export function select(emit: GraphModelEmitter, condition: string, t: string, e:
   return emit.op('SelectV2', [condition, t, e]);
 }
 
+/** float32 to int32 as everywhere else: a bare Cast of what lies outside the range depends on tfjs's backend. */
+function floatToInt32(emit: GraphModelEmitter, x: string): string {
+  const number = select(emit, emit.op('IsNan', [x]), emit.scalar('float32', 0), x);
+  const bounds = [smallestInt32, largestInt32Float].map((value) => emit.scalar('float32', value));
+  const types = { SrcT: attr.dtype('float32'), DstT: attr.dtype('int32') };
+  return emit.op('Cast', [emit.op('ClipByValue', [number, ...bounds])], types);
+}
+
 /** One element at a time: unary and binary arithmetic, comparisons, logic, activations and their gradients. */
 export const elementwiseLowerings = {
   Abs: direct('Abs'),
@@ -29,12 +38,11 @@ export const elementwiseLowerings = {
   Atan: direct('Atan'),
   Atan2: direct('Atan2'),
   Atanh: direct('Atanh'),
-  Cast: (emit, node, [x]) => [
-    emit.op('Cast', [x!], {
-      SrcT: attr.dtype(node.inputs[0]!.dtype),
-      DstT: attr.dtype(node.attrs.dtype),
-    }),
-  ],
+  Cast: (emit, node, [x]) => {
+    const [from, to] = [node.inputs[0]!.dtype, node.attrs.dtype];
+    if (from === 'float32' && to === 'int32') return [floatToInt32(emit, x!)];
+    return [emit.op('Cast', [x!], { SrcT: attr.dtype(from), DstT: attr.dtype(to) })];
+  },
   Ceil: direct('Ceil'),
   ClipByValue: (emit, { attrs }, [x]) => [
     emit.op('ClipByValue', [
@@ -57,7 +65,10 @@ export const elementwiseLowerings = {
   Exp: direct('Exp'),
   Expm1: direct('Expm1'),
   Floor: direct('Floor'),
-  FloorDiv: direct('FloorDiv'),
+  FloorDiv: (emit, node, inputs) => {
+    if (node.inputs[0]!.dtype !== 'float32') return [emit.op('FloorDiv', inputs)];
+    return [floatToInt32(emit, emit.op('Floor', [emit.op('RealDiv', inputs)]))];
+  },
   Greater: direct('Greater'),
   GreaterEqual: direct('GreaterEqual'),
   Identity: direct('Identity'),

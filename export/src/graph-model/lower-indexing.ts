@@ -33,7 +33,10 @@ export const indexingLowerings = {
       emit.op('Less', [segmentIds!, end]),
     ]);
     const rows = emit.op('ExpandDims', [select(emit, inside, segmentIds!, end), emit.scalar('int32', 1)]);
-    const sums = emit.op('ScatterNd', [rows, x!, emit.dims([numSegments + 1, ...rest])]);
+    // tfjs's sums are float32, whatever the summands.
+    const types = { SrcT: attr.dtype(data.dtype), DstT: attr.dtype('float32') };
+    const summands = data.dtype === 'float32' ? x! : emit.op('Cast', [x!], types);
+    const sums = emit.op('ScatterNd', [rows, summands, emit.dims([numSegments + 1, ...rest])]);
     const begin = emit.ints(data.shape.map(() => 0));
     const size = emit.dims([numSegments, ...rest.map((dim) => (isSymbolic(dim) ? -1 : dim))]);
     return [emit.op('Slice', [sums, begin, size])];

@@ -17,12 +17,12 @@ const lrnAttrs = ({ depthRadius, bias, alpha, beta }: LrnAttrs): Attrs => ({
   beta: attr.float(beta),
 });
 
-/** A [channels, channels] matrix of ones within `radius` of the diagonal: multiplying by it sums neighbours. */
-function band(channels: number, radius: number): Float32Array {
-  return Float32Array.from({ length: channels * channels }, (_, i) =>
-    Math.abs(Math.floor(i / channels) - (i % channels)) <= radius ? 1 : 0,
-  );
-}
+const sameConvolution: Attrs = {
+  strides: attr.ints([1, 1, 1, 1]),
+  dilations: attr.ints([1, 1, 1, 1]),
+  padding: attr.string('SAME'),
+  data_format: attr.string('NHWC'),
+};
 
 /** Batch and local response normalisation. */
 export const normalisationLowerings = {
@@ -39,11 +39,14 @@ export const normalisationLowerings = {
   LRNGrad: (emit, node, [x, y, dy]) => {
     const { depthRadius, bias, alpha, beta } = node.attrs;
     const { shape } = node.inputs[0]!;
-    const channels = spatial(shape[3]!);
-    const matrix = emit.constant('float32', [channels, channels], band(channels, depthRadius));
+    const [height, width, channels] = shape.slice(1).map(spatial) as [number, number, number];
+    // A window of ones that slides over the channels, as columns of an image: an infinity stays with its neighbours,
+    // where a matrix of ones and zeros would make it NaN everywhere.
+    const size = 2 * Math.min(depthRadius, channels - 1) + 1;
+    const ones = emit.constant('float32', [1, size, 1, 1], new Float32Array(size).fill(1));
     const neighbours = (tensor: string) => {
-      const rows = emit.op('Reshape', [tensor, emit.ints([-1, channels])]);
-      return emit.reshape(emit.op('MatMul', [rows, matrix]), shape);
+      const rows = emit.reshape(tensor, [shape[0]!, height * width, channels, 1]);
+      return emit.reshape(emit.op('Conv2D', [rows, ones], sameConvolution), shape);
     };
     const number = (value: number) => emit.scalar('float32', value);
     const mul = (a: string, b: string) => emit.op('Mul', [a, b]);

@@ -52,6 +52,15 @@ function tapsInside({ input, output, size, stride, before }: WindowAxis): number
   });
 }
 
+/** For each window, times its size over the number of its taps inside the input. */
+function timesWholeOverInside(emit: GraphModelEmitter, x: string, { rows, columns }: Window): string {
+  const whole = rows.size * columns.size;
+  const across = tapsInside(columns);
+  const factors = tapsInside(rows).flatMap((down) => across.map((taps) => whole / (down * taps)));
+  if (factors.every((factor) => factor === 1)) return x;
+  return emit.op('Mul', [x, emit.constant('float32', [1, rows.output, columns.output, 1], factors)]);
+}
+
 function grownShape(shape: Shape, added: readonly [Margin, Margin] | null): Shape {
   if (added === null) return shape;
   const [batch, height, width, channels] = shape as readonly [Dim, Dim, Dim, Dim];
@@ -77,17 +86,9 @@ export const poolingLowerings = {
     const padded = padOrCrop(emit, x!, input, added, emit.scalar('float32', 0));
     const mean = emit.op('AvgPool', [padded], poolAttrs(windows));
     // The op has divided by the whole window; tfjs divides by the taps inside the input.
-    const { rows, columns } = windows;
-    const whole = rows.size * columns.size;
-    const across = tapsInside(columns);
-    const corrections = tapsInside(rows).flatMap((down) => across.map((taps) => whole / (down * taps)));
-    if (corrections.every((correction) => correction === 1)) return [mean];
-    return [
-      emit.op('Mul', [mean, emit.constant('float32', [1, rows.output, columns.output, 1], corrections)]),
-    ];
+    return [timesWholeOverInside(emit, mean, windows)];
   },
 
-  // tfjs divides by the whole window here, also where part of it lies outside the input.
   AvgPoolGrad: (emit, node, [dy]) => {
     const [output, input] = [node.inputs[0]!.shape, node.inputs[1]!.shape];
     const windows = poolWindow(node, input, output);
@@ -96,7 +97,7 @@ export const poolingLowerings = {
     const channels = spatial(input[3]!);
     const share = new Float32Array(height * width * channels).fill(1 / (height * width));
     const filter = emit.constant('float32', [height, width, channels, 1], share);
-    return [transposedDepthwise(emit, dy!, output, filter, windows)];
+    return [transposedDepthwise(emit, timesWholeOverInside(emit, dy!, windows), output, filter, windows)];
   },
 
   MaxPool: (emit, node, [x]) => {

@@ -3,6 +3,7 @@ import type { KernelName } from '../kernels/names.ts';
 import { fillLike } from './fill.ts';
 import { flooredQuotient, flooredRemainder, truncatedQuotient } from './integer-division.ts';
 import type { OnnxDType, OnnxEmitter, OnnxLowerings } from './lowering.ts';
+import { doubleToInt32, floatToInt32 } from './to-int32.ts';
 
 type Lower = (emit: OnnxEmitter, node: KernelNode, inputs: readonly string[]) => string[];
 
@@ -33,6 +34,7 @@ function floating(compute: (emit: OnnxEmitter, x: string) => string): Lower {
   return (emit, node, [x]) => {
     const [from, to] = [node.inputs[0]!.dtype, node.outputs[0]!.dtype];
     const result = compute(emit, from === 'float32' ? x! : emit.cast(x!, 'float32'));
+    if (to === 'int32') return [floatToInt32(emit, result)];
     return [to === 'float32' ? result : emit.cast(result, to)];
   };
 }
@@ -41,6 +43,14 @@ function floating(compute: (emit: OnnxEmitter, x: string) => string): Lower {
 function asFloats(emit: OnnxEmitter, node: KernelNode, inputs: readonly string[]): string[] {
   return inputs.map((x, i) => (node.inputs[i]!.dtype === 'float32' ? x : emit.cast(x, 'float32')));
 }
+
+/** As `floating`, for what integers need no float32 for, which holds them up to 2^24 only. */
+function floatingOr(integer: (emit: OnnxEmitter, x: string) => string, floatOnly: Lower): Lower {
+  return (emit, node, [x]) =>
+    node.inputs[0]!.dtype === 'int32' ? [integer(emit, x!)] : floatOnly(emit, node, [x!]);
+}
+
+const itself = (_: OnnxEmitter, x: string) => x;
 
 function floatOp(type: string): Lower {
   return floating((emit, x) => emit.op(type, [x]));
@@ -95,9 +105,15 @@ function log1p(emit: OnnxEmitter, x: string): string {
   return emit.op('Where', [emit.op('Or', [tiny, infinite]), x, corrected]);
 }
 
-/** The quotient's arc tangent moved to the quadrant of (x, y). */
+/** The quotient's arc tangent moved to the quadrant of (x, y); the quotient of two infinities is that of their signs. */
 function atan2(emit: OnnxEmitter, y: string, x: string): string {
-  const base = emit.op('Atan', [emit.op('Div', [y, x])]);
+  const infinite = (value: string) =>
+    emit.op('Equal', [emit.op('Abs', [value]), emit.scalar('float32', Number.POSITIVE_INFINITY)]);
+  const both = emit.op('And', [infinite(y), infinite(x)]);
+  const quotient = emit.op('Div', [y, x]);
+  const base = emit.op('Atan', [
+    emit.op('Where', [both, emit.op('Mul', [sign(emit, y), sign(emit, x)]), quotient]),
+  ]);
   const negative = (value: string) => emit.op('Less', [value, zero(emit)]);
   const number = (value: number) => emit.scalar('float32', value);
   const turn = emit.op('Where', [negative(y), number(-Math.PI), number(Math.PI)]);
@@ -144,8 +160,12 @@ export const elementwiseLowerings = {
     return [dtype === 'float32' ? angle : emit.cast(emit.cast(angle, 'int32'), dtype)];
   },
   Atanh: floatOp('Atanh'),
-  Cast: (emit, node, [x]) => [emit.cast(x!, node.attrs.dtype)],
-  Ceil: floatOp('Ceil'),
+  Cast: (emit, node, [x]) => {
+    const { dtype } = node.attrs;
+    const truncates = node.inputs[0]!.dtype === 'float32' && dtype === 'int32';
+    return [truncates ? floatToInt32(emit, x!) : emit.cast(x!, dtype)];
+  },
+  Ceil: floatingOr(itself, floatOp('Ceil')),
   ClipByValue: (emit, node, inputs) => {
     const { clipValueMin, clipValueMax } = node.attrs;
     const clip = arithmetic((_, [x], dtype) =>
@@ -165,11 +185,11 @@ export const elementwiseLowerings = {
   Erf: floatOp('Erf'),
   Exp: floatOp('Exp'),
   Expm1: floating(expm1),
-  Floor: floatOp('Floor'),
+  Floor: floatingOr(itself, floatOp('Floor')),
   FloorDiv: arithmetic((emit, [a, b], dtype) =>
     dtype === 'int32'
       ? flooredQuotient(emit, a!, b!)
-      : emit.cast(emit.op('Floor', [emit.op('Div', [a!, b!])]), 'int32'),
+      : floatToInt32(emit, emit.op('Floor', [emit.op('Div', [a!, b!])])),
   ),
   Greater: comparison('Greater'),
   GreaterEqual: comparison('GreaterOrEqual'),
@@ -201,7 +221,18 @@ export const elementwiseLowerings = {
   Neg: numberOp('Neg'),
   NotEqual: comparison('Equal', true),
   OnesLike: (emit, node) => [fillLike(emit, node.outputs[0]!, 1)],
-  Pow: numberOp('Pow'),
+  // onnxruntime's own of int32 converts a double that may lie outside the range, which is left to the processor.
+  Pow: arithmetic((emit, inputs, dtype) =>
+    dtype === 'int32'
+      ? doubleToInt32(
+          emit,
+          emit.op(
+            'Pow',
+            inputs.map((x) => emit.cast(x, 'float64')),
+          ),
+        )
+      : emit.op('Pow', inputs),
+  ),
   Prelu: (emit, node, inputs) => {
     const [x, alpha] = asFloats(emit, node, inputs) as [string, string];
     const negative = emit.op('Less', [x, zero(emit)]);
@@ -211,9 +242,12 @@ export const elementwiseLowerings = {
     dtype === 'int32' ? truncatedQuotient(emit, a!, b!) : emit.op('Div', [a!, b!]),
   ),
   Reciprocal: floatOp('Reciprocal'),
-  Relu: floatOp('Relu'),
-  Relu6: floating((emit, x) => emit.op('Clip', [x, zero(emit), emit.scalar('float32', 6)])),
-  Round: floatOp('Round'),
+  Relu: floatingOr((emit, x) => emit.op('Max', [x, zero(emit, 'int32')]), floatOp('Relu')),
+  Relu6: floatingOr(
+    (emit, x) => emit.op('Clip', [x, zero(emit, 'int32'), emit.scalar('int32', 6)]),
+    floating((emit, x) => emit.op('Clip', [x, zero(emit), emit.scalar('float32', 6)])),
+  ),
+  Round: floatingOr(itself, floatOp('Round')),
   Rsqrt: floating((emit, x) => emit.op('Reciprocal', [emit.op('Sqrt', [x])])),
   Select: (emit, node, [condition, yes, no]) => {
     const [test, chosen] = node.inputs as [(typeof node.inputs)[0], (typeof node.inputs)[0]];

@@ -25,7 +25,7 @@ export const normalisationLowerings = {
     const norm = neighbourhoodNorm(emit, x!, shape, node.attrs);
     const own = emit.op('Mul', [dy!, emit.op('Pow', [norm, emit.scalar('float32', -beta)])]);
     const shares = emit.op('Div', [emit.op('Mul', [dy!, y!]), norm]);
-    const summed = emit.op('MatMul', [shares, band(emit, channelCount(shape), depthRadius)]);
+    const summed = neighbourhoodSum(emit, shares, shape, depthRadius);
     const scaled = emit.op('Mul', [x!, emit.scalar('float32', -2 * alpha * beta)]);
     return [emit.op('Add', [own, emit.op('Mul', [scaled, summed])])];
   },
@@ -38,23 +38,30 @@ function neighbourhoodNorm(
   attrs: { readonly depthRadius: number; readonly bias: number; readonly alpha: number },
 ): string {
   const squares = emit.op('Mul', [x, x]);
-  const sums = emit.op('MatMul', [squares, band(emit, channelCount(shape), attrs.depthRadius)]);
+  const sums = neighbourhoodSum(emit, squares, shape, attrs.depthRadius);
   const scaled = emit.op('Mul', [sums, emit.scalar('float32', attrs.alpha)]);
   return emit.op('Add', [scaled, emit.scalar('float32', attrs.bias)]);
 }
 
 /**
- * The matrix [channels, channels] with ones where two channels lie within `radius`. A matrix product with it sums
- * over the neighbourhood without leaving NHWC, on every execution provider (ONNX's own LRN is NCHW, without gradient).
+ * For each channel the sum over the channels within `radius`, as the convolution with a row of ones of images that have
+ * a row for each pixel and a column for each channel: no transpose, on every execution provider, and an infinity is
+ * added to its neighbours only (a matrix of ones and zeros would make it NaN everywhere; ONNX's own LRN is NCHW, without
+ * gradient).
  */
-function band(emit: OnnxEmitter, channels: number, radius: number): string {
-  const data = new Float32Array(channels * channels);
-  for (let i = 0; i < channels; i++) {
-    for (let j = 0; j < channels; j++) data[i * channels + j] = Math.abs(i - j) <= radius ? 1 : 0;
-  }
-  return emit.constant('float32', [channels, channels], data);
-}
-
-function channelCount(shape: Shape): number {
-  return shape[3] as number;
+function neighbourhoodSum(emit: OnnxEmitter, x: string, shape: Shape, radius: number): string {
+  const [batch, height, width, channels] = shape as readonly [Shape[number], number, number, number];
+  // Further neighbours than there are channels would only be padding.
+  const reach = Math.min(radius, channels - 1);
+  const size = 2 * reach + 1;
+  const ones = emit.constant('float32', [1, 1, 1, size], new Float32Array(size).fill(1));
+  const rows = emit.reshape(x, [batch, 1, height * width, channels]);
+  const sums = emit.op('Conv', [rows, ones], {
+    kernel_shape: [1, size],
+    strides: [1, 1],
+    dilations: [1, 1],
+    pads: [0, reach, 0, reach],
+    group: 1,
+  });
+  return emit.reshape(sums, shape);
 }

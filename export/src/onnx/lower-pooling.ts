@@ -17,13 +17,12 @@ export const poolingLowerings = {
 
   MaxPool: (emit, node, [x]) => {
     if (node.inputs[0]!.dtype === 'float32') return [pool(emit, node, x!, 'MaxPool', {})];
-    // MaxPool has no int32 kernel; float32 holds integers up to 2^24 exactly.
-    const y = pool(emit, node, emit.cast(x!, 'float32'), 'MaxPool', {});
+    // MaxPool has no int32 kernel; a double holds every int32 exactly, and float32 integers up to 2^24 only.
+    const y = pool(emit, node, emit.cast(x!, 'float64'), 'MaxPool', {});
     return [emit.cast(y, node.inputs[0]!.dtype)];
   },
 
-  // Every window spreads dy / (filter area) over its cells, at the border too: tfjs counts the padding here,
-  // although its AvgPool does not.
+  // Every window spreads its dy evenly over those of its cells that lie in the image, as the mean is of those.
   AvgPoolGrad: (emit, node, [dy]) => {
     const dyShape = node.inputs[0]!.shape as Shape4;
     const [h, w] = poolWindows(node, node.inputs[1]!.shape, node.attrs, dyShape);
@@ -70,14 +69,13 @@ function pool(
   return emit.transpose(y, [0, 2, 3, 1]);
 }
 
-/** The matrix [input, output] with 1 / filter where the window `output` covers the cell `input`. */
+/** The matrix [input, output] with 1 / (cells covered) where the window `output` covers the cell `input`. */
 function spread({ input, output, filter, stride, before }: AxisWindow): Matrix {
   const data = new Float32Array(input * output);
   for (let y = 0; y < output; y++) {
-    for (let i = 0; i < filter; i++) {
-      const cell = y * stride + i - before;
-      if (cell >= 0 && cell < input) data[cell * output + y] = 1 / filter;
-    }
+    const first = Math.max(0, y * stride - before);
+    const end = Math.min(input, y * stride - before + filter);
+    for (let cell = first; cell < end; cell++) data[cell * output + y] = 1 / (end - first);
   }
   return { rows: input, columns: output, data };
 }

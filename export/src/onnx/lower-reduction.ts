@@ -7,6 +7,14 @@ interface ReductionAttrs {
   readonly keepDims?: boolean | undefined;
 }
 
+/** The attributes under one name: tfjs calls the axes of its maximum otherwise. */
+function reductionAttrs(node: KernelNode): ReductionAttrs {
+  const { axis, reductionIndices, keepDims } = node.attrs as unknown as ReductionAttrs & {
+    reductionIndices?: ReductionAttrs['axis'];
+  };
+  return { axis: axis ?? reductionIndices ?? null, keepDims };
+}
+
 /** The axes as non-negative numbers, in order; all of them for null. */
 function axesOf(axis: ReductionAttrs['axis'], rank: number): number[] {
   const list =
@@ -29,18 +37,35 @@ function reduce(
   return emit.op(type, [x], { axes, keepdims });
 }
 
-/** A reduction that onnxruntime has for numbers only: bools are counted as int32. */
+/**
+ * A reduction that onnxruntime has for numbers only: bools are counted as int32. Totals of int32 are formed as int64
+ * and taken modulo 2^32: onnxruntime's own stop at the ends of int32.
+ */
 function numeric(type: string) {
+  const wraps = type === 'ReduceSum' || type === 'ReduceProd';
   return (emit: OnnxEmitter, node: KernelNode, [x]: readonly string[]): string[] => {
     const { dtype, shape } = node.inputs[0]!;
-    const numbers = dtype === 'bool' ? emit.cast(x!, 'int32') : x!;
-    const attrs = node.attrs as unknown as ReductionAttrs & { reductionIndices?: ReductionAttrs['axis'] };
-    const axis = attrs.axis ?? attrs.reductionIndices ?? null;
-    const result = reduce(type, emit, numbers, shape.length, { axis, keepDims: attrs.keepDims });
+    const reduced = (numbers: string) => reduce(type, emit, numbers, shape.length, reductionAttrs(node));
+    if (wraps && dtype === 'int32') return [emit.cast(reduced(emit.cast(x!, 'int64')), 'int32')];
+    const result = reduced(dtype === 'bool' ? emit.cast(x!, 'int32') : x!);
     const [output] = node.outputs;
     if (dtype !== 'bool' || output!.dtype !== 'bool') return [result];
     // Not a cast: the largest of no values is the smallest int32, which is not 0 and yet stands for false.
     return [emit.op('Greater', [result, emit.scalar('int32', 0)])];
+  };
+}
+
+/**
+ * The largest or smallest: NaN where one of the values is. onnxruntime's own passes over NaN; a sum of squares is NaN
+ * exactly where a value is, and infinities do not cancel in it.
+ */
+function extreme(type: 'ReduceMax' | 'ReduceMin') {
+  return (emit: OnnxEmitter, node: KernelNode<'Max'> | KernelNode<'Min'>, [x]: readonly string[]) => {
+    const [result] = numeric(type)(emit, node, [x!]) as [string];
+    const { dtype, shape } = node.inputs[0]!;
+    if (dtype !== 'float32' || result === x) return [result];
+    const squares = reduce('ReduceSumSquare', emit, x!, shape.length, reductionAttrs(node));
+    return [emit.op('Where', [emit.op('Equal', [squares, squares]), result, squares])];
   };
 }
 
@@ -117,24 +142,26 @@ export const reductionLowerings = {
     const total = emit.op('ReduceSum', [emit.op('Exp', [shifted]), emit.ints([-1])], { keepdims: 1 });
     return [emit.op('Sub', [shifted, emit.op('Log', [total])])];
   },
-  // Extremes pass over NaN in onnxruntime, and are NaN in tfjs.
-  Max: numeric('ReduceMax'),
+  Max: extreme('ReduceMax'),
   Mean: (emit, node, [x]) => {
     const { dtype, shape } = node.inputs[0]!;
     const numbers = dtype === 'float32' ? x! : emit.cast(x!, 'float32');
     return [reduce('ReduceMean', emit, numbers, shape.length, node.attrs)];
   },
-  Min: numeric('ReduceMin'),
+  Min: extreme('ReduceMin'),
   Prod: numeric('ReduceProd'),
   Softmax: (emit, _, [logits]) => [emit.op('Softmax', [logits!], { axis: -1 })],
   Sum: numeric('ReduceSum'),
+  // NaN is sorted as infinity: neither tfjs nor onnxruntime has a place for it.
   TopK: (emit, node, [x]) => {
-    const bool = node.inputs[0]!.dtype === 'bool';
-    const numbers = bool ? emit.cast(x!, 'int32') : x!;
-    const [values, indices] = emit.ops('TopK', [numbers, emit.ints([node.attrs.k])], { axis: -1 }, 2) as [
-      string,
-      string,
-    ];
-    return [bool ? emit.cast(values, 'bool') : values, emit.cast(indices, 'int32')];
+    const { dtype } = node.inputs[0]!;
+    const numbers = dtype === 'bool' ? emit.cast(x!, 'int32') : x!;
+    const infinity = () => emit.scalar('float32', Number.POSITIVE_INFINITY);
+    const floats = dtype === 'float32';
+    const sorted = floats ? emit.op('Where', [emit.op('Equal', [x!, x!]), x!, infinity()]) : numbers;
+    const top = emit.ops('TopK', [sorted, emit.ints([node.attrs.k])], { axis: -1 }, 2);
+    const [largest, indices] = top as [string, string];
+    const values = floats ? emit.op('GatherElements', [x!, indices], { axis: -1 }) : largest;
+    return [dtype === 'bool' ? emit.cast(values, 'bool') : values, emit.cast(indices, 'int32')];
   },
 } satisfies Partial<OnnxLowerings>;

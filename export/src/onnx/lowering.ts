@@ -5,7 +5,7 @@ import type { KernelName } from '../kernels/names.ts';
 export const onnxOpset = 17;
 export const onnxIrVersion = 8;
 
-export type OnnxDType = 'float32' | 'int32' | 'int64' | 'bool';
+export type OnnxDType = 'float32' | 'float64' | 'int32' | 'int64' | 'bool';
 
 /** A plain number or list is an INT or INTS attribute, a string a STRING; floats are wrapped to tell them apart. */
 export type OnnxAttr = number | string | readonly number[] | { readonly float: number } | OnnxSubgraph;

@@ -9,7 +9,7 @@ import { isSymbolic, printDim, type Shape } from '../graph/ir.ts';
 import { type OnnxAttr, type OnnxDType, onnxIrVersion, onnxOpset, type Renames } from './lowering.ts';
 
 /** TensorProto.DataType */
-const dataTypes: Record<OnnxDType, number> = { float32: 1, int32: 6, int64: 7, bool: 9 };
+const dataTypes: Record<OnnxDType, number> = { float32: 1, int32: 6, int64: 7, bool: 9, float64: 11 };
 /** AttributeProto.AttributeType */
 const attributeTypes = { float: 1, int: 2, string: 3, graph: 5, ints: 7 };
 
@@ -100,6 +100,8 @@ function toTyped(dtype: OnnxDType, data: ArrayLike<number>) {
   switch (dtype) {
     case 'float32':
       return data instanceof Float32Array ? data : Float32Array.from(data);
+    case 'float64':
+      return Float64Array.from(data);
     case 'int32':
       return data instanceof Int32Array ? data : Int32Array.from(data);
     case 'int64':
