@@ -3,11 +3,18 @@ import { defineConfig } from 'vitest/config';
 /** Workspace packages resolve to their TypeScript sources, so tests never see a stale build. */
 const conditions = ['generatrix-source', 'node'];
 
+/** Unit tests that replace modules or globals, or count what a process holds: each gets a process of its own. */
+const alone = [
+  'runtime/src/bundle/digest.test.ts',
+  'runtime/src/bundle/safetensors.test.ts',
+  'runtime/src/serve/engine/lifecycle.test.ts',
+  'training/src/run/finish.test.ts',
+];
+
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    include: ['*/src/**/*.test.ts', 'training/cli/src/**/*.test.ts', 'test/**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**'],
     reporters: ['default', './test/summary-reporter.ts'],
     globalSetup: './test/compile-workers.ts',
@@ -15,5 +22,15 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // Two workers share the cores: sessions of several spinning threads would only slow each other down.
+    env: { GENERATRIX_THREADS: '1' },
+    projects: [
+      {
+        extends: true,
+        test: { name: 'unit', include: ['*/src/**/*.test.ts', 'training/cli/src/**/*.test.ts'], exclude: alone, isolate: false },
+      },
+      { extends: true, test: { name: 'alone', include: alone } },
+      { extends: true, test: { name: 'whole', include: ['test/**/*.test.ts'] } },
+    ],
   },
 });

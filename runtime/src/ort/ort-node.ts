@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
+import { UserError } from '../errors.ts';
 import type { Device, DeviceReport, DeviceRequest, Executor } from '../program/executor.ts';
 import type { DType } from '../program/tensor.ts';
 import { type ExecutorOptions, type OpenedDevice, openOn, type Platform, reportOn } from './devices.ts';
@@ -71,11 +72,20 @@ function backend(device: Device, options: ExecutorOptions): OrtBackend {
     device,
     ort,
     exclusive: (task) => task(), // a run holds the thread until it is done, so none overlap
-    sessionOptions: ({ threads = options.threads }) => ({
+    sessionOptions: ({ threads = options.threads ?? threadsOfEnvironment() }) => ({
       executionProviders: [device],
       ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
     }),
   };
+}
+
+/** Threads that a session gets where the caller names none: GENERATRIX_THREADS, or what onnxruntime takes, the cores. */
+function threadsOfEnvironment(): number | undefined {
+  const { GENERATRIX_THREADS: value } = process.env;
+  if (value === undefined || value === '') return undefined;
+  const threads = Number(value);
+  if (Number.isInteger(threads) && threads >= 1) return threads;
+  throw new UserError(`GENERATRIX_THREADS is '${value}': give a whole number of threads, 1 or more`);
 }
 
 let webgpu: Promise<Executor> | null = null;
