@@ -17,7 +17,7 @@ export default defineConfig({
   test: {
     exclude: ['**/node_modules/**', '**/dist/**'],
     reporters: ['default', './test/summary-reporter.ts'],
-    globalSetup: './test/compile-workers.ts',
+    globalSetup: './test/global-setup.ts',
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 120_000,

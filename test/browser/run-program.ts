@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { HostTensor } from '@generatrix/runtime/core';
 import { launchChromium, openWatchedPage } from 'generatrix/browser';
 import { build } from 'vite';
+import { madeOnce } from '../once-per-run.ts';
 import { type Handler, serveFolder } from './serve.ts';
 import { pack, unpack } from './tensor-pack.ts';
 
@@ -22,10 +23,15 @@ export interface BrowserExecutor {
   close(): Promise<void>;
 }
 
-/** Builds a Vite page with the site's own configuration, so that it bundles onnxruntime as the site does. */
+/**
+ * Builds a Vite page with the site's own configuration, so that it bundles onnxruntime as the site does; once in a run of
+ * the tests.
+ */
 export async function buildPage(root: string, outDir: string): Promise<void> {
   const configFile = fileURLToPath(new URL('../../web-demo/vite.config.ts', import.meta.url));
-  await build({ configFile, root, logLevel: 'warn', build: { outDir, emptyOutDir: true } });
+  await madeOnce(`page ${root}`, outDir, async (folder) => {
+    await build({ configFile, root, logLevel: 'warn', build: { outDir: folder, emptyOutDir: true } });
+  });
 }
 
 /**

@@ -4,10 +4,11 @@ import { type BundleFormat, packBundle, tf } from '@generatrix/export';
 import { encodeSafetensors } from '@generatrix/runtime/core';
 import { bindState, buildModel, familyNamed, initialState, toTensor } from '@generatrix/training';
 import { describeData, type FamilyCase, firstExamples, stirredState } from '@generatrix/training/testing';
+import { madeOnce } from '../once-per-run.ts';
 
 /**
  * Writes the bundle of a small model whose weights are random, in the places of those that start as zeros, too; beside
- * it, as `state.safetensors`, the weights by name.
+ * it, as `state.safetensors`, the weights by name. Several test files of a run get copies of one.
  */
 export async function writeModelBundle(
   folder: string,
@@ -15,6 +16,7 @@ export async function writeModelBundle(
   formats: readonly BundleFormat[] = ['onnx', 'graph-model'],
 ): Promise<void> {
   const { name, family, options, training, dataset } = familyCase;
+import { madeOnce } from '../once-per-run.ts';
   const data = describeData(dataset);
   const { model, options: settled } = buildModel(familyNamed(family), options, data, training);
   const start = initialState(model, 11);
