@@ -27,7 +27,12 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['*/src/**/*.test.ts', 'training/cli/src/**/*.test.ts'], exclude: alone, isolate: false },
+        test: {
+          name: 'unit',
+          include: ['*/src/**/*.test.ts', 'training/cli/src/**/*.test.ts'],
+          exclude: alone,
+          isolate: false,
+        },
       },
       { extends: true, test: { name: 'alone', include: alone } },
       { extends: true, test: { name: 'whole', include: ['test/**/*.test.ts'] } },

@@ -16,7 +16,17 @@ export async function writeModelBundle(
   formats: readonly BundleFormat[] = ['onnx', 'graph-model'],
 ): Promise<void> {
   const { name, family, options, training, dataset } = familyCase;
-import { madeOnce } from '../once-per-run.ts';
+  const data = [dataset.name, dataset.size, dataset.spec, dataset.classNames];
+  const key = JSON.stringify(['bundle', name, family, options, training, data, formats]);
+  await madeOnce(key, folder, (empty) => makeBundle(empty, familyCase, formats));
+}
+
+async function makeBundle(
+  folder: string,
+  familyCase: FamilyCase,
+  formats: readonly BundleFormat[],
+): Promise<void> {
+  const { name, family, options, training, dataset } = familyCase;
   const data = describeData(dataset);
   const { model, options: settled } = buildModel(familyNamed(family), options, data, training);
   const start = initialState(model, 11);
