@@ -2,6 +2,7 @@ import type { Executor } from '@generatrix/runtime';
 import fc from 'fast-check';
 import { compare, type Outcome } from './compare.ts';
 import { type Program, programOf, type Recipe } from './program.ts';
+import { slopeDifference } from './slopes.ts';
 
 const numbers = fc.array(fc.nat(1000), { minLength: 6, maxLength: 6 });
 const recipes: fc.Arbitrary<Recipe> = fc.record({
@@ -43,7 +44,9 @@ export async function fuzz(
     let first = true;
     const property = fc.asyncProperty(recipes, async (recipe) => {
       const program = programOf(recipe);
-      const outcome = await compare(program, executor);
+      const compared = await compare(program, executor);
+      const slope = compared.kind === 'same' ? slopeDifference(program) : null;
+      const outcome: Outcome = slope === null ? compared : { kind: 'different', message: slope };
       const drawn = first;
       first = false;
       if (outcome.kind === 'different') {

@@ -21,6 +21,7 @@ it('a program that computes something else than tfjs is found out', async () => 
   const wrong = (fn: Program['fn'], shape: number[]): Program => ({
     text: '',
     fn,
+    loss: null,
     inputs: [{ name: 'a', dtype: 'float32', shape }],
     batched: [],
   });

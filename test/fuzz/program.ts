@@ -15,6 +15,8 @@ export interface Program {
     readonly dtype: DType;
     readonly shape: readonly number[];
   }[];
+  /** What the gradients are of that the function returns as `dNAME`; null where it returns none. */
+  readonly loss: ((inputs: Tensors) => tf.Scalar) | null;
   /** Inputs that get a batch dimension of any size; none in a program of fixed sizes. */
   readonly batched: readonly string[];
 }
@@ -94,37 +96,51 @@ export function programOf(recipe: Recipe): Program {
   const names = inputs.map(({ name }) => name);
   const body = `${statements.join(' ')} return { ${whole.map(({ name }) => name).join(', ')} };`;
   const forward = `({ ${names.join(', ')} }) => { ${body} }`;
-  const text = recipe.gradient ? (withGradient(forward, inputs, whole, values) ?? forward) : forward;
+  const gradient = recipe.gradient ? differentiated(forward, inputs, whole, values) : null;
+  const text = gradient?.text ?? forward;
   tf.dispose(values);
   const batched = recipe.batched
     ? inputs.filter(({ shape }) => shape.length === base.length && shape[0] === 3)
     : [];
-  return { text, fn: evaluate(text, {}), inputs, batched: batched.map(({ name }) => name) };
+  return {
+    text,
+    fn: evaluate(text, {}),
+    loss: gradient?.loss ?? null,
+    inputs,
+    batched: batched.map(({ name }) => name),
+  };
 }
 
-/** The function with the gradients of a weighted sum of its float results beside them; null where tfjs has none. */
-function withGradient(
+/** A weighted sum of the float results of a program, as a function of its float inputs. */
+interface Differentiated {
+  /** The program with the gradients beside its results, in words. */
+  readonly text: string;
+  readonly loss: (inputs: Tensors) => tf.Scalar;
+}
+
+/** Null where tfjs has no gradient, or the gradient leaves the ranges. */
+function differentiated(
   forward: string,
   inputs: Program['inputs'],
   results: readonly Known[],
   values: Tensors,
-): string | null {
+): Differentiated | null {
   const floats = inputs.filter(({ dtype }) => dtype === 'float32').map(({ name }) => name);
-  const summed = results.filter(({ dtype }) => dtype === 'float32');
-  if (floats.length === 0 || summed.length === 0) return null;
-  const names = inputs.map(({ name }) => name).join(', ');
+  if (floats.length === 0 || !results.some(({ dtype }) => dtype === 'float32')) return null;
+  const loss =
+    `(x) => { const r = f(x); return tf.addN(Object.values(r).filter((y) => y.dtype === "float32")` +
+    '.map((y, i) => tf.sum(tf.mul(y, grid(y.shape, i))))); }';
   const text =
-    `(given) => { const f = ${forward}; const loss = (${floats.join(', ')}) => { ` +
-    `const r = f({ ...given, ${floats.join(', ')} }); ` +
-    `return tf.addN(Object.values(r).filter((y) => y.dtype === "float32").map((y, i) => tf.sum(tf.mul(y, grid(y.shape, i))))); }; ` +
-    `const d = tf.grads(loss)([${floats.map((name) => `given.${name}`).join(', ')}]); ` +
+    `(given) => { const f = ${forward}; const loss = ${loss}; ` +
+    `const d = tf.grads((${floats.join(', ')}) => loss({ ...given, ${floats.join(', ')} }))` +
+    `([${floats.map((name) => `given.${name}`).join(', ')}]); ` +
     `return { ...f(given), ${floats.map((name, i) => `d${name}: d[${i}]`).join(', ')} }; }`;
   const given = Object.fromEntries(inputs.map(({ name }) => [name, values[name]!]));
   const gradients = attempt(() => evaluate<(given: Tensors) => Tensors>(text, {})(given));
-  const fine =
-    gradients !== null && names !== '' && Object.values(gradients).every((y) => check(y, false) !== null);
-  if (gradients !== null) tf.dispose(gradients);
-  return fine ? text : null;
+  if (gradients === null) return null;
+  const fine = Object.values(gradients).every((y) => check(y, false) !== null);
+  tf.dispose(gradients);
+  return fine ? { text, loss: evaluate(`((f) => ${loss})(${forward})`, {}) } : null;
 }
 
 /** What a line gave, or null where its values leave the ranges. */

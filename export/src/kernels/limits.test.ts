@@ -51,6 +51,18 @@ describe('a call without a result is refused when it is traced, in one line with
     ['the largest of none', (x) => tf.max(x), [0], /Max at .*axis 0 of \[0\] is empty/],
     ['the smallest of none', (x) => tf.min(x, [0, 1]), [2, 0], /Min at .*axis 1 of \[2,0\] is empty/],
     [
+      'the mean of none',
+      (x) => tf.mean(x, 1),
+      [2, 0],
+      /Mean at .*no extreme or mean of no values: axis 1 of/,
+    ],
+    [
+      'a part that begins behind the end',
+      (x) => tf.slice(x, [2], [-1]),
+      [1],
+      /Slice at .*gives a tensor of shape \[-1\], from \[1\]/,
+    ],
+    [
       'sums along a scalar',
       (x) => tf.cumsum(x),
       [],

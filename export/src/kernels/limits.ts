@@ -80,7 +80,8 @@ const limits: { readonly [K in KernelName]?: Limit } = {
 
 /**
  * Why a call has no result, or one that no runtime agrees on, and the cure: a window larger than its image, an extreme
- * or mean of no values, sums along an axis of a scalar, shapes that do not go together. tfjs returns tensors of negative size, or what stood in memory, and onnxruntime stops.
+ * or mean of no values, sums along an axis of a scalar, shapes that do not go together,
+ * a part that begins behind the end. tfjs returns tensors of negative size, or what stood in memory, and onnxruntime stops.
  * @returns null where nothing is wrong
  */
 export function limitOf(
@@ -89,5 +90,9 @@ export function limitOf(
   attrs: object,
   outputs: readonly TensorMeta[],
 ): string | null {
-  return limits[kernel]?.(inputs, attrs, outputs) ?? null;
+  const own = limits[kernel]?.(inputs, attrs, outputs) ?? null;
+  if (own !== null) return own;
+  const wrong = outputs.find(({ shape }) => shape.some((size) => !Number.isInteger(size) || size < 0));
+  if (wrong === undefined) return null;
+  return `gives a tensor of shape [${wrong.shape}], from ${shapes(inputs)}; take what lies inside`;
 }
