@@ -27,26 +27,36 @@ export function lossAndGradients(
   loss: (state: NamedTensors) => Loss,
 ): LossGradients {
   const names = Object.keys(parameters);
-  let found: Loss | undefined;
+  const found: Record<keyof Loss, NamedTensors> = { loss: {}, metrics: {}, statistics: {} };
   const differentiate = tf.grads((...tensors: tf.Tensor[]) => {
-    found = loss({ ...state, ...Object.fromEntries(names.map((name, i) => [name, tensors[i]!])) });
-    // tf.grads disposes what its function made, except what is kept; copies for the caller's tidy are made below.
-    for (const tensor of tensorsOf(found)) tf.keep(tensor);
-    return found.loss.asScalar();
+    const result = loss({ ...state, ...Object.fromEntries(names.map((name, i) => [name, tensors[i]!])) });
+    // tf.grads disposes what its function made, except what is kept; copies, since what is reported may be an argument.
+    found.loss = kept({ loss: result.loss });
+    found.metrics = kept(result.metrics ?? {});
+    found.statistics = kept(result.statistics ?? {});
+    return result.loss.asScalar();
   });
   const gradients = differentiate(names.map((name) => state[name]!));
-  const { loss: value, metrics = {}, statistics = {} } = found!;
-  const copies = new Map(tensorsOf(found!).map((tensor) => [tensor, tf.clone(tensor)]));
-  for (const tensor of copies.keys()) tensor.dispose();
-  const copied = (tensors: NamedTensors): NamedTensors =>
-    Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, copies.get(tensor)!]));
   return {
-    metrics: { loss: copies.get(value)!, ...copied(metrics) },
-    statistics: copied(statistics),
+    metrics: { loss: released(found.loss).loss!, ...released(found.metrics) },
+    statistics: released(found.statistics),
     gradients: Object.fromEntries(names.map((name, i) => [name, gradients[i]!])),
   };
 }
 
-function tensorsOf({ loss, metrics = {}, statistics = {} }: Loss): tf.Tensor[] {
-  return [...new Set([loss, ...Object.values(metrics), ...Object.values(statistics)])];
+function kept(tensors: NamedTensors): NamedTensors {
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, tensor]) => [name, tf.keep(tf.clone(tensor))]),
+  );
+}
+
+/** The same tensors, as the caller's tidy has them. */
+function released(tensors: NamedTensors): NamedTensors {
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, tensor]) => {
+      const copy = tf.clone(tensor);
+      tensor.dispose();
+      return [name, copy];
+    }),
+  );
 }
