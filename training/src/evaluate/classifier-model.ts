@@ -2,10 +2,12 @@ import { type NamedTensors, tf } from '@generatrix/export';
 import { type OutputSpec, sizeOf } from '@generatrix/runtime/core';
 import { gradientModel } from '../core/gradient-model.ts';
 import type { Model } from '../model/model.ts';
-import type { StateSpecs } from '../model/state.ts';
 import { settleTraining } from '../model/training-options.ts';
-import { convolution, convolutionSpecs } from '../nn/convolution.ts';
-import { dense, denseSpecs, mlp, mlpSpecs } from '../nn/dense.ts';
+import { activations } from '../nn/activations.ts';
+import { convolution } from '../nn/convolution.ts';
+import { dense, mlp } from '../nn/dense.ts';
+import type { Features } from '../nn/encoder-decoder.ts';
+import { declared, inference, sequential } from '../nn/module.ts';
 
 /** A classifier's network: two strided convolutions and a hidden layer for images, hidden layers for rows. */
 export type ClassifierNetwork =
@@ -30,23 +32,17 @@ export type ClassifierNetwork =
 /** Outputs of the classifier's program `classify`. */
 export const classifierOutputs = { logits: 'logits', features: 'features' } as const;
 
-interface Layers {
-  readonly specs: StateSpecs;
-  readonly width: number;
-  /** [batch, ...shape] to [batch, width]. */
-  readonly features: (state: NamedTensors, x: tf.Tensor) => tf.Tensor;
-}
-
 /**
  * A softmax classifier as a model of the training engine: the mean cross-entropy of a batch, minimised by Adam. It is
  * no generative model: its one program, `classify`, gives the logits and the features before the last layer.
  */
 export function classifierModel(network: ClassifierNetwork, classes: number): Model {
-  const layers = network.kind === 'conv' ? convolutional(network) : fullyConnected(network);
-  const parameters = { ...layers.specs, ...denseSpecs('logits', layers.width, classes) };
+  const { network: body, width } = network.kind === 'conv' ? convolutional(network) : fullyConnected(network);
+  const last = dense('logits', width, classes);
+  const parameters = declared([body, last]).specs;
   const forward = (state: NamedTensors, x: tf.Tensor) => {
-    const features = layers.features(state, x);
-    return { features, logits: dense(state, 'logits', features) };
+    const features = body.apply(state, x, inference);
+    return { features, logits: last.apply(state, features, inference) };
   };
   const output = (width: number): OutputSpec => ({ dtype: 'float32', shape: [width], meaning: 'other' });
   return gradientModel({
@@ -60,7 +56,7 @@ export function classifierModel(network: ClassifierNetwork, classes: number): Mo
       classify: {
         signature: {
           inputs: { data: { dtype: 'float32', shape: [...network.shape], role: 'data' } },
-          outputs: { logits: output(classes), features: output(layers.width) },
+          outputs: { logits: output(classes), features: output(width) },
         },
         run: (state, { data }) => forward(state, data!),
       },
@@ -68,32 +64,28 @@ export function classifierModel(network: ClassifierNetwork, classes: number): Mo
   }).compose(settleTraining({}, {}));
 }
 
-function convolutional(network: ClassifierNetwork & { kind: 'conv' }): Layers {
+function convolutional(network: ClassifierNetwork & { kind: 'conv' }): Features {
   const { shape, range, filters, features } = network;
   const [height, width, channels] = shape;
   const [low, high] = range;
+  const { relu } = activations;
   const quarter = (side: number) => Math.ceil(Math.ceil(side / 2) / 2);
   const flat = quarter(height) * quarter(width) * filters[1];
   return {
-    specs: {
-      ...convolutionSpecs('conv0', 5, channels, filters[0]),
-      ...convolutionSpecs('conv1', 3, filters[0], filters[1]),
-      ...denseSpecs('hidden', flat, features),
-    },
     width: features,
-    features: (state, x) => {
-      const scaled = tf.sub(tf.mul(tf.sub(x, low), 2 / (high - low)), 1);
-      const first = tf.relu(convolution(state, 'conv0', scaled, 2)); // [batch, h/2, w/2, filters]
-      const second = tf.relu(convolution(state, 'conv1', first, 2)); // [batch, h/4, w/4, filters]
-      return tf.relu(dense(state, 'hidden', tf.reshape(second, [x.shape[0]!, flat])));
-    },
+    network: sequential([
+      (x) => tf.sub(tf.mul(tf.sub(x, low), 2 / (high - low)), 1),
+      convolution('conv0', [channels, filters[0]], 5, { stride: 2 }), // [batch, h/2, w/2, filters]
+      relu,
+      convolution('conv1', filters, 3, { stride: 2 }), // [batch, h/4, w/4, filters]
+      relu,
+      (h) => tf.reshape(h, [h.shape[0]!, flat]),
+      dense('hidden', flat, features),
+      relu,
+    ]),
   };
 }
 
-function fullyConnected({ shape, hidden }: ClassifierNetwork & { kind: 'mlp' }): Layers {
-  return {
-    specs: mlpSpecs('hidden', sizeOf(shape), hidden),
-    width: hidden.at(-1)!,
-    features: (state, x) => mlp(state, 'hidden', x, hidden),
-  };
+function fullyConnected({ shape, hidden }: ClassifierNetwork & { kind: 'mlp' }): Features {
+  return { network: mlp('hidden', sizeOf(shape), hidden), width: hidden.at(-1)! };
 }

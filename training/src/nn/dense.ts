@@ -1,31 +1,40 @@
-import { type NamedTensors, tf } from '@generatrix/export';
-import type { StateSpecs } from '../model/state.ts';
+import { tf } from '@generatrix/export';
+import { glorotUniform } from './initial-values.ts';
+import { type LinearOptions, linearMap } from './linear-map.ts';
+import { type Module, sequential } from './module.ts';
 
 /**
- * Parameters of a fully connected layer: `name/kernel` [inputs, outputs] with Glorot-uniform values (Glorot and
- * Bengio 2010, eq. 16) and `name/bias` [outputs] of zeros.
+ * Fully connected, x @ kernel + bias: [batch, ..., inputs] to [batch, ..., outputs]. State: `name/kernel`
+ * [inputs, outputs], Glorot-uniform when the options say nothing, and `name/bias` [outputs].
  */
-export function denseSpecs(name: string, inputs: number, outputs: number): StateSpecs {
-  const scale = Math.sqrt(6 / (inputs + outputs));
-  return {
-    [`${name}/kernel`]: { shape: [inputs, outputs], initial: { distribution: 'uniform', scale } },
-    [`${name}/bias`]: { shape: [outputs], initial: 0 },
-  };
+export function dense(name: string, inputs: number, outputs: number, options: LinearOptions = {}): Module {
+  return linearMap(
+    name,
+    {
+      shape: [inputs, outputs],
+      outputs,
+      fans: { in: inputs, out: outputs },
+      initial: glorotUniform,
+      map: (x, kernel) => {
+        if (x.rank === 2) return tf.matMul(x as tf.Tensor2D, kernel as tf.Tensor2D);
+        const rows = tf.reshape(x, [-1, inputs]) as tf.Tensor2D;
+        return tf.reshape(tf.matMul(rows, kernel as tf.Tensor2D), [...x.shape.slice(0, -1), outputs]);
+      },
+    },
+    options,
+  );
 }
 
-/** x @ kernel + bias: [batch, inputs] to [batch, outputs]. */
-export function dense(state: NamedTensors, name: string, x: tf.Tensor): tf.Tensor2D {
-  return tf.add(tf.matMul(x as tf.Tensor2D, state[`${name}/kernel`] as tf.Tensor2D), state[`${name}/bias`]!);
-}
-
-/** Parameters of `mlp`: layers `name/0`, `name/1`, ... from `inputs` through the hidden widths. */
-export function mlpSpecs(name: string, inputs: number, hidden: readonly number[]): StateSpecs {
+/** Dense layers `name/0`, `name/1`, ... from `inputs` through the hidden widths, an activation (ReLU) after each. */
+export function mlp(
+  name: string,
+  inputs: number,
+  hidden: readonly number[],
+  options: LinearOptions & { readonly activation?: (x: tf.Tensor) => tf.Tensor } = {},
+): Module {
+  const { activation = (x) => tf.relu(x), ...linear } = options;
   const widths = [inputs, ...hidden];
-  const layers = hidden.map((width, i) => denseSpecs(`${name}/${i}`, widths[i]!, width));
-  return Object.assign({}, ...layers) as StateSpecs;
-}
-
-/** Hidden layers with ReLU after each: [batch, inputs] to [batch, last width]. */
-export function mlp(state: NamedTensors, name: string, x: tf.Tensor, hidden: readonly number[]): tf.Tensor {
-  return hidden.reduce<tf.Tensor>((h, _, i) => tf.relu(dense(state, `${name}/${i}`, h)), x);
+  return sequential(
+    hidden.flatMap((width, i) => [dense(`${name}/${i}`, widths[i]!, width, linear), activation]),
+  );
 }

@@ -1,7 +1,7 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type Layer, newPass, normalisationLayer } from './layer.ts';
-import { runningMoments } from './normalisation.ts';
+import { type Module, newPass } from './module.ts';
+import { normalisation, runningMoments } from './normalisation.ts';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -16,14 +16,14 @@ function values(shape: number[], phase: number): tf.Tensor {
   );
 }
 
-function stateOf(kind: 'batch' | 'virtual', width: number): { layer: Layer; state: NamedTensors } {
+function stateOf(kind: 'batch' | 'virtual', width: number): { layer: Module; state: NamedTensors } {
   const state = {
     'n/scale': values([width], 1),
     'n/offset': values([width], 2),
     'n/mean': values([width], 3),
     'n/variance': tf.add(1.5, values([width], 4)),
   };
-  return { layer: normalisationLayer('n', width, kind), state };
+  return { layer: normalisation('n', width, kind), state };
 }
 
 /** Largest difference between two tensors. */

@@ -1,7 +1,8 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import type { StateSpecs } from '../model/state.ts';
-import type { Pass } from './layer.ts';
+import type { Module, Pass } from './module.ts';
 
+/** Normalisations that a family's options may name. `none` is the identity. */
 export type NormalisationKind = 'none' | 'batch' | 'virtual';
 
 /** Added to variances before the root. */
@@ -9,62 +10,29 @@ const epsilon = 1e-5;
 /** Weight of the old running statistics after each step. */
 const decay = 0.9;
 
-/**
- * What follows a linear map: a bias (`none`), or a scale and an offset of the normalised values. Batch normalisation
- * keeps running statistics `name/mean` and `name/variance`; virtual batch normalisation needs none.
- */
-export function normalisationSpecs(
-  name: string,
-  width: number,
-  kind: NormalisationKind,
-  bias: boolean,
-): { parameters: StateSpecs; statistics: StateSpecs } {
-  const shape = [width];
-  if (kind === 'none') {
-    return { parameters: bias ? { [`${name}/bias`]: { shape, initial: 0 } } : {}, statistics: {} };
-  }
-  const parameters = { [`${name}/scale`]: { shape, initial: 1 }, [`${name}/offset`]: { shape, initial: 0 } };
-  if (kind === 'virtual') return { parameters, statistics: {} };
-  const statistics = {
-    [`${name}/mean`]: { shape, initial: 0 },
-    [`${name}/variance`]: { shape, initial: 1 },
-  };
-  return { parameters, statistics };
-}
-
-/** Adds the bias or normalises: [batch, ..., width] to the same shape. */
-export function applyNormalisation(
-  state: NamedTensors,
-  name: string,
-  x: tf.Tensor,
-  kind: NormalisationKind,
-  bias: boolean,
-  pass: Pass,
-): tf.Tensor {
-  if (kind === 'none') return bias ? tf.add(x, state[`${name}/bias`]!) : x;
-  const { mean, variance } =
-    kind === 'batch' ? batchMoments(state, name, x, pass) : virtualMoments(name, x, pass);
-  const normalised = tf.div(tf.sub(x, mean), tf.sqrt(tf.add(variance, epsilon)));
-  return tf.add(tf.mul(normalised, state[`${name}/scale`]!), state[`${name}/offset`]!);
-}
-
-interface Moments {
-  readonly mean: tf.Tensor;
-  readonly variance: tf.Tensor;
+/** The normalisation of this kind, of the last axis: [batch, ..., width] to the same. */
+export function normalisation(name: string, width: number, kind: NormalisationKind): Module {
+  if (kind === 'none') return { specs: {}, apply: (_, x) => x };
+  return kind === 'batch' ? batchNorm(name, width) : virtualBatchNorm(name, width);
 }
 
 /**
  * Batch normalisation (Ioffe and Szegedy 2015, algorithm 1): mean and variance of each channel over the batch and
- * all positions; outside training those that `runningMoments` gathered.
+ * all positions; outside training those that `runningMoments` gathered in `name/mean` and `name/variance`.
  */
-function batchMoments(state: NamedTensors, name: string, x: tf.Tensor, pass: Pass): Moments {
-  if (!pass.training) return { mean: state[`${name}/mean`]!, variance: state[`${name}/variance`]! };
-  const axes = x.shape.slice(0, -1).map((_, axis) => axis);
-  const mean = tf.mean(x, axes); // [width]
-  const variance = tf.mean(tf.square(tf.sub(x, mean)), axes); // [width]
-  pass.moments[`${name}/mean`] = mean;
-  pass.moments[`${name}/variance`] = variance;
-  return { mean, variance };
+export function batchNorm(name: string, width: number): Module {
+  const statistics: StateSpecs = {
+    [`${name}/mean`]: { shape: [width], initial: 0, kind: 'statistic' },
+    [`${name}/variance`]: { shape: [width], initial: 1, kind: 'statistic' },
+  };
+  return normalised(name, width, statistics, (state, x, pass) => {
+    if (!pass.training) return { mean: state[`${name}/mean`]!, variance: state[`${name}/variance`]! };
+    const axes = x.shape.slice(0, -1).map((_, axis) => axis);
+    const moments = momentsOver(x, axes, false); // [width] each
+    pass.moments[`${name}/mean`] = moments.mean;
+    pass.moments[`${name}/variance`] = moments.variance;
+    return moments;
+  });
 }
 
 /**
@@ -72,31 +40,99 @@ function batchMoments(state: NamedTensors, name: string, x: tf.Tensor, pass: Pas
  * a fixed reference batch of n examples and itself, weighted n / (n + 1) and 1 / (n + 1); the reference batch by its
  * own alone. So an example does not depend on the others of its batch, neither in training nor after it.
  */
-function virtualMoments(name: string, x: tf.Tensor, { reference }: Pass): Moments {
-  if (reference === undefined)
-    throw new Error(`layer '${name}': virtual batch normalisation has no reference batch`);
-  const { moments, recording, size } = reference;
-  const inner = x.shape.slice(1, -1).map((_, axis) => axis + 1);
-  const own = (values: tf.Tensor) => (inner.length === 0 ? values : tf.mean(values, inner, true));
-  const mean = own(x); // [batch, 1..., width]
-  const meanSquare = own(tf.square(x)); // [batch, 1..., width]
-  if (recording) {
-    moments[`${name}/mean`] = tf.mean(mean, 0, true); // [1, 1..., width]
-    moments[`${name}/meanSquare`] = tf.mean(meanSquare, 0, true); // [1, 1..., width]
-    return momentsOf(moments[`${name}/mean`]!, moments[`${name}/meanSquare`]!);
-  }
-  const share = 1 / (size + 1);
-  const blended = (values: tf.Tensor, fixed: tf.Tensor) =>
-    tf.add(tf.mul(share, values), tf.mul(1 - share, fixed));
-  return momentsOf(
-    blended(mean, moments[`${name}/mean`]!),
-    blended(meanSquare, moments[`${name}/meanSquare`]!),
-  );
+export function virtualBatchNorm(name: string, width: number): Module {
+  return normalised(name, width, {}, (_, x, { reference }) => {
+    if (reference === undefined)
+      throw new Error(`layer '${name}': virtual batch normalisation has no reference batch`);
+    const { moments, recording, size } = reference;
+    const inner = x.shape.slice(1, -1).map((_, axis) => axis + 1);
+    const own = (values: tf.Tensor) => (inner.length === 0 ? values : tf.mean(values, inner, true));
+    const mean = own(x); // [batch, 1..., width]
+    const meanSquare = own(tf.square(x)); // [batch, 1..., width]
+    if (recording) {
+      moments[`${name}/mean`] = tf.mean(mean, 0, true); // [1, 1..., width]
+      moments[`${name}/meanSquare`] = tf.mean(meanSquare, 0, true); // [1, 1..., width]
+      return fromSquares(moments[`${name}/mean`]!, moments[`${name}/meanSquare`]!);
+    }
+    const share = 1 / (size + 1);
+    const blended = (values: tf.Tensor, fixed: tf.Tensor) =>
+      tf.add(tf.mul(share, values), tf.mul(1 - share, fixed));
+    return fromSquares(
+      blended(mean, moments[`${name}/mean`]!),
+      blended(meanSquare, moments[`${name}/meanSquare`]!),
+    );
+  });
 }
 
-function momentsOf(mean: tf.Tensor, meanSquare: tf.Tensor): Moments {
+/** Layer normalisation (Ba et al. 2016, eq. 4): each position by the mean and variance of its own channels. */
+export function layerNorm(name: string, width: number): Module {
+  return normalised(name, width, {}, (_, x) => momentsOver(x, [x.rank - 1], true));
+}
+
+/**
+ * Group normalisation (Wu and He 2018, eq. 1 and 2): the channels in consecutive groups, each example's group by its
+ * mean and variance over channels and positions.
+ * @param groups divides the width
+ */
+export function groupNorm(name: string, width: number, groups: number): Module {
+  if (width % groups !== 0)
+    throw new Error(`layer '${name}': ${groups} groups do not divide ${width} channels`);
+  return withAffine(name, width, {}, (_, x) => {
+    const positions = x.shape.slice(1, -1).reduce((product, length) => product * length, 1);
+    const grouped = tf.reshape(x, [x.shape[0]!, positions, groups, width / groups]);
+    return tf.reshape(standardised(grouped, momentsOver(grouped, [1, 3], true)), x.shape);
+  });
+}
+
+/** Instance normalisation (Ulyanov et al. 2016): every example's channel by its mean and variance over the positions. */
+export function instanceNorm(name: string, width: number): Module {
+  return groupNorm(name, width, width);
+}
+
+interface Moments {
+  readonly mean: tf.Tensor;
+  readonly variance: tf.Tensor;
+}
+
+function momentsOver(x: tf.Tensor, axes: number[], keepDims: boolean): Moments {
+  const mean = tf.mean(x, axes, keepDims);
+  return { mean, variance: tf.mean(tf.square(tf.sub(x, mean)), axes, keepDims) };
+}
+
+function fromSquares(mean: tf.Tensor, meanSquare: tf.Tensor): Moments {
   // A difference of two sums may round below zero.
   return { mean, variance: tf.relu(tf.sub(meanSquare, tf.square(mean))) };
+}
+
+function standardised(x: tf.Tensor, { mean, variance }: Moments): tf.Tensor {
+  return tf.div(tf.sub(x, mean), tf.sqrt(tf.add(variance, epsilon)));
+}
+
+function normalised(
+  name: string,
+  width: number,
+  statistics: StateSpecs,
+  moments: (state: NamedTensors, x: tf.Tensor, pass: Pass) => Moments,
+): Module {
+  return withAffine(name, width, statistics, (state, x, pass) => standardised(x, moments(state, x, pass)));
+}
+
+/** What every normalisation ends with: a learned scale and offset of each channel, `name/scale` and `name/offset`. */
+function withAffine(
+  name: string,
+  width: number,
+  statistics: StateSpecs,
+  standardise: Module['apply'],
+): Module {
+  const [scale, offset] = [`${name}/scale`, `${name}/offset`];
+  return {
+    specs: {
+      [scale]: { shape: [width], initial: 1 },
+      [offset]: { shape: [width], initial: 0 },
+      ...statistics,
+    },
+    apply: (state, x, pass) => tf.add(tf.mul(standardise(state, x, pass), state[scale]!), state[offset]!),
+  };
 }
 
 /**

@@ -5,8 +5,8 @@ import type { StateSpecs } from '../model/state.ts';
 export function spectralSpecs(name: string, rows: number, columns: number): StateSpecs {
   const initial = { distribution: 'normal', scale: 1 } as const;
   return {
-    [`${name}/left`]: { shape: [rows], initial },
-    [`${name}/right`]: { shape: [columns], initial },
+    [`${name}/left`]: { shape: [rows], initial, kind: 'statistic' },
+    [`${name}/right`]: { shape: [columns], initial, kind: 'statistic' },
   };
 }
 
@@ -27,7 +27,10 @@ export function spectrallyNormalised(state: NamedTensors, name: string, kernel: 
  * One turn of the power iteration for every kernel that has vectors among `statistics` (Miyato et al. 2018,
  * algorithm 1): left = unit(W right), right = unit(W' left). Run it before the loss, outside the gradient.
  */
-export function powerIteration(state: NamedTensors, statistics: StateSpecs): NamedTensors {
+export function powerIteration(
+  state: NamedTensors,
+  statistics: Readonly<Record<string, unknown>>,
+): NamedTensors {
   const names = Object.keys(statistics)
     .filter((name) => name.endsWith('/right'))
     .map((name) => name.slice(0, -'/right'.length));

@@ -1,6 +1,7 @@
 import { tf } from '@generatrix/export';
 import { beforeAll, expect, it } from 'vitest';
-import { minibatchCloseness, minibatchSpecs } from './minibatch-discrimination.ts';
+import { inference } from '../../nn/module.ts';
+import { minibatchCloseness } from './minibatch-discrimination.ts';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -8,15 +9,15 @@ beforeAll(async () => {
 
 it('sums exp of minus the L1 distances over the batch, as the definition in plain loops does', () => {
   const [batch, features, kernels] = [4, 3, 2];
-  const shape = minibatchSpecs('t', features, kernels).t!.shape;
-  expect(shape).toEqual([features, kernels * 5]);
+  const module = minibatchCloseness('t', features, kernels);
+  expect(module.specs.t!.shape).toEqual([features, kernels * 5]);
   const f = Array.from({ length: batch }, (_, i) =>
     Array.from({ length: features }, (_, k) => Math.sin(3 * i + k)),
   );
   const t = Array.from({ length: features }, (_, a) =>
     Array.from({ length: kernels * 5 }, (_, j) => 0.4 * Math.cos(2 * a + 0.7 * j)),
   );
-  const got = minibatchCloseness({ t: tf.tensor2d(t) }, 't', tf.tensor2d(f)).arraySync();
+  const got = module.apply({ t: tf.tensor2d(t) }, tf.tensor2d(f), inference).arraySync() as number[][];
   const m = (i: number, b: number, c: number) =>
     f[i]!.reduce((total, value, a) => total + value * t[a]![5 * b + c]!, 0);
   for (let i = 0; i < batch; i++) {
@@ -35,6 +36,8 @@ it('sums exp of minus the L1 distances over the batch, as the definition in plai
 
 it('is the batch size where all examples are the same: what gives a collapsed generator away', () => {
   const same = tf.ones([6, 3]) as tf.Tensor2D;
-  const got = minibatchCloseness({ t: tf.ones([3, 10]) }, 't', same).dataSync();
+  const got = minibatchCloseness('t', 3, 2)
+    .apply({ t: tf.ones([3, 10]) }, same, inference)
+    .dataSync();
   expect([...got]).toEqual(new Array(12).fill(6));
 });

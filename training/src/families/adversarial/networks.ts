@@ -1,6 +1,8 @@
 import type { NamedTensors, tf } from '@generatrix/export';
 import type { StateSpecs } from '../../model/state.ts';
-import type { Layer, Pass } from '../../nn/layer.ts';
+import type { CoderOptions } from '../../nn/encoder-decoder.ts';
+import { normal } from '../../nn/initial-values.ts';
+import type { Pass } from '../../nn/module.ts';
 
 /** How the discriminator is told of the class, or tells it. */
 export type Conditioning = 'none' | 'projection' | 'concatenation' | 'auxiliary';
@@ -21,6 +23,16 @@ export interface NetworkOptions {
   readonly minibatchKernels: number;
   /** Examples that the discriminator judges together. */
   readonly packing: number;
+}
+
+/** Standard deviation of the initial values of all kernels of DCGAN (Radford et al. 2016, section 4). */
+export const dcganStart = normal(0.02);
+
+/** What all networks of a game have in common; `dcgan` is the shared coder's `conv`. */
+export function layersOf({ architecture, filters, kernelSize }: NetworkOptions) {
+  return architecture === 'dcgan'
+    ? ({ architecture: 'conv', filters, kernelSize, initial: dcganStart } as const)
+    : ({ architecture, filters, kernelSize } as const satisfies Partial<CoderOptions>);
 }
 
 /** A network with what the optimizer changes and what the step changes by other rules. */
@@ -51,10 +63,4 @@ export interface Judgement {
 export interface Discriminator extends Network {
   /** [batch, ...data shape] and, where conditional, [batch, classes] one-hot labels. */
   apply(state: NamedTensors, x: tf.Tensor, classes: tf.Tensor | undefined, pass: Pass): Judgement;
-}
-
-/** Layers of a network's inside, and how they are run. */
-export interface Body {
-  readonly layers: readonly Layer[];
-  apply(state: NamedTensors, x: tf.Tensor, classes: tf.Tensor | undefined, pass: Pass): tf.Tensor;
 }

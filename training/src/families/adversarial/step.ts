@@ -2,7 +2,7 @@ import { type NamedTensors, tf } from '@generatrix/export';
 import { gradientNorm } from '../../core/gradient-norm.ts';
 import { lossAndGradients } from '../../core/gradients.ts';
 import type { Turn, TurnResult } from '../../core/turn.ts';
-import { newPass } from '../../nn/layer.ts';
+import { newPass } from '../../nn/module.ts';
 import { runningMoments } from '../../nn/normalisation.ts';
 import { powerIteration } from '../../nn/spectral-normalisation.ts';
 import { differentiableAugmentation } from './differentiable-augmentation.ts';

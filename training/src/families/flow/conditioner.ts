@@ -1,17 +1,15 @@
-import { type NamedTensors, tf } from '@generatrix/export';
-import type { StateSpecs } from '../../model/state.ts';
-import { convolution, convolutionSpecs } from '../../nn/convolution.ts';
-import { dense, denseSpecs, mlp, mlpSpecs } from '../../nn/dense.ts';
+import { activations } from '../../nn/activations.ts';
+import { convolution } from '../../nn/convolution.ts';
+import { dense, mlp } from '../../nn/dense.ts';
+import { heUniform, zeros } from '../../nn/initial-values.ts';
+import { type Module, sequential } from '../../nn/module.ts';
+import { residual } from '../../nn/residual.ts';
 
-/** The network inside a coupling layer: any function of the part that the layer leaves unchanged. */
-export interface Conditioner {
-  readonly specs: StateSpecs;
-  /** [batch, ..., inputs] to [batch, ..., outputs]. */
-  apply(state: NamedTensors, x: tf.Tensor): tf.Tensor;
-}
-
-/** Makes the network of a layer, once the layer knows how much goes in and out of it. */
-export type ConditionerBuilder = (name: string, inputs: number, outputs: number) => Conditioner;
+/**
+ * Makes the network inside a coupling layer, any function of the part that the layer leaves unchanged, once the layer
+ * knows how much goes in and out of it: [batch, ..., inputs] to [batch, ..., outputs].
+ */
+export type ConditionerBuilder = (name: string, inputs: number, outputs: number) => Module;
 
 /** Which network, for images. */
 export interface ConvolutionalOptions {
@@ -20,41 +18,21 @@ export interface ConvolutionalOptions {
   readonly blocks: number;
 }
 
-/** Starts a layer at zero, so that a coupling starts as the identity (Kingma and Dhariwal 2018, section 3.3). */
-export function zeroed(specs: StateSpecs): StateSpecs {
-  return Object.fromEntries(Object.entries(specs).map(([name, spec]) => [name, { ...spec, initial: 0 }]));
-}
+const { relu } = activations;
 
-/**
- * Starts kernels and biases alike, uniform with variance 2 / inputs (He et al. 2015, eq. 10, for the kernels). The
- * bends of units that see one coordinate then lie all over its range; with biases of zero all would lie at 0, and
- * densities with edges be learned far more slowly.
- */
-function spread(specs: StateSpecs): StateSpecs {
-  const inputsOf = (name: string) => specs[name.replace(/bias$/, 'kernel')]!.shape[0]!;
-  return Object.fromEntries(
-    Object.entries(specs).map(([name, spec]) => [
-      name,
-      { ...spec, initial: { distribution: 'uniform', scale: Math.sqrt(6 / inputsOf(name)) } },
-    ]),
-  );
-}
+/** A last layer that starts at zero, so that a coupling starts as the identity (Kingma and Dhariwal 2018, section 3.3). */
+const last = { initial: zeros } as const;
 
 /**
  * Hidden layers with ReLU, then a linear layer that starts at zero.
- * @param start of the hidden layers: `glorot` as `mlpSpecs` has it, or `spread`, for parts of few coordinates
+ * @param start of the hidden layers: `glorot`, or `spread`, which starts kernels and biases alike, uniform with variance
+ *   2 / inputs. The bends of units that see one coordinate then lie all over its range; with biases of zero all would
+ *   lie at 0, and densities with edges be learned far more slowly: for parts of few coordinates.
  */
 export function mlpConditioner(hidden: readonly number[], start: 'glorot' | 'spread'): ConditionerBuilder {
-  return (name, inputs, outputs) => {
-    const layers = mlpSpecs(name, inputs, hidden);
-    return {
-      specs: {
-        ...(start === 'spread' ? spread(layers) : layers),
-        ...zeroed(denseSpecs(`${name}/output`, hidden.at(-1)!, outputs)),
-      },
-      apply: (state, x) => dense(state, `${name}/output`, mlp(state, name, x, hidden)),
-    };
-  };
+  const options = start === 'spread' ? { initial: heUniform, biasInitial: heUniform } : {};
+  return (name, inputs, outputs) =>
+    sequential([mlp(name, inputs, hidden, options), dense(`${name}/output`, hidden.at(-1)!, outputs, last)]);
 }
 
 /**
@@ -63,31 +41,29 @@ export function mlpConditioner(hidden: readonly number[], start: 'glorot' | 'spr
  * arXiv:1603.05027, without normalisation; their second convolution starts at zero). The last convolution starts
  * at zero.
  */
-export function convolutionalConditioner(options: ConvolutionalOptions): ConditionerBuilder {
-  const { network, filters, blocks } = options;
-  const numbers = Array.from({ length: blocks }, (_, i) => i);
-  return (name, inputs, outputs) => ({
-    specs: {
-      ...convolutionSpecs(`${name}/input`, 3, inputs, filters),
-      ...(Object.assign(
-        {},
-        ...numbers.map((i) => ({
-          ...convolutionSpecs(`${name}/${i}`, 3, filters, filters),
-          ...(network === 'resnet'
-            ? zeroed(convolutionSpecs(`${name}/${i}/residual`, 3, filters, filters))
-            : {}),
-        })),
-      ) as StateSpecs),
-      ...zeroed(convolutionSpecs(`${name}/output`, 3, filters, outputs)),
-    },
-    apply: (state, x) => {
-      const layer = (part: string, h: tf.Tensor) => convolution(state, `${name}/${part}`, h, 1);
-      const first: tf.Tensor = layer('input', x);
-      const features = numbers.reduce<tf.Tensor>((h, i) => {
-        const next = layer(`${i}`, tf.relu(h));
-        return network === 'conv' ? next : tf.add(h, layer(`${i}/residual`, tf.relu(next)));
-      }, first);
-      return layer('output', tf.relu(features));
-    },
-  });
+export function convolutionalConditioner({
+  network,
+  filters,
+  blocks,
+}: ConvolutionalOptions): ConditionerBuilder {
+  const square = [filters, filters] as const;
+  return (name, inputs, outputs) => {
+    const block = (own: string) =>
+      network === 'conv'
+        ? [relu, convolution(own, square, 3)]
+        : [
+            residual([
+              relu,
+              convolution(own, square, 3),
+              relu,
+              convolution(`${own}/residual`, square, 3, last),
+            ]),
+          ];
+    return sequential([
+      convolution(`${name}/input`, [inputs, filters], 3),
+      ...Array.from({ length: blocks }, (_, i) => block(`${name}/${i}`)).flat(),
+      relu,
+      convolution(`${name}/output`, [filters, outputs], 3, last),
+    ]);
+  };
 }

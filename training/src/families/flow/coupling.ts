@@ -1,6 +1,7 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import type { StateSpecs } from '../../model/state.ts';
 import { sumExamples } from '../../nn/distributions.ts';
+import { inference } from '../../nn/module.ts';
 import type { Bijection } from './bijection.ts';
 import type { ConditionerBuilder } from './conditioner.ts';
 
@@ -63,7 +64,11 @@ export function splitCoupling(
   const parts = (state: NamedTensors, x: tf.Tensor) => {
     const halves = cut(x, widths);
     const kept = halves[1 - changed]!;
-    return { kept, target: halves[changed]!, ...scaleShift.read(state, network.apply(state, kept)) };
+    return {
+      kept,
+      target: halves[changed]!,
+      ...scaleShift.read(state, network.apply(state, kept, inference)),
+    };
   };
   const join = (kept: tf.Tensor, target: tf.Tensor) =>
     tf.concat(changed === 0 ? [target, kept] : [kept, target], target.rank - 1);
@@ -101,7 +106,7 @@ export function maskedCoupling(
   const network = options.conditioner(name, channels, scaleShift.outputs * channels);
   const read = (state: NamedTensors, x: tf.Tensor) => {
     const kept = mask();
-    const { logScale, shift } = scaleShift.read(state, network.apply(state, tf.mul(x, kept)));
+    const { logScale, shift } = scaleShift.read(state, network.apply(state, tf.mul(x, kept), inference));
     const open = tf.sub(1, kept);
     return { logScale: logScale === null ? null : tf.mul(logScale, open), shift: tf.mul(shift, open) };
   };

@@ -6,9 +6,10 @@ import { lossAndGradients } from '../../core/gradients.ts';
 import type { Player, Turn, TurnResult } from '../../core/turn.ts';
 import { type DataDescription, defineFamily, type Trainable } from '../../model/family.ts';
 import type { Model, NoiseSpec } from '../../model/model.ts';
-import type { StateSpecs } from '../../model/state.ts';
-import { dense, denseSpecs, mlp, mlpSpecs } from '../../nn/dense.ts';
-import { buildAutoencoder, reconstructionOf } from '../variational/autoencoder-network.ts';
+import { activations } from '../../nn/activations.ts';
+import { type CoderOptions, decoderNetwork, deterministicEncoder } from '../../nn/encoder-decoder.ts';
+import { declared, inference, newPass, type Pass } from '../../nn/module.ts';
+import { reconstructionOf } from '../variational/reconstruction.ts';
 import { discrepancy, squaredDiscrepancy } from './mmd.ts';
 
 const options = z.strictObject({
@@ -78,65 +79,56 @@ function build(gmmn: GmmnOptions, { spec }: DataDescription): Trainable {
   const inCode = gmmn.space === 'code';
   const shape = [...spec.shape];
   const bandwidths = gmmn.bandwidths ?? defaultBandwidths(inCode, spec.kind === 'points');
-  const coder = buildAutoencoder(
-    {
-      architecture: 'mlp',
-      latent: gmmn.code,
-      hidden: gmmn.codeHidden,
-      filters: [],
-      activation: 'sigmoid',
-      codeActivation: 'sigmoid',
-    },
-    spec,
-  );
+  const sigmoid = activations.sigmoid;
+  const coder: CoderOptions = {
+    architecture: 'mlp',
+    hidden: gmmn.codeHidden,
+    filters: [],
+    activation: sigmoid,
+    dropout: gmmn.dropout,
+  };
+  const encoder = deterministicEncoder('encoder', gmmn.code, { ...coder, codeActivation: sigmoid }, shape);
+  const decoder = decoderNetwork('decoder', gmmn.code, coder, shape);
   const reconstruction = reconstructionOf(spec);
   const width = inCode ? gmmn.code : sizeOf(shape);
-  const generator: StateSpecs = {
-    ...mlpSpecs('generator', latent, hidden),
-    ...denseSpecs('generator/output', hidden.at(-1)!, width),
+  const network: CoderOptions = {
+    architecture: 'mlp',
+    hidden: hidden.toReversed(),
+    filters: [],
+    activation: activations.relu,
   };
+  const generator = decoderNetwork('generator', latent, network, [width]);
+  const autoencoder = declared([encoder, decoder]);
   const prior: NoiseSpec = { distribution: gmmn.prior, shape: [latent] };
-  const dropped = inCode ? gmmn.dropout.flatMap((rate, i) => (rate > 0 ? [{ rate, i }] : [])) : [];
-  const encoderInputs = [sizeOf(shape), ...gmmn.codeHidden];
-  const dropoutNoise = dropped.map(({ i }): [string, NoiseSpec] => [
-    `dropout/${i}`,
-    { distribution: 'uniform', shape: [encoderInputs[i]!] },
-  ]);
 
   const flat = (x: tf.Tensor) => tf.reshape(x, [x.shape[0]!, -1]); // [batch, dimensions]
   /** Uniform noise is on [0, 1), the prior on [-1, 1]. */
   const fromNoise = (noise: tf.Tensor) => (gmmn.prior === 'uniform' ? tf.sub(tf.mul(2, noise), 1) : noise);
   /** [batch, latent] to what is matched, data or codes: [batch, width]. */
   const generate = (state: NamedTensors, h: tf.Tensor) => {
-    const output = dense(state, 'generator/output', mlp(state, 'generator', h, hidden)); // [batch, width]
-    return inCode ? tf.sigmoid(output) : reconstruction.mean(output);
+    const output = generator.apply(state, h, inference); // [batch, width]
+    return inCode ? sigmoid(output) : reconstruction.mean(output);
   };
   const generateData = (state: NamedTensors, h: tf.Tensor) => {
     const matched = generate(state, h);
-    const x = inCode ? reconstruction.mean(coder.decode(state, matched)) : matched;
+    const x = inCode ? reconstruction.mean(decoder.apply(state, matched, inference)) : matched;
     return tf.reshape(x, [h.shape[0]!, ...shape]);
   };
-  /** Scaled so that the expectation of each input stays. */
-  const keepOf = (noise: NamedTensors) => {
-    const keep: tf.Tensor[] = [];
-    for (const { rate, i } of dropped) {
-      const kept = tf.cast(tf.greaterEqual(noise[`dropout/${i}`]!, rate), 'float32');
-      keep[i] = tf.div(kept, 1 - rate);
-    }
-    return keep;
-  };
+  /** The decoder's output for the codes of examples: [batch, ...shape] to the same. */
+  const recoded = (state: NamedTensors, x: tf.Tensor, pass: Pass) =>
+    decoder.apply(state, encoder.apply(state, x, pass), pass);
 
   const matchMoments = (state: NamedTensors, target: tf.Tensor, h: tf.Tensor) =>
-    lossAndGradients(state, generator, (current) => {
+    lossAndGradients(state, generator.specs, (current) => {
       const made = generate(current, h); // [batch, width]
       const measure = objective === 'root' ? discrepancy : squaredDiscrepancy;
       return { loss: measure(made, target, bandwidths) };
     });
 
-  const learnCode = (state: NamedTensors, x: tf.Tensor, keep: readonly tf.Tensor[]) =>
-    lossAndGradients(state, coder.specs, (current) => {
-      const output = coder.decode(current, coder.encode(current, x, keep)); // [batch, dimensions]
-      return { loss: tf.mean(reconstruction.loss(x, output)) };
+  const learnCode = (state: NamedTensors, x: tf.Tensor, noise: NamedTensors) =>
+    lossAndGradients(state, autoencoder.specs, (current) => {
+      const output = recoded(current, x, newPass(true, noise));
+      return { loss: tf.mean(reconstruction.loss(flat(x), flat(output))) };
     });
 
   const dataOutput = { dtype: 'float32', shape, meaning: 'data' } as const;
@@ -150,11 +142,10 @@ function build(gmmn: GmmnOptions, { spec }: DataDescription): Trainable {
   const turn: Turn = {
     players: inCode ? ['generator', 'autoencoder'] : ['generator'],
     run: (state, { data, noise }): TurnResult => {
-      const x = flat(data);
-      const target = inCode ? coder.encode(state, x) : x; // [batch, width]
+      const target = inCode ? encoder.apply(state, data, inference) : flat(data); // [batch, width]
       const matched = matchMoments(state, target, fromNoise(noise.prior!));
       if (!inCode) return { gradients: { generator: matched.gradients }, metrics: matched.metrics };
-      const code = learnCode(state, x, keepOf(noise));
+      const code = learnCode(state, data, noise);
       const [discrepancy, reconstruction] = [matched.metrics.loss, code.metrics.loss];
       return {
         gradients: { generator: matched.gradients, autoencoder: code.gradients },
@@ -165,11 +156,11 @@ function build(gmmn: GmmnOptions, { spec }: DataDescription): Trainable {
 
   return gradientModel({
     players: {
-      generator: { parameters: generator, ...during('second') },
-      ...(inCode ? { autoencoder: { parameters: coder.specs, ...during('first') } } : {}),
+      generator: { parameters: generator.specs, ...during('second') },
+      ...(inCode ? { autoencoder: { parameters: autoencoder.specs, ...during('first') } } : {}),
     },
     turns: [turn],
-    noise: { prior, ...Object.fromEntries(dropoutNoise) },
+    noise: { prior, ...(inCode ? autoencoder.noise : {}) },
     programs: {
       sample: {
         signature: {
@@ -191,8 +182,7 @@ function build(gmmn: GmmnOptions, { spec }: DataDescription): Trainable {
               // An output may not have an input's name.
               signature: { inputs: { data: dataInput }, outputs: { reconstruction: dataOutput } },
               run: (state, { data }) => {
-                const output = coder.decode(state, coder.encode(state, flat(data!)));
-                return { reconstruction: tf.reshape(reconstruction.mean(output), data!.shape) };
+                return { reconstruction: reconstruction.mean(recoded(state, data!, inference)) };
               },
             } satisfies Model['programs'][string],
           }

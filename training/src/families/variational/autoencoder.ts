@@ -4,8 +4,15 @@ import { z } from 'zod';
 import { gradientModel } from '../../core/gradient-model.ts';
 import { type DataDescription, defineFamily, type Trainable } from '../../model/family.ts';
 import type { NoiseSpec } from '../../model/model.ts';
-import { activationNames } from '../../nn/activations.ts';
-import { buildAutoencoder, isUnitImage, reconstructionOf } from './autoencoder-network.ts';
+import { activationNames, activations } from '../../nn/activations.ts';
+import {
+  architectureRefuses,
+  type CoderOptions,
+  decoderNetwork,
+  deterministicEncoder,
+} from '../../nn/encoder-decoder.ts';
+import { declared, inference } from '../../nn/module.ts';
+import { isUnitImage, reconstructionOf } from './reconstruction.ts';
 
 const options = z.strictObject({
   latent: z.number().int().min(1).max(4096).default(32).describe('dimensions of the code'),
@@ -52,7 +59,11 @@ export type AutoencoderOptions = z.infer<typeof options>;
 function build(autoencoder: AutoencoderOptions, { spec }: DataDescription): Trainable {
   const { latent, corruption, corruptionLevel } = autoencoder;
   const shape = [...spec.shape];
-  const network = buildAutoencoder(autoencoder, spec);
+  const networks: CoderOptions = { ...autoencoder, activation: activations[autoencoder.activation] };
+  const codeActivation = activations[autoencoder.codeActivation];
+  const encoder = deterministicEncoder('encoder', latent, { ...networks, codeActivation }, shape);
+  const decoder = decoderNetwork('decoder', latent, networks, shape);
+  const parameters = declared([encoder, decoder]).specs;
   const reconstruction = reconstructionOf(spec, autoencoder.reconstruction);
   const noises: Record<AutoencoderOptions['corruption'], Record<string, NoiseSpec>> = {
     none: {},
@@ -68,18 +79,19 @@ function build(autoencoder: AutoencoderOptions, { spec }: DataDescription): Trai
     return x;
   };
   const flat = (x: tf.Tensor) => tf.reshape(x, [x.shape[0]!, -1]); // [batch, dimensions]
+  const encode = (state: NamedTensors, x: tf.Tensor) => encoder.apply(state, x, inference);
   const decode = (state: NamedTensors, code: tf.Tensor) =>
-    tf.reshape(reconstruction.mean(network.decode(state, code)), [code.shape[0]!, ...shape]);
+    reconstruction.mean(decoder.apply(state, code, inference)); // [batch, ...shape]
 
   const dataInput: InputSpec = { dtype: 'float32', shape, role: 'data' };
   const dataOutput = { dtype: 'float32', shape, meaning: 'data' } as const;
 
   return gradientModel({
-    parameters: network.specs,
+    parameters,
     noise: noises[corruption],
     loss: (state, { data, noise }) => {
-      const [clean, corrupted] = [flat(data), flat(corrupt(data, noise.corruption))];
-      const output = network.decode(state, network.encode(state, corrupted)); // [batch, dimensions]
+      const [clean, corrupted] = [flat(data), corrupt(data, noise.corruption)];
+      const output = flat(decoder.apply(state, encode(state, corrupted), inference)); // [batch, dimensions]
       const squaredError = tf.mean(tf.squaredDifference(clean, reconstruction.mean(output)));
       return { loss: tf.mean(reconstruction.loss(clean, output)), metrics: { squaredError } };
     },
@@ -89,7 +101,7 @@ function build(autoencoder: AutoencoderOptions, { spec }: DataDescription): Trai
           inputs: { data: dataInput },
           outputs: { latent: { dtype: 'float32', shape: [latent], meaning: 'latent' } },
         },
-        run: (state, { data }) => ({ latent: network.encode(state, flat(data!)) }),
+        run: (state, { data }) => ({ latent: encode(state, data!) }),
       },
       decode: {
         signature: {
@@ -101,7 +113,7 @@ function build(autoencoder: AutoencoderOptions, { spec }: DataDescription): Trai
       reconstruct: {
         // An output may not have an input's name.
         signature: { inputs: { data: dataInput }, outputs: { reconstruction: dataOutput } },
-        run: (state, { data }) => ({ reconstruction: decode(state, network.encode(state, flat(data!))) }),
+        run: (state, { data }) => ({ reconstruction: decode(state, encode(state, data!)) }),
       },
     },
   });
@@ -118,8 +130,8 @@ export const autoencoder = defineFamily<AutoencoderOptions>({
   options,
   defaults: { steps: 2000, batchSize: 100, learningRate: 1e-3 },
   refuses: ({ spec }, { architecture, reconstruction, corruption, corruptionLevel }) => {
-    if (architecture === 'conv' && spec.kind !== 'image')
-      return `architecture conv needs images, not ${spec.kind}`;
+    const refusal = architectureRefuses(architecture, spec);
+    if (refusal !== null) return refusal;
     if (reconstruction === 'crossEntropy' && !isUnitImage(spec))
       return 'reconstruction crossEntropy needs images with values in [0, 1]; use reconstruction squared';
     if (corruption === 'masking' && corruptionLevel >= 1)

@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { gradientModel } from '../../core/gradient-model.ts';
 import { type DataDescription, defineFamily, type Trainable } from '../../model/family.ts';
 import type { NoiseSpec } from '../../model/model.ts';
+import { activations } from '../../nn/activations.ts';
 import {
   bernoulliLogProb,
   binarise,
@@ -18,7 +19,13 @@ import {
   standardNormalLogProb,
   sumExamples,
 } from '../../nn/distributions.ts';
-import { buildCoder, coderRefuses } from './vae-coder.ts';
+import {
+  architectureRefuses,
+  type CoderOptions,
+  decoderNetwork,
+  gaussianEncoder,
+} from '../../nn/encoder-decoder.ts';
+import { declared, inference } from '../../nn/module.ts';
 
 const options = z.strictObject({
   latent: z.number().int().min(1).max(4096).default(20).describe('dimensions of the latent code'),
@@ -63,10 +70,12 @@ function build(vae: VaeOptions, data: DataDescription): Trainable {
   const { latent, beta } = vae;
   const likelihood = vae.likelihood ?? (data.spec.kind === 'image' ? 'bernoulli' : 'gaussian');
   const shape = [...data.spec.shape];
-  const coder = buildCoder(vae, data.spec);
+  const networks: CoderOptions = { ...vae, activation: activations.relu };
+  const encoder = gaussianEncoder('encoder', latent, networks, shape);
+  const decoder = decoderNetwork('decoder', latent, networks, shape);
   const learnedStd = likelihood === 'gaussian' && vae.outputStd === undefined;
   const parameters = {
-    ...coder.specs,
+    ...declared([encoder, decoder]).specs,
     ...(learnedStd ? { 'decoder/logStd': { shape: [sizeOf(shape)], initial: -1 } } : {}),
   };
   const binary = likelihood === 'bernoulli';
@@ -78,9 +87,14 @@ function build(vae: VaeOptions, data: DataDescription): Trainable {
   const prepare = (x: tf.Tensor, uniform: tf.Tensor | undefined) =>
     tf.reshape(binary ? binarise(x, uniform!) : x, [x.shape[0]!, -1]);
 
+  const encode = (state: NamedTensors, x: tf.Tensor) => encoder.apply(state, x, inference);
+  /** [batch, latent] to [batch, dimensions]: logits or means, by the likelihood. */
+  const decode = (state: NamedTensors, z: tf.Tensor) =>
+    tf.reshape(decoder.apply(state, z, inference), [z.shape[0]!, -1]);
+
   /** log p(x|z): [batch, dimensions] and [batch, latent] to [batch]. */
   const logLikelihood = (state: NamedTensors, x: tf.Tensor, z: tf.Tensor): tf.Tensor => {
-    const output = coder.decode(state, z); // [batch, dimensions]
+    const output = decode(state, z); // [batch, dimensions]
     if (binary) return sumExamples(bernoulliLogProb(x, output));
     return sumExamples(normalLogProb(x, output, logStdOf(state)));
   };
@@ -91,7 +105,7 @@ function build(vae: VaeOptions, data: DataDescription): Trainable {
   const shaped = (x: tf.Tensor) => tf.reshape(x, [x.shape[0]!, ...shape]);
   /** The mean of p(x|z): [batch, dimensions]. */
   const meanOf = (state: NamedTensors, z: tf.Tensor) => {
-    const output = coder.decode(state, z);
+    const output = decode(state, z);
     return binary ? tf.sigmoid(output) : output;
   };
   /** A draw from p(x|z), or, where the scalar `mean` is 1, its mean: [batch, ...shape]. */
@@ -105,7 +119,7 @@ function build(vae: VaeOptions, data: DataDescription): Trainable {
   };
 
   const loss = (state: NamedTensors, x: tf.Tensor, eps: tf.Tensor) => {
-    const { mean, logStd } = coder.encode(state, x); // [batch, latent] each
+    const { mean, logStd } = encode(state, x); // [batch, latent] each
     const z = tf.add(mean, tf.mul(tf.exp(logStd), eps));
     const reconstruction = tf.mean(logLikelihood(state, x, z));
     const divergence = tf.mean(sumExamples(standardNormalDivergence(mean, logStd)));
@@ -167,7 +181,7 @@ function build(vae: VaeOptions, data: DataDescription): Trainable {
         },
         run: (state, { data: x, eps: noise, uniform }) => {
           const flat = prepare(x!, uniform);
-          const { mean, logStd } = coder.encode(state, flat);
+          const { mean, logStd } = encode(state, flat);
           const z = tf.add(mean, tf.mul(tf.exp(logStd), noise!));
           const joint = tf.add(logLikelihood(state, flat, z), sumExamples(standardNormalLogProb(z)));
           // log q(z|x) in terms of eps, so that the deviation is not computed back from z.
@@ -181,7 +195,7 @@ function build(vae: VaeOptions, data: DataDescription): Trainable {
           outputs: { latent: codeOutput, logStd: { ...codeOutput, meaning: 'other' } },
         },
         run: (state, { data: x }) => {
-          const { mean, logStd } = coder.encode(state, tf.reshape(x!, [x!.shape[0]!, -1]));
+          const { mean, logStd } = encode(state, x!);
           return { latent: mean, logStd };
         },
       },
@@ -207,7 +221,7 @@ export const vae = defineFamily<VaeOptions>({
   ],
   options,
   defaults: { steps: 2000, batchSize: 100, learningRate: 1e-3 },
-  refuses: (data, vae) => coderRefuses(vae, data.spec) ?? bernoulliRefuses(data, vae),
+  refuses: (data, vae) => architectureRefuses(vae.architecture, data.spec) ?? bernoulliRefuses(data, vae),
   build,
   reproduce: {
     mnist: {

@@ -6,16 +6,17 @@ import { lossAndGradients } from '../../../core/gradients.ts';
 import type { Turn } from '../../../core/turn.ts';
 import { type DataDescription, defineFamily, type Trainable } from '../../../model/family.ts';
 import type { NoiseSpec } from '../../../model/model.ts';
-import { asKind } from '../../../model/state.ts';
+import { asKind, ofKind } from '../../../model/state.ts';
+import { activations } from '../../../nn/activations.ts';
 import { standardNormalDivergence, sumExamples } from '../../../nn/distributions.ts';
-import { newPass } from '../../../nn/layer.ts';
+import { architectureRefuses, gaussianEncoder } from '../../../nn/encoder-decoder.ts';
+import { newPass } from '../../../nn/module.ts';
 import { runningMoments } from '../../../nn/normalisation.ts';
 import { measureScale } from '../data-scale.ts';
 import { buildDiscriminator } from '../discriminator.ts';
 import { buildGenerator } from '../generator.ts';
 import { adversarialLosses } from '../losses.ts';
-import type { NetworkOptions } from '../networks.ts';
-import { buildEncoder } from './vaegan-encoder.ts';
+import { layersOf, type NetworkOptions } from '../networks.ts';
 
 const options = z.strictObject({
   latent: z.number().int().min(1).max(4096).default(64).describe('dimensions of the latent code'),
@@ -80,7 +81,18 @@ function build(vaegan: VaeganOptions, { spec }: DataDescription): Trainable {
     minibatchKernels: 0,
     packing: 1,
   };
-  const encoder = buildEncoder(networkOptions, spec);
+  const coder = {
+    ...layersOf(networkOptions),
+    hidden: vaegan.hidden.toReversed(),
+    normalisation: vaegan.normalisation,
+    activation: activations.relu,
+  };
+  const encoding = gaussianEncoder('encoder', latent, coder, shape);
+  const encoder = {
+    ...encoding,
+    parameters: ofKind(encoding.specs, 'parameter'),
+    statistics: ofKind(encoding.specs, 'statistic'),
+  };
   const decoder = buildGenerator(networkOptions, spec, 0);
   const discriminator = buildDiscriminator(networkOptions, spec, {
     classes: 0,
@@ -217,10 +229,7 @@ export const vaegan = defineFamily<VaeganOptions>({
   sources: ['Larsen et al. 2016, arXiv:1512.09300'],
   options,
   defaults: { steps: 10_000, batchSize: 64, learningRate: 3e-4, beta1: 0.5 },
-  refuses: ({ spec }, { architecture }) =>
-    architecture === 'dcgan' && spec.kind !== 'image'
-      ? `architecture dcgan needs images, not ${spec.kind}`
-      : null,
+  refuses: ({ spec }, { architecture }) => architectureRefuses(architecture, spec),
   build,
   reproduce: {
     mnist: {

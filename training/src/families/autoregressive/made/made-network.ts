@@ -1,6 +1,7 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import type { StateSpecs } from '../../../model/state.ts';
-import { denseSpecs } from '../../../nn/dense.ts';
+import { dense } from '../../../nn/dense.ts';
+import { normal, zeros } from '../../../nn/initial-values.ts';
 import type { Emission } from '../emission.ts';
 import { drawMasks, groupUnits, type MaskOptions } from './made-masks.ts';
 
@@ -51,13 +52,11 @@ export function madeSpecs({ dimensions, hidden, direct: connected, emission }: M
   const outputs = dimensions * emission.width;
   const specs: StateSpecs = {};
   for (const [layer, width] of hidden.entries()) {
-    Object.assign(specs, denseSpecs(layerName(layer), widths[layer]!, width));
+    Object.assign(specs, dense(layerName(layer), widths[layer]!, width).specs);
   }
-  Object.assign(specs, denseSpecs(output, widths.at(-1)!, outputs));
-  if (emission.width > 1) {
-    // Components that start equal would stay equal where an output sees no input.
-    specs[`${output}/bias`] = { shape: [outputs], initial: { distribution: 'normal', scale: 0.5 } };
-  }
+  // Components that start equal would stay equal where an output sees no input.
+  const biasInitial = emission.width > 1 ? normal(0.5) : zeros;
+  Object.assign(specs, dense(output, widths.at(-1)!, outputs, { biasInitial }).specs);
   if (connected) specs[direct] = { shape: [dimensions, outputs], initial: 0 };
   return specs;
 }

@@ -1,8 +1,8 @@
 import { type NamedTensors, scan, tf } from '@generatrix/export';
-import { dense } from '../../../nn/dense.ts';
+import { inference } from '../../../nn/module.ts';
 import { keep } from '../autoregressive-programs.ts';
 import { type CarryShapes, startCarries } from '../carries.ts';
-import { gate, type WavenetNetwork, wavenetOutput } from './wavenet-network.ts';
+import { gate, type WavenetNetwork, wavenetLayers } from './wavenet-network.ts';
 
 /** What a draw takes besides the weights. */
 export interface WavenetRequest {
@@ -76,6 +76,7 @@ export function wavenetChunk(
   const { dilations, filters, output } = network;
   const [batch, time] = request.noise.uniform!.shape as [number, number];
   const { short, long, depth } = layersOf(network);
+  const { residuals, head } = wavenetLayers(network);
   const biases = dilations.map((_, layer) => layerBias(state, layer, request.label)); // [batch or 1, 2 filters]
   const kernels = long.map((layer) => tf.split(state[`layer${layer}/kernel`]!, 2)); // [past, current], each [filters, 2 filters]
 
@@ -97,10 +98,12 @@ export function wavenetChunk(
       }
       const z = gate(both);
       gated.push(z);
-      if (layer + 1 < dilations.length) h = tf.add(h, dense(state, `layer${layer}/residual`, z));
+      const residual = residuals[layer];
+      if (residual !== undefined) h = tf.add(h, residual.apply(state, z, inference));
     }
     const noise = Object.fromEntries(output.noise.map((name) => [name, slices[`noise/${name}`]!]));
-    const drawn = output.draw(wavenetOutput(state, gated), noise, request.temperature);
+    const parameters = head.apply(state, tf.concat(gated, 1), inference) as tf.Tensor2D;
+    const drawn = output.draw(parameters, noise, request.temperature);
     const x = slices.known === undefined ? drawn : keep(drawn, slices.index!, slices.known); // [batch]
     const front = output.enter(x, state['front/kernel']!); // [batch, 2 filters]
     const [late, soon] = tf.split(front, 2, 1) as [tf.Tensor, tf.Tensor];

@@ -1,6 +1,8 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import type { StateSpecs } from '../../../model/state.ts';
-import { dense, denseSpecs } from '../../../nn/dense.ts';
+import { activations } from '../../../nn/activations.ts';
+import { dense } from '../../../nn/dense.ts';
+import { inference, sequential } from '../../../nn/module.ts';
 import type { WavenetOutput } from './wavenet-output.ts';
 
 /** Sizes of a WaveNet. */
@@ -25,25 +27,44 @@ export function receptiveField(dilations: readonly number[]): number {
 }
 
 /**
+ * The layers that training and drawing share. A layer's gates take [input d steps ago, input now] to [filter, gate].
+ * The last layer has no residual output, which nothing would use. The head is what follows the layers (figure 4): the
+ * sum of their skip connections, 1x1 convolutions each, is one product with the layers side by side; [n, layers *
+ * filters] to parameters [n, C].
+ */
+export function wavenetLayers({ output, dilations, filters, skipFilters }: WavenetNetwork) {
+  const { relu } = activations;
+  return {
+    gates: dilations.map((_, layer) => dense(`layer${layer}`, 2 * filters, 2 * filters)),
+    residuals: dilations.slice(1).map((_, layer) => dense(`layer${layer}/residual`, filters, filters)),
+    head: sequential([
+      dense('skip', dilations.length * filters, skipFilters),
+      relu,
+      dense('output/0', skipFilters, skipFilters),
+      relu,
+      dense('output/1', skipFilters, output.width),
+    ]),
+  };
+}
+
+/**
  * Parameters. `front` is a convolution of width 2 over samples as they go in (`WavenetOutput.inputs`): row i holds what
- * input i adds two steps later and what it adds one step later. A layer's kernel takes [input d steps ago, input now] to [filter, gate]. The last
- * layer has no residual output, which nothing would use.
+ * input i adds two steps later and what it adds one step later.
  */
 export function wavenetSpecs(network: WavenetNetwork): StateSpecs {
-  const { output, dilations, filters, skipFilters, classes } = network;
-  const layers = dilations.map((_, layer) => ({
-    ...denseSpecs(`layer${layer}`, 2 * filters, 2 * filters),
+  const { output, filters, classes } = network;
+  const { gates, residuals, head } = wavenetLayers(network);
+  const layers = gates.map(({ specs }, layer) => ({
+    ...specs,
     ...(classes > 0
       ? { [`layer${layer}/label`]: { shape: [classes, 2 * filters], initial: normal(0.1) } }
       : {}),
-    ...(layer + 1 < dilations.length ? denseSpecs(`layer${layer}/residual`, filters, filters) : {}),
+    ...residuals[layer]?.specs,
   }));
   return Object.assign(
     { 'front/kernel': { shape: [output.inputs, 2 * filters], initial: normal(Math.SQRT1_2) } },
     ...layers,
-    denseSpecs('skip', dilations.length * filters, skipFilters),
-    denseSpecs('output/0', skipFilters, skipFilters),
-    denseSpecs('output/1', skipFilters, output.width),
+    head.specs,
   ) as StateSpecs;
 }
 
@@ -58,6 +79,7 @@ export function wavenetForward(
   label: tf.Tensor1D | undefined,
 ): tf.Tensor2D {
   const { dilations, output } = network;
+  const { gates, residuals, head } = wavenetLayers(network);
   const [time, batch] = index.shape;
   const unfold = (x: tf.Tensor) => tf.reshape(x, [time, batch, -1]) as tf.Tensor3D;
   const flat = (x: tf.Tensor) => tf.reshape(x, [time * batch, -1]) as tf.Tensor2D;
@@ -67,30 +89,22 @@ export function wavenetForward(
   const gated: tf.Tensor[] = [];
   for (const [layer, dilation] of dilations.entries()) {
     const past = flat(later(unfold(h), dilation));
-    let both: tf.Tensor = dense(state, `layer${layer}`, tf.concat([past, h], 1)); // [time * batch, 2 filters]
+    let both: tf.Tensor = gates[layer]!.apply(state, tf.concat([past, h], 1), inference); // [time * batch, 2 filters]
     if (label !== undefined) {
       both = flat(tf.add(unfold(both), tf.gather(state[`layer${layer}/label`]!, label)));
     }
     const z = gate(both);
     gated.push(z);
-    if (layer + 1 < dilations.length) h = tf.add(h, dense(state, `layer${layer}/residual`, z));
+    const residual = residuals[layer];
+    if (residual !== undefined) h = tf.add(h, residual.apply(state, z, inference));
   }
-  return wavenetOutput(state, gated);
+  return head.apply(state, tf.concat(gated, 1), inference) as tf.Tensor2D;
 }
 
 /** tanh(filter) * sigmoid(gate) (eq. 2): [n, 2 filters] to [n, filters]. */
 export function gate(both: tf.Tensor): tf.Tensor {
   const [filter, opening] = tf.split(both, 2, 1) as [tf.Tensor, tf.Tensor];
   return tf.mul(tf.tanh(filter), tf.sigmoid(opening));
-}
-
-/**
- * What follows the layers (figure 4): the sum of their skip connections, 1x1 convolutions each, is one product with
- * the layers side by side. A list of [n, filters] to parameters [n, C].
- */
-export function wavenetOutput(state: NamedTensors, gated: readonly tf.Tensor[]): tf.Tensor2D {
-  const skip = tf.relu(dense(state, 'skip', tf.concat([...gated], 1)));
-  return dense(state, 'output/1', tf.relu(dense(state, 'output/0', skip)));
 }
 
 /** Moves a sequence [time, batch, width] to later times, zeros in front: element t becomes that of t - steps. */

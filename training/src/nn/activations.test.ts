@@ -1,6 +1,6 @@
 import { tf } from '@generatrix/export';
 import { beforeAll, expect, it } from 'vitest';
-import { leakyRelu } from './layer.ts';
+import { leakyRelu } from './activations.ts';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
