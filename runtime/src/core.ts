@@ -23,8 +23,26 @@ export { decodeSafetensors, encodeSafetensors, type Safetensors } from './bundle
 export { sha256Hex } from './bundle/sha256.ts';
 export { webSource } from './bundle/source-web.ts';
 export { messageOf, UserError } from './errors.ts';
-export { canStream } from './model/can-stream.ts';
-export { type CompleteRequest, type Completion, completionOf } from './model/complete.ts';
+export { canReconstruct, canStream, type Density, densityOf } from './model/abilities.ts';
+export { completionOf } from './model/complete.ts';
+export type {
+  BatchOptions,
+  CompleteRequest,
+  Completion,
+  ConditionOptions,
+  DrawKind,
+  Endpoint,
+  InterpolateRequest,
+  LogProbRequest,
+  LogProbs,
+  ModelView,
+  RunnableModel,
+  RunProgram,
+  SampleRequest,
+  Samples,
+  StreamPart,
+  StreamRequest,
+} from './model/contract.ts';
 export { fillInputs, type InputSources } from './model/inputs.ts';
 export {
   checkParity,
@@ -33,18 +51,8 @@ export {
   type Reference,
   readReference,
 } from './model/parity.ts';
-export {
-  type BatchOptions,
-  type ConditionOptions,
-  createSampler,
-  type LogProbRequest,
-  type LogProbs,
-  type SampleRequest,
-  type Sampler,
-  type Samples,
-} from './model/sampler.ts';
-export type { DrawKind } from './model/sampler-arguments.ts';
-export { nextCarries, type StreamPart, type StreamRequest } from './model/stream.ts';
+export { createSampler, type Sampler } from './model/sampler.ts';
+export { nextCarries } from './model/stream.ts';
 export { drawLabels, type LabelDistribution } from './noise/labels.ts';
 export { fillNoise, hashName, type NoiseRequest, type Seed } from './noise/noise.ts';
 export { philox4x32 } from './noise/philox.ts';

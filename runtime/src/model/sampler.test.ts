@@ -6,7 +6,8 @@ import { createExecutor } from '../ort/ort-node.ts';
 import type { Executor } from '../program/executor.ts';
 import { type HostTensor, hostTensor } from '../program/tensor.ts';
 import { classShift, memorySource, type TestProgram, testBundle, weights } from '../testing/bundle.ts';
-import { createSampler, type SampleRequest, type Sampler } from './sampler.ts';
+import type { SampleRequest } from './contract.ts';
+import { createSampler, type Sampler } from './sampler.ts';
 
 /** Counts what is loaded, run and released on the CPU. */
 async function countingExecutor() {

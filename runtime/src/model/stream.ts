@@ -1,89 +1,55 @@
 import type { ProgramEntry } from '../bundle/manifest.ts';
 import { UserError } from '../errors.ts';
-import type { LabelDistribution } from '../noise/labels.ts';
-import type { Seed } from '../noise/noise.ts';
 import { nextOf } from '../program/program.ts';
 import { allocate, type HostTensor, sizeOf } from '../program/tensor.ts';
-import { checkCount } from './batches.ts';
-import { canStream, streamProgram } from './can-stream.ts';
-import { checkSources, type InputSources } from './inputs.ts';
-import type { BatchOptions, Sampler } from './sampler.ts';
+import { canStream, streamProgram } from './abilities.ts';
 import {
-  type BundleView,
+  batchOptions,
+  drawScalar,
   givenLabels,
   labelsFor,
+  nameOf,
   outputOf,
   randomSeed,
   scalarsOnly,
-} from './sampler-arguments.ts';
-
-export interface StreamRequest extends BatchOptions {
-  readonly count: number;
-  /** A random one when absent; every part says which. */
-  readonly seed?: Seed;
-  /** Index of the first sample, 0 when absent. */
-  readonly firstIndex?: number;
-  /** One class for all samples, or one for each; sample i gets class i modulo their number when absent. */
-  readonly label?: number | Int32Array;
-  /** How samples without a label get their classes: in turn (`balanced`, when absent), or as in the training data. */
-  readonly labels?: LabelDistribution;
-  /** Begins every sample with the first `known` rows, or audio samples, of an example: data [count, ...shape]. */
-  readonly given?: { readonly data: HostTensor; readonly known: number };
-  /** The program's scalars by name, such as `temperature: 0.8`. */
-  readonly [scalar: string]: number | bigint | string | Int32Array | AbortSignal | StreamRequest['given'];
-}
-
-/** One part of a stream of samples: some rows of images, or a stretch of sound. */
-export interface StreamPart {
-  readonly seed: Seed;
-  /** Which part this is, of `chunks`. */
-  readonly index: number;
-  readonly chunks: number;
-  /** Where it begins: the first row, or audio sample. */
-  readonly start: number;
-  /** This part alone, [count, length, ...]; the last may be shorter than the others. */
-  readonly data: HostTensor;
-  /**
-   * The samples as far as they are drawn, [count, ...shape], zeros where nothing is drawn yet. It is the same tensor
-   * in every part, written on as the stream goes on: copy what must not change.
-   */
-  readonly soFar: HostTensor;
-}
+} from './arguments.ts';
+import { checkCount } from './batches.ts';
+import type { RunnableModel, StreamPart, StreamRequest } from './contract.ts';
+import { checkSources, type InputSources } from './inputs.ts';
 
 /**
  * Draws samples part by part, all of them in step: the same noise goes into the same arithmetic as in `sample` (or,
  * with `given`, in `complete`), so that the parts together are its samples. A part is computed when it is asked for.
- * @param run `Sampler.run` of the bundle
  * @throws UserError when the model cannot stream or the request makes no sense (at the first part).
  */
 export async function* streamSamples(
-  bundle: BundleView,
-  run: Sampler['run'],
+  model: RunnableModel,
   request: StreamRequest,
 ): AsyncGenerator<StreamPart, void, undefined> {
-  const { count, seed = randomSeed(), firstIndex = 0, given, batchSize, signal, ...others } = request;
-  const { label, labels: distribution, ...rest } = others;
-  const { manifest } = bundle;
-  if (!canStream(bundle)) {
+  const { count, seed = randomSeed(), firstIndex = 0, given, draw, ...others } = request;
+  const { label, labels: distribution, batchSize: _, signal, onBatch: __, ...rest } = others;
+  const { manifest } = model;
+  if (!canStream(model)) {
     throw new UserError(
-      `model ${manifest.name} (${manifest.family}) cannot stream: it draws a sample in one piece; use sample`,
+      `model ${nameOf(model)} (${manifest.family}) cannot stream: it draws a sample in one piece; use sample`,
     );
   }
   checkCount('count', count);
-  const entry = bundle.program(streamProgram);
+  const entry = model.program(streamProgram);
   const { chunks } = entry.stream!;
   const whole = manifest.data.shape;
   const soFar = zeros('float32', [count, ...whole]);
   if (given !== undefined) checkGiven(given, count, whole);
   const length = chunkLength(entry);
-  const options = {
-    ...(batchSize === undefined ? {} : { batchSize }),
-    ...(signal === undefined ? {} : { signal }),
-  };
-  const labels = labelsFor(bundle, streamProgram, { label, labels: distribution, seed, firstIndex, count });
+  const options = batchOptions(request);
+  const labels = labelsFor(model, streamProgram, { label, labels: distribution, seed, firstIndex, count });
   // Classes in turn would rarely be those of the examples that are continued.
-  if (given !== undefined) givenLabels(bundle, streamProgram, label, count);
-  const scalars = scalarsOnly(rest);
+  if (given !== undefined) givenLabels(model, streamProgram, label, count);
+  const { programs } = manifest;
+  const scalars = {
+    ...scalarsOnly(rest),
+    ...drawScalar({ name: nameOf(model), programs }, 'sample', programs.sample?.inputs ?? {}, draw),
+  };
   if ('known' in scalars) throw new UserError('stream: say what is known as given: { data, known }');
   let carries: Record<string, HostTensor> | undefined;
   for (let index = 0; index < chunks; index++) {
@@ -102,9 +68,9 @@ export async function* streamSamples(
     };
     if (index === 0) checkSources(streamProgram, entry.inputs, sources);
     signal?.throwIfAborted();
-    const outputs = await run(streamProgram, sources, options);
+    const outputs = await model.run(streamProgram, sources, options);
     carries = nextCarries(entry, outputs);
-    const data = part(outputOf(bundle, streamProgram, outputs, 'data'), 0, size);
+    const data = part(outputOf(model, streamProgram, outputs, 'data'), 0, size);
     copyInto(soFar, data, start);
     yield { seed, index, chunks, start, data, soFar };
   }

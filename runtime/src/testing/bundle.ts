@@ -56,6 +56,8 @@ const sample: Definition = {
 /** code = 2 data, and back. */
 const encode = scaled('data', 'latent', 2);
 const decode = scaled('latent', 'data', 0.5);
+/** Three times the example: not what encoding and decoding it gives. */
+const reconstruct = scaled('data', 'data', 3);
 
 function scaled(from: 'data' | 'latent', to: 'data' | 'latent', factor: number): Definition {
   return {
@@ -105,7 +107,7 @@ function dotProduct(
   };
 }
 
-const definitions = { sample, encode, decode, logWeight, logProb };
+const definitions = { sample, encode, decode, reconstruct, logWeight, logProb };
 export type TestProgram = keyof typeof definitions;
 
 export interface TestBundle {

@@ -1,5 +1,5 @@
 import type { Sampler } from '@generatrix/runtime';
-import { type DeviceRequest, type HostTensor, sizeOf } from '@generatrix/runtime/core';
+import { type DeviceRequest, densityOf, type HostTensor, sizeOf } from '@generatrix/runtime/core';
 import type { Dataset } from '@generatrix/training/data';
 import { formatNats } from '@generatrix/training/report';
 import { type Command, Option } from 'commander';
@@ -40,34 +40,37 @@ export async function scoreDataset(
   const { seed, samples, limit } = options;
   let kind: Score['kind'] = 'exact';
   const over = await meanOver(dataset, limit, async (data, indices) => {
-    const { labels } = dataset;
-    const label = labels === null ? {} : { label: Int32Array.from(indices, (index) => labels[index]!) };
-    const scored = await sampler.logProb({ data, seed, samples, firstIndex: indices[0]!, ...label });
+    const condition = { seed, firstIndex: indices[0]!, ...labelsOf(dataset, indices) };
+    const scored = await sampler.logProb({ data, samples, ...condition });
     kind = scored.kind;
     return scored.values;
   });
   return { ...over, kind, bitsPerDimension: -over.mean / (sizeOf(dataset.spec.shape) * Math.LN2) };
 }
 
-/** Squared error of each example's reconstruction, summed over its values, by the model's program `reconstruct`. */
+/** Squared error of each example's reconstruction, summed over its values, by way of the model's code. */
 export async function reconstructionError(
   sampler: Sampler,
   dataset: Dataset,
   { limit, seed }: { limit: number; seed: number },
 ): Promise<MeanOverExamples> {
-  const program = 'reconstruct';
-  const { outputs } = sampler.manifest.programs[program]!;
-  const output = Object.keys(outputs).find((name) => outputs[name]!.meaning === 'data')!;
   return meanOver(dataset, limit, async (data, indices) => {
-    const count = indices.length;
-    const made = (await sampler.run(program, { data, seed, firstIndex: indices[0]!, count }))[output]!;
-    const size = data.data.length / count;
-    return Float64Array.from({ length: count }, (_, i) => {
+    const made = await sampler.reconstruct(data, {
+      seed,
+      firstIndex: indices[0]!,
+      ...labelsOf(dataset, indices),
+    });
+    const size = data.data.length / indices.length;
+    return Float64Array.from(indices, (_, i) => {
       let sum = 0;
       for (let k = i * size; k < (i + 1) * size; k++) sum += (made.data[k]! - data.data[k]!) ** 2;
       return sum;
     });
   });
+}
+
+function labelsOf({ labels }: Dataset, indices: Int32Array): { readonly label?: Int32Array } {
+  return labels === null ? {} : { label: indices.map((index) => labels[index]!) };
 }
 
 async function meanOver(
@@ -128,7 +131,7 @@ async function printScore(sampler: Sampler, flags: ScoreFlags, model: string): P
   const limit = flags.limit === undefined ? Number.POSITIVE_INFINITY : wholeNumber('--limit', 1)(flags.limit);
   const seed = wholeNumber('--seed')(flags.seed);
   const { programs } = sampler.manifest;
-  if (!('logProb' in programs) && !('logWeight' in programs) && 'reconstruct' in programs) {
+  if (densityOf(programs) === undefined && 'reconstruct' in programs) {
     const { count, mean, standardError } = await reconstructionError(sampler, dataset, { limit, seed });
     console.log(`${name}, ${flags.split} split, ${count} examples, on ${sampler.device}`);
     console.log(

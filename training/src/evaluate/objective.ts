@@ -1,3 +1,4 @@
+import { densityOf } from '@generatrix/runtime/core';
 import type { Family } from '../model/family.ts';
 import type { Model } from '../model/model.ts';
 
@@ -47,8 +48,9 @@ export function objectiveOf(
   if (is(/moment matching/)) return 'discrepancy';
   if (is(/implicit density/)) return is(/markov chain/i) ? 'reconstruction' : 'adversarial';
   if (is(/markov chain|boltzmann/i)) return 'contrastive divergence';
-  if ('logProb' in programs) return 'log-likelihood';
-  if ('logWeight' in programs) {
+  const density = densityOf(programs)?.kind;
+  if (density === 'exact') return 'log-likelihood';
+  if (density === 'bound') {
     return typeof options.beta === 'number' && options.beta < 1 ? 'reconstruction' : 'bound';
   }
   return is(/autoencoder/) ? 'reconstruction' : 'unknown';

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadSampler, type Sampler } from '@generatrix/runtime';
-import { type DataSpec, type HostTensor, hostTensor } from '@generatrix/runtime/core';
+import { canReconstruct, type DataSpec, type HostTensor, hostTensor } from '@generatrix/runtime/core';
 import { canRender, encodePng, plotRegion, renderSamples, scatterPlot } from '@generatrix/runtime/media';
 import type { Dataset } from '../data/dataset.ts';
 import { densityPicture } from './density-picture.ts';
@@ -59,6 +59,7 @@ export async function modelGalleries(bundle: string, real: Dataset): Promise<Gal
 }
 
 async function reconstructions(sampler: Sampler, real: Dataset): Promise<Gallery[]> {
+  if (!canReconstruct(sampler)) return [];
   const { data: spec } = sampler.manifest;
   const count = Math.min(
     spec.kind === 'points' ? counts.points : spec.kind === 'audio' ? counts.audio : pairs,
@@ -66,8 +67,7 @@ async function reconstructions(sampler: Sampler, real: Dataset): Promise<Gallery
   );
   const before = await first(real, count);
   const label = real.labels?.slice(0, count);
-  const after = await wayThrough(sampler, before, label === undefined ? {} : { label });
-  if (after === null) return [];
+  const after = await sampler.reconstruct(before, { seed, ...(label && { label }) });
   const title = 'Reconstructions';
   const text = `What the model makes of ${partWords(real)} after encoding and decoding them.`;
   if (spec.kind === 'image') {
@@ -80,22 +80,6 @@ async function reconstructions(sampler: Sampler, real: Dataset): Promise<Gallery
     await rendered('Their reconstructions', after, spec, before),
   ];
   return [{ title, text, figures }];
-}
-
-/** Examples encoded and decoded, or null where the model cannot. */
-async function wayThrough(
-  sampler: Sampler,
-  data: HostTensor,
-  condition: { label?: Int32Array },
-): Promise<HostTensor | null> {
-  const { programs } = sampler.manifest;
-  if ('reconstruct' in programs) {
-    const labels = condition.label === undefined ? {} : { labels: condition.label };
-    const sources = { seed, firstIndex: 0, count: data.shape[0]!, data, ...labels };
-    return (await sampler.run('reconstruct', sources)).reconstruction ?? null;
-  }
-  if (!('encode' in programs && 'decode' in programs)) return null;
-  return sampler.decode(await sampler.encode(data, { seed, ...condition }), { seed, ...condition });
 }
 
 /**

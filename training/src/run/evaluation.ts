@@ -1,4 +1,4 @@
-import { fillInputs, type HostTensor, hostTensor } from '@generatrix/runtime/core';
+import { densityOf, fillInputs, type HostTensor, hostTensor } from '@generatrix/runtime/core';
 import type { Dataset } from '../data/dataset.ts';
 import { pointDistributionOf } from '../data/point-distributions.ts';
 import type { Trainer } from '../engine/engine.ts';
@@ -12,7 +12,7 @@ const evaluationSeed = 42;
 
 /** What the likelihood of held-out examples is called among the metrics: an exact one, or its bound. */
 export function likelihoodMetric(model: Model): 'heldOut/logProb' | 'heldOut/elbo' {
-  return 'logProb' in model.programs ? 'heldOut/logProb' : 'heldOut/elbo';
+  return densityOf(model.programs)?.kind === 'exact' ? 'heldOut/logProb' : 'heldOut/elbo';
 }
 
 /**
@@ -22,13 +22,9 @@ export function likelihoodMetric(model: Model): 'heldOut/logProb' | 'heldOut/elb
 export function heldOutMetrics(model: Model, dataset: string, hasValidation: boolean): string[] {
   const modes = 'sample' in model.programs && pointDistributionOf(dataset)?.modes !== undefined;
   return [
-    ...(hasValidation && densityProgram(model) !== undefined ? [likelihoodMetric(model)] : []),
+    ...(hasValidation && densityOf(model.programs) !== undefined ? [likelihoodMetric(model)] : []),
     ...(modes ? Object.keys(modeMetrics(dataset, hostTensor('float32', [1, 2], [0, 0]))) : []),
   ];
-}
-
-function densityProgram(model: Model): string | undefined {
-  return ['logProb', 'logWeight'].find((program) => program in model.programs);
 }
 
 /**
@@ -41,7 +37,7 @@ export async function heldOutScore(
   dataset: Dataset,
   limit: number,
 ): Promise<number | null> {
-  const name = densityProgram(model);
+  const name = densityOf(model.programs)?.program;
   const size = Math.min(limit, dataset.size);
   if (name === undefined || size === 0) return null;
   let total = 0;

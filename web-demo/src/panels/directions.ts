@@ -25,20 +25,6 @@ export function axis(index: number, size: number): Float32Array {
   return Float32Array.from({ length: size }, (_, i) => (i === index ? 1 : 0));
 }
 
-/**
- * Between two codes at `t` from 0 to 1, along the great circle through them (Shoemake 1985), which keeps to the
- * lengths that the prior makes likely; a straight line would pass through codes that are too short. Nearly parallel
- * codes are joined straight.
- */
-export function slerp(a: Float32Array, b: Float32Array, t: number): Float32Array {
-  const cosine = dot(a, b) / (Math.sqrt(dot(a, a) * dot(b, b)) || 1);
-  const angle = Math.acos(Math.min(1, Math.max(-1, cosine)));
-  const sine = Math.sin(angle);
-  const [from, to] =
-    sine < 1e-4 ? [1 - t, t] : [Math.sin((1 - t) * angle) / sine, Math.sin(t * angle) / sine];
-  return a.map((value, i) => from * value + to * b[i]!);
-}
-
 /** Codes as a batch. */
 export function stack(codes: readonly ArrayLike<number>[], shape: readonly number[]): HostTensor {
   const size = codes[0]?.length ?? 0;

@@ -1,6 +1,6 @@
 import { field, make } from '../view/make.ts';
 import { drawSamples } from '../view/sample-view.ts';
-import { normals, slerp, stack } from './directions.ts';
+import { normals, stack } from './directions.ts';
 import { has, latest, type Panel, type PanelContext } from './panel.ts';
 
 const steps = 8;
@@ -29,18 +29,18 @@ function build({ sampler, manifest, label, fail }: PanelContext): HTMLElement {
     'aria-label': 'Image at the place chosen',
     className: 'result',
   });
-  const code = (box: HTMLInputElement) => normals(box.valueAsNumber || 0, 'interpolate/z', 1, size)[0]!;
+  const code = (box: HTMLInputElement) => ({
+    latent: stack(normals(box.valueAsNumber || 0, 'interpolate/z', 1, size), spec.shape),
+  });
 
   const given = () => {
     const chosen = label();
     return chosen === undefined ? {} : { label: chosen };
   };
   const draw = latest<null>(async () => {
-    const [a, b] = [code(from), code(to)];
-    const places = Array.from({ length: steps }, (_, i) => slerp(a, b, i / (steps - 1)));
-    const codes = [...places, slerp(a, b, way.valueAsNumber)];
-    const { data } = await sampler.decode(stack(codes, spec.shape), given());
-    const one = data.length / codes.length;
+    const places = [...Array.from({ length: steps }, (_, i) => i / (steps - 1)), way.valueAsNumber];
+    const { data } = await sampler.interpolate({ from: code(from), to: code(to), places }, given());
+    const one = data.length / places.length;
     drawSamples(strip, data.subarray(0, steps * one), manifest.data, steps);
     drawSamples(canvas, data.subarray(steps * one), manifest.data);
   }, fail);

@@ -1,4 +1,4 @@
-import type { Manifest } from '@generatrix/runtime/web';
+import { densityOf, type Manifest } from '@generatrix/runtime/core';
 import type { RemoteSampler } from '../worker/remote-sampler.ts';
 
 /** What a panel works with. */
@@ -28,7 +28,7 @@ export function has(manifest: Manifest, ...programs: string[]): boolean {
 
 /** Whether examples can be scored: exactly, or by a bound. */
 export function scores(manifest: Manifest): boolean {
-  return has(manifest, 'logProb') || has(manifest, 'logWeight');
+  return densityOf(manifest.programs) !== undefined;
 }
 
 /**

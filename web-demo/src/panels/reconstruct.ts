@@ -1,14 +1,14 @@
+import { canReconstruct } from '@generatrix/runtime/core';
 import { make } from '../view/make.ts';
 import { drawSamples } from '../view/sample-view.ts';
 import { makeDrawing } from './drawing.ts';
-import { has, latest, type Panel, type PanelContext } from './panel.ts';
+import { latest, type Panel, type PanelContext } from './panel.ts';
 
 /** What the model makes of an image that is drawn or dropped. */
 export const reconstruct: Panel = {
   name: 'reconstruct',
   title: 'Reconstruct an image',
-  fits: (manifest) =>
-    manifest.data.kind === 'image' && (has(manifest, 'reconstruct') || has(manifest, 'encode', 'decode')),
+  fits: (manifest) => manifest.data.kind === 'image' && canReconstruct({ manifest }),
   build,
 };
 

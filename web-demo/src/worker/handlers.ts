@@ -1,11 +1,4 @@
-import {
-  canStream,
-  checkParity,
-  completionOf,
-  type HostTensor,
-  hostTensor,
-  type Sampler,
-} from '@generatrix/runtime/web';
+import { canStream, checkParity, completionOf, type HostTensor, type Sampler } from '@generatrix/runtime/web';
 import { type OpenModel, openModel } from './open-model.ts';
 import type { CallName, Calls, Conditions, Sampled } from './protocol.ts';
 
@@ -26,7 +19,7 @@ type Handlers = {
   ) => Promise<Calls[K]['reply']>;
 };
 
-/** Samples in one run; between two runs the worker listens, so that it can be told to stop. */
+/** Samples in one run; after each the worker listens, so that it can be told to stop. */
 const batchSize = 64;
 /** Examples scored in one run: a heat map has thousands. */
 const scoredAtOnce = 512;
@@ -38,15 +31,13 @@ export const handlers: Handlers = {
     setModel(model);
     return model.described;
   },
-  sample: async (request, { model, part, signal }) => {
-    const { sampler } = model();
-    return timed(() =>
-      inBatches(request.count, signal, part, async (firstIndex, count) => {
-        const { seed, program = 'sample', labels, draw } = request;
-        const options = { ...conditions(request), labels, draw, program, seed, firstIndex, count, batchSize };
-        return (await sampler.sample(options)).data;
-      }),
-    );
+  sample: async ({ count, seed, program, labels, draw, ...given }, { model, part, signal }) => {
+    const onBatch = (done: number, of: number) => {
+      if (of > batchSize) part({ done, of });
+      return breathe();
+    };
+    const request = { ...conditions(given), program, labels, draw, seed, count, batchSize, signal, onBatch };
+    return timed(async () => (await model().sampler.sample(request)).data);
   },
   stream: async ({ count, seed, labels, ...given }, { model, part, signal }) => {
     const { sampler } = model();
@@ -61,16 +52,9 @@ export const handlers: Handlers = {
       return watch(sampler.stream({ ...options, count: data.shape[0]!, given: { data, known } }), part);
     });
   },
-  reconstruct: async ({ data, label }, { model, signal }) => {
-    const { sampler, bundle } = model();
-    if (!Object.hasOwn(bundle.manifest.programs, 'reconstruct')) {
-      return sampler.decode(await sampler.encode(data, { label, signal }), { label, signal });
-    }
-    const { outputs } = bundle.program('reconstruct');
-    const output = Object.keys(outputs).find((name) => outputs[name]!.meaning === 'data')!;
-    const sources = { seed: 42, firstIndex: 0, count: data.shape[0]!, data, ...spreadLabel(label, data) };
-    return (await sampler.run('reconstruct', sources, { signal }))[output]!;
-  },
+  reconstruct: ({ data, label }, { model, signal }) => model().sampler.reconstruct(data, { label, signal }),
+  interpolate: async ({ label, ...request }, { model, signal }) =>
+    (await model().sampler.interpolate({ ...request, label, signal })).data,
   encode: ({ data, label }, { model, signal }) => model().sampler.encode(data, { label, signal }),
   decode: ({ latent, label }, { model, signal }) => model().sampler.decode(latent, { label, signal }),
   score: ({ data, samples, label }, { model, signal }) => {
@@ -93,10 +77,6 @@ function conditions({ label, scalars }: Conditions): Record<string, number> {
   return { ...scalars, ...(label === undefined ? {} : { label }) };
 }
 
-function spreadLabel(label: number | undefined, { shape }: HostTensor): { readonly labels?: Int32Array } {
-  return label === undefined ? {} : { labels: new Int32Array(shape[0]!).fill(label) };
-}
-
 async function timed(task: () => Promise<HostTensor>): Promise<Sampled> {
   const start = performance.now();
   const data = await task();
@@ -115,37 +95,6 @@ async function watch(
     await breathe();
   }
   return whole!;
-}
-
-/** Draws in batches, with a look at the messages after each. Noise depends on a sample's index, not on its batch. */
-async function inBatches(
-  count: number,
-  signal: AbortSignal,
-  part: (part: { done: number; of: number }) => void,
-  draw: (firstIndex: number, count: number) => Promise<HostTensor>,
-): Promise<HostTensor> {
-  if (count <= batchSize) return draw(0, count);
-  const batches: HostTensor[] = [];
-  for (let start = 0; start < count; start += batchSize) {
-    batches.push(await draw(start, Math.min(batchSize, count - start)));
-    part({ done: Math.min(count, start + batchSize), of: count });
-    await breathe();
-    signal.throwIfAborted();
-  }
-  return concatenate(batches);
-}
-
-function concatenate(batches: readonly HostTensor[]): HostTensor {
-  const { dtype, shape } = batches[0]!;
-  const total = batches.reduce((sum, { data }) => sum + data.length, 0);
-  const all = new Float32Array(total);
-  let offset = 0;
-  for (const { data } of batches) {
-    all.set(data, offset);
-    offset += data.length;
-  }
-  const count = batches.reduce((sum, batch) => sum + batch.shape[0]!, 0);
-  return hostTensor(dtype, [count, ...shape.slice(1)], all);
 }
 
 /** Lets messages that wait be handled: promises alone would keep them waiting. */

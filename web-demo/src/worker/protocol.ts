@@ -4,7 +4,9 @@ import type {
   DeviceRequest,
   DrawKind,
   HostTensor,
+  InterpolateRequest,
   LabelDistribution,
+  LogProbs,
   Manifest,
   ParityRow,
 } from '@generatrix/runtime/web';
@@ -65,11 +67,11 @@ export interface CompleteRequest extends Conditions {
   readonly seed: number;
 }
 
-export interface Scores {
-  /** Nats for each example. */
-  readonly values: Float32Array;
-  readonly kind: 'exact' | 'bound';
-}
+/** A way between two samples or two codes, and the places on it. */
+export type Way = Pick<InterpolateRequest, 'from' | 'to' | 'places' | 'method'>;
+
+/** Log-densities of examples. */
+export type Scores = LogProbs;
 
 interface Call<Payload, Reply, Part = never> {
   readonly payload: Payload;
@@ -90,6 +92,8 @@ export interface Calls {
   readonly complete: Call<CompleteRequest, Sampled, HostTensor>;
   /** Examples through the model's code and back. */
   readonly reconstruct: Call<{ readonly data: HostTensor } & Conditions, HostTensor>;
+  /** Examples on the way between two samples or two codes. */
+  readonly interpolate: Call<Way & Pick<Conditions, 'label'>, HostTensor>;
   readonly encode: Call<{ readonly data: HostTensor } & Conditions, HostTensor>;
   readonly decode: Call<{ readonly latent: HostTensor } & Conditions, HostTensor>;
   readonly score: Call<

@@ -1,6 +1,6 @@
 import type { Device, DeviceReport, HostTensor, Manifest, ParityRow } from '@generatrix/runtime/web';
 import { workerLink } from './client.ts';
-import type { Conditions, LoadRequest, Sampled, SampleRequest, Scores } from './protocol.ts';
+import type { Conditions, LoadRequest, Sampled, SampleRequest, Scores, Way } from './protocol.ts';
 import { tellResources } from './resources.ts';
 
 export interface LoadOptions {
@@ -44,6 +44,8 @@ export interface RemoteSampler {
   ): Promise<Sampled>;
   /** Examples through the model's code and back. */
   reconstruct(data: HostTensor, conditions?: Conditions): Promise<HostTensor>;
+  /** Examples on the way between two samples or two codes. */
+  interpolate(way: Way, conditions?: Pick<Conditions, 'label'>): Promise<HostTensor>;
   encode(data: HostTensor, conditions?: Conditions): Promise<HostTensor>;
   decode(latent: HostTensor, conditions?: Conditions): Promise<HostTensor>;
   /** Log-likelihood in nats, or a bound from `samples` draws. */
@@ -79,6 +81,7 @@ export async function loadSampler(url: string | URL, options: LoadOptions = {}):
     stream: (wanted, part, call) => link.ask('stream', model, wanted, { ...call, onPart: part }),
     complete: (wanted, part, call) => link.ask('complete', model, wanted, { ...call, onPart: part }),
     reconstruct: (data, given) => link.ask('reconstruct', model, { data, ...given }),
+    interpolate: (way, given) => link.ask('interpolate', model, { ...way, ...given }),
     encode: (data, given) => link.ask('encode', model, { data, ...given }),
     decode: (latent, given) => link.ask('decode', model, { latent, ...given }),
     logProb: (data, { samples = 1, label } = {}) =>

@@ -1,6 +1,6 @@
 import type { Request, Response } from 'express';
+import { randomSeed } from '../../../model/arguments.ts';
 import type { InputSources } from '../../../model/inputs.ts';
-import { randomSeed } from '../../../model/sampler-arguments.ts';
 import type { Seed } from '../../../noise/noise.ts';
 import { type HostTensor, hostTensor, sizeOf } from '../../../program/tensor.ts';
 import type { ServerContext } from '../context.ts';

@@ -1,9 +1,8 @@
 import { z } from 'zod';
 import { inputsJson } from '../../../bundle/manifest.ts';
-import { canStream } from '../../../model/can-stream.ts';
+import { canInterpolateSeeds, canStream, densityOf } from '../../../model/abilities.ts';
 import type { ServedModel } from '../../engine/engine.ts';
 import { formatsOf } from './present.ts';
-import { has } from './programs.ts';
 
 const anything = z.record(z.string(), z.unknown());
 
@@ -42,16 +41,15 @@ export const modelSchema = modelSummarySchema.extend({
 
 /** What a model can do: a word for each route that works with it. */
 export function abilities(model: ServedModel): string[] {
-  const normal = Object.values(model.manifest.programs.sample?.inputs ?? {}).some(
-    (spec) => spec.role === 'noise' && spec.distribution === 'normal',
-  );
+  const { programs } = model.manifest;
+  const has = (program: string) => Object.hasOwn(programs, program);
   const table: Readonly<Record<string, boolean>> = {
-    samples: has(model, 'sample'),
-    complete: has(model, 'complete'),
-    logprob: has(model, 'logProb') || has(model, 'logWeight'),
-    encode: has(model, 'encode'),
-    decode: has(model, 'decode'),
-    interpolate: normal || has(model, 'decode'),
+    samples: has('sample'),
+    complete: has('complete'),
+    logprob: densityOf(programs) !== undefined,
+    encode: has('encode'),
+    decode: has('decode'),
+    interpolate: canInterpolateSeeds(model) || has('decode'),
     stream: canStream(model),
   };
   return Object.keys(table).filter((name) => table[name]);

@@ -1,19 +1,20 @@
 import type { Request, Response } from 'express';
-import { drawScalar } from '../../../model/sampler-arguments.ts';
+import { completeExamples, completionOf } from '../../../model/complete.ts';
+import type { CompleteRequest } from '../../../model/contract.ts';
+import { decodeLatents } from '../../../model/convert.ts';
+import { drawSamples } from '../../../model/sample.ts';
 import type { Seed } from '../../../noise/noise.ts';
-import type { HostTensor } from '../../../program/tensor.ts';
 import type { ServedModel } from '../../engine/engine.ts';
 import type { ServerContext } from '../context.ts';
 import { HttpError } from '../http-error.ts';
 import { chooseFormat, sendSamples } from './present.ts';
 import {
-  drawnLabels,
   inputOfRole,
   inputsOf,
-  labelSources,
+  labelField,
   repeated,
-  runAndPick,
-  scalarSources,
+  requestModel,
+  scalarFields,
   seedFor,
   tensorField,
 } from './programs.ts';
@@ -21,20 +22,23 @@ import { readRequest } from './request.ts';
 import type { Presentation, SamplingSchemas } from './schemas.ts';
 import { streamDrawn, wantsStream } from './stream.ts';
 
-interface DrawBody {
+interface CompleteBody {
   readonly seed?: Seed;
   readonly first_index: number;
   readonly label?: number | number[];
+  readonly given?: unknown;
+  readonly count?: number;
 }
 
 /** `POST .../samples`: draws samples, or completes those given. */
-export async function drawSamples(
+export async function answerSamples(
   context: ServerContext,
   { samples }: SamplingSchemas,
   request: Request,
   response: Response,
 ): Promise<void> {
   const { model, body, presentation } = readRequest(context, request, response, samples);
+  const fields = Object.keys(samples.shape);
   const unused =
     body.given === undefined ? undefined : (['labels', 'draw'] as const).find((name) => body[name]);
   if (unused !== undefined) {
@@ -43,68 +47,88 @@ export async function drawSamples(
       `${unused}: not for completions: the examples given have their classes and values`,
     );
   }
+  const continued = body.given === undefined ? undefined : () => givenPart(context, model, body, fields);
   if (wantsStream(request, body)) {
-    return streamDrawn(context, response, model, body, Object.keys(samples.shape));
+    return streamDrawn(context, response, model, { body, fields, continued });
   }
-  if (body.given !== undefined) {
-    return complete(context, request, response, model, body, presentation, Object.keys(samples.shape));
-  }
+  if (continued) return sendCompleted(context, request, response, { model, body, fields, presentation });
   const program = 'sample';
-  const inputs = inputsOf(model, program);
+  inputsOf(model, program);
   const chosen = chooseFormat(request, model, presentation);
-  const { count, first_index: firstIndex } = body;
+  const { count, first_index: firstIndex, labels, draw } = body;
   const seed = seedFor(model, program, body.seed);
-  const key = { seed: seed ?? 0, firstIndex, count };
-  const { scalars } = scalarSources(model, program, body, Object.keys(samples.shape));
-  const drawn = await runAndPick(context, response, {
-    model,
-    program,
-    meaning: 'data',
-    sources: {
-      ...key,
-      ...drawnLabels(model, program, body, key),
-      scalars: { ...scalars, ...drawScalar(model.manifest, program, inputs, body.draw) },
-    },
+  const target = requestModel(context, response, model);
+  const drawn = await drawSamples(target, {
+    ...scalarFields(model, program, body, fields),
+    ...labelField(model, program, body.label, { count, needed: false }),
+    ...(labels && { labels }),
+    ...(draw && { draw }),
+    ...{ seed: seed ?? 0, firstIndex, count },
   });
-  await sendSamples(response, { model, program, seed, ...drawn }, chosen);
+  await sendSamples(response, { model: target, program, seed, samples: drawn }, chosen);
 }
 
 /** `POST .../complete`: keeps a part of the examples given and draws the rest. */
-export async function completeSamples(
+export async function answerComplete(
   context: ServerContext,
-  schemas: SamplingSchemas,
+  { complete }: SamplingSchemas,
   request: Request,
   response: Response,
 ): Promise<void> {
-  const { model, body, presentation } = readRequest(context, request, response, schemas.complete);
-  return complete(context, request, response, model, body, presentation, Object.keys(schemas.complete.shape));
+  const { model, body, presentation } = readRequest(context, request, response, complete);
+  const fields = Object.keys(complete.shape);
+  return sendCompleted(context, request, response, { model, body, fields, presentation });
 }
 
-async function complete(
+async function sendCompleted(
   context: ServerContext,
   request: Request,
   response: Response,
-  model: ServedModel,
-  body: DrawBody & { readonly given?: unknown; readonly count?: number },
-  presentation: Presentation,
-  fields: readonly string[],
+  asked: {
+    readonly model: ServedModel;
+    readonly body: CompleteBody;
+    readonly fields: readonly string[];
+    readonly presentation: Presentation;
+  },
 ): Promise<void> {
+  const { model, body, fields, presentation } = asked;
   const program = 'complete';
-  const spec = inputOfRole(model, program, 'data');
+  inputOfRole(model, program, 'data');
   const chosen = chooseFormat(request, model, presentation);
-  const data = repeated(tensorField(context, 'given', spec, body.given), body.count);
-  await sendRun(context, response, {
+  const seed = seedFor(model, program, body.seed);
+  const target = requestModel(context, response, model);
+  const samples = await completeExamples(target, {
+    ...givenPart(context, model, body, fields),
+    ...{ seed: seed ?? 0, firstIndex: body.first_index },
+  });
+  await sendSamples(response, { model: target, program, seed, samples }, chosen);
+}
+
+/** The examples of a request that are to be continued, and how much of them is kept: the program's default if unsaid. */
+function givenPart(
+  context: ServerContext,
+  model: ServedModel,
+  body: CompleteBody,
+  fields: readonly string[],
+): CompleteRequest {
+  const program = 'complete';
+  const given = tensorField(context, 'given', inputOfRole(model, program, 'data'), body.given);
+  const data = repeated(given, body.count);
+  const { unit } = completionOf(model);
+  const spec = inputsOf(model, program)[unit];
+  const usual = spec?.role === 'scalar' ? spec.default : 0;
+  const { [unit]: known = usual, ...scalars } = scalarFields(
     model,
     program,
-    source: { data },
-    body,
+    body as unknown as Record<string, unknown>,
     fields,
-    chosen,
-  });
+  );
+  const count = data.shape[0]!;
+  return { ...scalars, ...labelField(model, program, body.label, { count, needed: true }), data, known };
 }
 
 /** `POST .../decode`: examples from codes. */
-export async function decodeLatents(
+export async function answerDecode(
   context: ServerContext,
   { decode }: SamplingSchemas,
   request: Request,
@@ -115,46 +139,12 @@ export async function decodeLatents(
   const spec = inputOfRole(model, program, 'latent');
   const chosen = chooseFormat(request, model, presentation);
   const latent = tensorField(context, 'latent', spec, body.latent);
-  const fields = Object.keys(decode.shape);
-  await sendRun(context, response, {
-    model,
-    program,
-    source: { latent },
-    body,
-    fields,
-    chosen,
-  });
-}
-
-interface GivenRun {
-  readonly model: ServedModel;
-  readonly program: string;
-  readonly source: { readonly data: HostTensor } | { readonly latent: HostTensor };
-  readonly body: DrawBody;
-  readonly fields: readonly string[];
-  readonly chosen: ReturnType<typeof chooseFormat>;
-}
-
-async function sendRun(
-  context: ServerContext,
-  response: Response,
-  { model, program, source, body, fields, chosen }: GivenRun,
-): Promise<void> {
-  const [tensor] = Object.values(source) as [HostTensor];
-  const count = tensor.shape[0]!;
   const seed = seedFor(model, program, body.seed);
-  const drawn = await runAndPick(context, response, {
-    model,
-    program,
-    meaning: 'data',
-    sources: {
-      ...source,
-      seed: seed ?? 0,
-      firstIndex: body.first_index,
-      count,
-      ...labelSources(model, program, body.label, count, true),
-      ...scalarSources(model, program, body as unknown as Record<string, unknown>, fields),
-    },
+  const target = requestModel(context, response, model);
+  const samples = await decodeLatents(target, latent, {
+    ...labelField(model, program, body.label, { count: latent.shape[0]!, needed: true }),
+    scalars: scalarFields(model, program, body, Object.keys(decode.shape)),
+    ...{ seed: seed ?? 0, firstIndex: body.first_index },
   });
-  await sendSamples(response, { model, program, seed, ...drawn }, chosen);
+  await sendSamples(response, { model: target, program, seed, samples }, chosen);
 }

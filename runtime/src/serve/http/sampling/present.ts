@@ -1,12 +1,14 @@
 import type { Request, Response } from 'express';
 import type { Manifest } from '../../../bundle/manifest.ts';
 import { canRender, encodePng, imageGrid, npyBytes, renderSamples } from '../../../media/index.ts';
+import type { Samples } from '../../../model/contract.ts';
 import type { Seed } from '../../../noise/noise.ts';
 import type { HostTensor } from '../../../program/tensor.ts';
 import type { ServedModel } from '../../engine/engine.ts';
 import { HttpError } from '../http-error.ts';
 import { tensorToJson } from '../json-tensor.ts';
 import { seedJson } from '../seed.ts';
+import type { RequestModel } from './programs.ts';
 import type { Presentation } from './schemas.ts';
 
 type Format = NonNullable<Presentation['format']>;
@@ -78,14 +80,11 @@ function withoutUndefined(presentation: Presentation): Presentation {
 
 /** Samples with what the answer says about them. */
 export interface Drawn {
-  readonly model: ServedModel;
-  readonly version: string;
+  readonly model: RequestModel;
   readonly program: string;
   /** Absent where no noise was drawn. */
   readonly seed?: Seed;
-  readonly data: HostTensor;
-  /** Further outputs of the program, by name. */
-  readonly others: Readonly<Record<string, HostTensor>>;
+  readonly samples: Pick<Samples, 'data' | 'outputs'>;
 }
 
 /** Answers with samples in the format chosen. */
@@ -94,7 +93,10 @@ export async function sendSamples(
   drawn: Drawn,
   presentation: Presentation & { readonly format: Format },
 ): Promise<void> {
-  const { model, version, program, seed, data, others } = drawn;
+  const { model, program, seed, samples } = drawn;
+  const { data, outputs } = samples;
+  const version = model.version();
+  const others = Object.entries(outputs).filter(([, tensor]) => tensor !== data);
   response.vary('Accept');
   if (seed !== undefined) response.set('Generatrix-Seed', String(seed));
   response.set('Generatrix-Version', version);
@@ -113,16 +115,14 @@ export async function sendSamples(
     count: data.shape[0],
     shape: data.shape,
     data: tensorToJson(data),
-    ...(Object.keys(others).length > 0 && {
-      outputs: Object.fromEntries(
-        Object.entries(others).map(([name, tensor]) => [name, tensorToJson(tensor)]),
-      ),
+    ...(others.length > 0 && {
+      outputs: Object.fromEntries(others.map(([name, tensor]) => [name, tensorToJson(tensor)])),
     }),
   });
 }
 
 async function encodeSamples(
-  model: ServedModel,
+  model: RequestModel,
   samples: HostTensor,
   { format, layout, columns, scale = 1 }: Presentation,
 ): Promise<Uint8Array> {

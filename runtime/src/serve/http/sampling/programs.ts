@@ -1,28 +1,58 @@
 import type { Response } from 'express';
-import { UserError } from '../../../errors.ts';
-import type { InputSources } from '../../../model/inputs.ts';
-import { dataLabels, randomSeed, spread } from '../../../model/sampler-arguments.ts';
-import type { LabelDistribution } from '../../../noise/labels.ts';
+import { randomSeed, spread } from '../../../model/arguments.ts';
+import type { RunnableModel } from '../../../model/contract.ts';
+import { fillInputs, type InputSources } from '../../../model/inputs.ts';
 import type { Seed } from '../../../noise/noise.ts';
-import type { InputSpec, OutputMeaning } from '../../../program/program.ts';
+import type { InputSpec } from '../../../program/program.ts';
 import { type HostTensor, hostTensor, sizeOf } from '../../../program/tensor.ts';
 import type { ServedModel } from '../../engine/engine.ts';
 import type { ServerContext } from '../context.ts';
 import { HttpError } from '../http-error.ts';
 import { tensorFromJson } from '../json-tensor.ts';
 import { runFor } from '../request-scope.ts';
-import type { Drawn } from './present.ts';
+
+/** The model that a request means, as the model operations take it: its programs run in the engine, for the request. */
+export interface RequestModel extends RunnableModel {
+  readonly name: string;
+  /** The version that answered last. */
+  readonly version: () => string;
+}
+
+/** A served model for the operations of a request. */
+export function requestModel(context: ServerContext, response: Response, model: ServedModel): RequestModel {
+  const { name, manifest } = model;
+  let { version } = model;
+  return {
+    name,
+    manifest,
+    version: () => version,
+    program: (program) => {
+      inputsOf(model, program);
+      return manifest.programs[program]!;
+    },
+    run: async (program, sources) => {
+      const run = { model, program, sources: sources.chunk ? filled(model, program, sources) : sources };
+      const result = await runFor(context, response, run);
+      version = result.version;
+      return result.outputs;
+    },
+  };
+}
+
+/** A part's noise is a part of that of `sample` or `complete`, so it is filled here and given to the engine. */
+function filled(model: ServedModel, program: string, sources: InputSources): InputSources {
+  const inputs = inputsOf(model, program);
+  const values = Object.entries(fillInputs(program, inputs, sources));
+  const tensors = Object.fromEntries(values.filter(([input]) => inputs[input]!.role !== 'scalar'));
+  const { seed, firstIndex, count, scalars } = sources;
+  return { seed, firstIndex, count, tensors, ...(scalars && { scalars }) };
+}
 
 /** The inputs of a program, by name. @throws HttpError 400 naming the programs there are. */
 export function inputsOf({ name, manifest }: ServedModel, program: string): Record<string, InputSpec> {
   if (Object.hasOwn(manifest.programs, program)) return manifest.programs[program]!.inputs;
   const known = Object.keys(manifest.programs).join(', ');
   throw new HttpError(400, `model ${name} has no program '${program}' (it has: ${known})`);
-}
-
-/** Does a model have the program? */
-export function has({ manifest }: ServedModel, program: string): boolean {
-  return Object.hasOwn(manifest.programs, program);
 }
 
 /** The input of a role that takes a tensor. @throws HttpError 400 when the program has none. */
@@ -69,18 +99,17 @@ export function seedFor(model: ServedModel, program: string, given: Seed | undef
 }
 
 /**
- * Labels as sources.
+ * The field `label` of a request, as the operations take it.
  * @param needed whether a model with classes must be told: taken in turn, the classes of given examples would rarely
  * be right
  * @throws HttpError 400 when the program takes none, or needs one.
  */
-export function labelSources(
+export function labelField(
   model: ServedModel,
   program: string,
   label: number | readonly number[] | undefined,
-  count: number,
-  needed: boolean,
-): Pick<InputSources, 'labels'> {
+  { count, needed }: { readonly count: number; readonly needed: boolean },
+): { readonly label?: Int32Array } {
   const spec = Object.values(inputsOf(model, program)).find(({ role }) => role === 'label');
   if (spec?.role !== 'label') {
     if (label === undefined) return {};
@@ -98,37 +127,20 @@ export function labelSources(
     throw new HttpError(400, `label: expected ${count} classes, one for each sample, got ${labels.length}`);
   }
   const wrong = labels.find((value) => value >= spec.classes);
-  if (wrong === undefined) return { labels };
+  if (wrong === undefined) return { label: labels };
   throw new HttpError(400, `label: expected a class from 0 to ${spec.classes - 1}, got ${wrong}`);
-}
-
-/**
- * Labels of samples: those asked for, or drawn as they are in the training data, or none, and then they take turns.
- * @throws HttpError, UserError when the program takes none, or both are asked for.
- */
-export function drawnLabels(
-  model: ServedModel,
-  program: string,
-  { label, labels }: { readonly label?: number | readonly number[]; readonly labels?: LabelDistribution },
-  key: { readonly seed: Seed; readonly firstIndex: number; readonly count: number },
-): Pick<InputSources, 'labels'> {
-  if (label !== undefined && labels !== undefined) {
-    throw new HttpError(400, 'labels: say a label, or labels, not both');
-  }
-  if (labels !== 'data') return labelSources(model, program, label, key.count, false);
-  return { labels: dataLabels(model.manifest, program, inputsOf(model, program), key) };
 }
 
 /**
  * The fields of a body that are no others': the program's scalars.
  * @throws HttpError 400 when the program does not have one.
  */
-export function scalarSources(
+export function scalarFields(
   model: ServedModel,
   program: string,
   body: Readonly<Record<string, unknown>>,
   fields: readonly string[],
-): Pick<InputSources, 'scalars'> {
+): Record<string, number> {
   const inputs = inputsOf(model, program);
   const names = Object.keys(inputs).filter((name) => inputs[name]!.role === 'scalar');
   const extra = Object.keys(body).filter((name) => !fields.includes(name));
@@ -139,27 +151,5 @@ export function scalarSources(
       `${unknown.slice(0, 60)}: neither a field of this request nor a scalar of program ${program} (it has: ${names.join(', ') || 'none'})`,
     );
   }
-  return { scalars: Object.fromEntries(extra.map((name) => [name, body[name] as number])) };
-}
-
-/** Runs a program and picks the output of one meaning. */
-export async function runAndPick(
-  context: ServerContext,
-  response: Response,
-  run: {
-    readonly model: ServedModel;
-    readonly program: string;
-    readonly sources: InputSources;
-    readonly meaning: OutputMeaning;
-  },
-): Promise<Omit<Drawn, 'seed' | 'model' | 'program'>> {
-  const { model, program, sources, meaning } = run;
-  const { outputs, version } = await runFor(context, response, { model, program, sources });
-  const specs = model.manifest.programs[program]!.outputs;
-  const name = Object.keys(specs).find((key) => specs[key]!.meaning === meaning);
-  const data = name === undefined ? undefined : outputs[name];
-  if (data === undefined)
-    throw new UserError(`program ${program} of ${model.name} has no output that is ${meaning}`);
-  const { [name!]: _, ...others } = outputs;
-  return { version, data, others };
+  return Object.fromEntries(extra.map((name) => [name, body[name] as number]));
 }

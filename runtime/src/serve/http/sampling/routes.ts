@@ -5,10 +5,10 @@ import { validate } from '../json-body.ts';
 import { findModel } from '../request-scope.ts';
 import { parameter, type Route } from '../route.ts';
 import { describe, modelSchema, modelSummarySchema, summarise } from './describe-model.ts';
-import { completeSamples, decodeLatents, drawSamples } from './draw.ts';
-import { interpolateSamples } from './interpolate.ts';
+import { answerComplete, answerDecode, answerSamples } from './draw.ts';
+import { answerInterpolate } from './interpolate.ts';
 import { answerSchemas, querySchema, type SamplingSchemas, samplingSchemas } from './schemas.ts';
-import { encodeExamples, scoreExamples } from './score.ts';
+import { answerEncode, answerLogProb } from './score.ts';
 
 const face = 'Sampling';
 const samplesResponse = {
@@ -54,12 +54,12 @@ export function samplingRoutes(context: ServerContext): Route[] {
   });
   return [
     ...modelRoutes(context),
-    work('samples', 'Draw samples', drawSamples, samplesResponse),
-    work('complete', 'Complete examples that are given in part', completeSamples, samplesResponse),
-    work('interpolate', 'Samples between two seeds or two codes', interpolateSamples, samplesResponse),
-    work('decode', 'Examples from codes', decodeLatents, samplesResponse),
-    work('encode', 'Codes of examples', encodeExamples, json('Codes', answerSchemas.encode)),
-    work('logprob', 'Log-densities of examples', scoreExamples, json('Nats', answerSchemas.logprob)),
+    work('samples', 'Draw samples', answerSamples, samplesResponse),
+    work('complete', 'Complete examples that are given in part', answerComplete, samplesResponse),
+    work('interpolate', 'Samples between two seeds or two codes', answerInterpolate, samplesResponse),
+    work('decode', 'Examples from codes', answerDecode, samplesResponse),
+    work('encode', 'Codes of examples', answerEncode, json('Codes', answerSchemas.encode)),
+    work('logprob', 'Log-densities of examples', answerLogProb, json('Nats', answerSchemas.logprob)),
   ];
 }
 

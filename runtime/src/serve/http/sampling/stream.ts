@@ -1,34 +1,33 @@
 import { once } from 'node:events';
 import type { Request, Response } from 'express';
-import { completionOf } from '../../../model/complete.ts';
-import { fillInputs } from '../../../model/inputs.ts';
-import type { Sampler } from '../../../model/sampler.ts';
-import { drawScalar, randomSeed } from '../../../model/sampler-arguments.ts';
-import { type StreamPart, streamSamples } from '../../../model/stream.ts';
+import { canStream } from '../../../model/abilities.ts';
+import { randomSeed } from '../../../model/arguments.ts';
+import type { CompleteRequest, StreamPart, StreamRequest } from '../../../model/contract.ts';
+import { streamSamples } from '../../../model/stream.ts';
 import type { HostTensor } from '../../../program/tensor.ts';
 import type { ServedModel } from '../../engine/engine.ts';
 import type { ServerContext } from '../context.ts';
 import { HttpError, toHttpError } from '../http-error.ts';
 import { tensorToJson } from '../json-tensor.ts';
-import { runFor, scopeOf } from '../request-scope.ts';
+import { scopeOf } from '../request-scope.ts';
 import { seedJson } from '../seed.ts';
-import {
-  drawnLabels,
-  inputOfRole,
-  inputsOf,
-  labelSources,
-  repeated,
-  scalarSources,
-  tensorField,
-} from './programs.ts';
+import { labelField, requestModel, scalarFields } from './programs.ts';
 import type { SamplingBody } from './schemas.ts';
 
-const program = 'advance';
 const eventStream = 'text/event-stream';
 
 /** Does a request for samples want them part by part, by its field or its Accept header? */
 export function wantsStream(request: Request, { stream }: Pick<SamplingBody<'samples'>, 'stream'>): boolean {
   return stream ?? request.accepts(['application/json', eventStream]) === eventStream;
+}
+
+/** What a request for a stream asks. */
+export interface StreamAsked {
+  readonly body: SamplingBody<'samples'>;
+  /** The names of the fields that are no scalars. */
+  readonly fields: readonly string[];
+  /** The examples that are to be continued; undefined where samples are drawn from nothing. */
+  readonly continued: (() => CompleteRequest) | undefined;
 }
 
 /**
@@ -40,14 +39,13 @@ export async function streamDrawn(
   context: ServerContext,
   response: Response,
   model: ServedModel,
-  body: SamplingBody<'samples'>,
-  fields: readonly string[],
+  asked: StreamAsked,
 ): Promise<void> {
-  if (!Object.hasOwn(model.manifest.programs, program)) {
+  if (!canStream(model)) {
     throw new HttpError(400, `model ${model.name} draws a sample in one piece: it cannot stream`);
   }
-  const parts = streamSamples(bundleOf(model), runOver(context, response, model), {
-    ...request(context, model, body, fields),
+  const parts = streamSamples(requestModel(context, response, model), {
+    ...streamRequest(model, asked),
     signal: scopeOf(response).signal,
   });
   let started = false;
@@ -70,53 +68,18 @@ export async function streamDrawn(
   }
 }
 
-/** What `streamSamples` is asked for. */
-function request(
-  context: ServerContext,
-  model: ServedModel,
-  body: SamplingBody<'samples'>,
-  fields: readonly string[],
-) {
-  const { seed = randomSeed(), first_index: firstIndex, label } = body;
-  if (body.given === undefined) {
-    const { scalars = {} } = scalarSources(model, 'sample', body, fields);
-    const key = { seed, firstIndex, count: body.count };
-    const { labels } = drawnLabels(model, program, body, key);
-    const chosen = drawScalar(model.manifest, 'sample', inputsOf(model, 'sample'), body.draw);
-    return { ...scalars, ...chosen, ...(labels && { label: labels }), seed, firstIndex, count: body.count };
+function streamRequest(model: ServedModel, { body, fields, continued }: StreamAsked): StreamRequest {
+  const { seed = randomSeed(), first_index: firstIndex, count, labels, draw } = body;
+  if (continued) {
+    const { data, known, ...rest } = continued();
+    return { ...rest, given: { data, known }, seed, firstIndex, count: data.shape[0]! };
   }
-  const data = repeated(
-    tensorField(context, 'given', inputOfRole(model, 'complete', 'data'), body.given),
-    body.count,
-  );
-  const { unit } = completionOf(model);
-  const spec = inputsOf(model, 'complete')[unit];
-  const { [unit]: known, ...scalars } = scalarSources(model, 'complete', body, fields).scalars ?? {};
-  const count = data.shape[0]!;
-  const { labels } = labelSources(model, program, label, count, true);
   return {
-    ...scalars,
-    ...(labels && { label: labels }),
-    given: { data, known: known ?? (spec?.role === 'scalar' ? spec.default : 0) },
-    seed,
-    firstIndex,
-    count,
-  };
-}
-
-function bundleOf({ manifest }: ServedModel) {
-  return { manifest, program: (name: string) => manifest.programs[name]! };
-}
-
-/** Runs a part in the engine. Its noise is a part of that of `sample`, so it is filled here and given. */
-function runOver(context: ServerContext, response: Response, model: ServedModel): Sampler['run'] {
-  return async (name, sources) => {
-    const inputs = inputsOf(model, name);
-    const filled = Object.entries(fillInputs(name, inputs, sources));
-    const tensors = Object.fromEntries(filled.filter(([input]) => inputs[input]!.role !== 'scalar'));
-    const { seed, firstIndex, count, scalars } = sources;
-    const run = { seed, firstIndex, count, tensors, ...(scalars && { scalars }) };
-    return (await runFor(context, response, { model, program: name, sources: run })).outputs;
+    ...scalarFields(model, 'sample', body, fields),
+    ...labelField(model, 'advance', body.label, { count, needed: false }),
+    ...(labels && { labels }),
+    ...(draw && { draw }),
+    ...{ seed, firstIndex, count },
   };
 }
 

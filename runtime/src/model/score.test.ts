@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { InputSpec } from '../program/program.ts';
 import { hostTensor } from '../program/tensor.ts';
-import { checkDraws, estimateLogProb } from './log-prob.ts';
+import { checkDraws, estimateLogProb } from './score.ts';
 
 const estimate = (...draws: number[][]) =>
   estimateLogProb(draws.length, draws[0]!.length, async (draw) =>

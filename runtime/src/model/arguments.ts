@@ -1,12 +1,17 @@
-import type { Bundle } from '../bundle/bundle.ts';
 import { UserError } from '../errors.ts';
 import { drawLabels, type LabelDistribution } from '../noise/labels.ts';
 import type { Seed } from '../noise/noise.ts';
 import { type InputSpec, meanScalar, type OutputMeaning } from '../program/program.ts';
 import type { HostTensor } from '../program/tensor.ts';
+import type { BatchOptions, DrawKind, ModelView } from './contract.ts';
 
-/** What is known of a bundle without reading its programs. */
-export type BundleView = Pick<Bundle, 'manifest' | 'program'>;
+/** What errors call a model. */
+export function nameOf({ name, manifest }: Pick<ModelView, 'name' | 'manifest'>): string {
+  return name ?? manifest.name;
+}
+
+/** Seed of noise that is not the caller's concern. */
+export const defaultSeed = 42;
 
 /** A seed short enough to write down. */
 export function randomSeed(): number {
@@ -21,15 +26,12 @@ export function spread(label: number | Int32Array, count: number): Int32Array {
   return new Int32Array(count).fill(label);
 }
 
-/** What a sample of a model with codes is: a draw given the code, or the mean. */
-export type DrawKind = 'sample' | 'mean';
-
 /**
  * The scalar that makes a program draw samples or means; what its manifest says when neither is asked for.
  * @throws UserError when the program has no means to give, or nothing but means.
  */
 export function drawScalar(
-  { name, programs }: Pick<BundleView['manifest'], 'name' | 'programs'>,
+  { name, programs }: Pick<ModelView['manifest'], 'name' | 'programs'>,
   program: string,
   inputs: Readonly<Record<string, InputSpec>>,
   draw: DrawKind | undefined,
@@ -56,21 +58,22 @@ export function drawScalar(
  * @throws UserError when the program takes none, or the bundle does not say how frequent they are.
  */
 export function dataLabels(
-  { name, data }: Pick<BundleView['manifest'], 'name' | 'data'>,
+  model: Pick<ModelView, 'name' | 'manifest'>,
   program: string,
   inputs: Readonly<Record<string, InputSpec>>,
   key: { readonly seed: Seed; readonly firstIndex: number; readonly count: number },
 ): Int32Array {
   const spec = Object.values(inputs).find(({ role }) => role === 'label');
-  if (spec?.role !== 'label') throw new UserError(`labels: program ${program} of ${name} takes no class`);
-  const { classFrequencies: frequencies } = data;
+  if (spec?.role !== 'label')
+    throw new UserError(`labels: program ${program} of ${nameOf(model)} takes no class`);
+  const { classFrequencies: frequencies } = model.manifest.data;
   if (frequencies?.length === spec.classes && frequencies.some((frequency) => frequency > 0)) {
     return drawLabels(frequencies, key);
   }
   throw new UserError(
     frequencies === undefined
-      ? `labels: model ${name} does not say how frequent the classes of its training data are: train and export it again, or draw them balanced`
-      : `labels: model ${name} has frequencies of ${frequencies.length} classes, program ${program} takes ${spec.classes}: draw them balanced`,
+      ? `labels: model ${nameOf(model)} does not say how frequent the classes of its training data are: train and export it again, or draw them balanced`
+      : `labels: model ${nameOf(model)} has frequencies of ${frequencies.length} classes, program ${program} takes ${spec.classes}: draw them balanced`,
   );
 }
 
@@ -89,7 +92,7 @@ export interface LabelRequest {
  * @throws UserError when there is a label and the program takes none, or when both are asked for.
  */
 export function labelsFor(
-  bundle: BundleView,
+  model: ModelView,
   program: string,
   { label, labels: distribution, ...key }: LabelRequest,
 ): { readonly labels?: Int32Array } {
@@ -99,11 +102,11 @@ export function labelsFor(
   if (label !== undefined && distribution !== undefined)
     throw new UserError('labels: say a label, or labels, not both');
   if (distribution === 'data') {
-    return { labels: dataLabels(bundle.manifest, program, bundle.program(program).inputs, key) };
+    return { labels: dataLabels(model, program, model.program(program).inputs, key) };
   }
   if (label === undefined) return {};
-  if (!Object.values(bundle.program(program).inputs).some(({ role }) => role === 'label')) {
-    throw new UserError(`program ${program} of ${bundle.manifest.name} takes no label, got ${String(label)}`);
+  if (!Object.values(model.program(program).inputs).some(({ role }) => role === 'label')) {
+    throw new UserError(`program ${program} of ${nameOf(model)} takes no label, got ${String(label)}`);
   }
   return { labels: spread(label, key.count) };
 }
@@ -121,20 +124,27 @@ export function rows({ shape }: HostTensor): number {
  * @throws UserError when it does and there are none.
  */
 export function givenLabels(
-  bundle: BundleView,
+  model: ModelView,
   program: string,
   label: number | Int32Array | undefined,
   count: number,
 ): { readonly labels?: Int32Array } {
-  const specs = Object.values(bundle.program(program).inputs);
+  const specs = Object.values(model.program(program).inputs);
   const spec = specs.find(({ role }) => role === 'label');
   if (spec?.role !== 'label') return {};
   if (label === undefined) {
-    throw new UserError(
-      `program ${program} of ${bundle.manifest.name} needs a label, 0 to ${spec.classes - 1}`,
-    );
+    throw new UserError(`program ${program} of ${nameOf(model)} needs a label, 0 to ${spec.classes - 1}`);
   }
   return { labels: spread(label, count) };
+}
+
+/** How to cut a call into runs: the options of a request that are there. */
+export function batchOptions({ batchSize, signal, onBatch }: BatchOptions): BatchOptions {
+  return {
+    ...(batchSize === undefined ? {} : { batchSize }),
+    ...(signal === undefined ? {} : { signal }),
+    ...(onBatch === undefined ? {} : { onBatch }),
+  };
 }
 
 /** The options that are a program's scalars. @throws UserError when one is no number. */
@@ -152,14 +162,14 @@ export function scalarsOnly(options: Readonly<Record<string, unknown>>): Record<
 
 /** A program's output of one meaning. @throws UserError when it has none. */
 export function outputOf(
-  bundle: BundleView,
+  model: ModelView,
   program: string,
   outputs: Readonly<Record<string, HostTensor>>,
   meaning: OutputMeaning,
 ): HostTensor {
-  const specs = Object.entries(bundle.program(program).outputs);
+  const specs = Object.entries(model.program(program).outputs);
   const name = specs.find(([, spec]) => spec.meaning === meaning)?.[0];
   const tensor = name === undefined ? undefined : outputs[name];
   if (tensor !== undefined) return tensor;
-  throw new UserError(`program ${program} of ${bundle.manifest.name} has no output that is ${meaning}`);
+  throw new UserError(`program ${program} of ${nameOf(model)} has no output that is ${meaning}`);
 }

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { drawLabels } from '../noise/labels.ts';
 import { testBundle } from '../testing/bundle.ts';
-import { type BundleView, drawScalar, labelsFor } from './sampler-arguments.ts';
+import { drawScalar, labelsFor } from './arguments.ts';
+import type { ModelView } from './contract.ts';
 
 const { manifest } = testBundle(['sample', 'decode']);
 const { classFrequencies: _, ...withoutFrequencies } = manifest.data;
-const viewOf = (data: BundleView['manifest']['data']): BundleView => ({
+const viewOf = (data: ModelView['manifest']['data']): ModelView => ({
   manifest: { ...manifest, data },
   program: (name) => manifest.programs[name]!,
 });

@@ -1,0 +1,43 @@
+import type { ModelView } from './contract.ts';
+
+/** What a model can do, told from its manifest. What it can complete: `completionOf`. */
+
+type WithManifest = Pick<ModelView, 'manifest'>;
+
+/** The program that gives a model's density, and whether it is exact or a bound. */
+export type Density =
+  | { readonly program: 'logProb'; readonly kind: 'exact' }
+  | { readonly program: 'logWeight'; readonly kind: 'bound' };
+
+/**
+ * How examples are scored, by the programs that a model has: exactly where it has `logProb`, else by the bound that
+ * `logWeight` gives; undefined where it has no density.
+ */
+export function densityOf(programs: Readonly<Record<string, unknown>>): Density | undefined {
+  if (Object.hasOwn(programs, 'logProb')) return { program: 'logProb', kind: 'exact' };
+  if (Object.hasOwn(programs, 'logWeight')) return { program: 'logWeight', kind: 'bound' };
+  return undefined;
+}
+
+/** The program that returns a part of an example at a call. */
+export const streamProgram = 'advance';
+
+/** Whether samples of a model can be watched while they are drawn. */
+export function canStream({ manifest }: WithManifest): boolean {
+  return manifest.programs[streamProgram]?.stream !== undefined;
+}
+
+/** Whether a model can reconstruct: by a program of its own, or by encoding and decoding. */
+export function canReconstruct({ manifest: { programs } }: WithManifest): boolean {
+  return (
+    Object.hasOwn(programs, 'reconstruct') ||
+    ['encode', 'decode'].every((name) => Object.hasOwn(programs, name))
+  );
+}
+
+/** Whether there is a way between two seeds: normal noise, which can be mixed and stays as likely as it was. */
+export function canInterpolateSeeds({ manifest }: WithManifest): boolean {
+  return Object.values(manifest.programs.sample?.inputs ?? {}).some(
+    (spec) => spec.role === 'noise' && spec.distribution === 'normal',
+  );
+}
