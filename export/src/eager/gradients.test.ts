@@ -87,6 +87,27 @@ const cases: Case[] = [
       () => [noise([2, 1, ...a], 1), noise([1, 3, ...b], 2)],
     ];
   }),
+  ...(['reflect', 'symmetric'] as const).flatMap((mode): Case[] => [
+    [
+      `mirrorPad, ${mode}, before and after`,
+      (x) =>
+        tf.mirrorPad(
+          x!,
+          [
+            [1, 2],
+            [0, 1],
+          ],
+          mode,
+        ),
+      () => [noise([3, 4], 1)],
+    ],
+    [`mirrorPad, ${mode}, as far as it goes`, (x) => tf.mirrorPad(x!, [[2, 2]], mode), () => [noise([3], 1)]],
+  ]),
+  [
+    'floorDiv, between its steps',
+    (x, y) => tf.cast(tf.floorDiv(x!, y!), 'float32'),
+    () => [tf.tensor([0.5, 1.6, -2.3]), tf.tensor([1, 1.5, 0.8])],
+  ],
   [
     'matMul of one matrix with a batch',
     (x, y) => tf.matMul(x!, y!),

@@ -1,4 +1,5 @@
 import type tf from '@tensorflow/tfjs';
+import { mirrorPadGradient } from './mirror-gradient.ts';
 
 type Saved = readonly tf.Tensor[];
 type Gradient = (dy: tf.Tensor, saved: Saved, attrs: tf.NamedAttrMap) => Record<string, () => tf.Tensor>;
@@ -22,6 +23,18 @@ function correctedGradients(tfjs: typeof tf): Readonly<Record<string, Gradient>>
     Cumsum: (dy, _, attrs) => {
       const { axis, exclusive, reverse } = attrs as unknown as tf.CumsumAttrs;
       return { x: () => tfjs.cumsum(dy, axis, exclusive, !reverse) };
+    },
+
+    // A quotient rounded down is constant between its steps; tfjs gives the slope of the one not rounded.
+    FloorDiv: (_, saved) => {
+      const [a, b] = saved as [tf.Tensor, tf.Tensor];
+      return { a: () => tfjs.zerosLike(a), b: () => tfjs.zerosLike(b) };
+    },
+
+    // tfjs leaves out what flows to the margins.
+    MirrorPad: (dy, _, attrs) => {
+      const { paddings, mode } = attrs as unknown as tf.MirrorPadAttrs;
+      return { x: () => mirrorPadGradient(tfjs, dy, paddings, mode) };
     },
 
     // tfjs leaves out the sum over the batch axes along which a factor was broadcast.

@@ -161,7 +161,9 @@ export const reductionLowerings = {
     const sorted = floats ? emit.op('Where', [emit.op('Equal', [x!, x!]), x!, infinity()]) : numbers;
     const top = emit.ops('TopK', [sorted, emit.ints([node.attrs.k])], { axis: -1 }, 2);
     const [largest, indices] = top as [string, string];
-    const values = floats ? emit.op('GatherElements', [x!, indices], { axis: -1 }) : largest;
+    // The last axis by its number: onnx's reference evaluator takes no negative one.
+    const axis = node.inputs[0]!.shape.length - 1;
+    const values = floats ? emit.op('GatherElements', [x!, indices], { axis }) : largest;
     return [dtype === 'bool' ? emit.cast(values, 'bool') : values, emit.cast(indices, 'int32')];
   },
 } satisfies Partial<OnnxLowerings>;
