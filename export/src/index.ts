@@ -5,6 +5,22 @@ export { referenceInputs } from './bundle/reference.ts';
 export { packTraining, type TrainingRequest } from './bundle/trainable.ts';
 export { type ComplexPair, fourierTransform } from './composites/fourier.ts';
 export { type ShortTimeOptions, shortTimeFourier } from './composites/short-time-fourier.ts';
+export { importOnnx } from './foreign/import-onnx.ts';
+export {
+  type DeclaredInput,
+  type ImportedProgram,
+  type ImportPlan,
+  importedPrograms,
+} from './foreign/import-plan.ts';
+export {
+  graphModelFunction,
+  importTfjs,
+  layersModelFunction,
+  type TfjsModel,
+} from './foreign/import-tfjs.ts';
+export type { ImportAbout, RenderSamples } from './foreign/imported-bundle.ts';
+export { largestOnnx } from './foreign/onnx-file.ts';
+export { type GraphModelTraceOptions, traceGraphModel } from './foreign/trace-graph-model.ts';
 export { checkGraph } from './graph/check.ts';
 export * from './graph/ir.ts';
 export { printGraph } from './graph/print.ts';

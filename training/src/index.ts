@@ -29,6 +29,7 @@ export {
 } from './evaluate/reference-classifier.ts';
 export { type SampleSource, samplerSource } from './evaluate/sample-source.ts';
 export { buildModel, families, familyNamed } from './families/registry.ts';
+export { type ImportRequest, importModel } from './import/import-model.ts';
 export { dataDescription } from './model/data-description.ts';
 export type { Family, Trainable } from './model/family.ts';
 export { defineFamily } from './model/family.ts';

@@ -50,7 +50,7 @@ function createSession(
   const kept = backend.download ? (options.keepOnDevice ?? []) : [];
   const location = Object.fromEntries(kept.map((name) => [name, 'gpu-buffer' as const]));
   return backend.ort.InferenceSession.create(onnx, {
-    logSeverityLevel: 3, // a warning for each node that onnxruntime places on the CPU would drown the rest
+    logSeverityLevel: options.quiet ? 4 : 3, // a warning for each node that onnxruntime places on the CPU would drown the rest
     ...backend.sessionOptions(options),
     ...(kept.length > 0 ? { preferredOutputLocation: location } : {}),
   });

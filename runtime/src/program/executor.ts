@@ -11,6 +11,8 @@ export interface LoadOptions {
   readonly keepOnDevice?: readonly string[];
   /** Threads of the CPU or WASM pool; the device's own default when absent. */
   readonly threads?: number;
+  /** Keeps the runtime from printing its errors, too: they are thrown in any case. */
+  readonly quiet?: boolean;
 }
 
 export interface ProgramPort {

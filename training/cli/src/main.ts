@@ -14,6 +14,7 @@ const subcommands: Readonly<Record<string, () => Promise<(program: Command) => v
   score: async () => (await import('./score.ts')).addScore,
   evaluate: async () => (await import('./evaluate.ts')).addEvaluate,
   export: async () => (await import('./export.ts')).addExport,
+  import: async () => (await import('./import.ts')).addImport,
   parity: async () => (await import('./parity.ts')).addParity,
   serve: async () => (await import('./serve.ts')).addServe,
   list: async () => (await import('./list.ts')).addList,

@@ -1,0 +1,416 @@
+import { spawnSync } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { graphModelFiles, tf, trace, traceBatched, writeOnnx } from '@generatrix/export';
+import {
+  createExecutor,
+  fillInputs,
+  type HostTensor,
+  type InputSpec,
+  loadSampler,
+} from '@generatrix/runtime';
+import { folderOf } from '@generatrix/training/testing';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { command } from './test-command.ts';
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+const python = spawnSync('python3', ['-c', 'import onnx, onnxruntime, numpy']).status === 0;
+if (!python) console.log('skipped what onnx writes: no python3 with onnx and onnxruntime here');
+
+const noise: InputSpec = { role: 'noise', dtype: 'float32', shape: [8], distribution: 'normal' };
+const seed = 7;
+
+/** The noise `z` and, where asked for, the classes in turn that samples 0 to 4 of an imported model get. */
+const given = (classes?: number) =>
+  fillInputs(
+    'sample',
+    {
+      z: noise,
+      ...(classes !== undefined && {
+        y: { role: 'label' as const, dtype: 'int32' as const, shape: [], classes },
+      }),
+    },
+    { seed, firstIndex: 0, count: 5 },
+  );
+
+const weights = (...shape: number[]) =>
+  tf.tensor(
+    Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(2.3 * i) / 2),
+    shape,
+  );
+
+/** Samples of an imported bundle: in batches of 2, so that several are run. */
+async function samplesOf(bundle: string): Promise<HostTensor> {
+  const sampler = await loadSampler(bundle, { device: 'cpu' });
+  try {
+    return (await sampler.sample({ count: 5, seed, batchSize: 2 })).data;
+  } finally {
+    await sampler.release();
+  }
+}
+
+/** Images with the channels first as the values of their channels last. */
+function channelsLast(
+  data: ArrayLike<number>,
+  [n, c, h, w]: readonly [number, number, number, number],
+): number[] {
+  return [...tf.transpose(tf.tensor(Array.from(data), [n, c, h, w]), [0, 2, 3, 1]).dataSync()];
+}
+
+function expectSame(actual: HostTensor, shape: number[], expected: ArrayLike<number>): void {
+  expect(actual.shape).toEqual(shape);
+  for (const [i, value] of Array.from(expected).entries()) expect(actual.data[i]).toBeCloseTo(value, 5);
+}
+
+/** Channels first, one-hot classes, a second output: what a generator written elsewhere looks like. */
+const generator = () =>
+  writeOnnx(
+    traceBatched(
+      ({ z, y }) => {
+        const hidden = tf.add(
+          tf.matMul(z as tf.Tensor2D, weights(8, 6)),
+          tf.matMul(y as tf.Tensor2D, weights(3, 6)),
+        );
+        const image = tf.tanh(tf.matMul(hidden as tf.Tensor2D, weights(6, 3 * 4 * 5)));
+        return { features: hidden, image: tf.reshape(image, [-1, 3, 4, 5]) };
+      },
+      {
+        z: { dtype: 'float32', shape: [8], batched: true },
+        y: { dtype: 'float32', shape: [3], batched: true },
+      },
+    ),
+    { name: 'generator' },
+  );
+const declared = ['--noise', 'z=normal', '--label', 'y=3', '--output', 'image'];
+
+describe('an ONNX file', () => {
+  it('gives the values that onnxruntime gives for the file itself', async () => {
+    const folder = await folderOf({ 'generator.onnx': generator() });
+    const [path, out] = [join(folder, 'generator.onnx'), join(folder, 'bundle')];
+    const { status, stdout, stderr } = await command(
+      'import',
+      path,
+      '--out',
+      out,
+      ...declared,
+      '--class-names',
+      'a,b,c',
+    );
+    expect(status, stderr).toBe(0);
+    expect(stdout).toContain(`generatrix sample ${out}`);
+
+    const { z, y } = given(3);
+    const rows = Float32Array.from({ length: 15 }, (_, i) => (y!.data[Math.floor(i / 3)] === i % 3 ? 1 : 0));
+    const program = await (await createExecutor('cpu')).load('direct', generator());
+    const direct = await program.run({ z: z!, y: { dtype: 'float32', shape: [5, 3], data: rows } });
+    const image = direct.image as HostTensor;
+    await program.release();
+    expectSame(await samplesOf(out), [5, 4, 5, 3], channelsLast(image.data, [5, 3, 4, 5]));
+
+    const manifest = JSON.parse(await readFile(join(out, 'model.json'), 'utf8'));
+    expect(manifest).toMatchObject({
+      name: 'generator',
+      family: 'imported',
+      data: { kind: 'image', shape: [4, 5, 3], range: [-1, 1], classNames: ['a', 'b', 'c'] },
+      sample: { file: 'sample.png', count: 64 },
+    });
+    expect((await readFile(join(out, 'sample.png'))).length).toBeGreaterThan(100);
+    const parity = await command('parity', out, '--devices', 'cpu');
+    expect(parity.status, parity.stderr).toBe(0);
+    expect(parity.stdout).toContain('sample');
+    const drawn = await command(
+      'sample',
+      out,
+      '--count',
+      '2',
+      '--label',
+      '1',
+      '--out',
+      join(folder, 'two.png'),
+    );
+    expect(drawn.status, drawn.stderr).toBe(0);
+  });
+
+  it('a flat output becomes images, sound or points, as is said', async () => {
+    const flat = writeOnnx(
+      traceBatched(({ z }) => ({ y: tf.matMul(z as tf.Tensor2D, weights(8, 12)) }), {
+        z: { dtype: 'float32', shape: [8], batched: true },
+      }),
+      { name: 'flat' },
+    );
+    const folder = await folderOf({ 'flat.onnx': flat });
+    const expected = tf.matMul(
+      tf.tensor2d(given().z!.data as Float32Array, [5, 8]),
+      weights(8, 12) as tf.Tensor2D,
+    );
+    const kinds = [
+      [
+        ['--shape', '3x4x1', '--range', '0,1'],
+        [3, 4, 1],
+      ],
+      [['--sample-rate', '8000'], [12]],
+      [[], [12]],
+    ] as const;
+    for (const [i, [flags, shape]] of kinds.entries()) {
+      const out = join(folder, String(i));
+      const made = await command(
+        'import',
+        join(folder, 'flat.onnx'),
+        '--out',
+        out,
+        '--noise',
+        'z=normal',
+        ...flags,
+      );
+      expect(made.status, made.stderr).toBe(0);
+      expectSame(await samplesOf(out), [5, ...shape], expected.dataSync());
+    }
+  });
+
+  it.skipIf(!python)('written by Python: half precision, int64 classes, one example at a time', async () => {
+    const script = `
+import json, sys, numpy as np, onnx, onnxruntime as ort
+from onnx import helper as h, TensorProto as T, numpy_helper as nh
+rng = np.random.default_rng(0)
+weights = [nh.from_array((rng.normal(size=(8, 24)) / 10).astype('f2'), 'w'), nh.from_array(rng.normal(size=(4, 8)).astype('f2'), 'table'),
+  nh.from_array(np.array([-1, 1, 4, 6], dtype='i8'), 'shape'), nh.from_array(np.array([1], dtype='i8'), 'axis'), nh.from_array(np.array(True), 'yes')]
+half = h.make_graph([h.make_node('Add', ['z', 'row'], ['sum'])], 'then', [], [h.make_tensor_value_info('sum', T.FLOAT16, None)])
+other = h.make_graph([h.make_node('Identity', ['row'], ['same'])], 'else', [], [h.make_tensor_value_info('same', T.FLOAT16, None)])
+nodes = [h.make_node('Squeeze', ['y', 'axis'], ['flat']), h.make_node('Gather', ['table', 'flat'], ['row']),
+  h.make_node('If', ['yes'], ['in'], then_branch=half, else_branch=other),
+  h.make_node('MatMul', ['in', 'w'], ['m']), h.make_node('Tanh', ['m'], ['t']), h.make_node('Reshape', ['t', 'shape'], ['image'])]
+graph = h.make_graph(nodes, 'g', [h.make_tensor_value_info('z', T.FLOAT16, [1, 8]), h.make_tensor_value_info('y', T.INT64, [1, 1])],
+  [h.make_tensor_value_info('image', T.FLOAT16, [1, 1, 4, 6])], weights)
+model = h.make_model(graph, opset_imports=[h.make_opsetid('', 16)]); model.ir_version = 8
+onnx.checker.check_model(model, full_check=True)
+onnx.save(model, sys.argv[1] + '/half.onnx')
+given = json.load(open(sys.argv[1] + '/given.json'))
+session = ort.InferenceSession(sys.argv[1] + '/half.onnx', providers=['CPUExecutionProvider'])
+rows = [session.run(None, {'z': np.array(z, 'f2')[None], 'y': np.array([[y]], 'i8')})[0] for z, y in zip(given['z'], given['y'])]
+json.dump(np.concatenate(rows).astype('f4').ravel().tolist(), open(sys.argv[1] + '/expected.json', 'w'))
+`;
+    const { z, y } = given(4);
+    const rows = Array.from({ length: 5 }, (_, i) => Array.from(z!.data.slice(8 * i, 8 * i + 8)));
+    const folder = await folderOf({ 'given.json': JSON.stringify({ z: rows, y: Array.from(y!.data) }) });
+    const { status, stderr } = spawnSync('python3', ['-c', script, folder], { encoding: 'utf8' });
+    expect(status, stderr).toBe(0);
+    const out = join(folder, 'bundle');
+    const made = await command(
+      'import',
+      join(folder, 'half.onnx'),
+      '--out',
+      out,
+      '--noise',
+      'z=normal',
+      '--label',
+      'y=4',
+    );
+    expect(made.status, made.stderr).toBe(0);
+    const expected = JSON.parse(await readFile(join(folder, 'expected.json'), 'utf8')) as number[];
+    const samples = await samplesOf(out);
+    expect(samples.shape).toEqual([5, 4, 6, 1]);
+    // A unit in the last place of half precision below 1 is 5e-4.
+    for (const [i, value] of expected.entries())
+      expect(Math.abs(samples.data[i]! - value)).toBeLessThan(1e-3);
+  });
+
+  it('is refused in one line, with the cure, and nothing is written', async () => {
+    const whole = generator();
+    const folder = await folderOf({
+      'g.onnx': whole,
+      'cut.onnx': whole.slice(0, whole.length - 900),
+      'text.onnx': 'not a model',
+      'empty.onnx': '',
+      'random.onnx': writeOnnx(
+        traceBatched(({ z }) => ({ y: tf.sub(z!, tf.mean(z!, 0, true)) }), {
+          z: { dtype: 'float32', shape: [8], batched: true },
+        }),
+        { name: 'random' },
+      ),
+      'fixed.onnx': writeOnnx(
+        trace(({ z }) => ({ y: tf.reshape(tf.matMul(z as tf.Tensor2D, weights(8, 6)), [2, 3, 2]) }), {
+          z: { dtype: 'float32', shape: [2, 8] },
+        }),
+        { name: 'fixed' },
+      ),
+    });
+    const refusals: [string, string[], RegExp][] = [
+      ['g.onnx', [], /what is its input z float32 \[batch, 8\] for\? Add --noise z=normal/],
+      [
+        'g.onnx',
+        ['--noise', 'z=normal', '--label', 'y=3'],
+        /which of its outputs.*--output: features, image/,
+      ],
+      [
+        'g.onnx',
+        ['--noise', 'z=normal', '--label', 'y=3', '--output', 'x'],
+        /no output 'x' \(it has: features, image\)/,
+      ],
+      [
+        'g.onnx',
+        [...declared, '--noise', 'w=normal'],
+        /has no input 'w' \(it has: z float32 \[batch, 8\]; y/,
+      ],
+      [
+        'g.onnx',
+        ['--noise', 'z=normal', '--label', 'y=4', '--output', 'image'],
+        /'y'.*\[batch, 3\].*one of 4/,
+      ],
+      ['g.onnx', [...declared, '--shape', '28x28x1'], /\[3,4,5\].*28x28x1; change --shape/],
+      ['g.onnx', [...declared, '--size', 'z=9'], /input z float32 \[batch, 8\] cannot have the size 9/],
+      ['g.onnx', [...declared, '--layout', 'nhwc'], /images of 5 channels.*--layout/],
+      ['g.onnx', ['--noise', 'z=gauss'], /--noise: expected INPUT=normal or INPUT=uniform, got 'z=gauss'/],
+      [
+        'g.onnx',
+        ['--noise', 'z=normal', '--label', 'z=3'],
+        /--label z: the input is declared as noise already/,
+      ],
+      ['g.onnx', [...declared, '--range', '1'], /--range: expected LOW,HIGH/],
+      ['cut.onnx', declared, /cut\.onnx: expected an ONNX file, found something else or a part of one/],
+      ['text.onnx', declared, /text\.onnx: expected an ONNX file/],
+      ['empty.onnx', declared, /empty\.onnx: expected an ONNX file/],
+      ['missing.onnx', declared, /missing\.onnx: expected an ONNX file.*no such file/],
+      ['random.onnx', ['--noise', 'z=normal'], /differs by .* training mode/],
+      [
+        'fixed.onnx',
+        ['--noise', 'z=normal'],
+        /fixed\.onnx: .*(fixed number of examples|first axis of any size)/,
+      ],
+    ];
+    for (const [file, flags, message] of refusals) {
+      const out = join(folder, 'bundle');
+      const { status, stderr } = await command('import', join(folder, file), '--out', out, ...flags);
+      expect(status, `${file} ${flags.join(' ')}`).toBe(1);
+      expect(stderr).toMatch(message);
+      expect(stderr.trim().split('\n')).toHaveLength(1);
+      await expect(readFile(join(out, 'model.json'))).rejects.toThrow(/ENOENT/);
+    }
+  });
+});
+
+describe('a TensorFlow.js model', () => {
+  it('a LayersModel that tf.io saved gives what it predicts', async () => {
+    const z = tf.input({ shape: [8], name: 'z' });
+    const y = tf.input({ shape: [3], name: 'y' });
+    const dense = (units: number) =>
+      tf.layers.dense({
+        units,
+        activation: 'tanh',
+        kernelInitializer: tf.initializers.randomNormal({ seed: 3 }),
+      });
+    const hidden = tf.layers.concatenate().apply([z, y]) as tf.SymbolicTensor;
+    const image = tf.layers
+      .reshape({ targetShape: [4, 5, 1] })
+      .apply(dense(20).apply(hidden)) as tf.SymbolicTensor;
+    const model = tf.model({ inputs: [z, y], outputs: image });
+    const folder = await folderOf({});
+    await model.save(
+      tf.io.withSaveHandler(
+        async ({ modelTopology, format, generatedBy, convertedBy, weightSpecs, weightData }) => {
+          const weightsManifest = [{ paths: ['./weights.bin'], weights: weightSpecs }];
+          const json = { modelTopology, format, generatedBy, convertedBy, weightsManifest };
+          await writeFile(join(folder, 'model.json'), JSON.stringify(json));
+          await writeFile(join(folder, 'weights.bin'), new Uint8Array(weightData as ArrayBuffer));
+          return { modelArtifactsInfo: { dateSaved: new Date(0), modelTopologyType: 'JSON' } };
+        },
+      ),
+    );
+    const out = join(folder, 'bundle');
+    const made = await command(
+      'import',
+      join(folder, 'model.json'),
+      '--out',
+      out,
+      '--noise',
+      'z=normal',
+      '--label',
+      'y=3',
+    );
+    expect(made.status, made.stderr).toBe(0);
+    const { z: drawn, y: labels } = given(3);
+    const rows = tf.oneHot(tf.tensor1d(labels!.data as Int32Array, 'int32'), 3);
+    const expected = model.predict([tf.tensor2d(drawn!.data as Float32Array, [5, 8]), rows]) as tf.Tensor;
+    expectSame(await samplesOf(out), [5, 4, 5, 1], expected.dataSync());
+    const parity = await command('parity', out, '--devices', 'cpu');
+    expect(parity.status, parity.stderr).toBe(0);
+  });
+
+  it('a GraphModel gives what it computes, sizes that it leaves open given', async () => {
+    const graph = traceBatched(
+      ({ z }) => ({ image: tf.reshape(tf.sin(tf.matMul(z as tf.Tensor2D, weights(8, 24))), [-1, 1, 4, 6]) }),
+      { z: { dtype: 'float32', shape: [8], batched: true } },
+    );
+    const files = graphModelFiles(graph, { name: 'g' });
+    const open = JSON.parse(new TextDecoder().decode(files['model.json'])) as {
+      modelTopology: { node: { name: string; attr: { shape?: { shape: { dim: { size: string }[] } } } }[] };
+    };
+    const placeholder = open.modelTopology.node.find(({ name }) => name === 'z')!;
+    placeholder.attr.shape!.shape.dim[1]!.size = '-1';
+    const folder = await folderOf({
+      ...files,
+      'open/model.json': JSON.stringify(open),
+      'open/weights.bin': files['weights.bin'],
+    });
+    const expected = tf.sin(
+      tf.matMul(tf.tensor2d(given().z!.data as Float32Array, [5, 8]), weights(8, 24) as tf.Tensor2D),
+    );
+    const sized = [
+      ['model.json', []],
+      ['open/model.json', ['--size', 'z=8']],
+    ] as const;
+    for (const [file, flags] of sized) {
+      const out = join(folder, 'out', file);
+      const made = await command('import', join(folder, file), '--out', out, '--noise', 'z=normal', ...flags);
+      expect(made.status, made.stderr).toBe(0);
+      expectSame(await samplesOf(out), [5, 4, 6, 1], expected.dataSync());
+    }
+    const unsized = await command(
+      'import',
+      join(folder, 'open/model.json'),
+      '--out',
+      join(folder, 'no'),
+      '--noise',
+      'z=normal',
+    );
+    expect(unsized.stderr).toMatch(
+      /the size of its input z float32 \[batch, \?\] is open: give it with --size z=N/,
+    );
+  });
+
+  it('is refused in one line', async () => {
+    const outside = {
+      format: 'layers-model',
+      modelTopology: {},
+      weightsManifest: [{ paths: ['../../w.bin'], weights: [] }],
+    };
+    const folder = await folderOf({
+      'other.json': '{"a": 1}',
+      'bundle.json': '{"format": "generatrix-bundle"}',
+      'broken.json': '{',
+      'outside.json': JSON.stringify(outside),
+      'missing.json': JSON.stringify({ ...outside, weightsManifest: [{ paths: ['w.bin'], weights: [] }] }),
+      'unbuilt.json': JSON.stringify({
+        ...outside,
+        weightsManifest: [],
+        modelTopology: { class_name: 'Nonsense', config: {} },
+      }),
+    });
+    const refusals: [string, RegExp][] = [
+      ['other.json', /expected the model\.json of a TensorFlow\.js LayersModel or GraphModel/],
+      ['bundle.json', /is a bundle already/],
+      ['broken.json', /broken\.json: expected the model\.json/],
+      ['outside.json', /'\.\.\/\.\.\/w\.bin' lie outside the folder/],
+      ['missing.json', /w\.bin: expected weights, there is no such file/],
+      ['unbuilt.json', /cannot build this layers-model/],
+    ];
+    for (const [file, message] of refusals) {
+      const { status, stderr } = await command('import', join(folder, file), '--out', join(folder, 'out'));
+      expect(status, file).toBe(1);
+      expect(stderr).toMatch(message);
+      expect(stderr.trim().split('\n')).toHaveLength(1);
+    }
+  });
+});
