@@ -5,6 +5,7 @@ import { type KernelName, kernelInputNames } from '../kernels/names.ts';
 import { shapeRules, type TensorMeta } from '../kernels/shape-rules.ts';
 import { tf } from '../tf.ts';
 import { at, TraceError, userLocation } from './errors.ts';
+import { guarded } from './guards.ts';
 import { type Recorder, toConstantData, tracedDType } from './recorder.ts';
 
 /** The tfjs backend that records. */
@@ -69,8 +70,18 @@ class TraceBackend extends tf.KernelBackend {
     );
   }
 
+  /**
+   * A promise that a function does not wait for would end the process if it were rejected: the refusal is left with the
+   * recorder, which throws it when the function has returned, and the promise stays open.
+   */
   override read(dataId: object): Promise<tf.BackendValues> {
-    return Promise.resolve(this.readSync(dataId));
+    try {
+      return Promise.resolve(this.readSync(dataId));
+    } catch (error) {
+      if (!(error instanceof TraceError)) throw error;
+      recorder().refuse(error);
+      return new Promise(() => {});
+    }
   }
 
   override disposeData(): boolean {
@@ -182,26 +193,19 @@ function registerBackend(): void {
   }
 }
 
-/**
- * Runs `body` with the tracing backend active and the previous one restored afterwards, whatever happens.
- * Assigning to a variable inside would change the caller's model, so it is refused.
- */
+/** Runs `body` with the tracing backend active and the previous one restored afterwards, whatever happens. */
 export function onTraceBackend<T>(body: () => T): T {
   registerBackend();
-  const previous = tf.engine().backendName;
-  const assign = tf.Variable.prototype.assign;
-  tf.Variable.prototype.assign = function refuse() {
-    throw new TraceError(
-      `variable ${this.name} is assigned${at(userLocation())} inside a traced function: return the new value instead`,
-    );
-  };
+  const engine = tf.engine();
+  const previous = engine.backendName;
+  // Not the engine's own method where a trace runs inside a trace: that one is refused.
+  const { setBackend: own } = Object.getPrototypeOf(engine) as typeof engine;
+  const setBackend = (name: string) => void own.call(engine, name);
   // tfjs declares setBackend async, but a backend with a synchronous factory is active when the call returns.
-  void tf.setBackend(backendName);
+  setBackend(backendName);
   try {
-    return body();
+    return guarded(body);
   } finally {
-    tf.Variable.prototype.assign = assign;
-    if (previous != null) void tf.setBackend(previous);
-    else void tf.setBackend('cpu');
+    setBackend(previous ?? 'cpu');
   }
 }

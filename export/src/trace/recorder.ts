@@ -2,13 +2,16 @@ import type { DType } from '@generatrix/runtime/core';
 import type { AnyKernelNode, ConstantData, Graph, Node, Port, Value } from '../graph/ir.ts';
 import type { TensorMeta } from '../kernels/shape-rules.ts';
 import { tf } from '../tf.ts';
-import { TraceError, userLocation } from './errors.ts';
+import { at, TraceError, userLocation } from './errors.ts';
 
 /** Anything tfjs passes as a tensor: what identifies it is its data id. */
 export type TensorLike = Pick<tf.TensorInfo, 'dataId' | 'dtype' | 'shape'>;
 
 /** Copies of tensors that live on other backends (weights), by data id: several traces share one copy. */
 export type ForeignData = WeakMap<object, ConstantData>;
+
+/** The recorder in which a symbolic tensor was made, by its data id. */
+const owners = new WeakMap<object, Recorder>();
 
 /** Records the nodes of one graph; a scan's body has a recorder of its own whose parent it captures from. */
 export class Recorder {
@@ -27,6 +30,7 @@ export class Recorder {
   readonly #outside = new WeakSet<object>();
   readonly #producers = new Map<Value, Node>();
   #nextId = 0;
+  #refused: TraceError | null = null;
 
   constructor(parent: Recorder | null = null, foreign: ForeignData = parent?.foreign ?? new WeakMap()) {
     this.parent = parent;
@@ -51,7 +55,7 @@ export class Recorder {
 
   tensorInfo(value: Value): tf.TensorInfo {
     const dataId = {};
-    this.#values.set(dataId, value);
+    this.bind(dataId, value);
     return { dataId, dtype: value.dtype, shape: value.shape as number[] };
   }
 
@@ -87,6 +91,18 @@ export class Recorder {
   /** Binds a data id that tfjs allocated to a recorded value. */
   bind(dataId: object, value: Value): void {
     this.#values.set(dataId, value);
+    owners.set(dataId, this);
+  }
+
+  /** Notes an error that could not be thrown where it arose; the first one counts. */
+  refuse(error: TraceError): void {
+    if (this.parent !== null) this.parent.refuse(error);
+    else this.#refused ??= error;
+  }
+
+  /** @throws TraceError the error that was noted, if any. */
+  throwRefused(): void {
+    if (this.#refused !== null) throw this.#refused;
   }
 
   /**
@@ -95,7 +111,10 @@ export class Recorder {
    */
   resolve(tensor: TensorLike): Value {
     const known = this.#values.get(tensor.dataId);
-    if (tensor instanceof tf.Tensor) this.#noteOutsider(tensor);
+    if (tensor instanceof tf.Tensor) {
+      if (tensor.isDisposed) throw this.#disposed(tensor);
+      this.#noteOutsider(tensor);
+    }
     if (known !== undefined) return known;
     const value = this.parent?.knows(tensor.dataId)
       ? this.#capture(this.parent.resolve(tensor))
@@ -156,13 +175,26 @@ export class Recorder {
     return this.#values.has(dataId) && !this.#outside.has(dataId);
   }
 
+  /** Whether this records a body inside of what another records. */
+  #within(other: Recorder): boolean {
+    return this.parent !== null && (this.parent === other || this.parent.#within(other));
+  }
+
+  #disposed(tensor: TensorLike): TraceError {
+    const owner = owners.get(tensor.dataId);
+    // The tensors of a trace are disposed when it ends.
+    if (owner !== undefined && !this.knows(tensor.dataId)) return strayed(tensor, owner.#within(this));
+    return new TraceError(
+      `a tensor of shape [${tensor.shape}] is used${at(userLocation())} after it was disposed: dispose it later, ` +
+        'or return it from the tf.tidy that it was made in',
+    );
+  }
+
   #foreignConstant(tensor: TensorLike): Value {
+    const owner = owners.get(tensor.dataId);
+    if (owner !== undefined) throw strayed(tensor, owner.#within(this));
     const record = tf.engine().state.tensorInfo.get(tensor.dataId);
-    if (record === undefined) {
-      throw new TraceError(
-        `a tensor of shape [${tensor.shape}] used in the traced function was disposed before`,
-      );
-    }
+    if (record === undefined) throw this.#disposed(tensor);
     const meta = { dtype: tracedDType(tensor.dtype), shape: tensor.shape };
     let data = this.foreign.get(tensor.dataId);
     if (data === undefined) {
@@ -171,6 +203,14 @@ export class Recorder {
     }
     return this.constant(meta, data);
   }
+}
+
+/** A tensor that was made in a place that is no longer: a body of a scan around which it is used, or another trace. */
+function strayed({ shape }: TensorLike, fromBody: boolean): TraceError {
+  const [made, cure] = fromBody
+    ? ['in the body of a scan is used outside of it', "return it among the step's outputs or carries"]
+    : ['in another trace is used in this one', 'make it inside the traced function, or pass it as an input'];
+  return new TraceError(`a tensor of shape [${shape}] made ${made}${at(userLocation())}: ${cure}`);
 }
 
 /** Whether a tensor was made by this trace: its data is on the tracing backend, which holds none. */

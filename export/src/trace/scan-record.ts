@@ -1,9 +1,10 @@
 import type { Value } from '../graph/ir.ts';
 import { tf } from '../tf.ts';
 import { withRecorder } from './backend.ts';
-import { TraceError } from './errors.ts';
+import { at, TraceError, userLocation } from './errors.ts';
 import { Recorder } from './recorder.ts';
-import type { ScanOptions, ScanResult } from './scan-types.ts';
+import type { ScanOptions, ScanResult, ScanStep } from './scan-types.ts';
+import { requireTensors } from './signature.ts';
 import type { NamedTensors } from './trace.ts';
 
 /** A recorded loop, and the tensors of the surroundings that its body uses, weights included. */
@@ -32,8 +33,7 @@ export function recordScan(
     const slices = mapTensors(sequences, (x, name) =>
       inner.input(apart(name), { dtype: x.dtype as 'float32', shape: x.shape.slice(1) }),
     );
-    const step = body(before, slices);
-    checkCarries(carries, step.carries);
+    const step = checkStep(body(before, slices), carries);
     outputNames = Object.keys(step.outputs ?? {});
     const port = (name: string, tensor: tf.Tensor) => ({ name, value: inner.resolve(tensor) });
     const ports = [
@@ -73,17 +73,31 @@ export function recordScan(
   };
 }
 
-/** @throws TraceError when a step returns other carries than it was given, or of another type or shape. */
-export function checkCarries(before: NamedTensors, after: NamedTensors): void {
+/**
+ * What a step of a scan returned.
+ * @throws TraceError when it is none, or has other carries than the step was given, or of another type or shape.
+ */
+export function checkStep(step: ScanStep, before: NamedTensors): ScanStep {
+  const scan = `scan${at(userLocation())}`;
+  const returned: unknown = step;
+  if (typeof returned !== 'object' || returned === null || !('carries' in returned)) {
+    if (returned instanceof Promise) returned.catch(() => {});
+    throw new TraceError(
+      `${scan}: the body must return { carries, outputs }, at once; outputs may be left out`,
+    );
+  }
+  const after = requireTensors(step.carries, `the body of ${scan}`);
+  if (step.outputs !== undefined) requireTensors(step.outputs, `the body of ${scan}`);
   for (const [name, { dtype, shape }] of Object.entries(before)) {
     const next = after[name];
-    if (next === undefined) throw new TraceError(`scan: the body does not return the carry '${name}'`);
+    if (next === undefined) throw new TraceError(`${scan}: the body does not return the carry '${name}'`);
     if (next.dtype !== dtype || !tf.util.arraysEqual(next.shape, shape)) {
       throw new TraceError(
-        `scan: carry '${name}' is ${dtype} [${shape}] but the body returns ${next.dtype} [${next.shape}]`,
+        `${scan}: carry '${name}' is ${dtype} [${shape}] but the body returns ${next.dtype} [${next.shape}]`,
       );
     }
   }
+  return step;
 }
 
 function mapTensors(tensors: NamedTensors, fn: (x: tf.Tensor, name: string) => tf.Tensor): NamedTensors {

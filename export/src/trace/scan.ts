@@ -1,8 +1,8 @@
 import { tf } from '../tf.ts';
 import { currentRecorder } from './backend.ts';
-import { TraceError } from './errors.ts';
+import { at, TraceError, userLocation } from './errors.ts';
 import { tracedScan } from './scan-gradient.ts';
-import { checkCarries } from './scan-record.ts';
+import { checkStep } from './scan-record.ts';
 import type { ScanOptions, ScanResult } from './scan-types.ts';
 import type { NamedTensors } from './trace.ts';
 
@@ -16,23 +16,37 @@ import type { NamedTensors } from './trace.ts';
 export function scan(options: ScanOptions): ScanResult {
   const recorder = currentRecorder();
   const length = scanLength(options.sequences);
-  return recorder === null || length === 0
-    ? unrolled(options, length)
-    : tracedScan(options, length, recorder);
+  if (length === 0) return withoutSteps(options);
+  return recorder === null ? unrolled(options, length) : tracedScan(options, length, recorder);
 }
 
 function scanLength(sequences: NamedTensors): number {
   const entries = Object.entries(sequences);
   const length = entries[0]?.[1].shape[0];
-  if (length === undefined) throw new TraceError('scan: expected at least one sequence of rank 1 or more');
+  if (length === undefined)
+    throw new TraceError(`scan${at(userLocation())}: expected at least one sequence of rank 1 or more`);
   for (const [name, { shape }] of entries) {
     if (shape[0] !== length) {
       throw new TraceError(
-        `scan: sequence '${name}' has length ${shape[0]}, expected ${length} as the first`,
+        `scan${at(userLocation())}: sequence '${name}' has length ${shape[0]}, expected ${length} as the first`,
       );
     }
   }
   return length;
+}
+
+/** The carries as they were, and outputs of no steps: one step on zeros tells their types and shapes. */
+function withoutSteps({ carries, sequences, body }: ScanOptions): ScanResult {
+  const slices = Object.entries(sequences).map(([name, { shape, dtype }]) => [
+    name,
+    tf.zeros(shape.slice(1), dtype),
+  ]);
+  const step = checkStep(body(carries, Object.fromEntries(slices)), carries);
+  const outputs = Object.entries(step.outputs ?? {}).map(([name, { shape, dtype }]) => [
+    name,
+    tf.zeros([0, ...shape], dtype),
+  ]);
+  return { carries, outputs: Object.fromEntries(outputs) };
 }
 
 function unrolled({ carries, sequences, body, reverse = false }: ScanOptions, length: number): ScanResult {
@@ -41,8 +55,8 @@ function unrolled({ carries, sequences, body, reverse = false }: ScanOptions, le
   let current = carries;
   for (let turn = 0; turn < length; turn++) {
     const i = reverse ? length - 1 - turn : turn;
-    const step = body(current, Object.fromEntries(split.map(([name, slices]) => [name, slices[i]!])));
-    checkCarries(carries, step.carries);
+    const slices = Object.fromEntries(split.map(([name, slices]) => [name, slices[i]!]));
+    const step = checkStep(body(current, slices), carries);
     current = step.carries;
     for (const [name, output] of Object.entries(step.outputs ?? {})) {
       stacks[name] ??= [];

@@ -6,6 +6,7 @@ import { onTraceBackend, withRecorder } from './backend.ts';
 import { TraceError } from './errors.ts';
 import { sameGraph } from './merge.ts';
 import { type ForeignData, Recorder } from './recorder.ts';
+import { requireInputs, requireTensors } from './signature.ts';
 
 /** Named tensors: how traced functions take and return them. */
 export type NamedTensors = Record<string, tf.Tensor>;
@@ -37,6 +38,7 @@ export function trace(fn: TensorFunction, inputs: Record<string, TraceInput>): G
  * @param foreign copies of the surroundings' tensors that other recordings of the function have made
  */
 export function record(fn: TensorFunction, inputs: Record<string, TraceInput>, foreign?: ForeignData): Graph {
+  requireInputs(inputs);
   const recorder = new Recorder(null, foreign);
   return onTraceBackend(() =>
     withRecorder(recorder, () => {
@@ -56,20 +58,14 @@ function recordInto(recorder: Recorder, fn: TensorFunction, inputs: Record<strin
     const tensors = Object.fromEntries(
       Object.entries(inputs).map(([name, input]) => [name, recorder.input(name, input)]),
     );
-    const outputs: unknown = fn(tensors);
-    if (outputs instanceof Promise) {
-      throw new TraceError('the traced function is async: it must return its tensors at once');
-    }
-    for (const [name, output] of Object.entries(outputs as NamedTensors)) {
-      if (!(output instanceof tf.Tensor)) {
-        throw new TraceError(`output '${name}' of the traced function is not a tensor`);
+    const returned: unknown = fn(tensors);
+    try {
+      for (const [name, output] of Object.entries(requireTensors(returned, 'the traced function'))) {
+        ports.push({ name, value: recorder.resolve(output) });
       }
-      if (output.dtype === 'complex64') {
-        throw new TraceError(
-          `output '${name}' is complex64, which programs do not carry: return its tf.real and tf.imag`,
-        );
-      }
-      ports.push({ name, value: recorder.resolve(output) });
+    } finally {
+      // What made it wait for values says more than that it is async.
+      recorder.throwRefused();
     }
   });
   if (ports.length === 0) {
