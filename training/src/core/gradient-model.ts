@@ -12,7 +12,7 @@ import type { Player, Turn, TurnArguments } from './turn.ts';
 import { decayed } from './weight-decay.ts';
 
 /** What every model that follows gradients says of itself. */
-interface Declared extends Pick<Model, 'initialise' | 'programs' | 'freeParameters' | 'metrics'> {
+interface Declared extends Pick<Model, 'initialise' | 'programs' | 'freeParameters' | 'metrics' | 'retired'> {
   /** What the state holds besides parameters, each with its kind. */
   readonly state?: StateSpecs;
   /** Noise that the losses are given, each [batch, ...shape]. */
@@ -59,7 +59,7 @@ export function gradientModel(declared: GradientModel): Trainable {
 }
 
 function compose(declared: GradientModel, training: SettledTraining): Model {
-  const { initialise, programs, freeParameters, metrics, noise = {}, state: rest = {} } = declared;
+  const { initialise, programs, freeParameters, metrics, retired, noise = {}, state: rest = {} } = declared;
   const { players, turns, after, specs } = playersOf(declared);
   const parameters: StateSpecs = Object.assign({}, ...Object.values(players).map((each) => each.parameters));
   const optimizer = optimizerOf(training);
@@ -116,6 +116,7 @@ function compose(declared: GradientModel, training: SettledTraining): Model {
     ),
     training,
     ...(metrics && { metrics }),
+    ...(retired && { retired }),
     ...(freeParameters !== undefined && { freeParameters }),
   };
 }

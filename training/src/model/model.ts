@@ -58,6 +58,8 @@ export interface Model {
   /** Fills the state from data, where random numbers alone do not do (k-means++ of a mixture). */
   initialise?(state: HostState, dataset: Dataset, seed: number): HostState | Promise<HostState>;
   readonly step: Step;
+  /** Names of tensors that checkpoints of earlier releases have and the model no longer needs. */
+  readonly retired?: readonly string[];
   /** How examples reach the step. */
   readonly batching: Batching;
   readonly programs: Readonly<Record<string, ModelProgram>>;

@@ -117,9 +117,18 @@ export async function loadLatestCheckpoint(
 /**
  * The state of a checkpoint of this model.
  * @param specs what the model's settings say its state is
+ * @param retired names that earlier releases had: they are passed over
  * @throws UserError when names or shapes are others: the settings were changed since, or the family was.
  */
-export function stateFitting({ path, state }: LoadedCheckpoint, specs: StateSpecs): HostState {
+export function stateFitting(
+  { path, state: found }: LoadedCheckpoint,
+  specs: StateSpecs,
+  retired: readonly string[] = [],
+): HostState {
+  const state =
+    retired.length === 0
+      ? found
+      : Object.fromEntries(Object.entries(found).filter(([name]) => !retired.includes(name)));
   const shapeOf = (shape: readonly number[]) => `[${shape.join(', ')}]`;
   const complaint = (what: string) =>
     new UserError(

@@ -31,6 +31,25 @@ export function metricWords(name: string): string {
     : name.replace(/[A-Z](?![A-Z])/g, (letter) => ` ${letter.toLowerCase()}`).trim();
 }
 
+/** Which way metrics go when training goes well, added to their words. */
+const directions = {
+  falls: 'should fall',
+  rises: 'should rise',
+  neither: 'says nothing by its height',
+} as const;
+
+/** Words for the metrics that a model describes itself, by name. */
+export function modelWords(
+  specs: Readonly<Record<string, { readonly direction: keyof typeof directions; readonly meaning?: string }>>,
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(specs).map(([name, { direction, meaning }]) => [
+      name,
+      `${meaning ?? metricWords(name)}: ${directions[direction]}`,
+    ]),
+  );
+}
+
 /** The least and the greatest value that a metric can have, where both are known: an axis shows all between them. */
 export type MetricBounds = Readonly<Record<string, readonly [low: number, high: number]>>;
 

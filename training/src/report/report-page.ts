@@ -13,7 +13,7 @@ export function renderPage(report: Report, charts: readonly Chart[], plotting: P
   const body = `${report.notes.length > 0 ? `<ul>${report.notes.map((note) => `<li>${escapeHtml(note)}</li>`).join('')}</ul>` : ''}
 ${report.galleries.map(gallerySection).join('\n')}
 <h2>Curves</h2>
-${charts.length > 0 ? chartSection(charts) : '<p>No metrics were recorded.</p>'}
+${charts.length > 0 ? chartSection(charts, report.meanings) : '<p>No metrics were recorded.</p>'}
 <h2>Data</h2>
 ${pairTable('Part', Object.entries(report.data))}
 <h2>Settings</h2>
@@ -23,14 +23,21 @@ ${pairTable('Part', Object.entries(report.environment))}`;
   return selfContainedPage({ title: report.title, body, charts }, plotting);
 }
 
-/** One place for each chart, which the page's script fills; `from` is the index of the first among the page's charts. */
-export function chartFigures(charts: readonly Chart[], from = 0): string {
+/**
+ * One place for each chart, which the page's script fills; `from` is the index of the first among the page's charts,
+ * `meanings` has words for titles that are not known by themselves.
+ */
+export function chartFigures(
+  charts: readonly Chart[],
+  from = 0,
+  meanings: Readonly<Record<string, string>> = {},
+): string {
   const figures = charts.map(({ title, series, logarithmic }, index) => {
     const sources = series.map(({ source }) => source).join(' and ');
     // The legend names the curves; where there are many it is enough.
     const notes = [...(series.length > 2 ? [] : [sources]), ...(logarithmic ? ['logarithmic scale'] : [])];
     const label = escapeHtml(`${title}, ${sources}, over the steps; the table below has its main values`);
-    const words = metricWords(title);
+    const words = meanings[title] ?? metricWords(title);
     return (
       `<figure><figcaption>${escapeHtml(title)}${words === title ? '' : ` <small>${escapeHtml(words)}</small>`}` +
       `<small class="sources">${escapeHtml(notes.join('; '))}</small></figcaption>` +
@@ -56,7 +63,7 @@ function mediaFigure(figure: Figure): string {
   );
 }
 
-function chartSection(charts: readonly Chart[]): string {
+function chartSection(charts: readonly Chart[], meanings: Readonly<Record<string, string>> = {}): string {
   const rows = charts.flatMap(({ title, steps, series }) =>
     series.map(({ source, values }) => {
       const { first, last, lowest, highest } = summarise(steps, values);
@@ -72,7 +79,7 @@ function chartSection(charts: readonly Chart[]): string {
     (head) => `<th scope="col">${head}</th>`,
   );
   return (
-    `${chartFigures(charts)}\n<noscript><p>Curves need JavaScript; the table does not.</p></noscript>\n` +
+    `${chartFigures(charts, 0, meanings)}\n<noscript><p>Curves need JavaScript; the table does not.</p></noscript>\n` +
     '<h2>Values</h2>\n' +
     `<div class="table" tabindex="0" role="region" aria-label="Values of the metrics"><table class="values numbers">` +
     `<thead><tr>${heads.join('')}</tr></thead><tbody>${rows.join('\n')}</tbody></table></div>`

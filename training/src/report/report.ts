@@ -16,6 +16,8 @@ export interface Report {
   /** Pictures and sounds, in the order in which they are shown. */
   readonly galleries: readonly Gallery[];
   readonly metrics: readonly MetricsLine[];
+  /** What metrics mean that the model describes itself, by name. */
+  readonly meanings?: Readonly<Record<string, string>>;
   /** Least and greatest value of metrics that have them, besides shares. */
   readonly bounds?: MetricBounds;
   /** The data in words. */

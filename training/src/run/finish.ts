@@ -7,11 +7,12 @@ import { familyNamed } from '../families/registry.ts';
 import { readMetrics } from '../record/metrics.ts';
 import { readRun } from '../record/run-folder.ts';
 import { formatNats, formatNumber } from '../report/format-number.ts';
-import type { MetricBounds } from '../report/metric-words.ts';
+import { type MetricBounds, modelWords } from '../report/metric-words.ts';
 import { writeReport } from '../report/report.ts';
 import { modelGalleries, progressGallery } from '../report/report-gallery.ts';
 import { dataSummary } from './data-summary.ts';
 import { exportRun } from './export-run.ts';
+import { runModel } from './run-model.ts';
 import type { TrainResult } from './train.ts';
 import { type Output, silent } from './watcher.ts';
 
@@ -32,7 +33,8 @@ export async function finishRun(
     overwrite: true,
   }).catch((error: unknown) => ({ error }));
   const failed = 'error' in exported;
-  const { settings } = await readRun(folder);
+  const { settings, data: description } = await readRun(folder);
+  const { model } = runModel(settings, description);
   const path = join(folder, 'report.html');
   await writeReport(path, {
     title: `${settings.family} on ${settings.data.name}`,
@@ -55,6 +57,7 @@ export async function finishRun(
       ...(await progressGallery(join(folder, 'samples'))),
     ],
     metrics: await readMetrics(join(folder, 'metrics.jsonl')),
+    meanings: modelWords(model.metrics ?? {}),
     bounds: modeBounds(settings.data.name),
     data: await dataSummary(data.train, data.validation),
     settings,

@@ -96,7 +96,8 @@ export async function train(request: TrainRequest): Promise<TrainResult> {
   try {
     const resumed = await loadLatestCheckpoint(checkpointFolder(folder));
     const start = resumed?.meta.step ?? 0;
-    const state = resumed === null ? await startState(request) : stateFitting(resumed, model.state);
+    const state =
+      resumed === null ? await startState(request) : stateFitting(resumed, model.state, model.retired);
     await trainer.setState(state);
     const checkpoint = { state, meta: { step: start, seed: settings.seed } };
     const recorded = await readMetrics(join(folder, 'metrics.jsonl'));

@@ -54,7 +54,7 @@ export async function loadTrained(run: string, choice?: CheckpointChoice): Promi
     data,
     model,
     options,
-    state: stateFitting(loaded, model.state),
+    state: stateFitting(loaded, model.state, model.retired),
     step,
     checkpoint,
     score,

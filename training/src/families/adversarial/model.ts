@@ -104,8 +104,8 @@ export function buildAdversarial(
     initialise: async (state, dataset) =>
       startHistory(await measureScale(state, dataset), everything, historicalAveraging),
     noise: stepNoise(game),
-    // Each player's losses rise as the other gets better.
-    metrics: { loss: { direction: 'neither' }, generatorLoss: { direction: 'neither' } },
+    // It rises as the discriminator gets better.
+    metrics: { generatorLoss: { direction: 'neither' } },
     programs: adversarialPrograms({
       latent,
       classes,

@@ -161,6 +161,7 @@ function build(gmmn: GmmnOptions, { spec }: DataDescription): Trainable {
     },
     turns: [turn],
     noise: { prior, ...(inCode ? autoencoder.noise : {}) },
+    retired: ['phase/count'],
     programs: {
       sample: {
         signature: {

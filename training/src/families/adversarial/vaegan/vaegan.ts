@@ -181,7 +181,6 @@ function build(vaegan: VaeganOptions, { spec }: DataDescription): Trainable {
     },
     initialise: measureScale,
     noise: { eps: normal, prior: normal },
-    metrics: { loss: { direction: 'neither' } },
     programs: {
       sample: {
         signature: {
