@@ -18,7 +18,9 @@ export function slopeDifference({ fn, loss, inputs }: Program): string | null {
       const entries = inputs.map(({ name, dtype, shape }, i) => {
         const values = grid(shape, i, dtype);
         if (dtype !== 'float32') return [name, values] as const;
-        const aside = tf.mul(tf.sin(tf.reshape(tf.range(1, values.size + 1), values.shape)), 0.07);
+        // Further from the grid than any step: there most kinks lie.
+        const uneven = tf.sin(tf.reshape(tf.range(1, values.size + 1), values.shape));
+        const aside = tf.add(tf.mul(uneven, 0.03), 0.08);
         return [name, tf.addN([values, aside, tf.mul(direction(values.shape, i), step)])] as const;
       });
       return Object.fromEntries(entries);
