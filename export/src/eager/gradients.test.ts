@@ -210,3 +210,20 @@ describe('the gradient agrees with central differences', () => {
     }
   });
 });
+
+it('of resizing with half-pixel centres is refused on backends that leave them out', async () => {
+  tf.registerBackend('wasm', () => new (class extends tf.KernelBackend {})());
+  const [dy, images] = [tf.ones([1, 4, 4, 1]), tf.ones([1, 2, 2, 1])];
+  try {
+    await tf.setBackend('wasm');
+    for (const kernel of ['ResizeBilinear', 'ResizeNearestNeighbor']) {
+      const { gradFunc } = tf.getGradient(kernel);
+      expect(() => gradFunc(dy, [images], { halfPixelCenters: true })).toThrow(
+        `the gradient of ${kernel} with half-pixel centres is wrong on TensorFlow.js's backend 'wasm'`,
+      );
+      expect(() => gradFunc(dy, [images], { halfPixelCenters: false })).not.toThrow();
+    }
+  } finally {
+    await tf.setBackend('cpu');
+  }
+});

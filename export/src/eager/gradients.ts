@@ -67,6 +67,9 @@ function correctedGradients(tfjs: typeof tf): Readonly<Record<string, Gradient>>
       };
     },
 
+    ResizeBilinear: resizeGradient(tfjs, 'ResizeBilinear'),
+    ResizeNearestNeighbor: resizeGradient(tfjs, 'ResizeNearestNeighbor'),
+
     // tfjs forgets how the output's size was rounded.
     Conv2D: (dy, saved, attrs) => {
       const [x, filter] = saved as [tf.Tensor4D, tf.Tensor4D];
@@ -83,6 +86,24 @@ function correctedGradients(tfjs: typeof tf): Readonly<Record<string, Gradient>>
         filter: () => run('Conv2DBackpropFilter', { x, dy }, { filterShape: filter.shape }),
       };
     },
+  };
+}
+
+/** Backends of tfjs whose gradients of resizing leave out half-pixel centres; that of its CPU backend is corrected. */
+const withoutHalfPixels = ['tensorflow', 'wasm', 'webgl', 'webgpu'];
+
+/** As tfjs has it, but refused where it would be wrong. */
+function resizeGradient(tfjs: typeof tf, kernel: 'ResizeBilinear' | 'ResizeNearestNeighbor'): Gradient {
+  return (dy, saved, attrs) => {
+    const [images] = saved as [tf.Tensor];
+    const backend = tfjs.getBackend();
+    if (attrs.halfPixelCenters && withoutHalfPixels.includes(backend)) {
+      throw new Error(
+        `the gradient of ${kernel} with half-pixel centres is wrong on TensorFlow.js's backend '${backend}': ` +
+          "use the backend 'cpu', a traced program, or resize without half-pixel centres",
+      );
+    }
+    return { images: () => tfjs.engine().runKernel(`${kernel}Grad`, { images, dy }, attrs) as tf.Tensor };
   };
 }
 
