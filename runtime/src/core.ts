@@ -54,7 +54,7 @@ export {
 export { createSampler, type Sampler } from './model/sampler.ts';
 export { nextCarries } from './model/stream.ts';
 export { drawLabels, type LabelDistribution } from './noise/labels.ts';
-export { fillNoise, hashName, type NoiseRequest, type Seed } from './noise/noise.ts';
+export { fillNoise, hashName, type NoiseRequest, randomSeed, type Seed } from './noise/noise.ts';
 export { philox4x32 } from './noise/philox.ts';
 export { permutation, type RandomStream, randomStream } from './noise/random-stream.ts';
 export { compareOutputs, type Difference, parityTolerance } from './program/comparison.ts';

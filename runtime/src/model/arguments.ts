@@ -13,11 +13,6 @@ export function nameOf({ name, manifest }: Pick<ModelView, 'name' | 'manifest'>)
 /** Seed of noise that is not the caller's concern. */
 export const defaultSeed = 42;
 
-/** A seed short enough to write down. */
-export function randomSeed(): number {
-  return crypto.getRandomValues(new Uint32Array(1))[0]!;
-}
-
 /** One label for each sample. @throws UserError when the label is no whole number. */
 export function spread(label: number | Int32Array, count: number): Int32Array {
   if (typeof label !== 'number') return Int32Array.from(label);

@@ -1,5 +1,6 @@
 import { UserError } from '../errors.ts';
-import { batchOptions, givenLabels, nameOf, outputOf, randomSeed, rows, scalarsOnly } from './arguments.ts';
+import { randomSeed } from '../noise/noise.ts';
+import { batchOptions, givenLabels, nameOf, outputOf, rows, scalarsOnly } from './arguments.ts';
 import type { CompleteRequest, Completion, ModelView, RunnableModel, Samples } from './contract.ts';
 
 const completeProgram = 'complete';

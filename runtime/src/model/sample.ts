@@ -1,12 +1,5 @@
-import {
-  batchOptions,
-  drawScalar,
-  labelsFor,
-  nameOf,
-  outputOf,
-  randomSeed,
-  scalarsOnly,
-} from './arguments.ts';
+import { randomSeed } from '../noise/noise.ts';
+import { batchOptions, drawScalar, labelsFor, nameOf, outputOf, scalarsOnly } from './arguments.ts';
 import { checkCount } from './batches.ts';
 import type { RunnableModel, SampleRequest, Samples } from './contract.ts';
 

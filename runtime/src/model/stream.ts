@@ -1,5 +1,6 @@
 import type { ProgramEntry } from '../bundle/manifest.ts';
 import { UserError } from '../errors.ts';
+import { randomSeed } from '../noise/noise.ts';
 import { nextOf } from '../program/program.ts';
 import { allocate, type HostTensor, sizeOf } from '../program/tensor.ts';
 import { canStream, streamProgram } from './abilities.ts';
@@ -10,7 +11,6 @@ import {
   labelsFor,
   nameOf,
   outputOf,
-  randomSeed,
   scalarsOnly,
 } from './arguments.ts';
 import { checkCount } from './batches.ts';

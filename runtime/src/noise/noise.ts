@@ -107,3 +107,8 @@ function checkWord(what: string, value: number): void {
     throw new UserError(`noise: ${what} must be a whole number from 0 to 2^32 - 1, got ${value}`);
   }
 }
+
+/** A seed short enough to write down. */
+export function randomSeed(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0]!;
+}

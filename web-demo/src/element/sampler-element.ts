@@ -1,10 +1,16 @@
-import type { DeviceRequest, DrawKind, LabelDistribution, Manifest } from '@generatrix/runtime/web';
+import {
+  type DeviceRequest,
+  type DrawKind,
+  type LabelDistribution,
+  type Manifest,
+  randomSeed,
+} from '@generatrix/runtime/core';
 import { keepOffline } from '../offline/keep-offline.ts';
 import { drawSamples } from '../view/sample-view.ts';
 import { play } from '../view/sound.ts';
 import { formatBytes, sampleLine } from '../view/text.ts';
 import type { SampleRequest } from '../worker/protocol.ts';
-import { loadSampler, type RemoteSampler, randomSeed } from '../worker/remote-sampler.ts';
+import { loadSampler, type RemoteSampler } from '../worker/remote-sampler.ts';
 import { drawPoster, previewBundle } from './poster.ts';
 import { buildView, offerInputs, type View } from './view.ts';
 

@@ -1,3 +1,4 @@
+import { randomSeed } from '@generatrix/runtime/core';
 import { familyNamed } from '../gallery/families.ts';
 import { listModels, type ModelEntry, toEntry } from '../model-list.ts';
 import { keepOffline } from '../offline/keep-offline.ts';
@@ -159,7 +160,7 @@ async function start(): Promise<void> {
     if (!controls.sample.disabled) void draw();
   });
   controls.random.addEventListener('click', () => {
-    controls.seed.valueAsNumber = crypto.getRandomValues(new Uint32Array(1))[0]!;
+    controls.seed.valueAsNumber = randomSeed();
     controls.form.requestSubmit();
   });
   controls.stop.addEventListener('click', () => {

@@ -1,9 +1,8 @@
-import { type HostTensor, hostTensor } from '@generatrix/runtime/core';
+import { type HostTensor, hostTensor, randomSeed } from '@generatrix/runtime/core';
 import { field, make } from '../view/make.ts';
 import { drawSamples } from '../view/sample-view.ts';
 import { play } from '../view/sound.ts';
 import { formatTime } from '../view/text.ts';
-import { randomSeed } from '../worker/remote-sampler.ts';
 import { makeDrawing } from './drawing.ts';
 import { has, type Panel, type PanelContext } from './panel.ts';
 

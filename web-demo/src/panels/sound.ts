@@ -1,8 +1,8 @@
+import { randomSeed } from '@generatrix/runtime/core';
 import { field, make } from '../view/make.ts';
 import { drawSamples } from '../view/sample-view.ts';
 import { play } from '../view/sound.ts';
 import { formatTime } from '../view/text.ts';
-import { randomSeed } from '../worker/remote-sampler.ts';
 import { has, type Panel, type PanelContext } from './panel.ts';
 
 /** Draws a sound, part by part where the model can, and plays it. */

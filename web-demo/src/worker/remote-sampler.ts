@@ -1,4 +1,11 @@
-import type { Device, DeviceReport, HostTensor, Manifest, ParityRow } from '@generatrix/runtime/web';
+import {
+  type Device,
+  type DeviceReport,
+  type HostTensor,
+  type Manifest,
+  type ParityRow,
+  randomSeed,
+} from '@generatrix/runtime/core';
 import { workerLink } from './client.ts';
 import type { Conditions, LoadRequest, Sampled, SampleRequest, Scores, Way } from './protocol.ts';
 import { tellResources } from './resources.ts';
@@ -89,9 +96,4 @@ export async function loadSampler(url: string | URL, options: LoadOptions = {}):
     checkParity: (programs) => link.ask('parity', model, programs ? { programs } : {}),
     close: () => link.release(model),
   };
-}
-
-/** A seed short enough to write down. */
-export function randomSeed(): number {
-  return crypto.getRandomValues(new Uint32Array(1))[0]!;
 }

@@ -1,11 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server, type ServerOptions, STATUS_CODES } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { messageOf, UserError } from '../../errors.ts';
 import type { ServeConfig } from './config-schema.ts';
-import { watchSilentConnections } from './silent-connections.ts';
 
 /** Bytes that the headers of a request may have. */
 const maxHeaderSize = 16_384;
@@ -108,4 +107,29 @@ function refuse({ code }: NodeJS.ErrnoException, socket: Duplex): number {
   // A peer that does not hang up is hung up on; at once would cut the answer short.
   setTimeout(() => socket.destroy(), 500).unref();
   return status as number;
+}
+
+const peerOf = ({ remoteAddress, remotePort }: Socket) => `${remoteAddress} ${remotePort}`;
+
+/**
+ * Watches a server for connections on which no request has begun. Browsers and HTTP clients open such in advance; Node
+ * does not count them as idle, and a server that closes would wait for each until its headers are overdue. With TLS a
+ * connection is that of TCP and a request's socket is not, so they are told by the peer's address.
+ * @returns a function that closes them
+ */
+function watchSilentConnections(server: Server): () => void {
+  const silent = new Map<string, Socket>();
+  server.on('connection', (socket: Socket) => {
+    const peer = peerOf(socket);
+    silent.set(peer, socket);
+    socket.once('close', () => {
+      if (silent.get(peer) === socket) silent.delete(peer);
+    });
+  });
+  const began = ({ socket }: { socket: Socket }) => silent.delete(peerOf(socket));
+  server.on('request', began);
+  server.on('checkExpectation', began);
+  return () => {
+    for (const socket of silent.values()) socket.destroy();
+  };
 }

@@ -1,7 +1,6 @@
 import type { Request, Response } from 'express';
-import { randomSeed } from '../../../model/arguments.ts';
 import type { InputSources } from '../../../model/inputs.ts';
-import type { Seed } from '../../../noise/noise.ts';
+import { randomSeed, type Seed } from '../../../noise/noise.ts';
 import { type HostTensor, hostTensor, sizeOf } from '../../../program/tensor.ts';
 import type { ServerContext } from '../context.ts';
 import { HttpError } from '../http-error.ts';

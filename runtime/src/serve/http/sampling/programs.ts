@@ -1,8 +1,8 @@
 import type { Response } from 'express';
-import { randomSeed, spread } from '../../../model/arguments.ts';
+import { spread } from '../../../model/arguments.ts';
 import type { RunnableModel } from '../../../model/contract.ts';
 import { fillInputs, type InputSources } from '../../../model/inputs.ts';
-import type { Seed } from '../../../noise/noise.ts';
+import { randomSeed, type Seed } from '../../../noise/noise.ts';
 import type { InputSpec } from '../../../program/program.ts';
 import { type HostTensor, hostTensor, sizeOf } from '../../../program/tensor.ts';
 import type { ServedModel } from '../../engine/engine.ts';

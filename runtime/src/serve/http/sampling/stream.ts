@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import type { Request, Response } from 'express';
 import { canStream } from '../../../model/abilities.ts';
-import { randomSeed } from '../../../model/arguments.ts';
 import type { CompleteRequest, StreamPart, StreamRequest } from '../../../model/contract.ts';
 import { streamSamples } from '../../../model/stream.ts';
+import { randomSeed } from '../../../noise/noise.ts';
 import type { HostTensor } from '../../../program/tensor.ts';
 import type { ServedModel } from '../../engine/engine.ts';
 import type { ServerContext } from '../context.ts';
