@@ -12,7 +12,7 @@ interface PortShape {
 
 /**
  * Compiles a program of a bundle whose file, size and hash have been verified, and compares it with what `model.json`
- * says of it. A manifest that was edited apart from its programs would draw garbage or fail in the middle of a request.
+ * says of it. A manifest that was edited apart from its programs would compute wrong values or fail in the middle of a request.
  * @throws UserError when names, types or shapes differ; what the executor throws when it cannot run the program.
  */
 export async function loadProgram(

@@ -55,7 +55,7 @@ export interface DecodedShape {
  * Reads a picture of any common format, from a file or from its bytes, turned upright, laid on white where it is
  * transparent, scaled to cover the size asked for and cut at its centre: [height, width, channels], 8 bits. Of 16 bits
  * the full range, 0 to 65535, is taken from black to white.
- * @throws what the decoder says of a broken file; UserError when the range of the values cannot be told: they are neither 8 nor
+ * @throws what the decoder says of a broken file; UserError when the range of the values is unknown: they are neither 8 nor
  * 16 bits wide, or 16 of which at most 12 are used.
  */
 export async function decodeImageFile(

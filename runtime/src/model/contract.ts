@@ -27,7 +27,7 @@ export interface RunnableModel extends ModelView {
   readonly run: RunProgram;
 }
 
-/** How a call is cut into runs of a program. Where others decide that, as in a server, it is left out of account. */
+/** How a call is cut into runs of a program. Ignored where others decide that, as in a server. */
 export interface BatchOptions {
   /** Samples in one run, 64 when absent. Noise does not depend on it. */
   readonly batchSize?: number;
@@ -128,7 +128,7 @@ export interface ConditionOptions extends BatchOptions {
   readonly seed?: Seed;
   /** Index of the first example, which keys its noise; 0 when absent. */
   readonly firstIndex?: number;
-  /** One class for all examples, or one for each. Left out of account by models without classes. */
+  /** One class for all examples, or one for each. Ignored by models without classes. */
   readonly label?: number | Int32Array;
   /** The program's scalars by name; those absent keep their defaults. */
   readonly scalars?: Readonly<Record<string, number>>;

@@ -108,7 +108,7 @@ function checkWord(what: string, value: number): void {
   }
 }
 
-/** A seed short enough to write down. */
+/** A random seed below 2^32, short enough to write down. */
 export function randomSeed(): number {
   return crypto.getRandomValues(new Uint32Array(1))[0]!;
 }

@@ -21,7 +21,7 @@ const ort = require(enginePath);
 `;
 
 /**
- * Tries a device in a process of its own, which may crash or hang without harm.
+ * Tries a device in a child process, so that a crash or a hang does no harm here.
  * @param enginePath where onnxruntime-node is
  * @param timeoutMs how long to wait for an answer, milliseconds
  * @throws with the reason when the device does not work.

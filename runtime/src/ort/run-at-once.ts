@@ -7,7 +7,7 @@ import { hostValue } from './ort-executor.ts';
  * Runs a program once on the CPU and returns when it is done. For small computations in code that cannot wait, such
  * as the folding of constants while a function is traced; everything else goes through an executor.
  *
- * onnxruntime-node computes synchronously and only its public face defers that to a later turn of the event loop, so
+ * onnxruntime-node computes synchronously and only its public API defers that to a later turn of the event loop, so
  * this is the one module that reaches behind it. Graph optimizations are off: each operator runs as it was written.
  * @throws with onnxruntime's message when it refuses the program or its run.
  */

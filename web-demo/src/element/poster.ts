@@ -5,7 +5,7 @@ import { contentKey, engineStore, keep, modelStore, openStore } from '../cache/s
 import { drawSamples } from '../view/sample-view.ts';
 import { formatBytes } from '../view/text.ts';
 
-/** What can be told of a bundle before its model is loaded. */
+/** What is known of a bundle before its model is loaded. */
 export interface Preview {
   /** The manifest as it came: the worker checks it, whoever reads it here must expect anything. */
   readonly manifest: Partial<Manifest>;

@@ -118,7 +118,7 @@ class WorkerLink {
     });
   }
 
-  /** The one who asked is told at once; the worker is told to stop, and ended when it does not. */
+  /** Rejects the caller at once; asks the worker to stop, and terminates it when it does not. */
   #giveUp(id: number, reason: unknown): void {
     const pending = this.#pending.get(id);
     if (!pending) return;

@@ -19,7 +19,7 @@ type Handlers = {
   ) => Promise<Calls[K]['reply']>;
 };
 
-/** Samples in one run; after each the worker listens, so that it can be told to stop. */
+/** Samples in one run; after each the worker handles messages, so that it can be stopped. */
 const batchSize = 64;
 /** Examples scored in one run: a heat map has thousands. */
 const scoredAtOnce = 512;

@@ -32,7 +32,7 @@ type Progress = (part: { readonly received: number; readonly total: number }) =>
 const engineFolder = new URL(import.meta.env.DEV ? '/ort/' : '../ort/', location.href).href;
 const preference = ['webgpu', 'wasm'] as const;
 
-/** Who is told of the bytes of an engine that is on its way. */
+/** Callbacks for the bytes of an engine as they arrive. */
 const engineListeners = new Set<(received: number, total: number) => void>();
 
 configureWeb({

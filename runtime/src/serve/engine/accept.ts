@@ -1,6 +1,6 @@
 import type { ProgramEntry } from '../../bundle/manifest.ts';
 import { checkCount } from '../../model/batches.ts';
-import { checkSources, type InputSources } from '../../model/inputs.ts';
+import { checkSources, fillInputs, type InputSources } from '../../model/inputs.ts';
 import { checkNoiseKey, type Seed } from '../../noise/noise.ts';
 import type { InputSpec } from '../../program/program.ts';
 import { type HostTensor, hostTensor, sizeOf } from '../../program/tensor.ts';
@@ -18,7 +18,11 @@ export interface AcceptedRows {
   readonly scalarKey: string;
 }
 
-/** Checks a request's sources before it is queued. @throws UserError as `fillInputs` would. */
+/**
+ * Checks a request's sources before it is queued. The noise of a part (`chunk`) is a part of another program's, which
+ * workers do not know: it is drawn here and given to them.
+ * @throws UserError as `fillInputs` would.
+ */
 export function acceptRows(
   program: string,
   inputs: Readonly<Record<string, InputSpec>>,
@@ -28,11 +32,12 @@ export function acceptRows(
   checkCount('count', count);
   checkNoiseKey({ seed, firstIndex, count, draw });
   checkSources(program, inputs, sources);
+  const part = sources.chunk ? fillInputs(program, inputs, sources) : undefined;
   const given: Record<string, HostTensor> = {};
   const scalars: Record<string, number> = {};
   let scalarKey = '';
   for (const [name, spec] of Object.entries(inputs)) {
-    const tensor = givenTensor(name, spec, sources);
+    const tensor = part?.[name] ?? givenTensor(name, spec, sources);
     if (spec.role === 'scalar') {
       const value = tensor?.data[0] ?? sources.scalars?.[name] ?? spec.default;
       scalars[name] = spec.dtype === 'float32' ? Math.fround(value) : value;
@@ -43,11 +48,11 @@ export function acceptRows(
 }
 
 function givenTensor(name: string, spec: InputSpec, sources: InputSources): HostTensor | undefined {
-  const { tensors, labels, count } = sources;
+  const { tensors, labels, carries, count } = sources;
   if (tensors && Object.hasOwn(tensors, name)) return tensors[name];
   if (spec.role === 'data' || spec.role === 'latent') return sources[spec.role];
   if (spec.role === 'label' && labels) return hostTensor('int32', [count], labels);
-  return undefined;
+  return spec.role === 'carry' ? carries?.[name] : undefined;
 }
 
 /** Bytes of one row of everything that a program takes and returns. */

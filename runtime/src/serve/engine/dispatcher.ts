@@ -141,7 +141,7 @@ export class Dispatcher {
     }
   }
 
-  /** One request's values may be what a program trips over: the others then succeed by themselves. */
+  /** The failure may be due to the values of one request: the others then succeed alone. */
   #afterError({ pieces }: Batch, error: unknown): void {
     for (const piece of pieces) {
       if (piece.job.settled) continue;

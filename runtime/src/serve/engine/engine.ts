@@ -42,7 +42,7 @@ export interface EngineOptions {
   /** Rows in one run of a program. */
   readonly maxBatch: number;
   /**
-   * How long an incomplete batch may wait for company while all workers are busy and others have full batches,
+   * How long an incomplete batch may wait for more rows while all workers are busy and others have full batches,
    * milliseconds. A worker that is idle never waits.
    */
   readonly maxWaitMs: number;
@@ -57,7 +57,7 @@ export interface EngineOptions {
   readonly maxCount: number;
   /** Looks at the folder again every second or two, and loads what changed. */
   readonly watch: boolean;
-  /** What metrics and logs hang on. Its methods must not throw. */
+  /** Receives the events that metrics and logs record. Its methods must not throw. */
   readonly observer?: EngineObserver;
 }
 

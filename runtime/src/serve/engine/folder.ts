@@ -24,7 +24,7 @@ const modelName = /^[A-Za-z0-9][\w.-]{0,127}$/;
 
 /**
  * Looks for bundles in the sub-folders of a folder: NAME/, or NAME/VERSION/. A run's folder, with its bundle in
- * `bundle/`, counts as one. Other sub-folders are left out of account.
+ * `bundle/`, counts as one. Other sub-folders are ignored.
  * @throws when the folder itself cannot be read.
  */
 export async function readModelFolder(folder: string): Promise<FolderContents> {

@@ -5,7 +5,7 @@ import { WorkerHandle } from './worker-handle.ts';
 const patienceMs = 300_000;
 
 /**
- * Inspects bundles in a thread of its own, which they may crash or stall: those that serve are not disturbed. It uses
+ * Inspects bundles in a thread of its own, which a bundle may crash or stall without disturbing the threads that serve. It uses
  * the CPU whatever the device, since some devices have room for one thread only.
  */
 export class Inspector {

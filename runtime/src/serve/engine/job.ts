@@ -72,7 +72,8 @@ export class Job {
       const rest = shape.slice(1);
       const size = sizeOf(rest);
       const total = [this.rows.count, ...rest];
-      // An output that no one shares is handed on; otherwise the batch would live as long as its smallest request.
+      // An output of this request alone is passed on as it is; slices of a shared one are copied, or they would keep the
+      // whole batch in memory.
       if (count === rows && count === this.rows.count) {
         this.outputs[name] = { dtype, shape: total, data } as HostTensor;
         continue;

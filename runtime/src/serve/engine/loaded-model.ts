@@ -6,7 +6,7 @@ import type { InspectedBundle, SharedProgram } from './messages.ts';
 /** Memory that one run's inputs and outputs may take, bytes: programs with large rows get smaller batches. */
 const largestBatch = 2 ** 29;
 
-/** One bundle as it was when it was loaded. A changed bundle is another one, and both live until the old one is idle. */
+/** One bundle as it was when it was loaded. A changed bundle is another model; both are kept until the old one is idle. */
 export class LoadedModel implements ServedModel {
   /** What workers call it. */
   readonly id: number;

@@ -15,7 +15,7 @@ export interface WorkerSettings {
 export type Values = HostTensor['data'];
 type Inputs = Readonly<Record<string, InputSpec>>;
 
-/** A program's bytes, shared by all threads: a worker that is replaced gets what was verified, whatever the disk says now. */
+/** A program's bytes, shared by all threads: a worker that is replaced gets the verified bytes, even if the files have changed since. */
 export interface SharedProgram {
   readonly inputs: Inputs;
   readonly onnx: SharedArrayBuffer;

@@ -38,7 +38,7 @@ export class ModelRegistry {
     this.#options = options;
   }
 
-  /** What is served, in order of name and version, and what is on its way in or out where nothing else is. */
+  /** What is served, in order of name and version; where nothing is, a model that is loading or draining. */
   list(): ServedModel[] {
     const current = [...this.#entries.values()].flatMap((entry) => entry.current ?? []);
     const known = new Set(current.map(keyOf));
@@ -72,7 +72,7 @@ export class ModelRegistry {
   }
 
   /**
-   * Looks at the folder, loads what is new or changed and lets go of what is gone.
+   * Looks at the folder, loads what is new or changed and unloads what was removed.
    * @param settledOnly leaves what changed since the last look to the next one: it may be half copied. What was
    *   refused is tried again only when it changed.
    * @throws UserError when the folder cannot be read; what is served stays.

@@ -25,7 +25,7 @@ const deepest = 100;
  * @throws UserError when it does, or when the bytes are no ONNX program at all.
  */
 export function refuseExternalData(where: string, onnx: Uint8Array): void {
-  // onnxruntime's own format is told by these letters, and it would be read without a look at its weights.
+  // These letters mark onnxruntime's own format, which it would load without this check of the weights.
   const isOrtFormat = new TextDecoder('latin1').decode(onnx.subarray(4, 8)) === 'ORTM';
   if (onnx.length === 0 || isOrtFormat) throw notOnnx(where);
   try {

@@ -16,11 +16,11 @@ export interface Slot {
   worker: WorkerHandle | null;
 }
 
-/** A worker that lived this long was not killed by its start, so the next one is not kept waiting. */
+/** A worker that ran this long did not die of its start, so its replacement starts without delay. */
 const healthyMs = 10_000;
 const longestDelayMs = 10_000;
 
-/** Worker threads that have all models. One that dies is replaced: at once the first time, then less and less eagerly. */
+/** Worker threads that have all models. One that dies is replaced: at once the first time, then after growing delays. */
 export class WorkerPool {
   readonly slots: readonly Slot[];
   readonly #settings: WorkerSettings;
@@ -126,7 +126,7 @@ export class WorkerPool {
   }
 }
 
-/** A worker that dies meanwhile is no fault of the model's: the next one gets it, too. */
+/** A worker that dies meanwhile is not the model's fault: its replacement loads the model, too. */
 async function send(worker: WorkerHandle, model: LoadedModel, eager: boolean): Promise<void> {
   const { id, name, programs } = model;
   await worker.request({ kind: 'load', model: id, name, programs, eager }).catch((error: unknown) => {

@@ -10,7 +10,7 @@ import { workerEntry } from './worker-entry.ts';
  */
 const resourceLimits = { maxOldGenerationSizeMb: 256 };
 
-/** The worker that was to answer is gone. */
+/** The worker that was to answer has ended. */
 export class WorkerDied extends Error {
   override readonly name = 'WorkerDied';
 }

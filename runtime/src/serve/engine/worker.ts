@@ -71,7 +71,7 @@ const die = {
     setImmediate(() => {
       throw new Error('a test asked for it');
     });
-    // The messages behind this one must not be answered before the thread is gone.
+    // Later messages must not be answered before the thread has ended.
     return inTurn(() => new Promise<never>(() => undefined));
   },
   heap: () => {

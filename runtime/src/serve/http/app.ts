@@ -68,7 +68,7 @@ export function baseApp(context: ServerContext): Express {
   return app;
 }
 
-/** The last word: what nothing answered is unknown, and what was thrown becomes an answer. */
+/** The last handlers: 404 for what no route answered, and an error response for what was thrown. */
 export function withEnding(app: Express, context: ServerContext): Express {
   app.use((request) => {
     throw new HttpError(404, `there is nothing at ${request.path.slice(0, 100)}`);

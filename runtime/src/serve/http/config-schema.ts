@@ -15,7 +15,7 @@ export const configSchema = z.strictObject({
   workers: z.int().min(0).max(256).default(0).describe('worker threads; 0: as many as there are cores'),
   threadsPerWorker: z.int().min(1).max(256).default(1).describe('threads of each run of a program'),
   maxBatch: z.int().min(1).max(65_536).default(64).describe('rows in one run of a program'),
-  maxWaitMs: z.int().min(0).max(10_000).default(5).describe('how long a batch waits for company, ms'),
+  maxWaitMs: z.int().min(0).max(10_000).default(5).describe('how long a batch waits for more rows, ms'),
   queueLimit: z.int().min(1).max(10_000_000).default(4096).describe('rows that may wait; more get 429'),
   timeoutMs: milliseconds(1).default(30_000).describe('for one request, its wait included, ms; then 504'),
   maxCount: z.int().min(1).max(1_000_000).default(1024).describe('rows that one request may ask for'),

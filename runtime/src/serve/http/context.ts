@@ -3,7 +3,7 @@ import type { InferenceEngine } from '../engine/engine.ts';
 import type { ServeConfig } from './config-schema.ts';
 import type { Metrics } from './metrics.ts';
 
-/** What every part of the server hangs on. */
+/** What every part of the server shares. */
 export interface ServerContext {
   readonly config: ServeConfig;
   readonly engine: InferenceEngine;

@@ -53,7 +53,7 @@ export function bundleFiles({ engine }: ServerContext, guarded: readonly Request
 function sendFile(response: express.Response, path: string, root: string): Promise<void> {
   return new Promise((resolve, reject) => {
     response.sendFile(path, { root, dotfiles: 'allow', cacheControl: false }, (error?: Error) => {
-      // A client that leaves midway is no failure.
+      // A client that disconnects midway is no failure.
       if (!error || response.headersSent) resolve();
       else reject(new ServeError('not-found', 'the file cannot be read'));
     });

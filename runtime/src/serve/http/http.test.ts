@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sendRaw, startTestServer, type TestServer } from '../../testing/http-server.ts';
 
-/** What is malformed before any face looks at it. */
+/** Requests that are malformed before any route sees them. */
 
 let server: TestServer;
 

@@ -17,7 +17,7 @@ export interface Listener {
 
 /**
  * A listening server that cuts off what is slow or malformed.
- * @param onRefused told of each request that got no further than the parser
+ * @param onRefused called with the status of each request that the parser refused
  * @throws UserError when a certificate cannot be read or the port is not free.
  */
 export async function listen(
@@ -29,7 +29,7 @@ export async function listen(
   const { headersTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs, timeoutMs } = config;
   const options: ServerOptions = {
     maxHeaderSize,
-    // Node wants the headers' time within the request's.
+    // Node requires the headers' time limit to be within the request's.
     headersTimeout: Math.min(headersTimeoutMs, requestTimeoutMs),
     requestTimeout: requestTimeoutMs,
     keepAliveTimeout: keepAliveTimeoutMs,
@@ -114,7 +114,7 @@ const peerOf = ({ remoteAddress, remotePort }: Socket) => `${remoteAddress} ${re
 /**
  * Watches a server for connections on which no request has begun. Browsers and HTTP clients open such in advance; Node
  * does not count them as idle, and a server that closes would wait for each until its headers are overdue. With TLS a
- * connection is that of TCP and a request's socket is not, so they are told by the peer's address.
+ * connection is that of TCP and a request's socket is not, so connections are identified by the peer's address.
  * @returns a function that closes them
  */
 function watchSilentConnections(server: Server): () => void {

@@ -25,7 +25,7 @@ export function logObserver(logger: Logger): EngineObserver {
   };
 }
 
-/** Both are told of each event. */
+/** Passes each event to both. */
 export function bothObservers(first: EngineObserver, second: EngineObserver): EngineObserver {
   const observers = [first, second];
   const tell =

@@ -19,7 +19,7 @@ export function createManagementApp(context: ServerContext): Express {
       {
         method: 'get',
         path: '/status',
-        face: 'Operation',
+        tag: 'Operation',
         summary: 'Models, refused bundles with the reasons, load',
         response: { description: 'Status' },
         handle: (_request, response) => {
@@ -43,7 +43,7 @@ export function createManagementApp(context: ServerContext): Express {
       {
         method: 'post',
         path: '/reload',
-        face: 'Operation',
+        tag: 'Operation',
         summary: 'Look at the folder of models again now',
         response: { description: 'What is served and what is refused' },
         handle: async (_request, response) => {

@@ -62,7 +62,7 @@ export function openApi(routes: readonly Route[], version: string, keyed: boolea
       description:
         'Samples, densities and codes of generative models. Every error is {"error": "one sentence"}.',
     },
-    tags: [...new Set(routes.map(({ face }) => face))].map((name) => ({ name })),
+    tags: [...new Set(routes.map(({ tag }) => tag))].map((name) => ({ name })),
     paths,
     components: {
       schemas: { Error: schemaOf(z.object({ error: z.string() }), 'output') },
@@ -84,7 +84,7 @@ export function openApi(routes: readonly Route[], version: string, keyed: boolea
   };
 }
 
-function operation({ method, path, face, summary, query, body, response, open }: Route): Operation {
+function operation({ method, path, tag, summary, query, body, response, open }: Route): Operation {
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(
     ([, name]): Parameter => ({ name: name!, in: 'path', required: true, schema: { type: 'string' } }),
   );
@@ -95,7 +95,7 @@ function operation({ method, path, face, summary, query, body, response, open }:
   const codes = open ? ofOpen : method === 'post' ? ofPost : ofGet;
   return {
     operationId: `${method}${path.replace(/\W+(\w)/g, (_, letter: string) => letter.toUpperCase()).replace(/\W/g, '')}`,
-    tags: [face],
+    tags: [tag],
     summary,
     ...(parameters.length > 0 && { parameters }),
     ...(body && { requestBody: { content: contentOf(body, 'input') } }),

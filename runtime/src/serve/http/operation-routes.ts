@@ -10,7 +10,7 @@ export function operationRoutes({ metrics }: ServerContext): Route[] {
     {
       method: 'get',
       path: '/metrics',
-      face: 'Operation',
+      tag: 'Operation',
       summary: 'Metrics in the text format of Prometheus',
       response: { description: 'Metrics', content: { 'text/plain': z.string() } },
       handle: async (_request, response) => {
@@ -24,7 +24,7 @@ export function operationRoutes({ metrics }: ServerContext): Route[] {
 export function docsRoutes(routes: readonly Route[], version: string, keyed: boolean): Route[] {
   const document = openApi(routes, version, keyed);
   const page = docsPage(document);
-  const open = { method: 'get', face: 'Operation', open: true } as const;
+  const open = { method: 'get', tag: 'Operation', open: true } as const;
   return [
     {
       ...open,

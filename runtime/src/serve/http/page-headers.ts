@@ -13,7 +13,7 @@ const directives = {
 /**
  * The security headers of every answer: a policy that lets the gallery page run and nothing from elsewhere, the
  * isolation (COOP, COEP) that lets WASM use threads, and helmet's others.
- * @param tls whether browsers are told to come back by TLS only
+ * @param tls whether to send Strict-Transport-Security
  */
 export function pageHeaders(tls = false): ReturnType<typeof helmet> {
   return helmet({

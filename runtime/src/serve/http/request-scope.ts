@@ -44,7 +44,7 @@ export function requestScope({ logger, metrics, draining }: ServerContext): Requ
       const milliseconds = performance.now() - start;
       metrics.answered(scope.labels, code, milliseconds / 1000);
       const { failure } = scope;
-      // Probes come every few seconds, and say nothing while all is well.
+      // Health probes come every few seconds and are not logged while they succeed.
       const quiet = code < 400 && (path.startsWith('/v2/health/') || path === '/metrics');
       logger[code >= 500 ? 'error' : quiet ? 'debug' : 'info'](
         {
@@ -83,7 +83,7 @@ export function findModel(
   return model;
 }
 
-/** Runs a program for a request: its labels, its id and its leave are the engine's too. */
+/** Runs a program for a request: with its metric labels, its id and its abort signal. */
 export function runFor(
   { engine }: ServerContext,
   response: Response,

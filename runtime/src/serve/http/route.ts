@@ -14,8 +14,8 @@ export interface Route {
   readonly method: 'get' | 'post';
   /** As OpenAPI writes it: `/v1/models/{model}`. */
   readonly path: string;
-  /** Also the tag of the documentation. */
-  readonly face: 'Sampling' | 'Open Inference Protocol v2' | 'Operation';
+  /** Its group in the OpenAPI document. */
+  readonly tag: 'Sampling' | 'Open Inference Protocol v2' | 'Operation';
   readonly summary: string;
   /** Query parameters. */
   readonly query?: z.ZodObject;

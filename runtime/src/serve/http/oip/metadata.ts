@@ -56,7 +56,7 @@ function inputParameters(spec: InputSpec): Record<string, string | number | bool
   }
 }
 
-/** The repository index: every name on this face, and bundles that are refused. The log says why. */
+/** The repository index: every name in this protocol, and bundles that are refused. The log says why. */
 export function repositoryIndex(engine: InferenceEngine, readyOnly: boolean) {
   const served = engine.models().flatMap((model) =>
     protocolNames(model).map((name) => ({

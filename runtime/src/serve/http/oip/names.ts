@@ -25,7 +25,7 @@ export function protocolModel(engine: InferenceEngine, name: string, version?: s
   throw new ServeError('not-found', `there is no model '${name.slice(0, 80)}'`);
 }
 
-/** Names on this face, of the default version of each model. */
+/** Model names in this protocol, of the default version of each model. */
 export function protocolNames(model: ServedModel): string[] {
   const programs = Object.keys(model.manifest.programs);
   return [

@@ -10,7 +10,7 @@ import { extensions, modelMetadata, repositoryIndex } from './metadata.ts';
 import { protocolModel } from './names.ts';
 import { inferSchema, oipAnswers } from './schemas.ts';
 
-const face = 'Open Inference Protocol v2';
+const tag = 'Open Inference Protocol v2';
 const json = (description: string, schema: z.ZodType) => ({
   description,
   content: { 'application/json': schema },
@@ -22,7 +22,7 @@ export function oipRoutes(context: ServerContext, serverVersion: string): Route[
     {
       method: 'get',
       path: '/v2',
-      face,
+      tag,
       summary: 'Server metadata',
       response: json('Name, version, extensions', oipAnswers.server),
       handle: (_request, response) => {
@@ -42,7 +42,7 @@ function healthRoutes({ engine, draining }: ServerContext): Route[] {
     {
       method: 'get',
       path: '/v2/health/live',
-      face,
+      tag,
       summary: 'Is the server alive?',
       response: json('It is', oipAnswers.live),
       open: true,
@@ -53,7 +53,7 @@ function healthRoutes({ engine, draining }: ServerContext): Route[] {
     {
       method: 'get',
       path: '/v2/health/ready',
-      face,
+      tag,
       summary: 'Can the server take requests? 503 when not',
       response: json('It can', oipAnswers.ready),
       open: true,
@@ -80,7 +80,7 @@ function modelRoutes(context: ServerContext, path: string): Route[] {
     {
       method: 'get',
       path,
-      face,
+      tag,
       summary:
         'Model metadata; models are the programs of bundles, BUNDLE_PROGRAM, and BUNDLE for its sample',
       response: json('Inputs and outputs', oipAnswers.model),
@@ -91,7 +91,7 @@ function modelRoutes(context: ServerContext, path: string): Route[] {
     {
       method: 'get',
       path: `${path}/ready`,
-      face,
+      tag,
       summary: 'Can the model take requests? 503 when not',
       response: json('It can', oipAnswers.modelReady),
       handle: (request, response) => {
@@ -104,7 +104,7 @@ function modelRoutes(context: ServerContext, path: string): Route[] {
     {
       method: 'post',
       path: `${path}/infer`,
-      face,
+      tag,
       summary: 'Inference; noise that is not given is drawn from parameters.seed',
       body: { 'application/json': schema, 'application/octet-stream': null },
       response: {
@@ -123,7 +123,7 @@ function indexRoute({ engine, config }: ServerContext): Route {
   return {
     method: 'post',
     path: '/v2/repository/index',
-    face,
+    tag,
     summary: 'All models and their states',
     body: { 'application/json': indexSchema },
     response: json('The index', oipAnswers.index),

@@ -1,7 +1,6 @@
 import type { Response } from 'express';
 import { spread } from '../../../model/arguments.ts';
 import type { RunnableModel } from '../../../model/contract.ts';
-import { fillInputs, type InputSources } from '../../../model/inputs.ts';
 import { randomSeed, type Seed } from '../../../noise/noise.ts';
 import type { InputSpec } from '../../../program/program.ts';
 import { type HostTensor, hostTensor, sizeOf } from '../../../program/tensor.ts';
@@ -31,21 +30,11 @@ export function requestModel(context: ServerContext, response: Response, model: 
       return manifest.programs[program]!;
     },
     run: async (program, sources) => {
-      const run = { model, program, sources: sources.chunk ? filled(model, program, sources) : sources };
-      const result = await runFor(context, response, run);
+      const result = await runFor(context, response, { model, program, sources });
       version = result.version;
       return result.outputs;
     },
   };
-}
-
-/** A part's noise is a part of that of `sample` or `complete`, so it is filled here and given to the engine. */
-function filled(model: ServedModel, program: string, sources: InputSources): InputSources {
-  const inputs = inputsOf(model, program);
-  const values = Object.entries(fillInputs(program, inputs, sources));
-  const tensors = Object.fromEntries(values.filter(([input]) => inputs[input]!.role !== 'scalar'));
-  const { seed, firstIndex, count, scalars } = sources;
-  return { seed, firstIndex, count, tensors, ...(scalars && { scalars }) };
 }
 
 /** The inputs of a program, by name. @throws HttpError 400 naming the programs there are. */

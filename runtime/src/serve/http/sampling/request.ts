@@ -14,7 +14,7 @@ export interface SamplingRequest<T extends z.ZodType> {
 }
 
 /**
- * Reads a request of the sampling face: the model it names, its query, its body. No body is an empty object.
+ * Reads a request of the sampling API: the model it names, its query, its body. No body is an empty object.
  * @throws HttpError of status 400, 404 or 415.
  */
 export function readRequest<T extends z.ZodType>(

@@ -10,7 +10,7 @@ import { answerInterpolate } from './interpolate.ts';
 import { answerSchemas, querySchema, type SamplingSchemas, samplingSchemas } from './schemas.ts';
 import { answerEncode, answerLogProb } from './score.ts';
 
-const face = 'Sampling';
+const tag = 'Sampling';
 const samplesResponse = {
   description: 'Samples; the header Generatrix-Seed has the seed of their noise',
   content: {
@@ -29,7 +29,7 @@ type Action = (
   response: Response,
 ) => Promise<void>;
 
-/** The sampling face: `/v1/models`. */
+/** The routes of the sampling API: `/v1/models`. */
 export function samplingRoutes(context: ServerContext): Route[] {
   const schemas = samplingSchemas(context.config.maxCount);
   const work = (
@@ -40,7 +40,7 @@ export function samplingRoutes(context: ServerContext): Route[] {
   ): Route => ({
     method: 'post',
     path: `/v1/models/{model}/${name}`,
-    face,
+    tag,
     summary,
     query: querySchema,
     body: { 'application/json': schemas[name] },
@@ -71,7 +71,7 @@ function modelRoutes(context: ServerContext): Route[] {
     {
       method: 'get',
       path: '/v1/models',
-      face,
+      tag,
       summary: 'Models that are served, and what each can do',
       response: {
         description: 'The default version of each model',
@@ -85,7 +85,7 @@ function modelRoutes(context: ServerContext): Route[] {
     {
       method: 'get',
       path: '/v1/models/{model}',
-      face,
+      tag,
       summary: 'One model: programs, classes, scalars with their ranges, provenance, parity',
       query: querySchema.pick({ version: true }),
       response: { description: 'The model', content: { 'application/json': modelSchema } },

@@ -31,7 +31,7 @@ const firstIndex = z
   .default(0)
   .describe('Index of the first sample: samples 10 to 19 are the same drawn alone or as part of 0 to 99');
 
-/** The bodies of the sampling face. @param maxCount rows that one request may ask for */
+/** Request bodies of the sampling API. @param maxCount rows that one request may ask for */
 export function samplingSchemas(maxCount: number) {
   const label = z
     .union([z.int32().min(0), z.array(z.int32().min(0)).min(1).max(maxCount)], {
@@ -118,7 +118,7 @@ const nested = z
   .describe('Nested lists [n, ...shape]; null for a value that is not finite');
 const answered = { model: z.string(), version: z.string() };
 
-/** The answers of the sampling face. */
+/** Response bodies of the sampling API. */
 export const answerSchemas = {
   samples: z.object({
     ...answered,
