@@ -5,6 +5,7 @@ export { referenceInputs } from './bundle/reference.ts';
 export { packTraining, type TrainingRequest } from './bundle/trainable.ts';
 export { type ComplexPair, fourierTransform } from './composites/fourier.ts';
 export { type ShortTimeOptions, shortTimeFourier } from './composites/short-time-fourier.ts';
+export { withWeightsInside } from './foreign/external-data.ts';
 export { importOnnx } from './foreign/import-onnx.ts';
 export {
   type DeclaredInput,

@@ -27,8 +27,15 @@ export function importedAbout(
   return {
     name,
     family: 'imported',
-    options: {},
-    data: { ...data, name: source, classNames: [...classNames] },
-    provenance: { seed: 0, dataset: source, steps: 0, engine: 'imported', metrics: {}, generatrixVersion },
+    options: { importedFrom: source },
+    data: { ...data, name: 'unknown data', classNames: [...classNames] },
+    provenance: {
+      seed: 0,
+      dataset: 'unknown data',
+      steps: 0,
+      engine: 'imported',
+      metrics: {},
+      generatrixVersion,
+    },
   };
 }

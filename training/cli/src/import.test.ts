@@ -187,6 +187,7 @@ graph = h.make_graph(nodes, 'g', [h.make_tensor_value_info('z', T.FLOAT16, [1, 8
 model = h.make_model(graph, opset_imports=[h.make_opsetid('', 16)]); model.ir_version = 8
 onnx.checker.check_model(model, full_check=True)
 onnx.save(model, sys.argv[1] + '/half.onnx')
+onnx.save(model, sys.argv[1] + '/outside.onnx', save_as_external_data=True, location='weights.bin', size_threshold=0)
 given = json.load(open(sys.argv[1] + '/given.json'))
 session = ort.InferenceSession(sys.argv[1] + '/half.onnx', providers=['CPUExecutionProvider'])
 rows = [session.run(None, {'z': np.array(z, 'f2')[None], 'y': np.array([[y]], 'i8')})[0] for z, y in zip(given['z'], given['y'])]
@@ -197,24 +198,20 @@ json.dump(np.concatenate(rows).astype('f4').ravel().tolist(), open(sys.argv[1] +
     const folder = await folderOf({ 'given.json': JSON.stringify({ z: rows, y: Array.from(y!.data) }) });
     const { status, stderr } = spawnSync('python3', ['-c', script, folder], { encoding: 'utf8' });
     expect(status, stderr).toBe(0);
-    const out = join(folder, 'bundle');
-    const made = await command(
-      'import',
-      join(folder, 'half.onnx'),
-      '--out',
-      out,
-      '--noise',
-      'z=normal',
-      '--label',
-      'y=4',
-    );
-    expect(made.status, made.stderr).toBe(0);
     const expected = JSON.parse(await readFile(join(folder, 'expected.json'), 'utf8')) as number[];
-    const samples = await samplesOf(out);
-    expect(samples.shape).toEqual([5, 4, 6, 1]);
-    // A unit in the last place of half precision below 1 is 5e-4.
-    for (const [i, value] of expected.entries())
-      expect(Math.abs(samples.data[i]! - value)).toBeLessThan(1e-3);
+    // With its weights inside, and in a file beside it.
+    for (const file of ['half.onnx', 'outside.onnx']) {
+      const out = join(folder, 'bundle', file);
+      const flags = ['--noise', 'z=normal', '--label', 'y=4'];
+      const made = await command('import', join(folder, file), '--out', out, ...flags);
+      expect(made.status, made.stderr).toBe(0);
+      const samples = await samplesOf(out);
+      expect(samples.shape).toEqual([5, 4, 6, 1]);
+      // A unit in the last place of half precision below 1 is 5e-4.
+      for (const [i, value] of expected.entries()) {
+        expect(Math.abs(samples.data[i]! - value)).toBeLessThan(1e-3);
+      }
+    }
   });
 
   it('is refused in one line, with the cure, and nothing is written', async () => {
@@ -402,7 +399,7 @@ describe('a TensorFlow.js model', () => {
       ['other.json', /expected the model\.json of a TensorFlow\.js LayersModel or GraphModel/],
       ['bundle.json', /is a bundle already/],
       ['broken.json', /broken\.json: expected the model\.json/],
-      ['outside.json', /'\.\.\/\.\.\/w\.bin' lie outside the folder/],
+      ['outside.json', /'\.\.\/\.\.\/w\.bin' lie outside its folder/],
       ['missing.json', /w\.bin: expected weights, there is no such file/],
       ['unbuilt.json', /cannot build this layers-model/],
     ];

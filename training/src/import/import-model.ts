@@ -8,11 +8,13 @@ import {
   importTfjs,
   largestOnnx,
   ParityError,
+  withWeightsInside,
 } from '@generatrix/export';
 import { UserError } from '@generatrix/runtime/core';
 import { renderSamples } from '@generatrix/runtime/media';
 import { systemError } from '../errors/system-error.ts';
 import { checkExportFolder, writeFolder } from '../run/trained-model.ts';
+import { readBeside } from './read-beside.ts';
 import { readTfjsModel } from './read-tfjs-model.ts';
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
@@ -75,6 +77,7 @@ export async function importModel({
     const bytes = await readFile(path).catch((error: unknown) => {
       throw systemError(path, 'expected an ONNX file or a model.json', error);
     });
-    return importOnnx(bytes, path, plan, about, render);
+    const whole = await withWeightsInside(bytes, path, (location) => readBeside(path, location));
+    return importOnnx(whole, path, plan, about, render);
   }
 }

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { dirname, join, posix } from 'node:path';
 import { graphModelFunction, layersModelFunction, type TfjsModel, tf } from '@generatrix/export';
 import { messageOf, UserError } from '@generatrix/runtime/core';
 import { systemError } from '../errors/system-error.ts';
+import { readBeside } from './read-beside.ts';
 
 interface ModelJson {
   readonly format?: string;
@@ -63,20 +63,9 @@ async function readWeights(path: string, { weightsManifest }: ModelJson) {
   if (groups.some((group) => !Array.isArray(group?.paths) || !Array.isArray(group.weights))) {
     throw new UserError(`${path}: its weightsManifest is not that of a TensorFlow.js model`);
   }
-  const files: Buffer[] = [];
+  const files: Uint8Array[] = [];
   for (const name of groups.flatMap(({ paths }) => paths)) {
-    const inside = posix.normalize(String(name));
-    if (inside.startsWith('..') || posix.isAbsolute(inside) || /[\\:]/.test(inside)) {
-      throw new UserError(
-        `${path}: its weights '${name}' lie outside the folder; move them beside the model.json`,
-      );
-    }
-    const file = join(dirname(path), inside);
-    files.push(
-      await readFile(file).catch((error: unknown) => {
-        throw systemError(file, 'expected weights', error);
-      }),
-    );
+    files.push(await readBeside(path, String(name)));
   }
   const data = Buffer.concat(files);
   return {
