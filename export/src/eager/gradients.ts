@@ -1,4 +1,5 @@
 import type tf from '@tensorflow/tfjs';
+import { dilatedConvolutionGradient } from './dilated-gradient.ts';
 import { mirrorPadGradient } from './mirror-gradient.ts';
 
 type Saved = readonly tf.Tensor[];
@@ -70,12 +71,13 @@ function correctedGradients(tfjs: typeof tf): Readonly<Record<string, Gradient>>
     ResizeBilinear: resizeGradient(tfjs, 'ResizeBilinear'),
     ResizeNearestNeighbor: resizeGradient(tfjs, 'ResizeNearestNeighbor'),
 
-    // tfjs forgets how the output's size was rounded.
+    // tfjs forgets how the output's size was rounded, and has no gradient where there is a dilation.
     Conv2D: (dy, saved, attrs) => {
       const [x, filter] = saved as [tf.Tensor4D, tf.Tensor4D];
-      const { strides, pad, dataFormat, dilations, dimRoundingMode } = attrs as unknown as tf.Conv2DAttrs;
+      const settled = attrs as unknown as tf.Conv2DAttrs;
+      const { strides, pad, dataFormat, dilations, dimRoundingMode } = settled;
       if ([dilations].flat().some((dilation) => dilation > 1)) {
-        throw new Error(`the gradient of a convolution of dilation ${dilations}: tfjs has none`);
+        return dilatedConvolutionGradient(tfjs, dy as tf.Tensor4D, x, filter, settled);
       }
       const run = (kernel: string, inputs: tf.NamedTensorMap, shape: object) => {
         const settings = { strides, pad, dataFormat, dimRoundingMode, ...shape };

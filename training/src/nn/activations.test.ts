@@ -1,6 +1,8 @@
 import { tf } from '@generatrix/export';
 import { beforeAll, expect, it } from 'vitest';
-import { leakyRelu } from './activations.ts';
+import { expectModule } from '../testing/module-check.ts';
+import { type Activation, activationNames, activations, leakyRelu } from './activations.ts';
+import { sequential } from './module.ts';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -16,4 +18,35 @@ it('leaky ReLU has slope 1 above 0 and the given slope below, 0.2 when absent', 
     .grad((value: tf.Tensor) => tf.sum(leakyRelu(value)))(tf.tensor1d([-2, 3]))
     .dataSync();
   expect([...slopes].map((value) => Number(value.toFixed(6)))).toEqual([0.2, 1]);
+});
+
+/** The error function by its series about 0, in doubles: exact to 1e-12 for the arguments here. */
+function erf(x: number): number {
+  let [term, sum] = [x, x];
+  for (let n = 1; n < 60; n++) {
+    term *= (-x * x) / n;
+    sum += term / (2 * n + 1);
+  }
+  return (2 / Math.sqrt(Math.PI)) * sum;
+}
+
+it.each<[Activation, (x: number) => number]>([
+  ['relu', (x) => Math.max(0, x)],
+  ['leakyRelu', (x) => (x > 0 ? x : 0.2 * x)],
+  ['elu', (x) => (x > 0 ? x : Math.expm1(x))],
+  ['silu', (x) => x / (1 + Math.exp(-x))],
+  ['gelu', (x) => (x / 2) * (1 + erf(x / Math.SQRT2))],
+  ['sigmoid', (x) => 1 / (1 + Math.exp(-x))],
+  ['tanh', Math.tanh],
+  ['linear', (x) => x],
+])('%s is its definition, with its slope', (name, reference) =>
+  expectModule({
+    module: sequential([activations[name]]),
+    shape: [6, 4],
+    reference: ({ x }) => x.map(reference),
+  }),
+);
+
+it('every activation that an option may name is there', () => {
+  expect([...activationNames].toSorted()).toEqual(Object.keys(activations).toSorted());
 });

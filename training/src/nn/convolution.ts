@@ -104,7 +104,7 @@ export function depthwiseConvolution(
   name: string,
   channels: number,
   size: Extent,
-  options: Omit<ConvolutionOptions, 'spectral'> = {},
+  options: Omit<ConvolutionOptions, 'spectral' | 'dilation'> = {},
 ): Module {
   const [down, across] = pair(size);
   return linearMap(
@@ -120,8 +120,6 @@ export function depthwiseConvolution(
           kernel as tf.Tensor4D,
           pair(options.stride),
           paddingOf(options.padding) as 'same',
-          'NHWC',
-          pair(options.dilation),
         ),
     },
     options,

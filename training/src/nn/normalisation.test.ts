@@ -1,7 +1,16 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { ofKind } from '../model/state.ts';
+import { expectModule, type Given } from '../testing/module-check.ts';
 import { type Module, newPass } from './module.ts';
-import { normalisation, runningMoments } from './normalisation.ts';
+import {
+  batchNorm,
+  groupNorm,
+  instanceNorm,
+  layerNorm,
+  normalisation,
+  runningMoments,
+} from './normalisation.ts';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -145,5 +154,75 @@ describe('virtual batch normalisation', () => {
 
   it('says so when there is no reference batch', () => {
     expect(() => layer.apply(state, x, newPass(true))).toThrow(/layer 'n'.*reference batch/);
+  });
+});
+
+/** Every value less the mean of the values of its group, over their deviation; then scale and offset of its channel. */
+function standardisedBy(groupOf: (i: number) => number, width: number) {
+  return ({ x, state }: Given): number[] => {
+    const groups = new Map<number, number[]>();
+    for (const [i, value] of x.entries()) groups.set(groupOf(i), [...(groups.get(groupOf(i)) ?? []), value]);
+    const mean = (list: readonly number[]) => list.reduce((a, b) => a + b, 0) / list.length;
+    return x.map((value, i) => {
+      const own = groups.get(groupOf(i))!;
+      const centre = mean(own);
+      const variance = mean(own.map((v) => (v - centre) ** 2));
+      const channel = i % width;
+      return (
+        ((value - centre) / Math.sqrt(variance + 1e-5)) * state['n/scale']![channel]! +
+        state['n/offset']![channel]!
+      );
+    });
+  };
+}
+
+describe('normalisations, from their definitions in plain loops', () => {
+  const shape = [2, 3, 2, 4]; // [batch, h, w, channels]: 24 values an example
+  it.each([
+    ['layer: the channels of a position', layerNorm('n', 4), (i: number) => Math.floor(i / 4)],
+    [
+      'group: half of the channels of an example',
+      groupNorm('n', 4, 2),
+      (i: number) => 2 * Math.floor(i / 24) + Math.floor((i % 4) / 2),
+    ],
+    ['one group: all of an example', groupNorm('n', 4, 1), (i: number) => Math.floor(i / 24)],
+    [
+      'instance: a channel of an example',
+      instanceNorm('n', 4),
+      (i: number) => 4 * Math.floor(i / 24) + (i % 4),
+    ],
+  ])('%s', (_, module, groupOf) => expectModule({ module, shape, reference: standardisedBy(groupOf, 4) }));
+
+  it('batch, in training: a channel of the whole batch', () =>
+    expectModule({
+      module: batchNorm('n', 4),
+      shape,
+      training: true,
+      reference: standardisedBy((i) => i % 4, 4),
+    }));
+
+  it('batch, outside training: by the running statistics, which are no parameters', () => {
+    const module = batchNorm('n', 2);
+    expect(Object.keys(ofKind(module.specs, 'statistic'))).toEqual(['n/mean', 'n/variance']);
+    return expectModule({
+      module,
+      shape: [3, 2],
+      reference: ({ x, state }) =>
+        x.map((value, i) => {
+          const at = (name: string) => state[`n/${name}`]![i % 2]!;
+          return ((value - at('mean')) / Math.sqrt(at('variance') + 1e-5)) * at('scale') + at('offset');
+        }),
+    });
+  });
+
+  it('group, of rows without positions', () =>
+    expectModule({
+      module: groupNorm('n', 4, 2),
+      shape: [3, 4],
+      reference: standardisedBy((i) => Math.floor(i / 2), 4),
+    }));
+
+  it('refuses groups that do not divide the channels', () => {
+    expect(() => groupNorm('n', 4, 3)).toThrow(/layer 'n': 3 groups do not divide 4 channels/);
   });
 });
