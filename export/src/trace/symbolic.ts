@@ -37,7 +37,7 @@ export function traceBatched(fn: TensorFunction, inputs: Record<string, BatchedI
     } catch (error) {
       if (error instanceof TraceError) throw error;
       const message = messageOf(error).split('\n')[0];
-      throw new TraceError(`for ${batch} examples the function throws '${message}'`, { cause: error });
+      throw new TraceError(`at batch size ${batch} the function throws '${message}'`, { cause: error });
     }
   };
   const graphs = batchSizes.map(recordAt);

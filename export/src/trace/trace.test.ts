@@ -220,7 +220,7 @@ describe('traceBatched', () => {
         if (x!.shape[0] === 1) throw new Error('too few examples');
         return { y: tf.relu(x!) };
       },
-      /batch of one .*for 1 examples the function throws 'too few examples'/,
+      /batch of one .*at batch size 1 the function throws 'too few examples'/,
     ],
   ])('refuses %s', (_, fn, message) => {
     expect(() => traceBatched(fn, batched)).toThrow(message);
