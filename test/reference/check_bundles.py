@@ -16,14 +16,14 @@ from pathlib import Path
 import numpy as np
 
 from bundle import Bundle
-from checks import checks
+from checks import check_of
 
 tolerance = 1e-4
 
 
 def rows_of(folder):
     bundle = Bundle(folder)
-    for what, theirs, ours in checks[bundle.family](bundle):
+    for what, theirs, ours in check_of(bundle)(bundle):
         theirs, ours = np.asarray(theirs, np.float64), np.asarray(ours, np.float64)
         if theirs.shape != ours.shape:
             raise SystemExit(f"{bundle.name}: {what}: shape {theirs.shape} against {ours.shape}")

@@ -280,3 +280,10 @@ checks = {
     "autoencoder": autoencoder,
     "gmmn": moment_matching,
 }
+
+
+def check_of(bundle):
+    """The check of a bundle's family; families of the same programs as a VAE are checked as one."""
+    if bundle.family not in checks and {"logWeight", "encode", "decode"} <= bundle.programs.keys():
+        return variational
+    return checks[bundle.family]

@@ -25,11 +25,13 @@ import { realnvp } from './flow/realnvp.ts';
 import { gmm } from './mixture/gmm.ts';
 import { gmmn } from './moment-matching/gmmn.ts';
 import { autoencoder } from './variational/autoencoder.ts';
+import { iwae } from './variational/iwae.ts';
 import { vae } from './variational/vae.ts';
 
 /** Every family; the command line, the exporter, the tests and the pages find them here. */
 export const families: readonly Family[] = [
   vae,
+  iwae,
   gmm,
   made,
   nade,
