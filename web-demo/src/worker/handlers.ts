@@ -1,5 +1,5 @@
 import { canStream, checkParity, completionOf, type HostTensor, type Sampler } from '@generatrix/runtime/web';
-import { type OpenModel, openModel } from './open-model.ts';
+import type { OpenModel, openModel } from './open-model.ts';
 import type { CallName, Calls, Conditions, Sampled } from './protocol.ts';
 
 /** What a handler is given besides its payload. */
@@ -8,6 +8,8 @@ export interface CallContext<K extends CallName> {
   readonly part: (part: Calls[K]['part']) => void;
   /** The model that the page means. @throws when it is not open. */
   readonly model: () => OpenModel;
+  /** Opens a bundle on a device. */
+  readonly openModel: typeof openModel;
   /** Puts a model in its place, or takes it away. */
   readonly setModel: (model: OpenModel | undefined) => void;
 }
@@ -26,7 +28,7 @@ const scoredAtOnce = 512;
 
 /** What the worker does, by the names of `Calls`. */
 export const handlers: Handlers = {
-  load: async (request, { part, signal, setModel }) => {
+  load: async (request, { part, signal, openModel, setModel }) => {
     const model = await openModel(request, part, signal);
     setModel(model);
     return model.described;
@@ -39,9 +41,11 @@ export const handlers: Handlers = {
     const request = { ...conditions(given), program, labels, draw, seed, count, batchSize, signal, onBatch };
     return timed(async () => (await model().sampler.sample(request)).data);
   },
-  stream: async ({ count, seed, labels, ...given }, { model, part, signal }) => {
+  stream: async ({ count, seed, labels, draw, ...given }, { model, part, signal }) => {
     const { sampler } = model();
-    return timed(() => watch(sampler.stream({ ...conditions(given), labels, count, seed, signal }), part));
+    return timed(() =>
+      watch(sampler.stream({ ...conditions(given), labels, draw, count, seed, signal }), part),
+    );
   },
   complete: async ({ data, known, seed, ...given }, { model, part, signal }) => {
     const { sampler, bundle } = model();
@@ -52,15 +56,14 @@ export const handlers: Handlers = {
       return watch(sampler.stream({ ...options, count: data.shape[0]!, given: { data, known } }), part);
     });
   },
-  reconstruct: ({ data, label }, { model, signal }) => model().sampler.reconstruct(data, { label, signal }),
-  interpolate: async ({ label, ...request }, { model, signal }) =>
-    (await model().sampler.interpolate({ ...request, label, signal })).data,
-  encode: ({ data, label }, { model, signal }) => model().sampler.encode(data, { label, signal }),
-  decode: ({ latent, label }, { model, signal }) => model().sampler.decode(latent, { label, signal }),
-  score: ({ data, samples, label }, { model, signal }) => {
-    const given = label === undefined ? {} : { label };
-    return model().sampler.logProb({ data, samples, signal, batchSize: scoredAtOnce, ...given });
-  },
+  reconstruct: ({ data, ...given }, { model, signal }) =>
+    model().sampler.reconstruct(data, { ...given, signal }),
+  interpolate: async (request, { model, signal }) =>
+    (await model().sampler.interpolate({ ...request, signal })).data,
+  encode: ({ data, ...given }, { model, signal }) => model().sampler.encode(data, { ...given, signal }),
+  decode: ({ latent, ...given }, { model, signal }) => model().sampler.decode(latent, { ...given, signal }),
+  score: (request, { model, signal }) =>
+    model().sampler.logProb({ ...request, signal, batchSize: scoredAtOnce }),
   parity: async ({ programs }, { model }) => {
     const { bundle, executor } = model();
     return checkParity(bundle, executor, programs ? { programs } : {});

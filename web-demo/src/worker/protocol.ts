@@ -93,7 +93,7 @@ export interface Calls {
   /** Examples through the model's code and back. */
   readonly reconstruct: Call<{ readonly data: HostTensor } & Conditions, HostTensor>;
   /** Examples on the way between two samples or two codes. */
-  readonly interpolate: Call<Way & Pick<Conditions, 'label'>, HostTensor>;
+  readonly interpolate: Call<Way & Conditions, HostTensor>;
   readonly encode: Call<{ readonly data: HostTensor } & Conditions, HostTensor>;
   readonly decode: Call<{ readonly latent: HostTensor } & Conditions, HostTensor>;
   readonly score: Call<

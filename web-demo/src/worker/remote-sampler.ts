@@ -52,7 +52,7 @@ export interface RemoteSampler {
   /** Examples through the model's code and back. */
   reconstruct(data: HostTensor, conditions?: Conditions): Promise<HostTensor>;
   /** Examples on the way between two samples or two codes. */
-  interpolate(way: Way, conditions?: Pick<Conditions, 'label'>): Promise<HostTensor>;
+  interpolate(way: Way, conditions?: Conditions): Promise<HostTensor>;
   encode(data: HostTensor, conditions?: Conditions): Promise<HostTensor>;
   decode(latent: HostTensor, conditions?: Conditions): Promise<HostTensor>;
   /** Log-likelihood in nats, or a bound from `samples` draws. */

@@ -1,6 +1,6 @@
 import { messageOf } from '@generatrix/runtime/web';
 import { type CallContext, handlers } from './handlers.ts';
-import type { OpenModel } from './open-model.ts';
+import { type OpenModel, openModel } from './open-model.ts';
 import type { CallName, FromWorker, ToWorker } from './protocol.ts';
 
 /**
@@ -24,6 +24,7 @@ async function answer(message: Extract<ToWorker, { call: CallName }>): Promise<v
       if (open) return open;
       throw new Error('this model is not open');
     },
+    openModel,
     setModel: (open) => {
       if (open) models.set(number, open);
       else models.delete(number);
