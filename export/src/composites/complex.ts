@@ -5,9 +5,9 @@ import { type ComplexPair, fourierTransform } from './fourier.ts';
 
 /**
  * Programs carry no complex numbers: a complex tensor of a traced function is a pair of recorded ones, and this says
- * which.
+ * which. What is kept are their data: tensors are disposed where the function's tidies end.
  */
-const pairs = new WeakMap<object, ComplexPair>();
+const pairs = new WeakMap<object, Readonly<Record<keyof ComplexPair, tf.TensorInfo>>>();
 
 /** What makes complex tensors and what takes them apart. */
 export const complexComposites: Record<string, tf.KernelFunc> = {
@@ -66,14 +66,18 @@ export function runOnComplex(kernel: string, inputs: tf.NamedTensorInfoMap, attr
 
 function complexOf(pair: ComplexPair): tf.Tensor {
   const dataId = {};
-  pairs.set(dataId, pair);
+  const dataOf = ({ dataId, dtype, shape }: tf.Tensor) => ({ dataId, dtype, shape });
+  pairs.set(dataId, { real: dataOf(pair.real), imag: dataOf(pair.imag) });
   return tf.engine().makeTensorFromTensorInfo({ dataId, dtype: 'complex64', shape: pair.real.shape });
 }
 
 /** The parts of a tensor: recorded ones, those of a constant on another backend, or itself and zero. */
 function pairOf(x: tf.Tensor): ComplexPair {
   const known = pairs.get(x.dataId);
-  if (known !== undefined) return known;
+  if (known !== undefined) {
+    const tensorOf = (part: tf.TensorInfo) => tf.engine().makeTensorFromTensorInfo(part);
+    return { real: tensorOf(known.real), imag: tensorOf(known.imag) };
+  }
   if (x.dtype !== 'complex64') {
     const real = tf.cast(x, 'float32');
     return { real, imag: tf.zerosLike(real) };

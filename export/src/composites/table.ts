@@ -5,6 +5,7 @@ import { dilationComposites } from './dilation.ts';
 import { fusedComposites } from './fused.ts';
 import { imageComposites } from './image.ts';
 import { placingComposites } from './placing.ts';
+import { suppressionComposites } from './suppression.ts';
 import { volumeComposites } from './volume.ts';
 
 /**
@@ -18,5 +19,6 @@ export const composites: Readonly<Record<string, tf.KernelFunc>> = {
   ...fusedComposites,
   ...imageComposites,
   ...placingComposites,
+  ...suppressionComposites,
   ...volumeComposites,
 };

@@ -145,6 +145,34 @@ const imageCases: ConformanceCase[] = [
   ),
 ];
 
+const suppressionCases = (
+  [
+    [6, 0.5, -Infinity],
+    [3, 0.3, 0.2],
+    [12, 0.1, 0.4],
+  ] as const
+).map(
+  ([most, overlap, score]): ConformanceCase => ({
+    name: `nonMaxSuppressionPadded: ${most} boxes, overlap ${overlap}, score ${score}`,
+    fn: ({ boxes, scores }) => {
+      const { selectedIndices, validOutputs } = tf.image.nonMaxSuppressionPadded(
+        boxes as tf.Tensor2D,
+        scores as tf.Tensor1D,
+        most,
+        overlap,
+        score,
+        true,
+      );
+      return { selectedIndices: selectedIndices!, validOutputs: validOutputs! };
+    },
+    // Corners in any order, equal scores among them, one box without area.
+    inputs: () => ({
+      boxes: tf.concat([values(10, 4), tf.tensor2d([0, 0, 0, 1], [1, 4])]),
+      scores: tf.tensor1d([0.1, 0.9, 0.3, 0.9, 0.5, 0.2, 0.8, 0.3, 0.7, 0.6, 0.5]),
+    }),
+  }),
+);
+
 const countingCases: ConformanceCase[] = [
   {
     name: 'bincount, weighted and not',
@@ -287,6 +315,7 @@ const einsumCases: ConformanceCase[] = [
 export const composedCases: ConformanceCase[] = [
   ...volumeCases,
   ...imageCases,
+  ...suppressionCases,
   ...countingCases,
   ...placingCases,
   ...spectralCases,
