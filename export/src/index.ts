@@ -27,6 +27,7 @@ export * from './graph/ir.ts';
 export { printGraph } from './graph/print.ts';
 export * from './graph-model/index.ts';
 export { traceLayersModel } from './layers-model.ts';
+export type { LayersStep, LayersTensors, LayersTraining } from './layers-training.ts';
 export { type OnnxOptions, writeOnnx } from './onnx/write.ts';
 export { simplify } from './passes/simplify.ts';
 export { tf } from './tf.ts';

@@ -1,5 +1,7 @@
 import type { DType } from '@generatrix/runtime/core';
 import type { Graph } from './graph/ir.ts';
+import { distinct, plain } from './layers-ports.ts';
+import { type LayersStep, type LayersTraining, traceLayersTraining } from './layers-training.ts';
 import type { tf } from './tf.ts';
 import { TraceError } from './trace/errors.ts';
 import { type BatchedInput, traceBatched } from './trace/symbolic.ts';
@@ -12,7 +14,16 @@ import type { NamedTensors } from './trace/trace.ts';
  *   `_` or `-`, which become `_`.
  * @throws TraceError when an input has unknown dimensions besides the batch, or a layer uses an op without a rule.
  */
-export function traceLayersModel(model: tf.LayersModel): Graph {
+export function traceLayersModel(model: tf.LayersModel): Graph;
+/**
+ * Traces the training step of a Keras-style model, as `model.fit` would take it; see `traceLayersTraining`.
+ */
+export function traceLayersModel(model: tf.LayersModel, options: LayersTraining): LayersStep;
+export function traceLayersModel(model: tf.LayersModel, options?: LayersTraining): Graph | LayersStep {
+  return options === undefined ? tracePrediction(model) : traceLayersTraining(model, options);
+}
+
+function tracePrediction(model: tf.LayersModel): Graph {
   const names = model.inputs.map(({ name }) => plain(name));
   const specs = model.inputs.map(({ shape, dtype, name }, i): [string, BatchedInput] => {
     const [batch, ...rest] = shape;
@@ -35,19 +46,4 @@ export function traceLayersModel(model: tf.LayersModel): Graph {
     const tensors = (Array.isArray(results) ? results : [results]) as tf.Tensor[];
     return Object.fromEntries(outputNames.map((name, i) => [name, tensors[i]!]));
   }, Object.fromEntries(specs));
-}
-
-function plain(name: string): string {
-  return name.replace(/[^\w-]/g, '_');
-}
-
-/** Names that differ from each other and from the inputs', by a number at the end where needed. */
-function distinct(names: string[], taken: string[]): string[] {
-  const used = new Set(taken);
-  return names.map((name) => {
-    let candidate = name;
-    for (let i = 2; used.has(candidate); i++) candidate = `${name}_${i}`;
-    used.add(candidate);
-    return candidate;
-  });
 }

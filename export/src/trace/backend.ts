@@ -4,6 +4,7 @@ import { limitOf } from '../kernels/limits.ts';
 import { type KernelName, kernelInputNames } from '../kernels/names.ts';
 import { shapeRules, type TensorMeta } from '../kernels/shape-rules.ts';
 import { tf } from '../tf.ts';
+import { handleDraw } from './draws.ts';
 import { at, TraceError, userLocation } from './errors.ts';
 import { guarded } from './guards.ts';
 import { type Recorder, toConstantData, tracedDType } from './recorder.ts';
@@ -49,9 +50,18 @@ function recorder(): Recorder {
 
 /** A tfjs backend without arithmetic: its kernels append nodes to the current recorder. */
 class TraceBackend extends tf.KernelBackend {
+  /** Tensors that share a data id, where there are more than one: a variable and what it was made of. */
+  readonly #references = new WeakMap<object, number>();
+
   override write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): object {
-    refuseRandom();
     const dataId = {};
+    const handled = handleDraw(values, shape);
+    if (handled === null) refuseRandom();
+    if (handled?.kind === 'discarded') return dataId;
+    if (handled?.kind === 'tensor') {
+      recorder().bind(dataId, recorder().resolve(handled.tensor));
+      return dataId;
+    }
     const meta = { dtype: tracedDType(dtype), shape };
     if (values === undefined || values === null) {
       throw new TraceError(`an uninitialised tensor of shape [${shape}]${at(userLocation())}`);
@@ -84,13 +94,18 @@ class TraceBackend extends tf.KernelBackend {
     }
   }
 
-  override disposeData(): boolean {
-    return true;
+  override disposeData(dataId: object): boolean {
+    const left = this.refCount(dataId) - 1;
+    this.#references.set(dataId, left);
+    return left <= 0;
   }
 
-  override incRef(): void {}
-  override refCount(): number {
-    return 1;
+  override incRef(dataId: object): void {
+    this.#references.set(dataId, this.refCount(dataId) + 1);
+  }
+
+  override refCount(dataId: object): number {
+    return this.#references.get(dataId) ?? 1;
   }
 
   override numDataIds(): number {

@@ -1,5 +1,6 @@
 import { tf } from '../tf.ts';
 import { at, TraceError, userLocation } from './errors.ts';
+import { isTraceVariable } from './variables.ts';
 
 /** Errors whose message names a layer already: that of the innermost layer is the one to know. */
 const named = new WeakSet<Error>();
@@ -20,7 +21,13 @@ function replacing<O extends object, T>(object: O, members: Partial<O>, body: ()
   }
 }
 
-function refuseAssignment(this: tf.Variable): never {
+const { assign } = tf.Variable.prototype;
+
+function refuseAssignment(this: tf.Variable, value: tf.Tensor): void {
+  if (isTraceVariable(this)) {
+    assign.call(this, value);
+    return;
+  }
   throw new TraceError(
     `variable ${this.name} is assigned${at(userLocation())} inside a traced function: return the new value instead`,
   );
