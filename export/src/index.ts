@@ -1,5 +1,10 @@
-export { type BundleFiles, type BundleFormat, type BundleRequest, packBundle } from './bundle/pack.ts';
-export { ParityError } from './bundle/parity-error.ts';
+export {
+  type BundleFiles,
+  type BundleFormat,
+  type BundleRequest,
+  ParityError,
+  packBundle,
+} from './bundle/pack.ts';
 export { type ExportedProgram, type ForcedDraws, traceExported } from './bundle/program.ts';
 export { referenceInputs } from './bundle/reference.ts';
 export { packTraining, type TrainingRequest } from './bundle/trainable.ts';

@@ -1,5 +1,6 @@
 /** Model families, data sets, engines and the training loop. */
 
+export type { BundleFormat } from '@generatrix/export';
 export { type GradientModel, gradientModel } from './core/gradient-model.ts';
 export { type Dataset, type DatasetRequest, datasetCatalogue, loadDataset, partOf } from './data/index.ts';
 export type { Engine, Trainer } from './engine/engine.ts';
@@ -7,7 +8,7 @@ export { initialState } from './engine/initial-state.ts';
 export { onnxEngine } from './engine/onnx-engine.ts';
 export { tfjsEngine, toTensor } from './engine/tfjs-engine.ts';
 export { binarised } from './evaluate/binarisation.ts';
-export { diagnostics } from './evaluate/catalogue.ts';
+export { diagnostics, type Reported } from './evaluate/catalogue.ts';
 export { isSkipped } from './evaluate/diagnostic.ts';
 export {
   checkEvaluationFolder,
@@ -15,7 +16,6 @@ export {
   diagnosticsNamed,
   evaluate,
   evaluationJson,
-  type Reported,
   writeEvaluation,
 } from './evaluate/evaluate.ts';
 export type { EvaluationRequest } from './evaluate/evaluation.ts';

@@ -11,8 +11,7 @@ import { tf } from '../tf.ts';
 import { currentRecorder } from '../trace/backend.ts';
 import { scan } from '../trace/scan.ts';
 import { loopSteps } from './long-loops.ts';
-import { type BundleRequest, packBundle } from './pack.ts';
-import { ParityError } from './parity-error.ts';
+import { type BundleRequest, ParityError, packBundle } from './pack.ts';
 import { type ExportedProgram, traceExported } from './program.ts';
 
 beforeAll(async () => {

@@ -9,6 +9,7 @@ import {
   openBundle,
   type Sampler,
   sha256Hex,
+  UserError,
 } from '@generatrix/runtime';
 import { type TrainingEntry, trainingJson } from '@generatrix/runtime/train';
 import type { Graph } from '../graph/ir.ts';
@@ -16,7 +17,6 @@ import { graphModelFiles, unsupportedInGraphModel } from '../graph-model/index.t
 import { onnxOpset } from '../onnx/lowering.ts';
 import { writeOnnx } from '../onnx/write.ts';
 import { checkedReference } from './checked-reference.ts';
-import { ParityError } from './parity-error.ts';
 import { type ExportedProgram, traceExported } from './program.ts';
 
 export type BundleFormat = 'onnx' | 'graph-model';
@@ -43,6 +43,18 @@ export interface BundleRequest {
 
 /** A bundle's files by their paths inside it, ready to be written. */
 export type BundleFiles = Record<string, Uint8Array>;
+
+/** Programs that do not compute in onnxruntime what they compute in tfjs. The message is one line. */
+export class ParityError extends UserError {
+  /** The bundle all the same, its manifest with the verdict: what to look into. */
+  readonly files: BundleFiles;
+
+  /** @param failures one line for each program */
+  constructor(failures: readonly string[], files: BundleFiles) {
+    super(failures.join('; '));
+    this.files = files;
+  }
+}
 
 /**
  * Exports a model: traces each program for any batch size, writes it as ONNX (and GraphModel), runs it eagerly in

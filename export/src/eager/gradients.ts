@@ -1,4 +1,4 @@
-import type tf from '@tensorflow/tfjs';
+import type { tf } from '../tfjs.ts';
 import { dilatedConvolutionGradient } from './dilated-gradient.ts';
 import { mirrorPadGradient } from './mirror-gradient.ts';
 

@@ -1,4 +1,4 @@
-import type tf from '@tensorflow/tfjs';
+import type { tf } from '../tfjs.ts';
 
 type Volume = ReturnType<typeof tf.backend_util.computePool3DInfo>;
 

@@ -1,8 +1,8 @@
-import Table from 'cli-table3';
 import type { Command } from 'commander';
 import { type Comparison, compareRuns } from './compare/comparison.ts';
 import { figureText, stepsText, writeComparison } from './compare/comparison-page.ts';
 import { summariesOf } from './compare/run-summary.ts';
+import { textTable } from './table.ts';
 
 /** `generatrix compare RUN...`: settings, figures, curves and samples of several runs side by side. */
 export function addCompare(program: Command): void {
@@ -26,15 +26,17 @@ export async function showComparison(folders: readonly string[], out: string): P
 
 /** One row for each run; the best held-out figures carry a star. */
 export function comparisonTable({ runs, differences, figures }: Comparison): string {
-  const table = new Table({
-    head: ['run', 'steps', ...differences.map(({ setting }) => setting), ...figures.map(({ name }) => name)],
-    style: { head: [], border: [] },
-  });
-  for (const [index, { name, steps }] of runs.entries()) {
+  const head = [
+    'run',
+    'steps',
+    ...differences.map(({ setting }) => setting),
+    ...figures.map(({ name }) => name),
+  ];
+  const rows = runs.map(({ name, steps }, index) => {
     const numbers = figures.map(
       ({ values, best }) => `${figureText(values[index]!)}${best === index ? ' *' : ''}`,
     );
-    table.push([name, stepsText(steps), ...differences.map(({ values }) => values[index]!), ...numbers]);
-  }
-  return table.toString();
+    return [name, stepsText(steps), ...differences.map(({ values }) => values[index]!), ...numbers];
+  });
+  return textTable(head, rows);
 }

@@ -1,5 +1,5 @@
-import type { BundleFormat } from '@generatrix/export';
 import { UserError } from '@generatrix/runtime/core';
+import type { BundleFormat } from '@generatrix/training';
 import { exportRun, exportTriton } from '@generatrix/training';
 import { type CheckpointChoice, parseChoice, readRun } from '@generatrix/training/record';
 import type { Command } from 'commander';

@@ -1,8 +1,8 @@
 import { reportDevices } from '@generatrix/runtime';
 import { families } from '@generatrix/training';
 import { datasetCatalogue } from '@generatrix/training/data';
-import Table from 'cli-table3';
 import type { Command } from 'commander';
+import { textTable } from './table.ts';
 
 /** `generatrix list`: what there is, what is available here, and why not. */
 export function addList(program: Command): void {
@@ -34,7 +34,5 @@ export function addList(program: Command): void {
 }
 
 function print(title: string, head: string[], rows: string[][]): void {
-  const table = new Table({ head, style: { head: [], border: [] }, wordWrap: true });
-  table.push(...rows);
-  console.log(`${title}\n${table.toString()}`);
+  console.log(`${title}\n${textTable(head, rows, { wrap: true })}`);
 }

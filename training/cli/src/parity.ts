@@ -1,9 +1,9 @@
 import { checkParity, createExecutor, openFolder, type ParityRow, reportDevices } from '@generatrix/runtime';
 import { UserError } from '@generatrix/runtime/core';
 import { graphModelParity } from '@generatrix/training';
-import Table from 'cli-table3';
 import type { Command } from 'commander';
 import { browserParity } from './browser/site-parity.ts';
+import { type Cell, textTable } from './table.ts';
 
 /** Every runtime that `--devices all` goes through. */
 export const parityDevices = ['tfjs', 'cpu', 'cuda', 'webgpu', 'browser-wasm', 'browser-webgpu'] as const;
@@ -66,20 +66,17 @@ async function printParityJson(bundle: string, devices: readonly ParityDevice[])
 
 /** Prints the table of runtime by program; true when every row that could run passed. */
 export async function printParity(folder: string, devices: readonly ParityDevice[]): Promise<boolean> {
-  const table = new Table({
-    head: ['runtime', 'program', 'output', 'max abs error', 'relative to scale', 'flips', ''],
-    style: { head: [], border: [] },
-  });
+  const rows: Cell[][] = [];
   let passed = true;
   for (const device of devices) {
     const outcome = await runDevice(folder, device);
     if (typeof outcome === 'string') {
-      table.push([titles[device], { colSpan: 6, content: `not run: ${outcome}` }]);
+      rows.push([titles[device], { colSpan: 6, content: `not run: ${outcome}` }]);
       continue;
     }
     for (const row of outcome) {
       passed &&= row.passed;
-      table.push([
+      rows.push([
         titles[device],
         row.program,
         row.output,
@@ -90,7 +87,8 @@ export async function printParity(folder: string, devices: readonly ParityDevice
       ]);
     }
   }
-  console.log(table.toString());
+  const head = ['runtime', 'program', 'output', 'max abs error', 'relative to scale', 'flips', ''];
+  console.log(textTable(head, rows));
   return passed;
 }
 

@@ -1,5 +1,4 @@
 import type { DataSpec, HostTensor } from '@generatrix/runtime/core';
-import type { SplitRule } from './split.ts';
 
 /**
  * Parts of a data set. A model learns from `train`; settings, the best checkpoint and early stopping are chosen by
@@ -7,6 +6,12 @@ import type { SplitRule } from './split.ts';
  */
 export const splits = ['train', 'validation', 'test'] as const;
 export type Split = (typeof splits)[number];
+
+/**
+ * How parts are drawn: by a hash of each example, or by a seeded permutation of positions, which is how runs split
+ * before the rule was recorded.
+ */
+export type SplitRule = 'hash' | 'permutation';
 
 /** Examples that a model is trained or judged on. */
 export interface Dataset {

@@ -1,8 +1,8 @@
 import { basename, join, normalize } from 'node:path';
 import { UserError } from '@generatrix/runtime/core';
-import { parse } from 'csv-parse/sync';
 import { sortedClasses } from './class-folders.ts';
 import { firstLine, listFolder, readBytes } from './files.ts';
+import { csvRecords } from './table.ts';
 
 /** Classes of images by path, as a table beside them says. */
 export interface ImageMetadata {
@@ -72,7 +72,7 @@ export function metadataLabels(
 
 function rowsOf(path: string, text: string): Readonly<Record<string, unknown>>[] {
   try {
-    if (path.endsWith('.csv')) return parse(text, { columns: true, bom: true, skip_empty_lines: true });
+    if (path.endsWith('.csv')) return csvRecords(text);
     const lines = text.split('\n').filter((line) => line.trim() !== '');
     return lines.map((line) => Object(JSON.parse(line)) as Readonly<Record<string, unknown>>);
   } catch (error) {

@@ -10,7 +10,7 @@ export {
   readsImageFiles,
 } from './catalogue.ts';
 export { classFrequencies } from './class-frequencies.ts';
-export { type Dataset, type DatasetRequest, floatDataset, type Split } from './dataset.ts';
+export { type Dataset, type DatasetRequest, floatDataset, type Split, type SplitRule } from './dataset.ts';
 export { extensionOf, pathKind } from './files.ts';
 export { changeOf, describeDatasets, type Fingerprint, fingerprintOf } from './fingerprint.ts';
 export type { GlyphFactors } from './glyph-render.ts';
@@ -25,4 +25,3 @@ export {
   pointDistributionOf,
   pointDistributions,
 } from './point-distributions.ts';
-export type { SplitRule } from './split.ts';

@@ -1,5 +1,19 @@
 import { UserError } from '@generatrix/runtime/core';
-import { type FileMetaData, parquetSchema, type SchemaTree } from 'hyparquet';
+
+/** What is looked at of a file's schema, as hyparquet gives it. */
+export interface SchemaColumn {
+  readonly element: {
+    readonly name: string;
+    readonly type?: string;
+    readonly repetition_type?: string;
+    readonly converted_type?: string;
+    readonly logical_type?: { readonly type: string };
+  };
+  readonly children: readonly SchemaColumn[];
+}
+
+/** Notes that writers leave in a file. */
+export type FileNotes = readonly { readonly key: string; readonly value?: string }[];
 
 /** What is read of a table. */
 export interface ParquetColumns {
@@ -21,17 +35,17 @@ const numberTypes = new Set(['BOOLEAN', 'INT32', 'INT64', 'FLOAT', 'DOUBLE']);
  */
 export function chooseColumns(
   path: string,
-  metadata: FileMetaData,
+  columns: readonly SchemaColumn[],
+  notes: FileNotes,
   labelColumn: string | undefined,
 ): ParquetColumns {
-  const columns = parquetSchema(metadata).children;
   const names = columns.map(({ element }) => element.name);
   if (labelColumn !== undefined && !names.includes(labelColumn)) {
     throw new UserError(
       `${path}: expected a column ${labelColumn}, found ${names.join(', ')}; name one of these with --label-column`,
     );
   }
-  const classes = classLabels(metadata);
+  const classes = classLabels(notes);
   const image = imageColumn(path, columns);
   const implied =
     names.find((name) => classes.has(name)) ?? (image && names.find((name) => name === 'label'));
@@ -52,7 +66,7 @@ export function chooseColumns(
   return { image: null, numbers: others.map(({ element }) => element.name), ...common };
 }
 
-function imageColumn(path: string, columns: readonly SchemaTree[]): ParquetColumns['image'] {
+function imageColumn(path: string, columns: readonly SchemaColumn[]): ParquetColumns['image'] {
   const found = columns.flatMap((column) => {
     const inStruct = column.children.some((child) => child.element.name === 'bytes' && isBytes(child));
     return inStruct || isBytes(column) ? [{ name: column.element.name, inStruct }] : [];
@@ -64,13 +78,13 @@ function imageColumn(path: string, columns: readonly SchemaTree[]): ParquetColum
   );
 }
 
-function isBytes({ element, children }: SchemaTree): boolean {
+function isBytes({ element, children }: SchemaColumn): boolean {
   const isText = element.converted_type !== undefined || element.logical_type !== undefined;
   return children.length === 0 && element.type === 'BYTE_ARRAY' && !isText;
 }
 
 /** Plain numbers: no dates, times or decimals, which are numbers only in how they are stored. */
-function isNumeric(column: SchemaTree | undefined): boolean {
+function isNumeric(column: SchemaColumn | undefined): boolean {
   if (column === undefined || column.children.length > 0) return false;
   const { type, logical_type: logical, converted_type: converted } = column.element;
   if (logical?.type === 'FLOAT16') return true;
@@ -80,7 +94,7 @@ function isNumeric(column: SchemaTree | undefined): boolean {
 }
 
 /** The element of a list, whichever of the forms the writer chose; undefined when the column is no list. */
-function elementOf(column: SchemaTree): SchemaTree | undefined {
+function elementOf(column: SchemaColumn): SchemaColumn | undefined {
   const repeated = column.children[0];
   if (column.element.repetition_type === 'REPEATED') return undefined;
   if (column.children.length !== 1 || repeated?.element.repetition_type !== 'REPEATED') return undefined;
@@ -88,8 +102,8 @@ function elementOf(column: SchemaTree): SchemaTree | undefined {
 }
 
 /** Class names by column, from what Hugging Face's `datasets` writes into the file. */
-function classLabels(metadata: FileMetaData): Map<string, readonly string[]> {
-  const text = metadata.key_value_metadata?.find(({ key }) => key === 'huggingface')?.value;
+function classLabels(notes: FileNotes): Map<string, readonly string[]> {
+  const text = notes.find(({ key }) => key === 'huggingface')?.value;
   const found = new Map<string, readonly string[]>();
   if (text === undefined) return found;
   try {

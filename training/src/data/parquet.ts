@@ -6,6 +6,7 @@ import {
   type FileMetaData,
   parquetMetadataAsync,
   parquetReadObjects,
+  parquetSchema,
 } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { sortedClasses } from './class-folders.ts';
@@ -16,8 +17,7 @@ import { seeFile } from './file-ranges.ts';
 import { filesBelow, firstLine, pathKind } from './files.ts';
 import { chooseColumns, type ParquetColumns } from './parquet-columns.ts';
 import { type AddRow, type RowStore, rowsInMemory, rowsOnDisk } from './row-store.ts';
-import { type PartRequest, sourceOf, takePart } from './split.ts';
-import { splitInName } from './split-names.ts';
+import { type PartRequest, sourceOf, splitInName, takePart } from './split.ts';
 
 export interface ParquetOptions extends PartRequest, ImageLayout {
   /** One `.parquet` file, or a folder of them. */
@@ -41,7 +41,9 @@ export async function parquet(options: ParquetOptions): Promise<Dataset> {
   const { dir, split } = options;
   const bySplit = await filesBySplit(dir);
   const first = [...bySplit.values()][0]![0]!;
-  const columns = chooseColumns(first, (await openTable(first)).metadata, options.labelColumn);
+  const { metadata } = await openTable(first);
+  const { children } = parquetSchema(metadata);
+  const columns = chooseColumns(first, children, metadata.key_value_metadata ?? [], options.labelColumn);
   const parts = new Map<Split, Part>();
   for (const [part, paths] of bySplit)
     parts.set(part, { paths, rows: await unpacked(paths, columns, options) });

@@ -1,17 +1,10 @@
 import { createHash } from 'node:crypto';
-import { UserError } from '@generatrix/runtime/core';
-import type { Split } from './dataset.ts';
-import { permutedPart } from './permuted-split.ts';
+import { permutation, UserError } from '@generatrix/runtime/core';
+import type { Split, SplitRule } from './dataset.ts';
 
 /** Parts that are drawn from the training examples when the files come without them. */
 const heldOut = ['validation', 'test'] as const;
 export type HeldOut = (typeof heldOut)[number];
-
-/**
- * How parts are drawn: by a hash of each example, or by a seeded permutation of positions, which is how runs split
- * before the rule was recorded.
- */
-export type SplitRule = 'hash' | 'permutation';
 
 /** Which examples are asked for. */
 export interface PartRequest {
@@ -170,3 +163,47 @@ function smallestRanks(indices: Int32Array, limit: number | undefined, ranks: Fl
   ordered.sort((a, b) => a.rank - b.rank || a.index - b.index);
   return Int32Array.from(ordered.slice(0, limit), ({ index }) => index).sort();
 }
+
+/** Share of the examples that were the test split when the data came without one. */
+const testShare = 0.1;
+
+/**
+ * A part of data as runs took it before they recorded a rule: of undivided data a permutation of positions held out a
+ * tenth, which served to validate and to test; a limit took a seeded subset of positions. Kept so that such a run goes
+ * on with the examples that it was trained on.
+ * @param missing parts that the files do not bring
+ */
+export function permutedPart(
+  count: number,
+  { split, size, splitSeed = 0 }: PartRequest,
+  missing: readonly HeldOut[],
+): Int32Array {
+  const order = Int32Array.from(permutation(splitSeed, 'data/split', count));
+  const tested = missing.includes('test') && count >= 2 ? Math.max(1, Math.round(count * testShare)) : 0;
+  const held = missing.includes('test') && split !== 'train';
+  const part = (held ? order.subarray(0, tested) : order.subarray(tested)).sort();
+  if (size === undefined || size >= part.length) return part;
+  const chosen = permutation(splitSeed, 'data/subset', part.length).slice(0, size).sort();
+  return Int32Array.from(chosen, (position) => part[position]!);
+}
+
+/**
+ * The split that a path names in a word of its own: `train-0001.tar`, `val/0001.tar`, `cifar_test.parquet`,
+ * `data-validation-00000-of-00002.parquet`; null when it names none. The last such word counts.
+ */
+export function splitInName(path: string): Split | null {
+  const words = path.toLowerCase().split(/[^a-z]+/);
+  const found = words.findLast((word) => Object.hasOwn(splitWords, word));
+  return found === undefined ? null : splitWords[found as keyof typeof splitWords];
+}
+
+const splitWords = {
+  train: 'train',
+  training: 'train',
+  val: 'validation',
+  valid: 'validation',
+  validation: 'validation',
+  dev: 'validation',
+  test: 'test',
+  testing: 'test',
+} as const satisfies Record<string, Split>;

@@ -280,3 +280,8 @@ function printable(text: string): string {
 function quoted(cell: string): string {
   return JSON.stringify(cell.slice(0, 40));
 }
+
+/** Rows of a table with commas between cells, by the names in its first line. @throws CsvError */
+export function csvRecords(text: string): Readonly<Record<string, string>>[] {
+  return parse(text, { columns: true, bom: true, skip_empty_lines: true });
+}

@@ -5,7 +5,7 @@ import { create } from 'tar';
 import { expect, it } from 'vitest';
 import { everyIndex, expectUserError, folderOf } from '../testing/test-support.ts';
 import type { Dataset, Split } from './dataset.ts';
-import { splitInName } from './split-names.ts';
+import { splitInName } from './split.ts';
 import { webdataset } from './webdataset.ts';
 
 const level = (i: number) => (i * 5) % 256;

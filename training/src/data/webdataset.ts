@@ -5,8 +5,7 @@ import type { Dataset, Split } from './dataset.ts';
 import { type ImageLayout, imageDataset } from './encoded-images.ts';
 import { readRangeNow, type SeenFile, seeFile } from './file-ranges.ts';
 import { extensionOf, filesBelow, pathKind } from './files.ts';
-import { type PartRequest, sourceOf, takePart } from './split.ts';
-import { splitInName } from './split-names.ts';
+import { type PartRequest, sourceOf, splitInName, takePart } from './split.ts';
 import { tarMembers } from './tar-members.ts';
 
 export interface WebdatasetOptions extends PartRequest, ImageLayout {

@@ -20,6 +20,13 @@ export interface DiagnosticEntry {
   run(evaluation: Evaluation): Promise<Outcome | Skipped>;
 }
 
+/** One diagnostic's outcome. */
+export interface Reported {
+  readonly entry: DiagnosticEntry;
+  readonly outcome: Outcome | Skipped;
+  readonly seconds: number;
+}
+
 /** Every diagnostic, in the order that reports show them. */
 export const diagnostics: readonly DiagnosticEntry[] = [
   {

@@ -7,19 +7,12 @@ import type { Dataset } from '../data/index.ts';
 import { closestNames } from '../errors/closest-names.ts';
 import { checkWritable, makeFolder, writeFileAtomic } from '../files/atomic.ts';
 import { plottingCode } from '../report/report.ts';
-import { type DiagnosticEntry, diagnostics } from './catalogue.ts';
+import { type DiagnosticEntry, diagnostics, type Reported } from './catalogue.ts';
 import { CompiledFunctions } from './compiled-functions.ts';
-import { isSkipped, type Outcome, type Skipped } from './diagnostic.ts';
+import { isSkipped } from './diagnostic.ts';
 import { Evaluation, type EvaluationRequest, firstOf } from './evaluation.ts';
 import { renderEvaluation } from './evaluation-page.ts';
 import type { SampleSource } from './sample-source.ts';
-
-/** One diagnostic's outcome. */
-export interface Reported {
-  readonly entry: DiagnosticEntry;
-  readonly outcome: Outcome | Skipped;
-  readonly seconds: number;
-}
 
 /** Diagnostics by their names. @throws UserError naming what there is for a name that is none. */
 export function diagnosticsNamed(names: readonly string[]): DiagnosticEntry[] {

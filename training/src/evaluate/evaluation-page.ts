@@ -1,7 +1,7 @@
 import { chartFigures, flatten, imageFigure, pairTable } from '../report/report-page.ts';
 import { escapeHtml, type PlottingCode, selfContainedPage } from '../report/self-contained-page.ts';
+import type { Reported } from './catalogue.ts';
 import { type BarChart, isSkipped, type Outcome, short } from './diagnostic.ts';
-import type { Reported } from './evaluate.ts';
 import type { Evaluation } from './evaluation.ts';
 
 /** What the page shows besides the diagnostics. */

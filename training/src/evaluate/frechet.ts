@@ -23,14 +23,7 @@ export function momentsOf(rows: Rows): Moments {
       for (let b = 0; b <= a; b++) sums[a * width + b]! += scale * centred[b]!;
     }
   }
-  const covariance = Matrix.zeros(width, width);
-  for (let a = 0; a < width; a++) {
-    for (let b = 0; b <= a; b++) {
-      covariance.set(a, b, sums[a * width + b]! / (count - 1));
-      covariance.set(b, a, sums[a * width + b]! / (count - 1));
-    }
-  }
-  return { mean, covariance };
+  return { mean, covariance: symmetric(width, (a, b) => sums[a * width + b]! / (count - 1)) };
 }
 
 /**
@@ -62,4 +55,17 @@ function symmetricRoot(matrix: Matrix): Matrix {
   });
   const roots = Matrix.diag(realEigenvalues.map((value) => Math.sqrt(Math.max(0, value))));
   return eigenvectorMatrix.mmul(roots).mmul(eigenvectorMatrix.transpose());
+}
+
+/** The symmetric matrix with these values at and below its diagonal. */
+export function symmetric(width: number, valueAt: (row: number, column: number) => number): Matrix {
+  const matrix = Matrix.zeros(width, width);
+  for (let a = 0; a < width; a++) {
+    for (let b = 0; b <= a; b++) {
+      const value = valueAt(a, b);
+      matrix.set(a, b, value);
+      matrix.set(b, a, value);
+    }
+  }
+  return matrix;
 }

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Matrix } from 'ml-matrix';
 import { writeFileAtomic } from '../files/atomic.ts';
-import { frechetDistance, type Moments } from './frechet.ts';
+import { frechetDistance, type Moments, symmetric } from './frechet.ts';
 import { realSplits } from './real-splits.ts';
 import type { Rows } from './rows.ts';
 
@@ -88,13 +87,9 @@ function momentsOfBlocks(blocks: readonly BlockSums[], chosen: Int32Array): Mome
     for (let at = 0; at < products.length; at++) products[at]! += block.products[at]!;
   }
   for (let a = 0; a < width; a++) mean[a]! /= count;
-  const covariance = Matrix.zeros(width, width);
-  for (let a = 0; a < width; a++) {
-    for (let b = 0; b <= a; b++) {
-      const value = (products[a * width + b]! - count * mean[a]! * mean[b]!) / (count - 1);
-      covariance.set(a, b, value);
-      covariance.set(b, a, value);
-    }
-  }
+  const covariance = symmetric(
+    width,
+    (a, b) => (products[a * width + b]! - count * mean[a]! * mean[b]!) / (count - 1),
+  );
   return { mean, covariance };
 }

@@ -1,9 +1,29 @@
+import type { MetricsLine } from '../record/metrics.ts';
 import { formatNumber } from './format-number.ts';
-import { metricWords } from './metric-words.ts';
-import type { Report } from './report.ts';
+import { type MetricBounds, metricWords } from './metric-words.ts';
 import { type Chart, summarise } from './report-charts.ts';
 import type { Figure, Gallery } from './report-gallery.ts';
 import { escapeHtml, type PlottingCode, selfContainedPage } from './self-contained-page.ts';
+
+/** What a report shows. All texts are shown as they are; none is taken for HTML. */
+export interface Report {
+  readonly title: string;
+  /** One sentence or paragraph each, first of all. */
+  readonly notes: readonly string[];
+  /** Pictures and sounds, in the order in which they are shown. */
+  readonly galleries: readonly Gallery[];
+  readonly metrics: readonly MetricsLine[];
+  /** What metrics mean that the model describes itself, by name. */
+  readonly meanings?: Readonly<Record<string, string>>;
+  /** Least and greatest value of metrics that have them, besides shares. */
+  readonly bounds?: MetricBounds;
+  /** The data in words. */
+  readonly data: Readonly<Record<string, string>>;
+  /** Nested objects become rows such as `options.latent`. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** What the run ran on. */
+  readonly environment: Readonly<Record<string, string>>;
+}
 
 /** Samples narrower than this, in pixels, are shown enlarged by a whole number. */
 const imageWidth = 320;

@@ -5,8 +5,8 @@ import { encodeWav } from '@generatrix/runtime/media';
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { folderOf } from '../testing/test-support.ts';
-import { type Report, writeReport } from './report.ts';
-import { flatten } from './report-page.ts';
+import { writeReport } from './report.ts';
+import { flatten, type Report } from './report-page.ts';
 import { escapeHtml } from './self-contained-page.ts';
 
 const hostile = `</script><script>alert("1")</script><!-- '&`;

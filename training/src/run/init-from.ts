@@ -3,7 +3,7 @@ import { type HostState, ofKind, type StateSpecs } from '../model/state.ts';
 import { loadChosen } from '../record/best-checkpoint.ts';
 import { checkpointFolder } from '../record/checkpoint.ts';
 import { type RunRecord, readRun } from '../record/run-folder.ts';
-import { runModel } from './run-model.ts';
+import { runModel } from '../record/run-model.ts';
 
 /** Weights of another run that fit a model. */
 export interface TakenWeights {

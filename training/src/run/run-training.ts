@@ -6,10 +6,10 @@ import { dataDescription } from '../model/data-description.ts';
 import { fingerprintsOf, refuseChange } from '../record/data-check.ts';
 import { type OpenRun, openRun } from '../record/open-run.ts';
 import { hasRun, type RunRecord, readRun, runData, writeRun } from '../record/run-folder.ts';
+import { runModel } from '../record/run-model.ts';
 import { parseSettings, type RunSettings, type RunSettingsInput } from '../record/settings.ts';
 import { describeDryRun, dryRun, stateBytes } from './dry-run.ts';
 import { finishRun } from './finish.ts';
-import { runModel } from './run-model.ts';
 import { type TrainRequest, type TrainResult, train } from './train.ts';
 import { silent } from './watcher.ts';
 

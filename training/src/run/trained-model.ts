@@ -15,8 +15,8 @@ import {
   stateFitting,
 } from '../record/checkpoint.ts';
 import { readRun } from '../record/run-folder.ts';
+import { runModel } from '../record/run-model.ts';
 import type { RunSettings } from '../record/settings.ts';
-import { runModel } from './run-model.ts';
 
 /** A run's model at one of its checkpoints. */
 export interface TrainedModel {

@@ -5,7 +5,7 @@ import type { Dataset } from '../../data/index.ts';
 import { toTensor } from '../../engine/tfjs-engine.ts';
 import { checkpointFolder, loadLatestCheckpoint } from '../../record/checkpoint.ts';
 import { readRun } from '../../record/run-folder.ts';
-import { runModel } from '../../run/run-model.ts';
+import { runModel } from '../../record/run-model.ts';
 import { type Finding, type Outcome, type Skipped, short } from '../diagnostic.ts';
 import type { Evaluation } from '../evaluation.ts';
 import { type Generator, generatorOf } from '../generator.ts';

@@ -1,0 +1,159 @@
+/**
+ * Which way imports may go. `npm run rooms` holds it, type-only imports included.
+ *
+ * Between packages: web-demo -> runtime, cli -> training -> export -> runtime; test sees all. Inside training a room
+ * imports only from rooms before it in `rooms`.
+ */
+import { builtinModules } from 'node:module';
+
+const rooms = [
+  'errors',
+  'files',
+  'data',
+  'model',
+  'nn',
+  'core',
+  'families',
+  'engine',
+  'record',
+  'report',
+  'tracking',
+  'evaluate',
+  'run',
+];
+
+/** What each package may import of the others. */
+const packages = {
+  runtime: [],
+  export: ['runtime'],
+  training: ['export', 'runtime'],
+  'training/cli': ['training', 'runtime'],
+  'web-demo': ['runtime'],
+};
+
+/** The modules that touch a heavy dependency; tests may, too. */
+const heavy = {
+  '@tensorflow/tfjs': ['export/src/tfjs.ts'],
+  'onnxruntime-node': ['runtime/src/ort/ort-node.ts', 'runtime/src/ort/run-at-once.ts'],
+  'onnxruntime-web': ['runtime/src/ort/ort-web.ts'],
+  sharp: ['runtime/src/media/codec.ts'],
+  wavefile: ['runtime/src/media/wav.ts'],
+  hyparquet: ['training/src/data/parquet.ts'],
+  'hyparquet-compressors': ['training/src/data/parquet.ts'],
+  tar: ['training/src/data/tar-members.ts'],
+  'csv-parse': ['training/src/data/table.ts'],
+  'csv-stringify': ['training/src/tracking/metrics-table.ts'],
+  fflate: ['training/src/data/npy.ts', 'web-demo/src/train/train-worker.ts'],
+  '@wasm-audio-decoders': ['training/src/data/decode-sound.ts'],
+  'mpg123-decoder': ['training/src/data/decode-sound.ts'],
+  'ogg-opus-decoder': ['training/src/data/decode-sound.ts'],
+  'ml-matrix': ['training/src/evaluate/frechet.ts'],
+  jiti: ['training/src/run/config.ts'],
+  'cli-progress': ['training/cli/src/progress.ts'],
+  'cli-table3': ['training/cli/src/table.ts'],
+  'playwright-core': ['training/cli/src/browser/launch.ts'],
+};
+
+const tests =
+  '(\\.test\\.ts$|test-support\\.ts$|/cases\\.ts$|/testing/|/test-[a-z-]+\\.ts$|/conformance(\\.ts$|/)|^test/)';
+
+/** Circles that are being taken apart. */
+const mended = [
+  '^runtime/src/serve/engine/',
+  '^runtime/src/model/',
+  '^training/src/nn/(layer|normalisation)',
+];
+
+const folder = (name) => `^${name}/src/`;
+const error = (name, comment, from, to) => ({ name, severity: 'error', comment, from, to });
+
+export default {
+  forbidden: [
+    error(
+      'no-circle',
+      'Two modules that need each other are one, or share a third.',
+      { pathNot: mended },
+      { circular: true },
+    ),
+    error('resolves', 'An import that leads nowhere.', {}, { couldNotResolve: true }),
+    error(
+      'declared',
+      'A package declares what it imports.',
+      { pathNot: tests },
+      { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] },
+    ),
+    ...Object.entries(packages).map(([name, others]) =>
+      error(
+        `${name.replace('/', '-')}-imports`,
+        `${name} imports ${others.join(' and ') || 'no other package'}.`,
+        { path: folder(name), pathNot: tests },
+        {
+          path: '^(runtime|export|training|training/cli|web-demo|test)/',
+          pathNot: [name, ...others].map(folder),
+        },
+      ),
+    ),
+    ...rooms.map((room, at) =>
+      error(
+        `room-${room}`,
+        `${room} imports from the rooms before it: ${rooms.slice(0, at).join(', ') || 'none'}.`,
+        { path: `^training/src/${room}/`, pathNot: tests },
+        { path: '^training/src/', pathNot: rooms.slice(0, at + 1).map((each) => `^training/src/${each}/`) },
+      ),
+    ),
+    error(
+      'every-room-has-a-place',
+      'A new folder of training/src gets its place in the order.',
+      { path: '^training/src/[^/]+/', pathNot: [tests, ...rooms.map((room) => `^training/src/${room}/`)] },
+      {},
+    ),
+    error(
+      'fixtures-for-tests',
+      'Only tests see tests and what is made for them.',
+      { pathNot: tests },
+      { path: tests },
+    ),
+    error(
+      'runtime-without-tfjs',
+      'The runtime runs without TensorFlow.js.',
+      { path: folder('runtime'), pathNot: tests },
+      { path: '@tensorflow/', reachable: true },
+    ),
+    error(
+      'core-in-a-browser',
+      'What pages import needs nothing of Node.',
+      { path: '^runtime/src/core\\.ts$' },
+      { path: `^(node:)?(${builtinModules.join('|')})$`, reachable: true },
+    ),
+    error(
+      'library-without-terminal',
+      'Who imports the library gets no server, browser or command line.',
+      { path: '^training/src/index\\.ts$' },
+      {
+        path: '^runtime/src/serve/|node_modules/(express|playwright-core|commander|cli-progress|cli-table3)/',
+        reachable: true,
+      },
+    ),
+    ...Object.entries(heavy).map(([dependency, modules]) =>
+      error(
+        `one-module-for-${dependency.replace('/', '-')}`,
+        `${modules.join(' and ')} alone import${modules.length > 1 ? '' : 's'} ${dependency}.`,
+        { pathNot: [tests, ...modules.map((path) => `^${path}$`)] },
+        { path: `node_modules/${dependency}/` },
+      ),
+    ),
+  ],
+  options: {
+    // TypeScript 7 has no compiler in JavaScript that could parse; SWC lists type-only imports, too.
+    parser: 'swc',
+    tsPreCompilationDeps: true,
+    combinedDependencies: false,
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^(runtime|export|training|training/cli|web-demo|test)/(dist[a-z-]*|node_modules)/' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['generatrix-source', 'node', 'import'],
+      extensions: ['.ts', '.js', '.mjs'],
+    },
+  },
+};

@@ -1,0 +1,71 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+
+/** A loader that prints the address of every module as it is resolved. */
+const hook = `import { writeSync } from 'node:fs';
+export async function resolve(specifier, context, next) {
+  const found = await next(specifier, context);
+  writeSync(2, found.url + '\\n');
+  return found;
+}`;
+
+/** Every module that Node loads for an import, as addresses; whatever CommonJS requires included. */
+function loadedFor(specifier: string): string[] {
+  const program = `
+    import { writeSync } from 'node:fs';
+    import { createRequire, register } from 'node:module';
+    register('data:text/javascript,' + encodeURIComponent(${JSON.stringify(hook)}));
+    await import(${JSON.stringify(specifier)});
+    for (const path of Object.keys(createRequire(import.meta.url).cache)) writeSync(2, path + '\\n');`;
+  const command = `${process.execPath} --no-warnings --input-type=module - 2>&1`;
+  const said = execFileSync('sh', ['-c', command], {
+    cwd: fileURLToPath(new URL('.', import.meta.url)),
+    input: program,
+  });
+  return said.toString().split('\n');
+}
+
+const terminal =
+  /node_modules\/(express|playwright-core|commander|cli-progress|cli-table3)\/|runtime\/dist\/serve\//;
+const tensorflow = /node_modules\/@tensorflow\//;
+
+it('the library loads no server, browser or command line', () => {
+  const loaded = loadedFor('@generatrix/training');
+  expect(loaded.filter((url) => terminal.test(url))).toEqual([]);
+  // The trace sees what it is to see.
+  expect(loaded.filter((url) => tensorflow.test(url)).length).toBeGreaterThan(0);
+  expect(loadedFor('generatrix/browser').filter((url) => terminal.test(url)).length).toBeGreaterThan(0);
+});
+
+it.each(['data', 'errors', 'files', 'record', 'report'])(
+  '@generatrix/training/%s loads no TensorFlow.js, which takes a second',
+  (room) => {
+    const loaded = loadedFor(`@generatrix/training/${room}`);
+    expect(loaded.filter((url) => tensorflow.test(url) || terminal.test(url))).toEqual([]);
+    expect(loaded.some((url) => url.endsWith(`training/dist/${room}/index.js`))).toBe(true);
+  },
+);
+
+it.each(['runtime', 'export', 'training', 'training/cli'])(
+  '%s is published without tests and fixtures',
+  (folder) => {
+    const cwd = fileURLToPath(new URL(`../${folder}/`, import.meta.url));
+    const said = execFileSync('npm', ['pack', '--dry-run', '--json'], {
+      cwd,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const [{ files }] = JSON.parse(said.toString()) as [{ files: { path: string }[] }];
+    // Compiled files of sources that are gone may lie about; a release is compiled anew.
+    const source = (path: string) => join(cwd, path.replace(/^dist/, 'src').replace(/\.js$/, '.ts'));
+    const paths = files
+      .map(({ path }) => path)
+      .filter((path) => path.endsWith('.js') && existsSync(source(path)));
+    expect(paths.length).toBeGreaterThan(20);
+    expect(paths.filter((path) => /\.test\.|test-support|\/testing\/|\/test-|dist-tests/.test(path))).toEqual(
+      [],
+    );
+  },
+);
