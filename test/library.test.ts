@@ -24,6 +24,7 @@ function loadedFor(specifier: string): string[] {
   const said = execFileSync('sh', ['-c', command], {
     cwd: fileURLToPath(new URL('.', import.meta.url)),
     input: program,
+    maxBuffer: 2 ** 26,
   });
   return said.toString().split('\n');
 }
