@@ -20,6 +20,7 @@ const rooms = [
   'tracking',
   'evaluate',
   'run',
+  'import',
 ];
 
 /** What each package may import of the others. */

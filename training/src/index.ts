@@ -1,6 +1,11 @@
 /** Model families, data sets, engines and the training loop. */
 
-export type { BundleFormat } from '@generatrix/export';
+export {
+  type BundleFormat,
+  type DeclaredInput,
+  type ImportedProgram,
+  importedPrograms,
+} from '@generatrix/export';
 export { type GradientModel, gradientModel } from './core/gradient-model.ts';
 export { type Dataset, type DatasetRequest, datasetCatalogue, loadDataset, partOf } from './data/index.ts';
 export type { Engine, Trainer } from './engine/engine.ts';

@@ -1,6 +1,18 @@
+import type { DType } from '@generatrix/runtime/core';
 import { tf } from '../tf.ts';
 import { TraceError } from './errors.ts';
-import type { NamedTensors, TraceInput } from './trace.ts';
+
+/** Named tensors: how traced functions take and return them. */
+export type NamedTensors = Record<string, tf.Tensor>;
+
+/** A pure function of tensors: the same inputs give the same outputs, and nothing else changes. */
+export type TensorFunction = (inputs: NamedTensors) => NamedTensors;
+
+/** Type and concrete shape of a traced function's input. */
+export interface TraceInput {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+}
 
 /** @throws TraceError when an input's type or shape is none that a trace can have. */
 export function requireInputs(inputs: Record<string, TraceInput>): void {

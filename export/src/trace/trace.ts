@@ -1,4 +1,3 @@
-import type { DType } from '@generatrix/runtime/core';
 import type { Graph, Port } from '../graph/ir.ts';
 import { simplify } from '../passes/simplify.ts';
 import { tf } from '../tf.ts';
@@ -6,19 +5,9 @@ import { onTraceBackend, withRecorder } from './backend.ts';
 import { TraceError } from './errors.ts';
 import { sameGraph } from './merge.ts';
 import { type ForeignData, Recorder } from './recorder.ts';
-import { requireInputs, requireTensors } from './signature.ts';
+import { requireInputs, requireTensors, type TensorFunction, type TraceInput } from './signature.ts';
 
-/** Named tensors: how traced functions take and return them. */
-export type NamedTensors = Record<string, tf.Tensor>;
-
-/** A pure function of tensors: the same inputs give the same outputs, and nothing else changes. */
-export type TensorFunction = (inputs: NamedTensors) => NamedTensors;
-
-/** Type and concrete shape of a traced function's input. */
-export interface TraceInput {
-  readonly dtype: DType;
-  readonly shape: readonly number[];
-}
+export type { NamedTensors, TensorFunction, TraceInput } from './signature.ts';
 
 /**
  * Runs a pure tfjs function on symbolic tensors and records every kernel that tfjs would have run, gradients

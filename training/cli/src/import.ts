@@ -1,6 +1,10 @@
-import { type DeclaredInput, type ImportedProgram, importedPrograms } from '@generatrix/export';
 import { UserError } from '@generatrix/runtime/core';
-import { importModel } from '@generatrix/training';
+import {
+  type DeclaredInput,
+  type ImportedProgram,
+  importedPrograms,
+  importModel,
+} from '@generatrix/training';
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { realNumber, wholeNumber } from './flags.ts';

@@ -6,13 +6,13 @@ import { pointDistributionOf } from '../data/point-distributions.ts';
 import { familyNamed } from '../families/registry.ts';
 import { readMetrics } from '../record/metrics.ts';
 import { readRun } from '../record/run-folder.ts';
+import { runModel } from '../record/run-model.ts';
 import { formatNats, formatNumber } from '../report/format-number.ts';
 import { type MetricBounds, modelWords } from '../report/metric-words.ts';
 import { writeReport } from '../report/report.ts';
 import { modelGalleries, progressGallery } from '../report/report-gallery.ts';
 import { dataSummary } from './data-summary.ts';
 import { exportRun } from './export-run.ts';
-import { runModel } from './run-model.ts';
 import type { TrainResult } from './train.ts';
 import { type Output, silent } from './watcher.ts';
 
