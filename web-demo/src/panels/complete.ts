@@ -17,7 +17,7 @@ export const complete: Panel = {
   build,
 };
 
-function build({ sampler, manifest, label, fail }: PanelContext): HTMLElement {
+function build({ sampler, manifest, condition, fail }: PanelContext): HTMLElement {
   const spec = manifest.data;
   const length = spec.shape[0];
   const known = make('input', { type: 'range', min: 0, max: length, step: 1, value: Math.floor(length / 2) });
@@ -41,9 +41,8 @@ function build({ sampler, manifest, label, fail }: PanelContext): HTMLElement {
     const data = await start();
     note.textContent = 'Drawing';
     let parts = 0;
-    const chosen = label();
     const request = {
-      ...(chosen === undefined ? {} : { label: chosen }),
+      ...condition(),
       ...{ data, known: known.valueAsNumber, seed: randomSeed() },
     };
     const part = (soFar: HostTensor) => {

@@ -19,16 +19,12 @@ export const density: Panel = {
   build,
 };
 
-function build({ sampler, manifest, label, fail }: PanelContext): HTMLElement {
+function build({ sampler, manifest, condition, fail }: PanelContext): HTMLElement {
   const canvas = make('canvas', { role: 'img', 'aria-label': 'Density of the model', className: 'plot' });
   const note = make('p', { className: 'note', role: 'status' }, 'Computing the density');
   const withPoints = make('input', { type: 'checkbox', checked: true });
-  const chosen = () => {
-    const value = label();
-    return value === undefined ? {} : { label: value };
-  };
   const compute = async () => {
-    const { data } = await sampler.sample({ count: cloud, seed: 42, ...chosen() });
+    const { data } = await sampler.sample({ count: cloud, seed: 42, ...condition() });
     const region = plotRegion(data.data, 2);
     const grid = new Float32Array(side * side * 2);
     for (let i = 0; i < side * side; i += 1) {
@@ -38,7 +34,7 @@ function build({ sampler, manifest, label, fail }: PanelContext): HTMLElement {
     }
     const start = performance.now();
     const examples = hostTensor('float32', [side * side, 2], grid);
-    const scored = await sampler.logProb(examples, { samples: 8, ...chosen() });
+    const scored = await sampler.logProb(examples, { samples: 8, ...condition() });
     const time = formatTime(performance.now() - start);
     const ellipses = await componentEllipses(manifest, sampler);
     const what = scored.kind === 'exact' ? 'Density' : 'Bound of the density';

@@ -16,7 +16,7 @@ export const explorer: Panel = {
   build,
 };
 
-function build({ sampler, manifest, label, fail }: PanelContext): HTMLElement {
+function build({ sampler, manifest, condition, fail }: PanelContext): HTMLElement {
   const spec = Object.values(manifest.programs.decode!.inputs).find(({ role }) => role === 'latent')!;
   const size = spec.shape.reduce((product, side) => product * side, 1);
   const isImage = manifest.data.kind === 'image';
@@ -39,13 +39,9 @@ function build({ sampler, manifest, label, fail }: PanelContext): HTMLElement {
   const speed = make('p', { className: 'note', role: 'status' });
 
   const codeAt = (x: number, y: number) => plane[0].map((value, i) => x * value + y * plane[1][i]!);
-  const given = () => {
-    const chosen = label();
-    return chosen === undefined ? {} : { label: chosen };
-  };
   const show = latest<readonly [number, number]>(async ([x, y]) => {
     const start = performance.now();
-    const { data } = await sampler.decode(stack([codeAt(x, y)], spec.shape), given());
+    const { data } = await sampler.decode(stack([codeAt(x, y)], spec.shape), condition());
     drawSamples(canvas, data, manifest.data);
     canvas.dataset.at = `${x.toFixed(2)},${y.toFixed(2)}`;
     speed.textContent = `${(performance.now() - start).toFixed(0)} ms from hand to picture`;
@@ -56,7 +52,7 @@ function build({ sampler, manifest, label, fail }: PanelContext): HTMLElement {
     const cells = Array.from({ length: mapSide ** 2 }, (_, i) =>
       codeAt(place(i % mapSide), -place(Math.floor(i / mapSide))),
     );
-    const { data } = await sampler.decode(stack(cells, spec.shape), given());
+    const { data } = await sampler.decode(stack(cells, spec.shape), condition());
     drawSamples(map, data, manifest.data);
   }, fail);
 

@@ -34,7 +34,7 @@ export function offerPanels(container: HTMLElement, sampler: RemoteSampler): voi
   const context: PanelContext = {
     sampler,
     manifest,
-    label: () => (classes > 0 ? Number(classBox.value) : undefined),
+    condition: () => (classes > 0 ? { label: Number(classBox.value) } : {}),
     fail: (reason) => {
       error.textContent = reason instanceof Error ? reason.message : String(reason);
       error.hidden = false;

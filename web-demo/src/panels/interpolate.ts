@@ -13,7 +13,7 @@ export const interpolate: Panel = {
   build,
 };
 
-function build({ sampler, manifest, label, fail }: PanelContext): HTMLElement {
+function build({ sampler, manifest, condition, fail }: PanelContext): HTMLElement {
   const spec = Object.values(manifest.programs.decode!.inputs).find(({ role }) => role === 'latent')!;
   const size = spec.shape.reduce((product, side) => product * side, 1);
   const seedBox = (value: number) =>
@@ -33,13 +33,9 @@ function build({ sampler, manifest, label, fail }: PanelContext): HTMLElement {
     latent: stack(normals(box.valueAsNumber || 0, 'interpolate/z', 1, size), spec.shape),
   });
 
-  const given = () => {
-    const chosen = label();
-    return chosen === undefined ? {} : { label: chosen };
-  };
   const draw = latest<null>(async () => {
     const places = [...Array.from({ length: steps }, (_, i) => i / (steps - 1)), way.valueAsNumber];
-    const { data } = await sampler.interpolate({ from: code(from), to: code(to), places }, given());
+    const { data } = await sampler.interpolate({ from: code(from), to: code(to), places }, condition());
     const one = data.length / places.length;
     drawSamples(strip, data.subarray(0, steps * one), manifest.data, steps);
     drawSamples(canvas, data.subarray(steps * one), manifest.data);

@@ -17,7 +17,7 @@ export const likely: Panel = {
   build,
 };
 
-function build({ sampler, manifest, label, fail }: PanelContext): HTMLElement {
+function build({ sampler, manifest, condition, fail }: PanelContext): HTMLElement {
   const spec = manifest.data;
   if (spec.kind !== 'image') throw new Error('this panel is for images');
   const plot = make('canvas', { role: 'img', 'aria-label': 'No image yet', className: 'histogram' });
@@ -27,24 +27,21 @@ function build({ sampler, manifest, label, fail }: PanelContext): HTMLElement {
     { className: 'note' },
     'A high value is no proof: models give simple images, even blank ones, high likelihoods.',
   );
-  const given = () => {
-    const chosen = label();
-    return chosen === undefined ? {} : { label: chosen };
-  };
   let reference: { readonly label: number | undefined; readonly values: Promise<Float32Array> } | undefined;
   const ownValues = (): Promise<Float32Array> => {
-    if (reference?.label !== label() || reference === undefined) {
+    const { label } = condition();
+    if (reference?.label !== label || reference === undefined) {
       const values = sampler
-        .sample({ count: others, seed: 42, ...given() })
-        .then(({ data }) => sampler.logProb(data, { samples: draws, ...given() }))
+        .sample({ count: others, seed: 42, ...condition() })
+        .then(({ data }) => sampler.logProb(data, { samples: draws, ...condition() }))
         .then((scored) => scored.values.slice().sort());
-      reference = { label: label(), values };
+      reference = { label, values };
     }
     return reference.values;
   };
   const update = latest<null>(async () => {
     const values = await ownValues();
-    const scored = await sampler.logProb(drawing.read(), { samples: draws, ...given() });
+    const scored = await sampler.logProb(drawing.read(), { samples: draws, ...condition() });
     const value = scored.values[0]!;
     const below = values.filter((other) => other < value).length / values.length;
     const what = scored.kind === 'exact' ? 'log-likelihood' : 'bound of the log-likelihood';

@@ -5,8 +5,8 @@ import type { RemoteSampler } from '../worker/remote-sampler.ts';
 export interface PanelContext {
   readonly sampler: RemoteSampler;
   readonly manifest: Manifest;
-  /** The class that is chosen above the panels; undefined for models without classes. */
-  readonly label: () => number | undefined;
+  /** The class that is chosen above the panels, as operations take it; nothing for models without classes. */
+  readonly condition: () => { readonly label?: number };
   /** Shows what went wrong. */
   readonly fail: (error: unknown) => void;
 }

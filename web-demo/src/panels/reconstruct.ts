@@ -12,7 +12,7 @@ export const reconstruct: Panel = {
   build,
 };
 
-function build({ sampler, manifest, label, fail }: PanelContext): HTMLElement {
+function build({ sampler, manifest, condition, fail }: PanelContext): HTMLElement {
   const spec = manifest.data;
   if (spec.kind !== 'image') throw new Error('reconstruction is for images');
   const canvas = make('canvas', { role: 'img', 'aria-label': 'Reconstruction', className: 'result' });
@@ -23,8 +23,7 @@ function build({ sampler, manifest, label, fail }: PanelContext): HTMLElement {
   );
   const update = latest<null>(async () => {
     const image = drawing.read();
-    const chosen = label();
-    const { data } = await sampler.reconstruct(image, chosen === undefined ? {} : { label: chosen });
+    const { data } = await sampler.reconstruct(image, condition());
     drawSamples(canvas, data, spec);
     const squares = Float32Array.from(data, (value, i) => (value - image.data[i]!) ** 2).reduce(
       (a, b) => a + b,

@@ -13,7 +13,7 @@ export const sound: Panel = {
   build,
 };
 
-function build({ sampler, manifest, label, fail }: PanelContext): HTMLElement {
+function build({ sampler, manifest, condition, fail }: PanelContext): HTMLElement {
   const spec = manifest.data;
   if (spec.kind !== 'audio') throw new Error('this panel is for sounds');
   const canvas = make('canvas', { role: 'img', 'aria-label': 'Wave of the sound' });
@@ -21,10 +21,9 @@ function build({ sampler, manifest, label, fail }: PanelContext): HTMLElement {
   const note = make('p', { className: 'note', role: 'status' });
   let samples: Float32Array | undefined;
   const draw = async () => {
-    const chosen = label();
     const request = {
       ...{ count: 1, seed: seed.valueAsNumber || 0 },
-      ...(chosen === undefined ? {} : { label: chosen }),
+      ...condition(),
     };
     const { data, sampleMs } = has(manifest, 'advance')
       ? await sampler.stream(request, (soFar) => drawSamples(canvas, soFar.data, spec))
