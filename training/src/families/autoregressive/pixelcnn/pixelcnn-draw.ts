@@ -1,14 +1,15 @@
 import { type NamedTensors, scan, tf } from '@generatrix/export';
+import { inference } from '../../../nn/module.ts';
 import type { DrawRequest } from '../autoregressive-programs.ts';
 import type { CarryShapes } from '../carries.ts';
 import { drawPixel, latest, pixelSequences } from '../pixel-draw.ts';
+import { pixelHead } from '../pixel-head.ts';
 import { drawImage } from '../pixel-model.ts';
 import {
   addShift,
   centred,
   convolvePadded,
   gate,
-  headOf,
   layerNames,
   layerOutput,
   type PixelcnnNetwork,
@@ -113,6 +114,8 @@ function drawRow(
     const kernel = state[layerNames(layer).horizontal]!; // [1, taps, inputs, 2F]
     return tf.reshape(kernel, [-1, 2 * filters]) as tf.Tensor2D;
   });
+  const outputsOf = range(0, layers).map((layer) => layerOutput(network, layer));
+  const head = pixelHead(network);
   const caches = range(1, layers).map((layer) => [
     `left/${layer}`,
     tf.zeros([batch, reachOf(network, layer) * filters]),
@@ -123,15 +126,15 @@ function drawRow(
     body: (carries, slices) => {
       const next: NamedTensors = {};
       const first = tf.matMul(carries.left as tf.Tensor2D, kernels[0]!);
-      let h = layerOutput(state, 0, tf.add(first, slices['above/0']!)); // [batch, F]
+      let h = outputsOf[0]!.apply(state, tf.add(first, slices['above/0']!), inference); // [batch, F]
       for (let layer = 1; layer < layers; layer++) {
         const reach = reachOf(network, layer) * filters;
         const window = tf.concat([carries[`left/${layer}`]!, h], 1) as tf.Tensor2D;
         next[`left/${layer}`] = latest(window, reach);
         const sum = tf.add(tf.matMul(window, kernels[layer]!), slices[`above/${layer}`]!);
-        h = tf.add(layerOutput(state, layer, sum), h);
+        h = tf.add(outputsOf[layer]!.apply(state, sum, inference), h);
       }
-      const pixel = drawPixel(network, headOf(state, h), slices, temperature); // [batch, channels]
+      const pixel = drawPixel(network, head.apply(state, h, inference), slices, temperature); // [batch, channels]
       const left = tf.concat([carries.left!, centred(pixel)], 1);
       next.left = latest(left, firstReach);
       return { carries: next, outputs: { pixel } };

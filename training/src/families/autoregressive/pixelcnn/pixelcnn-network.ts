@@ -1,6 +1,10 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import type { StateSpec, StateSpecs } from '../../../model/state.ts';
+import { convolution } from '../../../nn/convolution.ts';
+import { dense } from '../../../nn/dense.ts';
+import { inference, type Module, sequential } from '../../../nn/module.ts';
 import { oneHot } from '../../../nn/one-hot.ts';
+import { pixelHead, pixelStart } from '../pixel-head.ts';
 import type { PixelSizes } from '../pixel-model.ts';
 import { biasesOfRow, positionSpec } from '../pixel-positions.ts';
 
@@ -31,66 +35,45 @@ export function layerNames(layer: number) {
     horizontalBias: name('horizontal/bias'),
     horizontalLabel: name('horizontal/label'),
     across: name('across/kernel'),
-    output: name('output/kernel'),
-    outputBias: name('output/bias'),
   };
 }
 
 /** Names of the learned biases of the positions in the two stacks, [h, w, 2F] each. */
 const positionNames = { vertical: 'position/vertical', horizontal: 'position/horizontal' } as const;
 
-const head = ['head/0', 'head/1'] as const;
-
 /**
  * The parameters. Kernels start normal with variance 1 / (number of inputs), which keeps the variance of sums; the
  * first layer's windows hold pixels above or to the left, the others the row or pixel itself too.
  */
 export function pixelcnnSpecs(network: PixelcnnNetwork): StateSpecs {
-  const { layers, filters, headFilters, classes, distribution } = network;
-  const kernel = (shape: number[]): StateSpec => {
-    const inputs = shape.slice(0, -1).reduce((product, size) => product * size, 1);
-    return { shape, initial: { distribution: 'normal', scale: Math.sqrt(1 / inputs) } };
-  };
-  const specs: Record<string, StateSpec> = {};
+  const { layers, filters, classes, distribution } = network;
+  const specs: StateSpecs = {};
   for (let layer = 0; layer < layers; layer++) {
-    const names = layerNames(layer);
+    const name = (part: string) => `layer${layer}/${part}`;
     const reach = reachOf(network, layer);
     const [taps, inputs] = layer === 0 ? [reach, distribution.channels] : [reach + 1, filters];
-    specs[names.vertical] = kernel([taps, 2 * reach + 1, inputs, 2 * filters]);
-    specs[names.verticalBias] = { shape: [2 * filters], initial: 0 };
-    specs[names.horizontal] = kernel([1, taps, inputs, 2 * filters]);
-    specs[names.horizontalBias] = { shape: [2 * filters], initial: 0 };
-    specs[names.across] = kernel([2 * filters, 2 * filters]);
-    specs[names.output] = kernel([filters, filters]);
-    specs[names.outputBias] = { shape: [filters], initial: 0 };
+    const channels = [inputs, 2 * filters] as const;
+    Object.assign(
+      specs,
+      convolution(name('vertical'), channels, [taps, 2 * reach + 1], pixelStart).specs,
+      convolution(name('horizontal'), channels, [1, taps], pixelStart).specs,
+      dense(name('across'), 2 * filters, 2 * filters, { ...pixelStart, bias: false }).specs,
+      layerOutput(network, layer).specs,
+    );
     if (classes === 0) continue;
     const label: StateSpec = {
       shape: [classes, 2 * filters],
       initial: { distribution: 'normal', scale: 0.1 },
     };
-    specs[names.verticalLabel] = label;
-    specs[names.horizontalLabel] = label;
+    const { verticalLabel, horizontalLabel } = layerNames(layer);
+    Object.assign(specs, { [verticalLabel]: label, [horizontalLabel]: label });
   }
   if (network.positions === 'learned') {
     const position = positionSpec(network, 2 * filters);
     specs[positionNames.vertical] = position;
     specs[positionNames.horizontal] = position;
   }
-  return { ...specs, ...headSpecs([filters, headFilters, distribution.width]) };
-}
-
-/** Parameters of `headOf`, for features of the first width and distributions of the last. */
-export function headSpecs(widths: readonly [number, number, number]): StateSpecs {
-  const specs: StateSpecs = {};
-  for (const [i, name] of head.entries()) {
-    const [inputs, outputs] = [widths[i]!, widths[i + 1]!];
-    specs[`${name}/kernel`] = {
-      shape: [inputs, outputs],
-      initial: { distribution: 'normal', scale: Math.sqrt(1 / inputs) },
-    };
-    specs[`${name}/bias`] = { shape: [outputs], initial: 0 };
-  }
-  return specs;
+  return { ...specs, ...pixelHead(network).specs };
 }
 
 /** Values in [0, 1] to [-1, 1], so that black differs from the zeros around the image. */
@@ -158,18 +141,12 @@ export function positionBiasesOfRow({ vertical, horizontal }: Shifts, row: tf.Te
   return { vertical: biasesOfRow(vertical, row), horizontal: biasesOfRow(horizontal, row) };
 }
 
-/** The gated horizontal sum, mixed across filters: the layer's output before the residual connection. */
-export function layerOutput(state: NamedTensors, layer: number, sum: tf.Tensor): tf.Tensor {
-  const { output, outputBias } = layerNames(layer);
-  return tf.add(pointwise(gate(sum), state[output]!), state[outputBias]!);
-}
-
-/** From the last layer to the parameters of the pixels' distributions: [..., F] to [..., C]. */
-export function headOf(state: NamedTensors, h: tf.Tensor): tf.Tensor {
-  return head.reduce(
-    (x, name) => tf.add(pointwise(tf.relu(x), state[`${name}/kernel`]!), state[`${name}/bias`]!),
-    h,
-  );
+/**
+ * The gated horizontal sum, mixed across filters: the layer's output before the residual connection, [..., 2F] to
+ * [..., F].
+ */
+export function layerOutput({ filters }: PixelcnnNetwork, layer: number): Module {
+  return sequential([gate, dense(`layer${layer}/output`, filters, filters, pixelStart)]);
 }
 
 /** A convolution with zeros around: [batch, h, w, inputs] to [batch, h + up - rows + 1, w + left + right - columns + 1, outputs]. */
@@ -216,11 +193,15 @@ export function pixelcnnForward(
     const left = convolvePadded(horizontal, state[names.horizontal]!, [0, first ? 0 : r, 0]);
     const above = addShift(up, shift.vertical); // [batch, h, w, 2F]
     const sum = tf.add(addShift(left, shift.horizontal), pointwise(above, state[names.across]!));
-    const output = layerOutput(state, layer, sum); // [batch, h, w, F]
+    const output = layerOutput(network, layer).apply(state, sum, inference); // [batch, h, w, F]
     horizontal = first ? output : tf.add(output, horizontal);
     vertical = gate(above);
   }
-  return tf.reshape(headOf(state, horizontal), [batch, height * width, distribution.width]);
+  return tf.reshape(pixelHead(network).apply(state, horizontal, inference), [
+    batch,
+    height * width,
+    distribution.width,
+  ]);
 }
 
 /** The image moved by [down, right] pixels into zeros, cut to the size. */

@@ -2,6 +2,7 @@ import { type NamedTensors, tf, traceBatched } from '@generatrix/export';
 import { type DataSpec, fillNoise } from '@generatrix/runtime/core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { DataDescription } from '../../../model/family.ts';
+import { withoutTraining } from '../../../model/training-options.ts';
 import { buildModel } from '../../registry.ts';
 import type { DrawRequest } from '../autoregressive-programs.ts';
 import { categoricalEmission } from '../emission.ts';
@@ -20,7 +21,8 @@ function describeImages(shape: readonly [number, number, number], classes = 0): 
 }
 
 function networkOf(options: Record<string, unknown>, height: number, width: number, classes = 0) {
-  const parsed = pixelcnn.options.parse(options) as PixelcnnOptions;
+  const { options: own } = withoutTraining(options, pixelcnn.options.shape);
+  const parsed = pixelcnn.options.parse(own) as PixelcnnOptions;
   return pixelcnnNetwork(parsed, describeImages([height, width, 1], classes));
 }
 

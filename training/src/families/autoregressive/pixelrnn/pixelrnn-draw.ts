@@ -1,14 +1,17 @@
 import { type NamedTensors, scan, tf } from '@generatrix/export';
+import { inference } from '../../../nn/module.ts';
 import type { DrawRequest } from '../autoregressive-programs.ts';
 import type { CarryShapes } from '../carries.ts';
 import { drawPixel, latest, pixelSequences } from '../pixel-draw.ts';
+import { pixelHead } from '../pixel-head.ts';
 import { biasesOfRow } from '../pixel-positions.ts';
-import { addShift, centred, convolvePadded, headOf, pointwise } from '../pixelcnn/pixelcnn-network.ts';
+import { addShift, centred, convolvePadded, pointwise } from '../pixelcnn/pixelcnn-network.ts';
 import {
   firstNames,
   fromAbove,
   lstmCell,
   lstmNames,
+  lstmOutput,
   type PixelrnnNetwork,
   reachOf,
   shiftOf,
@@ -105,6 +108,8 @@ function drawRow(
   const inputKernels = Array.from({ length: layers }, (_, layer) =>
     tf.reshape(state[lstmNames(layer).input]!, [-1, 4 * units]),
   );
+  const outputsOf = Array.from({ length: layers }, (_, layer) => lstmOutput(network, layer));
+  const head = pixelHead(network);
   const carries: NamedTensors = { left: tf.zeros([batch, reach]) };
   for (let layer = 0; layer < layers; layer++) {
     carries[`left/${layer}`] = tf.zeros([batch, reachOf(kernel) * filters]);
@@ -117,16 +122,14 @@ function drawRow(
       const states: NamedTensors = {};
       let features = tf.add(tf.matMul(left.left as tf.Tensor2D, firstKernelFlat), slices.above!); // [batch, F]
       for (let layer = 0; layer < layers; layer++) {
-        const names = lstmNames(layer);
         const window = tf.concat([left[`left/${layer}`]!, features], 1);
         next[`left/${layer}`] = latest(window, reachOf(kernel) * filters);
         const gates = tf.add(pointwise(window, inputKernels[layer]!), slices[`gates/${layer}`]!);
         const { hidden, cell } = lstmCell(gates, slices[`cell/${layer}`]!);
         Object.assign(states, { [`hidden/${layer}`]: hidden, [`cell/${layer}`]: cell });
-        const added = tf.add(pointwise(hidden, state[names.output]!), state[names.outputBias]!);
-        features = tf.add(features, added);
+        features = tf.add(features, outputsOf[layer]!.apply(state, hidden, inference));
       }
-      const pixel = drawPixel(network, headOf(state, features), slices, temperature); // [batch, channels]
+      const pixel = drawPixel(network, head.apply(state, features, inference), slices, temperature); // [batch, channels]
       next.left = latest(tf.concat([left.left!, centred(pixel)], 1), reach);
       return { carries: next, outputs: { ...states, pixel } };
     },

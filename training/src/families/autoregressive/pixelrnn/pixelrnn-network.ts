@@ -1,17 +1,13 @@
 import { type NamedTensors, scan, tf } from '@generatrix/export';
 import type { StateSpec, StateSpecs } from '../../../model/state.ts';
+import { convolution } from '../../../nn/convolution.ts';
+import { dense } from '../../../nn/dense.ts';
+import { inference, type Module } from '../../../nn/module.ts';
 import { oneHot } from '../../../nn/one-hot.ts';
+import { pixelHead, pixelStart } from '../pixel-head.ts';
 import type { PixelSizes } from '../pixel-model.ts';
 import { positionSpec } from '../pixel-positions.ts';
-import {
-  addShift,
-  centred,
-  convolvePadded,
-  headOf,
-  headSpecs,
-  moved,
-  pointwise,
-} from '../pixelcnn/pixelcnn-network.ts';
+import { addShift, centred, convolvePadded, moved, pointwise } from '../pixelcnn/pixelcnn-network.ts';
 
 /** A PixelRNN of Row LSTM layers with its sizes settled. */
 export interface PixelrnnNetwork extends PixelSizes {
@@ -46,18 +42,13 @@ export function lstmNames(layer: number) {
     state: name('state/kernel'),
     bias: name('bias'),
     label: name('label'),
-    output: name('output/kernel'),
-    outputBias: name('output/bias'),
   };
 }
 
 /** The parameters; kernels start normal with variance 1 / (number of inputs), which keeps the variance of sums. */
 export function pixelrnnSpecs(network: PixelrnnNetwork): StateSpecs {
-  const { layers, filters, units, firstKernel, kernel, headFilters, classes, distribution } = network;
-  const normal = (shape: number[]): StateSpec => {
-    const inputs = shape.slice(0, -1).reduce((product, size) => product * size, 1);
-    return { shape, initial: { distribution: 'normal', scale: Math.sqrt(1 / inputs) } };
-  };
+  const { layers, filters, units, firstKernel, kernel, classes, distribution } = network;
+  const plain = { ...pixelStart, bias: false } as const;
   const zeros = (size: number): StateSpec => ({ shape: [size], initial: 0 });
   const ofClass = (size: number): StateSpec => ({
     shape: [classes, size],
@@ -65,22 +56,30 @@ export function pixelrnnSpecs(network: PixelrnnNetwork): StateSpecs {
   });
   const reach = reachOf(firstKernel);
   const specs: Record<string, StateSpec> = {
-    [firstNames.above]: normal([reach, firstKernel, distribution.channels, filters]),
-    [firstNames.left]: normal([1, reach, distribution.channels, filters]),
+    ...convolution('first/above', [distribution.channels, filters], [reach, firstKernel], plain).specs,
+    ...convolution('first/left', [distribution.channels, filters], [1, reach], plain).specs,
     [firstNames.bias]: zeros(filters),
     ...(network.positions === 'learned' && { [firstNames.position]: positionSpec(network, filters) }),
     ...(classes === 0 ? {} : { [firstNames.label]: ofClass(filters) }),
   };
   for (let layer = 0; layer < layers; layer++) {
     const names = lstmNames(layer);
-    specs[names.input] = normal([1, reachOf(kernel) + 1, filters, 4 * units]);
-    specs[names.state] = normal([kernel * units, 4 * units]);
-    specs[names.bias] = zeros(4 * units);
-    if (classes > 0) specs[names.label] = ofClass(4 * units);
-    specs[names.output] = normal([units, filters]);
-    specs[names.outputBias] = zeros(filters);
+    const window = [1, reachOf(kernel) + 1] as const;
+    Object.assign(
+      specs,
+      convolution(`lstm${layer}/input`, [filters, 4 * units], window, plain).specs,
+      dense(`lstm${layer}/state`, kernel * units, 4 * units, plain).specs,
+      { [names.bias]: zeros(4 * units) },
+      classes > 0 ? { [names.label]: ofClass(4 * units) } : {},
+      lstmOutput(network, layer).specs,
+    );
   }
-  return { ...specs, ...headSpecs([filters, headFilters, distribution.width]) };
+  return { ...specs, ...pixelHead(network).specs };
+}
+
+/** From an LSTM's hidden states to what it adds to the features: [..., U] to [..., F]. */
+export function lstmOutput({ units, filters }: PixelrnnNetwork, layer: number): Module {
+  return dense(`lstm${layer}/output`, units, filters, pixelStart);
 }
 
 /** A bias and, with classes, what the class adds to it: [C], or [batch, C]. */
@@ -156,7 +155,11 @@ export function pixelrnnForward(
   for (let layer = 0; layer < layers; layer++) {
     features = tf.add(features, rowLstm(network, state, layer, features, label));
   }
-  return tf.reshape(headOf(state, features), [batch, height * width, distribution.width]);
+  return tf.reshape(pixelHead(network).apply(state, features, inference), [
+    batch,
+    height * width,
+    distribution.width,
+  ]);
 }
 
 /** What a Row LSTM adds to the features: [batch, h, w, F] to the same. */
@@ -183,5 +186,5 @@ function rowLstm(
     },
   });
   const hidden = tf.transpose(outputs.hidden!, [1, 0, 2, 3]); // [batch, h, w, U]
-  return tf.add(pointwise(hidden, state[names.output]!), state[names.outputBias]!);
+  return lstmOutput(network, layer).apply(state, hidden, inference);
 }
