@@ -27,6 +27,7 @@ test.each<[string, string, RegExp]>([
     /a\.json: stepps: there is no such setting; did you mean steps\?$/,
   ],
   ['a.json', '{"family":"vae","options":{"laten":3}}', /options\.laten: .*did you mean options\.latent\?$/],
+  ['a.json', '{"family":"vae","ema":1}', /a\.json: ema: /],
   ['a.json', '{"family":"vae","steps":"many"}', /a\.json: steps: /],
   ['a.json', '{"family":"vea"}', /unknown family 'vea'/],
   ['a.json', '{"steps":3}', /a\.json: family: expected the name of a family/],
@@ -77,5 +78,41 @@ test('the family that a file names takes its place among the arguments', async (
   ]);
   expect(() => trainSettings(familyNamed('vae'), { config: file }, given)).toThrow(
     /it is for family gmm, not vae/,
+  );
+});
+
+test('options of training: flags go before a preset, a preset before a file, and the family says the rest', () => {
+  const gan = familyNamed('gan');
+  const file = { family: 'gan', options: { latent: 3, averaging: 0.5, beta1: 0.25 }, accumulate: 2 };
+  const settings = trainSettings(gan, {}, file);
+  // What earlier releases have among the family's options is no option of it any more.
+  expect(settings).toMatchObject({ options: { latent: 3 }, ema: 0.5, beta1: 0.25, accumulate: 2 });
+  expect(settings.options).toEqual({ latent: 3 });
+  const preset = { preset: 'ring8-average' };
+  expect(trainSettings(gan, preset, file).ema).toBe(0.999);
+  expect(trainSettings(gan, { ...preset, ema: '0.75' }, file).ema).toBe(0.75);
+  expect(trainSettings(gan, { averaging: '0.125' }, file).ema).toBe(0.125);
+  expect(trainSettings(gan, {}).ema).toBeUndefined();
+});
+
+test('another optimizer than that of a file leaves what only that one has', () => {
+  const file = { family: 'vae', optimizer: 'adam', beta1: 0.5, epsilon: 1e-4, weightDecay: 0.1 } as const;
+  const settings = trainSettings(familyNamed('vae'), { optimizer: 'sgd', momentum: '0.5' }, file);
+  expect(settings).toMatchObject({ optimizer: 'sgd', momentum: 0.5, weightDecay: 0.1 });
+  expect(Object.keys(settings)).not.toContain('beta1');
+  expect(Object.keys(settings)).not.toContain('epsilon');
+});
+
+test('a schedule and its options come from flags, and are checked with the run', () => {
+  const flags = { schedule: 'step', decayFactor: '0.5', decayEvery: '10', warmUp: '5', steps: '40' };
+  const settings = trainSettings(familyNamed('vae'), flags);
+  expect(parseSettings(settings, 'settings')).toMatchObject({
+    ...{ schedule: 'step', decayFactor: 0.5, decayEvery: 10, warmUp: 5 },
+  });
+  expect(() => parseSettings({ ...settings, schedule: 'cosine' }, 'settings')).toThrow(
+    /--decay-factor: schedule cosine/,
+  );
+  expect(() => parseSettings({ ...settings, warmUp: 40 }, 'settings')).toThrow(
+    /--warm-up 40: expected fewer than the 40/,
   );
 });

@@ -27,7 +27,7 @@ function modelOf(family: string, options: Record<string, unknown>, shape: [numbe
 function stateOf(model: Model): HostState {
   const specs = Object.entries(model.state).map(([name, spec]) => [
     name,
-    name.startsWith('adam') ? spec : { ...spec, initial: { distribution: 'normal', scale: 0.9 } },
+    spec.kind === 'slot' ? spec : { ...spec, initial: { distribution: 'normal', scale: 0.9 } },
   ]);
   return initialState({ ...model, state: Object.fromEntries(specs) }, 6);
 }

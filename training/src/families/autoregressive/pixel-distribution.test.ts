@@ -24,18 +24,18 @@ const options = {
   firstKernel: 3,
   output: 'logistic',
   components: 2,
-  averaging: 0,
 };
 
 const modelOf = (family: string, own: Record<string, unknown>, shape: Shape): Model =>
-  buildModel(familyNamed(family), { ...options, ...own }, describeData(labelled(tinyImages(2, shape), 2)))
-    .model;
+  buildModel(familyNamed(family), { ...options, ...own }, describeData(labelled(tinyImages(2, shape), 2)), {
+    ema: 0,
+  }).model;
 
 /** Weights large enough that what came before decides what comes next. */
 function stateOf(model: Model): NamedTensors {
   const specs = Object.entries(model.state).map(([name, spec]) => [
     name,
-    name.startsWith('adam') ? spec : { ...spec, initial: { distribution: 'normal', scale: 0.6 } },
+    spec.kind === 'slot' ? spec : { ...spec, initial: { distribution: 'normal', scale: 0.6 } },
   ]);
   const state = initialState({ ...model, state: Object.fromEntries(specs) }, 6);
   return Object.fromEntries(

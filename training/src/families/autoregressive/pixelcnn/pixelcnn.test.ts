@@ -155,7 +155,7 @@ describe.each(networks)('gated PixelCNN, %s', (_, network) => {
 });
 
 describe('gated PixelCNN', () => {
-  const options = { layers: 2, filters: 4, headFilters: 5, firstKernel: 3, averaging: 0 };
+  const options = { layers: 2, filters: 4, headFilters: 5, firstKernel: 3 };
   const ternary = { ...options, output: 'categorical', levels: 3, conditional: true };
   const data = describeImages([2, 3, 1], 2);
 
@@ -168,7 +168,7 @@ describe('gated PixelCNN', () => {
   }
 
   it('gives all images of three grey levels probabilities that add up to 1, for each class its own', () => {
-    const { model } = buildModel(pixelcnn, ternary, data);
+    const { model } = buildModel(pixelcnn, ternary, data, { ema: 0 });
     const state = weights(networkOf(ternary, 2, 3, 2));
     const images = tf.reshape(allImages(3, 6), [-1, 2, 3, 1]);
     const [first, second] = [0, 1].map((k) => {
@@ -184,7 +184,7 @@ describe('gated PixelCNN', () => {
   });
 
   it('scores and completes grey images as rounded to the nearest levels', () => {
-    const { model } = buildModel(pixelcnn, ternary, data);
+    const { model } = buildModel(pixelcnn, ternary, data, { ema: 0 });
     const state = weights(networkOf(ternary, 2, 3, 2));
     const image = (values: number[]) => tf.tensor4d(values, [1, 2, 3, 1]);
     const label = labelsInTurn(1, 2);
@@ -207,7 +207,7 @@ describe('gated PixelCNN', () => {
   });
 
   it('draws images of three grey levels as often as the probabilities of the class say', () => {
-    const { model } = buildModel(pixelcnn, ternary, describeImages([2, 2, 1], 2));
+    const { model } = buildModel(pixelcnn, ternary, describeImages([2, 2, 1], 2), { ema: 0 });
     const state = weights(networkOf(ternary, 2, 2, 2));
     const images = tf.reshape(allImages(3, 4), [-1, 2, 2, 1]);
     const count = 12_000;
@@ -271,7 +271,7 @@ describe('gated PixelCNN', () => {
       [options, describeImages([4, 5, 1])],
       [ternary, data],
     ] as const) {
-      const { model } = buildModel(pixelcnn, settings, description);
+      const { model } = buildModel(pixelcnn, settings, description, { ema: 0 });
       for (const { signature, run } of Object.values(model.programs)) {
         const state = Object.entries(model.state).map(([name, { shape }]) => [
           `state/${name}`,

@@ -27,7 +27,7 @@ function modelOf(options: Record<string, unknown>, time: number): Model {
 /** Weights large enough that conditionals are far from uniform; units past the layers are off their dead zone. */
 function stateOf(model: Model): HostState {
   const specs = Object.entries(model.state).map(([name, spec]) => {
-    if (name.startsWith('adam')) return [name, spec];
+    if (spec.kind === 'slot') return [name, spec];
     if (name === 'skip/bias' || name === 'output/0/bias') return [name, { ...spec, initial: 1.5 }];
     const scale = name === 'output/1/kernel' ? 0.3 : name === 'skip/kernel' ? 0.4 : 0.7;
     return [name, { ...spec, initial: { distribution: 'normal', scale } }];
