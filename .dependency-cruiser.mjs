@@ -48,7 +48,7 @@ const heavy = {
   '@wasm-audio-decoders': ['training/src/data/decode-sound.ts'],
   'mpg123-decoder': ['training/src/data/decode-sound.ts'],
   'ogg-opus-decoder': ['training/src/data/decode-sound.ts'],
-  'ml-matrix': ['training/src/evaluate/frechet.ts'],
+  'ml-matrix': ['training/src/evaluate/frechet/frechet.ts'],
   jiti: ['training/src/run/config.ts'],
   'cli-progress': ['training/cli/src/progress.ts'],
   'cli-table3': ['training/cli/src/table.ts'],

@@ -14,6 +14,11 @@ export { onnxEngine } from './engine/onnx-engine.ts';
 export { tfjsEngine, toTensor } from './engine/tfjs-engine.ts';
 export { binarised } from './evaluate/binarisation.ts';
 export { diagnostics, type Reported } from './evaluate/catalogue.ts';
+export {
+  type ClassifierEffort,
+  classifierRefuses,
+  classifierSettings,
+} from './evaluate/classifier/reference-classifier.ts';
 export { isSkipped } from './evaluate/diagnostic.ts';
 export {
   checkEvaluationFolder,
@@ -25,13 +30,8 @@ export {
 } from './evaluate/evaluate.ts';
 export type { EvaluationRequest } from './evaluate/evaluation.ts';
 export { graphModelParity } from './evaluate/graph-model-parity.ts';
-export { publishedModeSamples } from './evaluate/mode-coverage.ts';
-export { parzen } from './evaluate/parzen.ts';
-export {
-  type ClassifierEffort,
-  classifierRefuses,
-  classifierSettings,
-} from './evaluate/reference-classifier.ts';
+export { publishedModeSamples } from './evaluate/modes/mode-coverage.ts';
+export { parzen } from './evaluate/parzen/parzen.ts';
 export { type SampleSource, samplerSource } from './evaluate/sample-source.ts';
 export { buildModel, families, familyNamed } from './families/registry.ts';
 export { type ImportRequest, importModel } from './import/import-model.ts';

@@ -1,16 +1,16 @@
+import { classBalance } from './classifier/class-balance-finding.ts';
+import { usefulness } from './classifier/usefulness-finding.ts';
+import { convergence } from './convergence/convergence-finding.ts';
 import type { Outcome, Skipped } from './diagnostic.ts';
-import { classBalance } from './diagnostics/classes.ts';
-import { copying } from './diagnostics/copies.ts';
-import { divergences } from './diagnostics/divergences.ts';
-import { frechet, manifolds, score } from './diagnostics/features.ts';
-import { interpolation } from './diagnostics/interpolation.ts';
-import { modes } from './diagnostics/modes.ts';
-import { trainingCurves } from './diagnostics/training-curves.ts';
-import { classifierTest, discrepancyTest } from './diagnostics/two-sample.ts';
-import { usefulness } from './diagnostics/usefulness.ts';
-import { wayBack } from './diagnostics/way-back.ts';
-import { windowDensity } from './diagnostics/window-density.ts';
+import { divergences } from './divergence/divergence-finding.ts';
 import type { Evaluation } from './evaluation.ts';
+import { frechet, manifolds, score } from './frechet/frechet-finding.ts';
+import { interpolation } from './interpolation/interpolation-finding.ts';
+import { inversionError } from './inversion/inversion-finding.ts';
+import { memorisationOfTraining } from './memorisation/memorisation-finding.ts';
+import { modes } from './modes/modes-finding.ts';
+import { parzenLogLikelihood } from './parzen/parzen-finding.ts';
+import { classifierTest, discrepancyTest } from './two-sample/two-sample-finding.ts';
 
 /** A diagnostic by the name that `--metrics` takes. */
 export interface DiagnosticEntry {
@@ -81,7 +81,7 @@ export const diagnostics: readonly DiagnosticEntry[] = [
     name: 'memorisation',
     title: 'Memorisation',
     source: 'nearest neighbours with a permutation test; compare Meehan et al. 2020, arXiv:2004.05675',
-    run: copying,
+    run: memorisationOfTraining,
   },
   {
     name: 'usefulness',
@@ -93,13 +93,13 @@ export const diagnostics: readonly DiagnosticEntry[] = [
     name: 'parzen',
     title: 'Parzen-window log-likelihood',
     source: 'Goodfellow et al. 2014, arXiv:1406.2661, section 5',
-    run: windowDensity,
+    run: parzenLogLikelihood,
   },
   {
     name: 'convergence',
     title: 'Convergence of training',
     source: "the run's metrics.jsonl",
-    run: trainingCurves,
+    run: convergence,
   },
   {
     name: 'interpolation',
@@ -111,6 +111,6 @@ export const diagnostics: readonly DiagnosticEntry[] = [
     name: 'inversion',
     title: 'Inversion',
     source: 'Creswell and Bharath 2018, arXiv:1611.05644',
-    run: wayBack,
+    run: inversionError,
   },
 ];

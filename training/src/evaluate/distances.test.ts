@@ -2,18 +2,18 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { classifierScore, scoreOfSubset } from './classifier-score.ts';
 import { CompiledFunctions } from './compiled-functions.ts';
-import { frechetDistance, momentsOf } from './frechet.ts';
-import { memorisation } from './memorisation.ts';
-import { mmd } from './mmd.ts';
+import { classifierScore, scoreOfSubset } from './frechet/classifier-score.ts';
+import { frechetDistance, momentsOf } from './frechet/frechet.ts';
+import { precisionRecall } from './frechet/precision-recall.ts';
+import { realFrechetDistances } from './frechet/real-frechet.ts';
+import { realManifolds } from './frechet/real-manifolds.ts';
+import { memorisation } from './memorisation/memorisation.ts';
 import { nearest } from './nearest.ts';
-import { precisionRecall } from './precision-recall.ts';
-import { realFrechetDistances } from './real-frechet.ts';
-import { realManifolds } from './real-manifolds.ts';
 import { RealRange, realSplits } from './real-splits.ts';
 import { distance, head, pick, type Rows, stack } from './rows.ts';
 import { normalRows, rowsFrom } from './test-support.ts';
+import { mmd } from './two-sample/mmd.ts';
 
 let compiled: CompiledFunctions;
 beforeAll(async () => {

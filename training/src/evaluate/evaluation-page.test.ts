@@ -4,7 +4,7 @@ import { loadDataset } from '../data/catalogue.ts';
 import { escapeHtml } from '../report/self-contained-page.ts';
 import { type DiagnosticEntry, diagnostics } from './catalogue.ts';
 import { CompiledFunctions } from './compiled-functions.ts';
-import { curvesOutcome } from './diagnostics/training-curves.ts';
+import { curvesOutcome } from './convergence/convergence-finding.ts';
 import { Evaluation } from './evaluation.ts';
 import { renderEvaluation } from './evaluation-page.ts';
 import { datasetSource } from './test-support.ts';

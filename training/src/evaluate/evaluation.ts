@@ -2,14 +2,14 @@ import { type DataSpec, type HostTensor, hostTensor, UserError } from '@generatr
 import type { Dataset } from '../data/index.ts';
 import { partOf } from '../data/part.ts';
 import { binarised, isTwoValued } from './binarisation.ts';
-import type { Classified } from './classifier.ts';
-import type { CompiledFunctions } from './compiled-functions.ts';
+import type { Classified } from './classifier/classifier.ts';
 import {
   type ClassifierEffort,
   classifierRefuses,
   type ReferenceClassifier,
   referenceClassifier,
-} from './reference-classifier.ts';
+} from './classifier/reference-classifier.ts';
+import type { CompiledFunctions } from './compiled-functions.ts';
 import { choose, type Rows, rowsOf } from './rows.ts';
 import type { DrawnSamples, SampleSource } from './sample-source.ts';
 

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { pointDistributions } from '../data/index.ts';
 import { points } from '../data/points.ts';
-import { classifierScore } from './classifier-score.ts';
-import { frechetDistance, momentsOf } from './frechet.ts';
-import { pathSteps, smoothness, sphericalPath } from './latent-path.ts';
-import { modeCoverage } from './mode-coverage.ts';
-import { densityDivergence, histogramDivergence } from './plane-divergence.ts';
-import { saturatedBy, seriesStatistics } from './series.ts';
+import { saturatedBy, seriesStatistics } from './convergence/series.ts';
+import { densityDivergence, histogramDivergence } from './divergence/plane-divergence.ts';
+import { classifierScore } from './frechet/classifier-score.ts';
+import { frechetDistance, momentsOf } from './frechet/frechet.ts';
+import { pathSteps, smoothness, sphericalPath } from './interpolation/latent-path.ts';
+import { modeCoverage } from './modes/mode-coverage.ts';
 import { binomialLowerTail, fisherTail, normalTail, quantile, wilsonInterval } from './statistics.ts';
 import { normalRows, rowsFrom } from './test-support.ts';
 

@@ -2,7 +2,7 @@ import { densityOf, fillInputs, type HostTensor, hostTensor } from '@generatrix/
 import type { Dataset } from '../data/dataset.ts';
 import { pointDistributionOf } from '../data/point-distributions.ts';
 import type { Trainer } from '../engine/engine.ts';
-import { modeCoverage } from '../evaluate/mode-coverage.ts';
+import { modeCoverage } from '../evaluate/modes/mode-coverage.ts';
 import type { Model } from '../model/model.ts';
 
 const evaluationBatch = 100;
