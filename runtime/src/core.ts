@@ -16,6 +16,7 @@ export {
   encodeManifest,
   type FileEntry,
   type Manifest,
+  type ModelDescription,
   type ProgramEntry,
   parseManifest,
 } from './bundle/manifest.ts';

@@ -162,7 +162,11 @@ describe.skipIf(missing !== '')('the pages', () => {
     );
     const links = await page.locator('#map a').allTextContents();
     expect(links).toContain('Variational autoencoder');
-    expect(links).toContain('WaveNet');
+    expect(links).toContain('WaveNet, dilated causal convolutions for sound');
+    expect(links).toHaveLength(6);
+    expect(await page.locator('#model-models-vae .equation').textContent()).toBe(
+      'log p(x) ≥ E[log p(x | z)] − KL(q(z | x) ‖ p(z))',
+    );
   });
 
   test.each(['light', 'dark'] as const)(

@@ -2,7 +2,14 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type BundleFormat, packBundle, tf } from '@generatrix/export';
 import { encodeSafetensors } from '@generatrix/runtime/core';
-import { bindState, buildModel, familyNamed, initialState, toTensor } from '@generatrix/training';
+import {
+  bindState,
+  buildModel,
+  familyDescription,
+  familyNamed,
+  initialState,
+  toTensor,
+} from '@generatrix/training';
 import { describeData, type FamilyCase, firstExamples, stirredState } from '@generatrix/training/testing';
 import { madeOnce } from '../once-per-run.ts';
 
@@ -37,6 +44,7 @@ async function makeBundle(
     about: {
       name,
       family,
+      description: familyDescription(familyNamed(family)),
       options: JSON.parse(JSON.stringify(settled)) as Record<string, never>,
       data: { ...data.spec, name: 'tiny', classNames: [] },
       provenance: {

@@ -37,7 +37,7 @@ export { buildModel, families, familyNamed } from './families/registry.ts';
 export { type ImportRequest, importModel } from './import/import-model.ts';
 export { dataDescription } from './model/data-description.ts';
 export type { Family, Trainable } from './model/family.ts';
-export { defineFamily } from './model/family.ts';
+export { defineFamily, familyDescription } from './model/family.ts';
 export type { Model } from './model/model.ts';
 export { scheduleShape } from './model/schedule.ts';
 export type { HostState } from './model/state.ts';

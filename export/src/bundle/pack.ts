@@ -23,7 +23,7 @@ export type BundleFormat = 'onnx' | 'graph-model';
 
 export interface BundleRequest {
   /** What the manifest says of the model, its origin and its data. */
-  readonly about: Pick<Manifest, 'name' | 'family' | 'options' | 'data' | 'provenance'>;
+  readonly about: Pick<Manifest, 'name' | 'family' | 'options' | 'description' | 'data' | 'provenance'>;
   readonly programs: Readonly<Record<string, ExportedProgram>>;
   /** ONNX programs are always written; a GraphModel of each besides when asked for. */
   readonly formats: readonly BundleFormat[];

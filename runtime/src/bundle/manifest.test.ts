@@ -40,6 +40,7 @@ describe('parseManifest', () => {
         reference: 'tfjs-cpu',
         programs: { sample: { maxAbsoluteError: 1e-6, maxRelativeError: 1e-7, batch: 4 } },
       },
+      description: { title: 'A model', taxonomy: ['a', 'b'], equation: 'p(x) = 1', sources: ['No one 1999'] },
       sample: { file: 'sample.png', bytes: 3, sha256: 'ab'.repeat(32), seed: 42, count: 64 },
       graphModels: {
         sample: { files: { 'graph-model/sample/model.json': { bytes: 1, sha256: '0'.repeat(64) } } },

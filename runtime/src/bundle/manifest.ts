@@ -116,12 +116,26 @@ const parity = z.object({
   ),
 });
 
+const description = z.object({
+  title: z.string(),
+  /** Place in the taxonomy of deep generative models, from the root. */
+  taxonomy: z.readonly(z.array(z.string())),
+  /** In plain text; what follows `_` is written below the line. */
+  equation: z.string(),
+  sources: z.readonly(z.array(z.string())),
+});
+
+/** What a family says of itself. */
+export type ModelDescription = z.infer<typeof description>;
+
 const manifestSchema = z.object({
   format: z.literal(bundleFormat),
   version: z.literal(bundleVersion),
   name: z.string(),
   family: z.string(),
   options: z.record(z.string(), z.unknown()),
+  /** Of the family; absent from older bundles. */
+  description: z.optional(description),
   data: dataSpec,
   programs: z.record(name, programEntry),
   provenance: z.object({

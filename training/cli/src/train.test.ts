@@ -44,8 +44,15 @@ test('training never opens the test split: its files may be missing or no IDX fi
     });
     scores.push(result.heldOut);
     const manifest = JSON.parse(await readFile(join(run, 'bundle', 'model.json'), 'utf8')) as {
+      description: unknown;
       provenance: { checkpoint: unknown };
     };
+    expect(manifest.description).toEqual({
+      title: 'Gaussian mixture',
+      taxonomy: ['explicit density', 'tractable', 'mixture'],
+      equation: 'p(x) = Σ_k π_k N(x; μ_k, Σ_k)',
+      sources: expect.arrayContaining([expect.stringContaining('Dempster')]) as unknown,
+    });
     expect(manifest.provenance.checkpoint).toMatchObject({
       ...{ kept: 'best', score: { metric: 'heldOut/logProb' } },
     });

@@ -1,4 +1,4 @@
-import type { DataSpec } from '@generatrix/runtime/core';
+import type { DataSpec, ModelDescription } from '@generatrix/runtime/core';
 import type { z } from 'zod';
 import type { Model } from './model.ts';
 import type { SettledTraining, TrainingOptions } from './training-options.ts';
@@ -41,6 +41,8 @@ export interface Family<Options extends object = object> {
   readonly title: string;
   /** Where it stands in the taxonomy of deep generative models, from the root. */
   readonly taxonomy: readonly string[];
+  /** The equation at its heart, in plain text; what follows `_` is written below the line, `<` with it: `x_<i`. */
+  readonly equation: string;
   /** Papers whose equations the file implements. */
   readonly sources: readonly string[];
   /** Options with their defaults and descriptions; the command line's flags come from here. */
@@ -56,4 +58,9 @@ export interface Family<Options extends object = object> {
 /** Keeps the options' type while the family is written, and forgets it in the registry. */
 export function defineFamily<Options extends object>(family: Family<Options>): Family {
   return family as unknown as Family;
+}
+
+/** What a bundle's manifest says of its family, so that who shows the model needs no table of families. */
+export function familyDescription({ title, taxonomy, equation, sources }: Family): ModelDescription {
+  return { title, taxonomy: [...taxonomy], equation, sources: [...sources] };
 }

@@ -19,6 +19,8 @@ import {
 } from '@generatrix/runtime/core';
 import { canRender, renderSamples } from '@generatrix/runtime/media';
 import { toTensor } from '../engine/tfjs-engine.ts';
+import { familyNamed } from '../families/registry.ts';
+import { familyDescription } from '../model/family.ts';
 import type { Model } from '../model/model.ts';
 import type { CheckpointChoice } from '../record/best-checkpoint.ts';
 import type { CheckpointMeta } from '../record/checkpoint.ts';
@@ -89,6 +91,7 @@ export async function exportRun(
       name: `${settings.family}-${settings.data.name}`,
       family: settings.family,
       options: jsonOnly(options),
+      description: familyDescription(familyNamed(settings.family)),
       data: {
         ...data.spec,
         name: settings.data.name,

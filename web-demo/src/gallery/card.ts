@@ -4,14 +4,17 @@ import type { ModelEntry } from '../model-list.ts';
 import { parityBadge } from '../panels/parity-badge.ts';
 import { make } from '../view/make.ts';
 import { deviceName, formatTime } from '../view/text.ts';
+import { descriptionOf } from './description.ts';
 import { equation } from './equation.ts';
-import { familyNamed } from './families.ts';
 import { likelihoodOf } from './likelihood.ts';
-import { leaves } from './taxonomy.ts';
+import { leafOf, leavesOf, type Taxonomy } from './taxonomy.ts';
 
 export interface Card {
   readonly id: string;
   readonly family: string;
+  /** What the family is called, and its place in the taxonomy. */
+  readonly title: string;
+  readonly taxonomy: readonly string[];
   readonly element: HTMLElement;
   readonly sampler: GeneratrixSampler;
 }
@@ -20,9 +23,10 @@ export interface Card {
 const counts = { image: 16, points: 1000, audio: 3 } as const;
 
 /** A model's card: what it is, the sampler itself, how well it does and how fast it is here. */
-export function makeCard(entry: ModelEntry, manifest: Manifest, device: string): Card {
-  const note = familyNamed(manifest.family);
-  const path = leaves.find((leaf) => leaf.id === note.leaf)?.path ?? '';
+export function makeCard(entry: ModelEntry, manifest: Manifest, taxonomy: Taxonomy, device: string): Card {
+  const note = descriptionOf(manifest);
+  const leaf = leafOf(taxonomy, note.taxonomy);
+  const way = leavesOf(taxonomy).find((each) => each.leaf === leaf)!.way;
   const id = `model-${entry.path.replace(/[^\w-]+/g, '-')}`;
   const sampler = make('generatrix-sampler');
   sampler.setAttribute('src', entry.url);
@@ -35,7 +39,10 @@ export function makeCard(entry: ModelEntry, manifest: Manifest, device: string):
   const facts = make('dl', {}, ...row('Data', make('dd', {}, manifest.data.name)));
   if (likelihood) facts.append(...row('Held-out likelihood', make('dd', {}, likelihood)));
   facts.append(...row('Speed here', speed), ...row('Parity', parity));
-  if (note.source) facts.append(...row('Source', make('dd', {}, note.source)));
+  const { sources } = note;
+  if (sources.length > 0) {
+    facts.append(...row(sources.length > 1 ? 'Sources' : 'Source', make('dd', {}, sources.join('; '))));
+  }
 
   sampler.addEventListener('generatrix-sample', (event) => {
     const { sampleMs, count, device } = (event as CustomEvent).detail;
@@ -59,13 +66,13 @@ export function makeCard(entry: ModelEntry, manifest: Manifest, device: string):
   const element = make(
     'article',
     { className: 'card', id, 'aria-labelledby': `${id}-title` },
-    make('h3', { id: `${id}-title` }, make('small', {}, path), note.title, make('small', {}, entry.title)),
+    make('h3', { id: `${id}-title` }, make('small', {}, way), note.title, make('small', {}, entry.title)),
     ...(note.equation ? [equation(note.equation)] : []),
     sampler,
     facts,
     explore,
   );
-  return { id, family: manifest.family, element, sampler };
+  return { id, family: manifest.family, title: note.title, taxonomy: note.taxonomy, element, sampler };
 }
 
 function row(term: string, detail: HTMLElement): HTMLElement[] {

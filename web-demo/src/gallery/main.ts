@@ -4,9 +4,9 @@ import { fetchManifest } from '../cache/bundle-files.ts';
 import { listModels, type ModelEntry } from '../model-list.ts';
 import { keepOffline } from '../offline/keep-offline.ts';
 import { type Card, makeCard } from './card.ts';
-import { familyNamed } from './families.ts';
+import { descriptionOf } from './description.ts';
 import { drawMap } from './map.ts';
-import { leaves } from './taxonomy.ts';
+import { leafOf, leavesOf, type Taxonomy, taxonomyFor } from './taxonomy.ts';
 
 function find(id: string): HTMLElement {
   return document.getElementById(id)!;
@@ -27,9 +27,9 @@ async function readEntry(entry: ModelEntry): Promise<{ entry: ModelEntry; manife
 }
 
 /** In the order of the taxonomy, so that relatives stand together. */
-function place(cards: readonly Card[]): void {
-  for (const leaf of leaves) {
-    const here = cards.filter(({ family }) => familyNamed(family).leaf === leaf.id);
+function place(cards: readonly Card[], taxonomy: Taxonomy): void {
+  for (const { leaf } of leavesOf(taxonomy)) {
+    const here = cards.filter((card) => leafOf(taxonomy, card.taxonomy) === leaf);
     find('cards').append(...here.map(({ element }) => element));
   }
 }
@@ -53,12 +53,19 @@ async function start(): Promise<void> {
   void keepOffline('./generatrix-offline.js'); // not before: leaving the page would break its requests off
   const entries = await listModels(document.baseURI, null);
   const read = await Promise.all(entries.map(readEntry));
-  const cards = read
-    .filter((item) => typeof item !== 'string')
-    .map(({ entry, manifest }) => makeCard(entry, manifest, query.get('device') ?? 'auto'));
+  const models = read.filter((item) => typeof item !== 'string');
+  const taxonomy = taxonomyFor(models.map(({ manifest }) => descriptionOf(manifest).taxonomy));
+  const device = query.get('device') ?? 'auto';
+  const cards = models.map(({ entry, manifest }) => makeCard(entry, manifest, taxonomy, device));
   const troubles = read.filter((item) => typeof item === 'string');
-  drawMap(find('map'), new Map(cards.map(({ family, id }) => [family, id]).reverse() as [string, string][]));
-  place(cards);
+  const families = new Map(cards.map((card) => [card.family, card] as const).reverse());
+  const firsts = cards.filter((card) => families.get(card.family) === card);
+  drawMap(
+    find('map'),
+    taxonomy,
+    firsts.map(({ title, taxonomy: path, id }) => ({ title, taxonomy: path, card: id })),
+  );
+  place(cards, taxonomy);
   showError(troubles.join('; '));
   find('status').textContent = cards.length === 1 ? 'One model is here.' : `${cards.length} models are here.`;
   const button = find('run-all');
@@ -73,7 +80,7 @@ function showError(line: string): void {
 }
 
 start().catch((error: unknown) => {
-  drawMap(find('map'), new Map());
+  drawMap(find('map'), taxonomyFor([]), []);
   showError(error instanceof Error ? error.message : String(error));
   find('main').dataset.state = 'failed';
 });

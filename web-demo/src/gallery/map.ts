@@ -1,31 +1,29 @@
 import { make } from '../view/make.ts';
-import { familiesOf } from './families.ts';
-import { beside, type Leaf, taxonomy } from './taxonomy.ts';
+import { type Leaf, leafOf, type Taxonomy } from './taxonomy.ts';
 
-/**
- * The taxonomy as a picture: a tree of lists, which the style sheet draws as branches. Families of which a model is
- * here lead to its card; the others are named all the same.
- * @param cards the card's id of each family that is here
- */
-export function drawMap(container: HTMLElement, cards: ReadonlyMap<string, string>): void {
-  const leaf = ({ id, title }: Leaf) => {
-    const families = familiesOf(id).map(({ name, note }) => {
-      const card = cards.get(name);
-      const entry = card
-        ? make('a', { href: `#${card}` }, note.title)
-        : make(
-            'span',
-            { className: 'absent', title: 'No model of this family is on this server' },
-            note.title,
-          );
-      return make('li', {}, entry);
-    });
-    const known = familiesOf(id).some(({ name }) => cards.has(name));
+/** A family of which a model is here. */
+export interface MapEntry {
+  readonly title: string;
+  /** Its place in the taxonomy. */
+  readonly taxonomy: readonly string[];
+  /** The id of the card of its first model. */
+  readonly card: string;
+}
+
+/** The taxonomy as a picture: a tree of lists, which the style sheet draws as branches. Families lead to their cards. */
+export function drawMap(container: HTMLElement, taxonomy: Taxonomy, entries: readonly MapEntry[]): void {
+  const here = (leaf: Leaf) => entries.filter((entry) => leafOf(taxonomy, entry.taxonomy) === leaf);
+  const drawLeaf = (leaf: Leaf) => {
+    const families = here(leaf);
     return make(
       'li',
-      { className: known ? 'leaf here' : 'leaf' },
-      make('span', { className: 'node' }, title),
-      make('ul', { className: 'families' }, ...families),
+      { className: families.length > 0 ? 'leaf here' : 'leaf' },
+      make('span', { className: 'node' }, leaf.title),
+      make(
+        'ul',
+        { className: 'families' },
+        ...families.map(({ card, title }) => make('li', {}, make('a', { href: `#${card}` }, title))),
+      ),
     );
   };
   const node = (title: string, says: string) =>
@@ -33,7 +31,7 @@ export function drawMap(container: HTMLElement, cards: ReadonlyMap<string, strin
   const tree = make(
     'ul',
     { className: 'tree' },
-    ...taxonomy.map(({ title, says, branches }) =>
+    ...taxonomy.sides.map(({ title, says, branches }) =>
       make(
         'li',
         { className: 'side' },
@@ -42,13 +40,13 @@ export function drawMap(container: HTMLElement, cards: ReadonlyMap<string, strin
           'ul',
           { className: 'branches' },
           ...branches.map((branch) =>
-            make('li', {}, node(branch.title, branch.says), make('ul', {}, ...branch.leaves.map(leaf))),
+            make('li', {}, node(branch.title, branch.says), make('ul', {}, ...branch.leaves.map(drawLeaf))),
           ),
         ),
       ),
     ),
   );
-  const others = beside.filter(({ id }) => familiesOf(id).some(({ name }) => cards.has(name)));
+  const others = taxonomy.beside.filter((leaf) => here(leaf).length > 0);
   container.replaceChildren(tree);
-  if (others.length > 0) container.append(make('ul', { className: 'tree beside' }, ...others.map(leaf)));
+  if (others.length > 0) container.append(make('ul', { className: 'tree beside' }, ...others.map(drawLeaf)));
 }

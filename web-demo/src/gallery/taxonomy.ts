@@ -1,23 +1,29 @@
-/** A branch of the taxonomy of deep generative models (Goodfellow 2016, arXiv:1701.00160, figure 9). */
-export interface Branch {
-  readonly title: string;
-  readonly says: string;
-  readonly leaves: readonly Leaf[];
-}
-
-export interface Leaf {
-  readonly id: string;
-  readonly title: string;
-}
-
+/**
+ * The taxonomy of deep generative models (Goodfellow 2016, arXiv:1701.00160, figure 9) as the map draws it. Which family
+ * stands where is said by the bundles' manifests: a path from the root, such as `explicit density`, `tractable`, `flow`.
+ */
 export interface Side {
   readonly title: string;
   readonly says: string;
   readonly branches: readonly Branch[];
 }
 
+export interface Branch {
+  readonly title: string;
+  readonly says: string;
+  /** Where paths of its families begin. */
+  readonly place: readonly string[];
+  /** Leaves that are drawn whether or not a model is there. */
+  readonly leaves: readonly Leaf[];
+}
+
+export interface Leaf {
+  readonly title: string;
+  readonly place: readonly string[];
+}
+
 /** Models of maximum likelihood and their relatives, by how they stand to the density. */
-export const taxonomy: readonly Side[] = [
+const known: readonly Side[] = [
   {
     title: 'Explicit density',
     says: 'p(x) is written down',
@@ -25,18 +31,23 @@ export const taxonomy: readonly Side[] = [
       {
         title: 'Tractable',
         says: 'and can be computed',
+        place: ['explicit density', 'tractable'],
         leaves: [
-          { id: 'mixture', title: 'Mixture' },
-          { id: 'fvbn', title: 'One dimension after the other' },
-          { id: 'flow', title: 'Change of variables' },
+          { title: 'Mixture', place: ['explicit density', 'tractable', 'mixture'] },
+          {
+            title: 'One dimension after the other',
+            place: ['explicit density', 'tractable', 'fully visible belief net'],
+          },
+          { title: 'Change of variables', place: ['explicit density', 'tractable', 'flow'] },
         ],
       },
       {
         title: 'Approximate',
         says: 'by a bound or a chain',
+        place: ['explicit density', 'approximate'],
         leaves: [
-          { id: 'variational', title: 'Variational' },
-          { id: 'explicit-chain', title: 'Markov chain' },
+          { title: 'Variational', place: ['explicit density', 'approximate', 'variational'] },
+          { title: 'Markov chain', place: ['explicit density', 'approximate', 'markov chain'] },
         ],
       },
     ],
@@ -48,9 +59,10 @@ export const taxonomy: readonly Side[] = [
       {
         title: 'Sampling',
         says: 'in one step, or many',
+        place: ['implicit density'],
         leaves: [
-          { id: 'direct', title: 'Direct' },
-          { id: 'implicit-chain', title: 'Markov chain' },
+          { title: 'Direct', place: ['implicit density', 'direct'] },
+          { title: 'Markov chain', place: ['implicit density', 'markov chain'] },
         ],
       },
     ],
@@ -58,17 +70,55 @@ export const taxonomy: readonly Side[] = [
 ];
 
 /** Models that stand beside the taxonomy. */
-export const beside: readonly Leaf[] = [
-  { id: 'none', title: 'No density: the ancestor' },
-  { id: 'other', title: 'Other models' },
+const beside: readonly Leaf[] = [
+  { title: 'No density: the ancestor', place: ['no density'] },
+  { title: 'Other models', place: [] },
 ];
 
-/** All leaves with the way to them, in order. */
-export const leaves: readonly (Leaf & { readonly path: string })[] = [
-  ...taxonomy.flatMap((side) =>
-    side.branches.flatMap((branch) =>
-      branch.leaves.map((leaf) => ({ ...leaf, path: `${side.title} › ${branch.title} › ${leaf.title}` })),
+/** The map's branches, with a leaf for every path that families name below them. */
+export interface Taxonomy {
+  readonly sides: readonly Side[];
+  readonly beside: readonly Leaf[];
+}
+
+/** The taxonomy with a leaf for each of these paths. */
+export function taxonomyFor(paths: readonly (readonly string[])[]): Taxonomy {
+  const branchWith = (branch: Branch): Branch => {
+    const leaves = [...branch.leaves];
+    for (const path of paths) {
+      const depth = branch.place.length;
+      if (path.length <= depth || !begins(path, branch.place)) continue;
+      if (leaves.some(({ place }) => begins(path, place))) continue;
+      const title = path[depth]!;
+      leaves.push({
+        title: `${title[0]!.toUpperCase()}${title.slice(1)}`,
+        place: path.slice(0, depth + 1).map((part) => part.toLowerCase()),
+      });
+    }
+    return { ...branch, leaves };
+  };
+  const sides = known.map((side) => ({ ...side, branches: side.branches.map(branchWith) }));
+  return { sides, beside };
+}
+
+/** The leaf that a path belongs to. */
+export function leafOf({ sides, beside: others }: Taxonomy, path: readonly string[]): Leaf {
+  const leaves = [...sides.flatMap(({ branches }) => branches.flatMap(({ leaves }) => leaves)), ...others];
+  return leaves.find(({ place }) => begins(path, place))!;
+}
+
+/** All leaves with the way to them, in the order of the map. */
+export function leavesOf({ sides, beside: others }: Taxonomy): readonly { leaf: Leaf; way: string }[] {
+  return [
+    ...sides.flatMap((side) =>
+      side.branches.flatMap((branch) =>
+        branch.leaves.map((leaf) => ({ leaf, way: `${side.title} › ${branch.title} › ${leaf.title}` })),
+      ),
     ),
-  ),
-  ...beside.map((leaf) => ({ ...leaf, path: leaf.title })),
-];
+    ...others.map((leaf) => ({ leaf, way: leaf.title })),
+  ];
+}
+
+function begins(path: readonly string[], place: readonly string[]): boolean {
+  return place.every((part, i) => path[i]?.toLowerCase() === part);
+}

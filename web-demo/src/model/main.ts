@@ -1,5 +1,5 @@
 import { randomSeed } from '@generatrix/runtime/core';
-import { familyNamed } from '../gallery/families.ts';
+import { descriptionOf } from '../gallery/description.ts';
 import { listModels, type ModelEntry, toEntry } from '../model-list.ts';
 import { keepOffline } from '../offline/keep-offline.ts';
 import { offerPanels } from '../panels/index.ts';
@@ -80,8 +80,7 @@ async function openModel(): Promise<Open | undefined> {
   }
   if (open !== opening) return undefined;
   const { manifest } = opening.sampler;
-  const family = familyNamed(manifest.family);
-  find('title').textContent = family.title;
+  find('title').textContent = descriptionOf(manifest).title;
   find('about').textContent = `${manifest.name}, trained on ${manifest.data.name}; computed on your device.`;
   const train = find('train') as HTMLAnchorElement;
   train.hidden = manifest.training === undefined;

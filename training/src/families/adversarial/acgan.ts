@@ -31,6 +31,7 @@ export const acgan = defineFamily<AcganOptions>({
   name: 'acgan',
   title: 'Auxiliary-classifier GAN',
   taxonomy: ['implicit density', 'direct'],
+  equation: 'adversarial loss + log p(y | x) of both networks',
   sources: ['Odena et al. 2017, arXiv:1610.09585'],
   options,
   defaults: { steps: 8000, batchSize: 64, learningRate: 2e-4, beta1: 0.5 },

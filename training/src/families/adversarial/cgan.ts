@@ -35,6 +35,7 @@ export const cgan = defineFamily<CganOptions>({
   name: 'cgan',
   title: 'Conditional GAN',
   taxonomy: ['implicit density', 'direct'],
+  equation: 'min_G max_D E log D(x | y) + E log(1 − D(G(z | y)))',
   sources: [
     'Mirza and Osindero 2014, arXiv:1411.1784',
     'Miyato and Koyama 2018, arXiv:1802.05637 (projection)',

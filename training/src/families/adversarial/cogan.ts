@@ -32,6 +32,7 @@ export const cogan = defineFamily<CoganOptions>({
   name: 'cogan',
   title: 'Coupled GAN, two domains',
   taxonomy: ['implicit density', 'direct'],
+  equation: 'x_1 = G_1(z), x_2 = G_2(z), first layers shared',
   sources: ['Liu and Tuzel 2016, arXiv:1606.07536'],
   options,
   defaults: { steps: 8000, batchSize: 64, learningRate: 2e-4, beta1: 0.5 },

@@ -37,6 +37,7 @@ export const dcgan = defineFamily<DcganOptions>({
   name: 'dcgan',
   title: 'Deep convolutional GAN',
   taxonomy: ['implicit density', 'direct'],
+  equation: 'min_G max_D E log D(x) + E log(1 − D(G(z)))',
   sources: ['Radford et al. 2016, arXiv:1511.06434', 'Goodfellow et al. 2014, arXiv:1406.2661'],
   options,
   defaults: { steps: 8000, batchSize: 64, learningRate: 2e-4, beta1: 0.5 },

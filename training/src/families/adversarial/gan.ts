@@ -36,6 +36,7 @@ export const gan = defineFamily<GanOptions>({
   name: 'gan',
   title: 'Generative adversarial network',
   taxonomy: ['implicit density', 'direct'],
+  equation: 'min_G max_D E log D(x) + E log(1 − D(G(z)))',
   sources: [
     'Goodfellow et al. 2014, arXiv:1406.2661',
     'Salimans et al. 2016, arXiv:1606.03498 (remedies)',

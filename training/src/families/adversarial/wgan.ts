@@ -36,6 +36,7 @@ export const wgan = defineFamily<WganOptions>({
   name: 'wgan',
   title: 'Wasserstein GAN, gradient penalty or clipping',
   taxonomy: ['implicit density', 'direct'],
+  equation: 'min_G max_f E f(x) − E f(G(z)), f 1-Lipschitz',
   sources: ['Arjovsky et al. 2017, arXiv:1701.07875', 'Gulrajani et al. 2017, arXiv:1704.00028'],
   options,
   defaults: { steps: 10_000, batchSize: 320, learningRate: 1e-4, beta1: 0, beta2: 0.9 },

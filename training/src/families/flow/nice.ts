@@ -79,6 +79,7 @@ export const nice = defineFamily<NiceOptions>({
   name: 'nice',
   title: 'NICE: additive coupling flow',
   taxonomy: ['explicit density', 'tractable', 'flow'],
+  equation: 'log p(x) = log p(f(x)) + log |det ∂f/∂x|',
   sources: [
     'Dinh, Krueger and Bengio 2014, arXiv:1410.8516',
     'Theis et al. 2016, arXiv:1511.01844 (dequantisation)',

@@ -108,6 +108,7 @@ export const realnvp = defineFamily<RealNvpOptions>({
   name: 'realnvp',
   title: 'Real NVP: affine coupling flow',
   taxonomy: ['explicit density', 'tractable', 'flow'],
+  equation: 'y_2 = x_2 ⊙ exp s(x_1) + t(x_1)',
   sources: [
     'Dinh, Sohl-Dickstein and Bengio 2017, arXiv:1605.08803',
     'Kingma and Dhariwal 2018, arXiv:1807.03039 (activation normalisation, zero start)',

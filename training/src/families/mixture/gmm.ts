@@ -176,6 +176,7 @@ export const gmm = defineFamily<GmmOptions>({
   name: 'gmm',
   title: 'Gaussian mixture',
   taxonomy: ['explicit density', 'tractable', 'mixture'],
+  equation: 'p(x) = Σ_k π_k N(x; μ_k, Σ_k)',
   sources: [
     'Dempster, Laird and Rubin 1977',
     'Bishop 2006, section 9.2',

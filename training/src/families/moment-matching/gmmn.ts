@@ -206,6 +206,7 @@ export const gmmn = defineFamily<GmmnOptions>({
   name: 'gmmn',
   title: 'Generative moment matching network',
   taxonomy: ['implicit density', 'direct', 'moment matching'],
+  equation: 'min_G MMD²(x, G(z)) = ‖E φ(x) − E φ(G(z))‖²',
   sources: [
     'Li, Swersky and Zemel 2015, arXiv:1502.02761',
     'Dziugaite, Roy and Ghahramani 2015, arXiv:1505.03906 (the same idea)',

@@ -123,6 +123,7 @@ export const autoencoder = defineFamily<AutoencoderOptions>({
   name: 'autoencoder',
   title: 'Autoencoder',
   taxonomy: ['no density', 'autoencoder'],
+  equation: 'min ‖x − d(e(x))‖²',
   sources: [
     'Hinton and Salakhutdinov 2006, Science 313 (deep autoencoder)',
     'Vincent et al. 2010, JMLR 11 (denoising autoencoder)',

@@ -42,6 +42,7 @@ export const vae = defineFamily<VaeOptions>({
   name: 'vae',
   title: 'Variational autoencoder',
   taxonomy: ['explicit density', 'approximate', 'variational'],
+  equation: 'log p(x) ≥ E[log p(x | z)] − KL(q(z | x) ‖ p(z))',
   sources: [
     'Kingma and Welling 2014, arXiv:1312.6114',
     'Higgins et al. 2017 (beta)',

@@ -225,6 +225,7 @@ export const vaegan = defineFamily<VaeganOptions>({
   name: 'vaegan',
   title: 'VAE-GAN',
   taxonomy: ['implicit density', 'direct'],
+  equation: 'KL(q(z | x) ‖ p(z)) − E log p(D_l(x) | z) + adversarial loss',
   sources: ['Larsen et al. 2016, arXiv:1512.09300'],
   options,
   defaults: { steps: 10_000, batchSize: 64, learningRate: 3e-4, beta1: 0.5 },

@@ -145,6 +145,7 @@ export const made = defineFamily<MadeOptions>({
   name: 'made',
   title: 'MADE, masked autoencoder for distribution estimation',
   taxonomy: ['explicit density', 'tractable', 'fully visible belief net'],
+  equation: 'p(x) = ∏_i p(x_i | x_<i), one masked network',
   sources: [
     'Germain et al. 2015, arXiv:1502.03509',
     'Uria, Murray and Larochelle 2013, arXiv:1306.0186 (mixture outputs)',

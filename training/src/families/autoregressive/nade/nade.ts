@@ -72,6 +72,7 @@ export const nade = defineFamily<NadeOptions>({
   name: 'nade',
   title: 'NADE, neural autoregressive distribution estimator',
   taxonomy: ['explicit density', 'tractable', 'fully visible belief net'],
+  equation: 'p(x) = ∏_i p(x_i | x_<i)',
   sources: [
     'Larochelle and Murray 2011, "The neural autoregressive distribution estimator", AISTATS',
     'Uria et al. 2016, arXiv:1605.02226',

@@ -50,6 +50,7 @@ export const pixelcnn = defineFamily<PixelcnnOptions>({
   name: 'pixelcnn',
   title: 'Gated PixelCNN',
   taxonomy: ['explicit density', 'tractable', 'fully visible belief net'],
+  equation: 'y = tanh(W_f ∗ x) ⊙ σ(W_g ∗ x)',
   sources: [
     'van den Oord et al. 2016, arXiv:1606.05328 (gated, conditional)',
     'van den Oord, Kalchbrenner and Kavukcuoglu 2016, arXiv:1601.06759',

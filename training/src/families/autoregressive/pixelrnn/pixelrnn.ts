@@ -55,6 +55,7 @@ export const pixelrnn = defineFamily<PixelrnnOptions>({
   name: 'pixelrnn',
   title: 'PixelRNN of Row LSTMs',
   taxonomy: ['explicit density', 'tractable', 'fully visible belief net'],
+  equation: 'p(x) = ∏_i p(x_i | pixels above and to the left)',
   sources: ['van den Oord, Kalchbrenner and Kavukcuoglu 2016, arXiv:1601.06759'],
   options,
   defaults: { steps: 6000, batchSize: 32, learningRate: 1e-3, ema: 0.999 },

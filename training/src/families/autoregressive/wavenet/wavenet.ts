@@ -87,6 +87,7 @@ export const wavenet = defineFamily<WavenetOptions>({
   name: 'wavenet',
   title: 'WaveNet, dilated causal convolutions for sound',
   taxonomy: ['explicit density', 'tractable', 'fully visible belief net'],
+  equation: 'p(x) = ∏_t p(x_t | x_<t), dilated convolutions',
   sources: [
     'van den Oord et al. 2016, arXiv:1609.03499',
     'Le Paine et al. 2016, arXiv:1611.09482 (sampling with cached states)',
