@@ -56,7 +56,7 @@ const heavy = {
 };
 
 const tests =
-  '(\\.test\\.ts$|test-support\\.ts$|/cases\\.ts$|/testing/|/test-[a-z-]+\\.ts$|/conformance(\\.ts$|/)|^test/)';
+  '(\\.test\\.ts$|test-support\\.ts$|\\.case\\.ts$|/cases\\.ts$|/testing/|/test-[a-z-]+\\.ts$|/conformance(\\.ts$|/)|^test/)';
 
 const folder = (name) => `^${name}/src/`;
 const error = (name, comment, from, to) => ({ name, severity: 'error', comment, from, to });

@@ -1,6 +1,5 @@
 import { UserError } from '@generatrix/runtime/core';
-import type { BundleFormat } from '@generatrix/training';
-import { exportRun, exportTriton } from '@generatrix/training';
+import { type BundleFormat, exportRun, exportTriton } from '@generatrix/training';
 import { type CheckpointChoice, parseChoice, readRun } from '@generatrix/training/record';
 import type { Command } from 'commander';
 import { wholeNumber } from './flags.ts';

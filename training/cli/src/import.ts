@@ -5,8 +5,7 @@ import {
   importedPrograms,
   importModel,
 } from '@generatrix/training';
-import type { Command } from 'commander';
-import { Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { realNumber, wholeNumber } from './flags.ts';
 
 interface ImportFlags {

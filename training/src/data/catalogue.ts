@@ -1,6 +1,6 @@
 import { UserError } from '@generatrix/runtime/core';
 import { closestNames } from '../errors/closest-names.ts';
-import { checkMemory } from '../files/memory-limit.ts';
+import { checkMemory } from '../files/limits.ts';
 import { audioFolder } from './audio-folder.ts';
 import { csv } from './csv.ts';
 import type { Dataset, DatasetRequest } from './dataset.ts';

@@ -125,3 +125,32 @@ export function checkIndices(name: string, indices: ArrayLike<number>, size: num
 export function everyIndex({ size }: Pick<Dataset, 'size'>): Int32Array {
   return Int32Array.from({ length: size }, (_, i) => i);
 }
+
+/** Share of the examples that each class has, or undefined for data without labels. */
+export function classFrequencies({
+  labels,
+  classNames,
+  size,
+}: Pick<Dataset, 'labels' | 'classNames' | 'size'>): readonly number[] | undefined {
+  if (labels === null || size === 0) return undefined;
+  const counts = new Array<number>(classNames.length).fill(0);
+  for (const label of labels) counts[label] = counts[label]! + 1;
+  return counts.map((count) => count / size);
+}
+
+/** Some of a data set's examples as a data set of their own, in the order of these indices; values are not copied. */
+export function partOf(dataset: Dataset, indices: Int32Array): Dataset {
+  const { labels } = dataset;
+  return {
+    ...dataset,
+    size: indices.length,
+    labels: labels === null ? null : indices.map((index) => labels[index]!),
+    gather: async (some) => dataset.gather(Int32Array.from(some, (at) => originalOf(dataset, indices, at))),
+  };
+}
+
+function originalOf({ name }: Dataset, indices: Int32Array, at: number): number {
+  const index = indices[at];
+  if (index !== undefined) return index;
+  throw new RangeError(`data set ${name}: index ${at} is outside its ${indices.length} examples`);
+}

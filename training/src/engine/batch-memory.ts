@@ -1,5 +1,5 @@
 import { sizeOf } from '@generatrix/runtime/core';
-import { checkMemory } from '../files/memory-limit.ts';
+import { checkMemory } from '../files/limits.ts';
 import type { Model } from '../model/model.ts';
 import { traceStep } from './step-program.ts';
 

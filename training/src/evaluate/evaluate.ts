@@ -6,7 +6,7 @@ import { canRender, renderSamples } from '@generatrix/runtime/media';
 import type { Dataset } from '../data/index.ts';
 import { closestNames } from '../errors/closest-names.ts';
 import { checkWritable, makeFolder, writeFileAtomic } from '../files/atomic.ts';
-import { plottingCode } from '../report/report.ts';
+import { plottingCode } from '../report/self-contained-page.ts';
 import { type DiagnosticEntry, diagnostics, type Reported } from './catalogue.ts';
 import { CompiledFunctions } from './compiled-functions.ts';
 import { isSkipped } from './diagnostic.ts';

@@ -1,4 +1,4 @@
-import { chartFigures, flatten, imageFigure, pairTable } from '../report/report-page.ts';
+import { chartFigures, flatten, imageFigure, pairTable } from '../report/report.ts';
 import { escapeHtml, type PlottingCode, selfContainedPage } from '../report/self-contained-page.ts';
 import type { Reported } from './catalogue.ts';
 import { type BarChart, isSkipped, type Outcome, short } from './diagnostic.ts';

@@ -1,6 +1,6 @@
 import { type DataSpec, type HostTensor, hostTensor, UserError } from '@generatrix/runtime/core';
+import { partOf } from '../data/dataset.ts';
 import type { Dataset } from '../data/index.ts';
-import { partOf } from '../data/part.ts';
 import { binarised, isTwoValued } from './binarisation.ts';
 import type { Classified } from './classifier/classifier.ts';
 import {

@@ -1,5 +1,6 @@
 import type { DataSpec, ModelDescription } from '@generatrix/runtime/core';
 import type { z } from 'zod';
+import { classFrequencies, type Dataset } from '../data/dataset.ts';
 import type { Model } from './model.ts';
 import type { SettledTraining, TrainingOptions } from './training-options.ts';
 
@@ -63,4 +64,14 @@ export function defineFamily<Options extends object>(family: Family<Options>): F
 /** What a bundle's manifest says of its family, so that who shows the model needs no table of families. */
 export function familyDescription({ title, taxonomy, equation, sources }: Family): ModelDescription {
   return { title, taxonomy: [...taxonomy], equation, sources: [...sources] };
+}
+
+/** What a family is told of a data set. */
+export function dataDescription(dataset: Dataset): DataDescription {
+  const frequencies = classFrequencies(dataset);
+  return {
+    spec: dataset.spec,
+    classNames: dataset.classNames,
+    ...(frequencies === undefined ? {} : { classFrequencies: frequencies }),
+  };
 }

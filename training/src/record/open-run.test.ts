@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { checkSpace } from '../files/disk-space.ts';
+import { checkSpace } from '../files/limits.ts';
 import { expectUserError, folderOf } from '../testing/test-support.ts';
 import { openRun } from './open-run.ts';
 

@@ -5,8 +5,7 @@ import { encodeWav } from '@generatrix/runtime/media';
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { folderOf } from '../testing/test-support.ts';
-import { writeReport } from './report.ts';
-import { flatten, type Report } from './report-page.ts';
+import { flatten, type Report, writeReport } from './report.ts';
 import { escapeHtml } from './self-contained-page.ts';
 
 const hostile = `</script><script>alert("1")</script><!-- '&`;

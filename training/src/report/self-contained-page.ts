@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import type { Chart } from './report-charts.ts';
 import { reportScript } from './report-script.ts';
 import { reportStyle } from './report-style.ts';
@@ -77,4 +79,11 @@ export function escapeHtml(text: string): string {
     "'": '&#39;',
   };
   return text.replace(/[&<>"']/g, (character) => entities[character]!);
+}
+
+/** uPlot's code, as it goes into a page. */
+export async function plottingCode(): Promise<PlottingCode> {
+  const require = createRequire(import.meta.url);
+  const read = async (file: string) => await readFile(require.resolve(`uplot/dist/${file}`), 'utf8');
+  return { script: await read('uPlot.iife.min.js'), style: await read('uPlot.min.css') };
 }

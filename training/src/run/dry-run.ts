@@ -2,7 +2,7 @@ import { sizeOf } from '@generatrix/runtime/core';
 import type { Dataset } from '../data/dataset.ts';
 import { onnxEngine } from '../engine/onnx-engine.ts';
 import { tfjsEngine } from '../engine/tfjs-engine.ts';
-import { byteSize } from '../files/byte-size.ts';
+import { byteSize } from '../files/limits.ts';
 import type { Model } from '../model/model.ts';
 import { ofKind, type StateSpecs } from '../model/state.ts';
 import { selectionMetric } from '../record/selection.ts';

@@ -1,8 +1,8 @@
 import { augmentation } from '../data/augment.ts';
 import { checkPartsAgree, type Dataset, describeDatasets, loadDataset } from '../data/index.ts';
 import { checkBatchMemory } from '../engine/batch-memory.ts';
-import { checkSpace } from '../files/disk-space.ts';
-import { dataDescription } from '../model/data-description.ts';
+import { checkSpace } from '../files/limits.ts';
+import { dataDescription } from '../model/family.ts';
 import { fingerprintsOf, refuseChange } from '../record/data-check.ts';
 import { type OpenRun, openRun } from '../record/open-run.ts';
 import { hasRun, type RunRecord, readRun, runData, writeRun } from '../record/run-folder.ts';

@@ -1,7 +1,6 @@
 import { packBundle, tf } from '@generatrix/export';
 import { createExecutor, createSampler, openBundle, type Sampler } from '@generatrix/runtime';
-import { classFrequencies } from '../data/class-frequencies.ts';
-import type { Dataset } from '../data/dataset.ts';
+import { classFrequencies, type Dataset } from '../data/dataset.ts';
 import { initialState } from '../engine/initial-state.ts';
 import { toTensor } from '../engine/tfjs-engine.ts';
 import { buildModel, familyNamed } from '../families/registry.ts';

@@ -64,6 +64,7 @@ export const iwae = defineFamily<IwaeOptions>({
   name: 'iwae',
   title: 'Importance weighted autoencoder',
   taxonomy: ['explicit density', 'approximate', 'variational'],
+  equation: 'log p(x) ≥ E[log 1/K Σ_k p(x, z_k) / q(z_k | x)]',
   sources: ['Burda, Grosse and Salakhutdinov 2016, arXiv:1509.00519'],
   options,
   // The guard of Adam and the batch are the paper's, section 5.

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
-import { byteSize } from '../files/byte-size.ts';
-import { checkMemory } from '../files/memory-limit.ts';
 import { expectUserError } from '../testing/test-support.ts';
+import { byteSize, checkMemory } from './limits.ts';
 
 test.each([
   [0, '0 bytes'],
