@@ -1,27 +1,31 @@
 /**
  * Which way imports may go. `npm run rooms` holds it, type-only imports included.
  *
- * Between packages: web-demo -> runtime, cli -> training -> export -> runtime; test sees all. Inside training a room
- * imports only from rooms before it in `rooms`.
+ * Between packages: web-demo -> runtime, cli -> training -> export -> runtime; test sees all. Inside runtime and
+ * training a room imports only from rooms before it in `rooms`.
  */
 import { builtinModules } from 'node:module';
 
-const rooms = [
-  'errors',
-  'files',
-  'data',
-  'model',
-  'nn',
-  'core',
-  'families',
-  'engine',
-  'record',
-  'report',
-  'tracking',
-  'evaluate',
-  'run',
-  'import',
-];
+/** Rooms of a package, each of which imports from those before it. */
+const rooms = {
+  'runtime/src': ['errors.ts', 'program', 'noise', 'bundle', 'ort', 'model', 'train', 'media', 'serve'],
+  'training/src': [
+    'errors',
+    'files',
+    'data',
+    'model',
+    'nn',
+    'core',
+    'families',
+    'engine',
+    'record',
+    'report',
+    'tracking',
+    'evaluate',
+    'run',
+    'import',
+  ],
+};
 
 /** What each package may import of the others. */
 const packages = {
@@ -82,20 +86,27 @@ export default {
         },
       ),
     ),
-    ...rooms.map((room, at) =>
-      error(
-        `room-${room}`,
-        `${room} imports from the rooms before it: ${rooms.slice(0, at).join(', ') || 'none'}.`,
-        { path: `^training/src/${room}/`, pathNot: tests },
-        { path: '^training/src/', pathNot: rooms.slice(0, at + 1).map((each) => `^training/src/${each}/`) },
-      ),
-    ),
-    error(
-      'every-room-has-a-place',
-      'A new folder of training/src gets its place in the order.',
-      { path: '^training/src/[^/]+/', pathNot: [tests, ...rooms.map((room) => `^training/src/${room}/`)] },
-      {},
-    ),
+    ...Object.entries(rooms).flatMap(([root, names]) => {
+      const places = names.map(
+        (name) => `^${root}/${name.endsWith('.ts') ? `${name.replace('.', '\\.')}$` : `${name}/`}`,
+      );
+      return [
+        ...names.map((name, at) =>
+          error(
+            `${root.split('/')[0]}-room-${name}`,
+            `${name} imports from the rooms before it: ${names.slice(0, at).join(', ') || 'none'}.`,
+            { path: places[at], pathNot: tests },
+            { path: `^${root}/`, pathNot: places.slice(0, at + 1) },
+          ),
+        ),
+        error(
+          `${root.split('/')[0]}-every-room-has-a-place`,
+          `A new folder of ${root} gets its place in the order.`,
+          { path: `^${root}/[^/]+/`, pathNot: [tests, ...places] },
+          {},
+        ),
+      ];
+    }),
     error(
       'fixtures-for-tests',
       'Only tests see tests and what is made for them.',
