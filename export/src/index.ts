@@ -25,7 +25,6 @@ export {
   type TfjsModel,
 } from './foreign/import-tfjs.ts';
 export type { ImportAbout, RenderSamples } from './foreign/imported-bundle.ts';
-export { largestOnnx } from './foreign/onnx-file.ts';
 export { type GraphModelTraceOptions, traceGraphModel } from './foreign/trace-graph-model.ts';
 export { checkGraph } from './graph/check.ts';
 export * from './graph/ir.ts';
@@ -33,7 +32,7 @@ export { printGraph } from './graph/print.ts';
 export * from './graph-model/index.ts';
 export { traceLayersModel } from './layers-model.ts';
 export type { LayersStep, LayersTensors, LayersTraining } from './layers-training.ts';
-export { type OnnxOptions, writeOnnx } from './onnx/write.ts';
+export { largestOnnx, type OnnxOptions, writeOnnx } from './onnx/write.ts';
 export { simplify } from './passes/simplify.ts';
 export { tf } from './tf.ts';
 export { TraceError } from './trace/errors.ts';

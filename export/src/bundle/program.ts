@@ -2,6 +2,7 @@ import type { ProgramSignature } from '@generatrix/runtime/core';
 import type { Graph } from '../graph/ir.ts';
 import type { tf } from '../tf.ts';
 import { TraceError } from '../trace/errors.ts';
+import type { ForeignData } from '../trace/recorder.ts';
 import { type BatchedInput, traceBatched } from '../trace/symbolic.ts';
 import type { NamedTensors } from '../trace/trace.ts';
 
@@ -34,15 +35,20 @@ export interface ForcedDraws {
 
 /**
  * Traces a program for any batch size and checks that what it returns is what its signature promises.
+ * @param foreign values of weights that traces of other programs have read
  * @throws TraceError naming the output that differs, or noise that does not say what it belongs to.
  */
-export function traceExported(name: string, { signature, run }: ExportedProgram): Graph {
+export function traceExported(
+  name: string,
+  { signature, run }: ExportedProgram,
+  foreign?: ForeignData,
+): Graph {
   const inputs: Record<string, BatchedInput> = {};
   for (const [input, { dtype, shape, role }] of Object.entries(signature.inputs)) {
     inputs[input] = { dtype, shape, batched: role !== 'scalar' };
   }
   checkOwners(name, signature);
-  const graph = traceBatched(run, inputs);
+  const graph = traceBatched(run, inputs, foreign);
   for (const [output, { dtype, shape }] of Object.entries(signature.outputs)) {
     const value = graph.outputs.find((port) => port.name === output)?.value;
     const [batch, ...rest] = value?.shape ?? [];

@@ -39,7 +39,7 @@ export function adaptOnnx(file: OnnxFile, where: string, adaptation: Adaptation)
   const constants: Uint8Array[] = [];
   const constant = (dtype: 'int64' | 'int32', shape: readonly number[], values: readonly number[]) => {
     const name = fresh('constant');
-    constants.push(encodeTensor(name, dtype, shape, rawBytes(dtype, values)));
+    constants.push(encodeTensor({ name, dtype, shape, raw: rawBytes(dtype, values) }).join());
     return name;
   };
   const into =

@@ -1,5 +1,5 @@
 import { UserError } from '@generatrix/runtime/core';
-import { largestOnnx } from './onnx-file.ts';
+import { largestOnnx } from '../onnx/write.ts';
 import {
   contents,
   encodeField,

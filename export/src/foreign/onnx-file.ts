@@ -31,9 +31,6 @@ export interface OnnxFile {
 
 /** The oldest operator set that onnxruntime promises to run. */
 const oldestOpset = 7;
-/** Bytes beyond which protobuf, and so onnxruntime, reads no file. */
-export const largestOnnx = 2 ** 31 - 1;
-
 /**
  * Reads the frame of an ONNX file: which inputs and outputs it has, and whether it is whole. Its nodes are left to
  * onnxruntime.

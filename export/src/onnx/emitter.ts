@@ -1,6 +1,6 @@
 import { isSymbolic, printDim, type Shape, type SymbolicDim } from '../graph/ir.ts';
 import type { OnnxAttr, OnnxDType, OnnxEmitter } from './lowering.ts';
-import { encodeTensor, type OnnxNode, onnxDataType, rawBytes } from './proto.ts';
+import { type Initializer, type OnnxNode, onnxDataType, rawBytes } from './proto.ts';
 
 /** Names that a whole model shares: every tensor of the graph and of its subgraphs has a name of its own. */
 export class NameSource {
@@ -26,7 +26,7 @@ const comparedConstant = 64;
 /** Collects the nodes of one graph. Initializers of subgraphs go to the outermost graph, where all can see them. */
 export class GraphEmitter implements OnnxEmitter {
   readonly nodes: OnnxNode[] = [];
-  readonly initializers: Uint8Array[];
+  readonly initializers: Initializer[];
   readonly names: NameSource;
   /** Names that values take in the file, over the whole model. */
   readonly renames: Map<string, string>;
@@ -80,7 +80,7 @@ export class GraphEmitter implements OnnxEmitter {
     const known = key === null ? undefined : this.#constants.get(key);
     if (known !== undefined) return known;
     const name = this.names.fresh('const');
-    this.initializers.push(encodeTensor(name, dtype, shape, raw));
+    this.initializers.push({ name, dtype, shape, raw });
     if (key !== null) this.#constants.set(key, name);
     return name;
   }

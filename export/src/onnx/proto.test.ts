@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Pieces } from './pieces.ts';
 import { encodeModel, encodeNode, encodeTensor, encodeValueInfo, rawBytes } from './proto.ts';
 import { messages, readWire, texts } from './wire.ts';
 
@@ -7,7 +8,9 @@ import { messages, readWire, texts } from './wire.ts';
 describe('encodeTensor', () => {
   it('writes dims, data type, name and little-endian bytes', () => {
     const values = [1.5, -2, Number.NaN, Infinity, 1e-40, -0];
-    const tensor = readWire(encodeTensor('w', 'float32', [2, 3], rawBytes('float32', values)));
+    const tensor = readWire(
+      encodeTensor({ name: 'w', dtype: 'float32', shape: [2, 3], raw: rawBytes('float32', values) }).join(),
+    );
     expect(tensor.get(1)).toEqual([2, 3]);
     expect(tensor.get(2)).toEqual([1]);
     expect(texts(tensor, 8)).toEqual(['w']);
@@ -23,7 +26,9 @@ describe('encodeTensor', () => {
     ['int64', 7, [-2], [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]],
     ['bool', 9, [0, 1, 3], [0, 1, 1]],
   ] as const)('writes %s', (dtype, code, values, bytes) => {
-    const tensor = readWire(encodeTensor('v', dtype, [values.length], rawBytes(dtype, values)));
+    const tensor = readWire(
+      encodeTensor({ name: 'v', dtype, shape: [values.length], raw: rawBytes(dtype, values) }).join(),
+    );
     expect(tensor.get(2)).toEqual([code]);
     expect([...(tensor.get(9)![0] as Uint8Array)]).toEqual(bytes);
   });
@@ -60,7 +65,9 @@ it('encodeValueInfo names symbolic dimensions', () => {
 });
 
 it('encodeModel states the versions, the producer and the metadata', () => {
-  const model = readWire(encodeModel(new Uint8Array([18, 1, 103]), { seed: '42' }, '1.2.3'));
+  const model = readWire(
+    encodeModel(new Pieces().add(new Uint8Array([18, 1, 103])), { seed: '42' }, '1.2.3').join(),
+  );
   expect(model.get(1)).toEqual([8]);
   expect([texts(model, 2), texts(model, 3)]).toEqual([['generatrix'], ['1.2.3']]);
   const opsets = messages(model, 8);

@@ -7,9 +7,12 @@ import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { DType } from '@generatrix/runtime/core';
 import { isSymbolic, printDim, type Shape } from '../graph/ir.ts';
 import { type OnnxAttr, type OnnxDType, onnxIrVersion, onnxOpset, type Renames } from './lowering.ts';
+import { Pieces } from './pieces.ts';
 
 /** TensorProto.DataType */
 const dataTypes: Record<OnnxDType, number> = { float32: 1, int32: 6, int64: 7, bool: 9, float64: 11 };
+/** TensorProto.DataLocation */
+const dataLocations = { external: 1 };
 /** AttributeProto.AttributeType */
 const attributeTypes = { float: 1, int: 2, string: 3, graph: 5, ints: 7 };
 
@@ -75,22 +78,40 @@ export function encodeNode(node: OnnxNode, renames: Renames = new Map()): Uint8A
   return writer.finish();
 }
 
-/** TensorProto with its values inside the file, little-endian. */
-export function encodeTensor(
-  name: string,
-  dtype: OnnxDType,
-  shape: readonly number[],
-  raw: Uint8Array,
-): Uint8Array {
+/** A constant tensor of a file. */
+export interface Initializer {
+  readonly name: string;
+  readonly dtype: OnnxDType;
+  readonly shape: readonly number[];
+  /** The values, little-endian, as `rawBytes` gives them. */
+  readonly raw: Uint8Array;
+}
+
+/** Where a tensor's values lie that are not inside the file: a file beside it by its name, and the bytes in it. */
+export interface OutsideValues {
+  readonly location: string;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** TensorProto with its values inside the file, little-endian, or with the place where they lie. */
+export function encodeTensor({ name, dtype, shape, raw }: Initializer, outside?: OutsideValues): Pieces {
   const writer = new BinaryWriter();
   for (const dim of shape) integer(writer, 1, dim);
   integer(writer, 2, dataTypes[dtype]);
   text(writer, 8, name);
-  message(writer, 9, raw);
-  return writer.finish();
+  if (outside === undefined) return new Pieces().add(writer.finish()).field(9, raw);
+  for (const [key, value] of Object.entries(outside)) {
+    const entry = new BinaryWriter();
+    text(entry, 1, key);
+    text(entry, 2, String(value));
+    message(writer, 13, entry.finish());
+  }
+  integer(writer, 14, dataLocations.external);
+  return new Pieces().add(writer.finish());
 }
 
-/** The values in the storage that `encodeTensor` takes. */
+/** The values in the storage of an `Initializer`. */
 export function rawBytes(dtype: OnnxDType, data: ArrayLike<number>): Uint8Array {
   const typed = toTyped(dtype, data);
   return new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength);
@@ -135,39 +156,39 @@ export function encodeValueInfo(name: string, dtype: DType, shape: Shape): Uint8
 export function encodeGraph(graph: {
   name: string;
   nodes: readonly Uint8Array[];
-  initializers: readonly Uint8Array[];
+  initializers: readonly Pieces[];
   inputs: readonly Uint8Array[];
   outputs: readonly Uint8Array[];
-}): Uint8Array {
-  const writer = new BinaryWriter();
-  for (const node of graph.nodes) message(writer, 1, node);
-  text(writer, 2, graph.name);
-  for (const initializer of graph.initializers) message(writer, 5, initializer);
-  for (const input of graph.inputs) message(writer, 11, input);
-  for (const output of graph.outputs) message(writer, 12, output);
-  return writer.finish();
+}): Pieces {
+  const pieces = new Pieces();
+  for (const node of graph.nodes) pieces.field(1, node);
+  pieces.field(2, new TextEncoder().encode(graph.name));
+  for (const initializer of graph.initializers) pieces.field(5, initializer);
+  for (const input of graph.inputs) pieces.field(11, input);
+  for (const output of graph.outputs) pieces.field(12, output);
+  return pieces;
 }
 
 /** ModelProto in the default operator domain. */
 export function encodeModel(
-  graph: Uint8Array,
+  graph: Pieces,
   metadata: Readonly<Record<string, string>> = {},
   producerVersion = '',
-): Uint8Array {
-  const writer = new BinaryWriter();
-  integer(writer, 1, onnxIrVersion);
-  text(writer, 2, 'generatrix');
-  if (producerVersion !== '') text(writer, 3, producerVersion);
-  message(writer, 7, graph);
+): Pieces {
+  const head = new BinaryWriter();
+  integer(head, 1, onnxIrVersion);
+  text(head, 2, 'generatrix');
+  if (producerVersion !== '') text(head, 3, producerVersion);
+  const tail = new BinaryWriter();
   const opset = new BinaryWriter();
   text(opset, 1, '');
   integer(opset, 2, onnxOpset);
-  message(writer, 8, opset.finish());
+  message(tail, 8, opset.finish());
   for (const [key, value] of Object.entries(metadata)) {
     const entry = new BinaryWriter();
     text(entry, 1, key);
     text(entry, 2, value);
-    message(writer, 14, entry.finish());
+    message(tail, 14, entry.finish());
   }
-  return writer.finish();
+  return new Pieces().add(head.finish()).field(7, graph).add(tail.finish());
 }

@@ -234,3 +234,19 @@ describe('a written program', () => {
     expect(status, stderr).toBe(0);
   });
 });
+
+it('weights beyond what protobuf can hold are refused before they are written, with the size and the cure', () => {
+  // Seventy constants of 32 MiB that share their memory.
+  const data = new Float32Array(2 ** 23);
+  const shape = [2 ** 23];
+  const constants = Array.from({ length: 70 }, (_, id) => {
+    const outputs = [{ id, dtype: 'float32', shape } as const];
+    return { op: 'constant', inputs: [], outputs, data, where: '' } as const;
+  });
+  const outputs = constants.map(({ outputs: [value] }, i) => ({ name: `y${i}`, value: value! }));
+  const before = process.memoryUsage().arrayBuffers;
+  expect(() => writeOnnx({ inputs: [], outputs, nodes: constants }, { name: 'sample' })).toThrow(
+    /^program sample: with its weights it is 23488\d{5} bytes, and an ONNX file has at most 2147483647 .*format shared/,
+  );
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 24);
+});

@@ -1,3 +1,4 @@
+import { UserError } from '@generatrix/runtime/core';
 import { checkGraph } from '../graph/check.ts';
 import { type Graph, isSymbolic, type KernelNode, type Node, type Port, type Value } from '../graph/ir.ts';
 import type { KernelName } from '../kernels/names.ts';
@@ -6,7 +7,15 @@ import { GraphEmitter, NameSource } from './emitter.ts';
 import { fillLike } from './fill.ts';
 import { lowerEmpty } from './lower-empty.ts';
 import type { Lowering, Renames } from './lowering.ts';
-import { encodeGraph, encodeModel, encodeNode, encodeValueInfo } from './proto.ts';
+import {
+  encodeGraph,
+  encodeModel,
+  encodeNode,
+  encodeTensor,
+  encodeValueInfo,
+  type Initializer,
+  type OutsideValues,
+} from './proto.ts';
 import { onnxLowerings } from './table.ts';
 
 export interface OnnxOptions {
@@ -18,17 +27,39 @@ export interface OnnxOptions {
   readonly producerVersion?: string;
 }
 
+/** Bytes beyond which protobuf, and with it onnxruntime, reads no file. */
+export const largestOnnx = 2 ** 31 - 1;
+
+/** A program in the terms of ONNX: all but the weights is encoded. */
+export interface OnnxProgram {
+  readonly name: string;
+  /** The constants of the program and of its loops, small ones included. */
+  readonly initializers: readonly Initializer[];
+  /** The file, given where the values lie of the constants that are not inside it. @throws UserError when too large. */
+  encode(outside: ReadonlyMap<Initializer, OutsideValues>): Uint8Array<ArrayBuffer>;
+}
+
 /**
  * Writes a graph as an ONNX model: opset 17, IR version 8, default domain, weights inside the file. Inputs and
  * outputs keep their names; the batch dimension, where symbolic, is called `batch`. The same graph gives the same
  * bytes.
  * @throws TraceError naming the kernel and the place when a call cannot be expressed, or the output that has the name
- *   of an input, and when a name is empty.
+ *   of an input, and when a name is empty; UserError when the weights are more than a file may hold, before any of it
+ *   is written.
  */
-export function writeOnnx(
+export function writeOnnx(graph: Graph, options: OnnxOptions): Uint8Array<ArrayBuffer> {
+  return lowerToOnnx(graph, options).encode(new Map());
+}
+
+/**
+ * The first half of `writeOnnx`: what is to be written, with the weights still apart, so that several programs can
+ * share them.
+ * @throws TraceError as `writeOnnx`.
+ */
+export function lowerToOnnx(
   graph: Graph,
   { name, metadata = {}, producerVersion = '' }: OnnxOptions,
-): Uint8Array {
+): OnnxProgram {
   checkGraph(graph, 'all passes');
   refuseNames(graph);
   const ports = [...graph.inputs, ...graph.outputs].map((port) => port.name);
@@ -41,14 +72,28 @@ export function writeOnnx(
   );
   for (const node of graph.nodes) emitNode(emitter, node, values);
   nameOutputs(emitter, graph.outputs, values);
-  const encoded = encodeGraph({
-    name,
-    nodes: emitter.nodes.map((node) => encodeNode(node, emitter.renames)),
-    initializers: emitter.initializers,
-    inputs: graph.inputs.map(({ name, value }) => encodeValueInfo(name, value.dtype, value.shape)),
-    outputs: graph.outputs.map(({ name, value }) => encodeValueInfo(name, value.dtype, value.shape)),
-  });
-  return encodeModel(encoded, metadata, producerVersion);
+  const { initializers } = emitter;
+  const encode = (outside: ReadonlyMap<Initializer, OutsideValues>) => {
+    const encoded = encodeGraph({
+      name,
+      nodes: emitter.nodes.map((node) => encodeNode(node, emitter.renames)),
+      initializers: initializers.map((tensor) => encodeTensor(tensor, outside.get(tensor))),
+      inputs: graph.inputs.map(({ name, value }) => encodeValueInfo(name, value.dtype, value.shape)),
+      outputs: graph.outputs.map(({ name, value }) => encodeValueInfo(name, value.dtype, value.shape)),
+    });
+    const model = encodeModel(encoded, metadata, producerVersion);
+    refuseSize(name, model.length);
+    return model.join();
+  };
+  return { name, initializers, encode };
+}
+
+function refuseSize(name: string, bytes: number): void {
+  if (bytes <= largestOnnx) return;
+  throw new UserError(
+    `program ${name}: with its weights it is ${bytes} bytes, and an ONNX file has at most ${largestOnnx} (2 GiB): ` +
+      'keep the weights beside it (format shared)',
+  );
 }
 
 /** In ONNX, inputs and outputs are names in one space, and an empty name means that there is none. */
@@ -160,7 +205,7 @@ function lowerScan(
       initializers: [],
       inputs: parameters,
       outputs: results.map((port) => encodeValueInfo(port.name, port.value.dtype, port.value.shape)),
-    });
+    }).join();
   const backwards = (count: number) => Array.from({ length: count }, () => 1);
   const directions: Record<string, number[]> = node.reversed
     ? {

@@ -7,8 +7,41 @@ import { at, TraceError, userLocation } from './errors.ts';
 /** Anything tfjs passes as a tensor: what identifies it is its data id. */
 export type TensorLike = Pick<tf.TensorInfo, 'dataId' | 'dtype' | 'shape'>;
 
-/** Copies of tensors that live on other backends (weights), by data id: several traces share one copy. */
-export type ForeignData = WeakMap<object, ConstantData>;
+/** Values of tensors that live on other backends (weights), by data id: several traces share them. */
+export class ForeignData {
+  readonly #known = new WeakMap<object, ConstantData>();
+  readonly #borrow: boolean;
+
+  /**
+   * @param borrow whether values may be the backend's own memory, where it hands that out: for graphs that are written
+   *   before anyone else gets to run, as the memory may be that of the array which a tensor was made of
+   */
+  constructor({ borrow = false }: { readonly borrow?: boolean } = {}) {
+    this.#borrow = borrow;
+  }
+
+  /** The values of a tensor that a trace has used; undefined when none has. */
+  known(dataId: object): ConstantData | undefined {
+    return this.#known.get(dataId);
+  }
+
+  /** The values of a tensor, read from its backend the first time. */
+  read(dataId: object, backend: tf.KernelBackend, dtype: DType): ConstantData {
+    const known = this.#known.get(dataId);
+    if (known !== undefined) return known;
+    const values = backend.readSync(dataId);
+    const data = this.#borrow && isStored(values, dtype) ? values : toConstantData(values, dtype);
+    this.#known.set(dataId, data);
+    return data;
+  }
+}
+
+function isStored(values: tf.BackendValues, dtype: DType): values is ConstantData {
+  return (
+    (dtype === 'float32' && values instanceof Float32Array) ||
+    (dtype === 'int32' && values instanceof Int32Array)
+  );
+}
 
 /** The recorder in which a symbolic tensor was made, by its data id. */
 const owners = new WeakMap<object, Recorder>();
@@ -32,7 +65,7 @@ export class Recorder {
   #nextId = 0;
   #refused: TraceError | null = null;
 
-  constructor(parent: Recorder | null = null, foreign: ForeignData = parent?.foreign ?? new WeakMap()) {
+  constructor(parent: Recorder | null = null, foreign: ForeignData = parent?.foreign ?? new ForeignData()) {
     this.parent = parent;
     this.foreign = foreign;
   }
@@ -196,12 +229,7 @@ export class Recorder {
     const record = tf.engine().state.tensorInfo.get(tensor.dataId);
     if (record === undefined) throw this.#disposed(tensor);
     const meta = { dtype: tracedDType(tensor.dtype), shape: tensor.shape };
-    let data = this.foreign.get(tensor.dataId);
-    if (data === undefined) {
-      data = toConstantData(record.backend.readSync(tensor.dataId), meta.dtype);
-      this.foreign.set(tensor.dataId, data);
-    }
-    return this.constant(meta, data);
+    return this.constant(meta, this.foreign.read(tensor.dataId, record.backend, meta.dtype));
   }
 }
 
@@ -224,9 +252,10 @@ export function tracedDType(dtype: string): DType {
   throw new TraceError(`cannot trace a tensor of type ${dtype}: programs carry float32, int32 and bool`);
 }
 
+// Not `from`, which takes a typed array one value at a time.
 const converters = {
-  float32: (values: ArrayLike<number>) => Float32Array.from(values),
-  int32: (values: ArrayLike<number>) => Int32Array.from(values),
+  float32: (values: ArrayLike<number>) => new Float32Array(values),
+  int32: (values: ArrayLike<number>) => new Int32Array(values),
   bool: (values: ArrayLike<number>) => Uint8Array.from(values, (value) => (value ? 1 : 0)),
 };
 

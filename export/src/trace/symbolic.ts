@@ -5,7 +5,7 @@ import { simplify } from '../passes/simplify.ts';
 import { TraceError } from './errors.ts';
 import { mergeBatchSizes } from './merge.ts';
 import { requireSameForOne } from './one-example.ts';
-import type { ForeignData } from './recorder.ts';
+import { ForeignData } from './recorder.ts';
 import { record, type TensorFunction } from './trace.ts';
 
 /** A traced function's input: `batched` ones get a leading batch dimension of any size. */
@@ -22,11 +22,15 @@ const batchSizes = [5, 7, 12] as const;
  * Traces a function for every batch size at once: it is traced at three sizes, the first two tell how each
  * dimension depends on the batch, the third must agree. A batch of one is traced as well, since there tensors may lose
  * an axis or broadcast in another way than elsewhere.
+ * @param foreign values of the surroundings' tensors that traces of other functions have read
  * @throws TraceError when the function throws or does something else at another batch size (or at each call), or when a
  *   constant or attribute depends on the batch in a way that a program cannot express.
  */
-export function traceBatched(fn: TensorFunction, inputs: Record<string, BatchedInput>): Graph {
-  const foreign: ForeignData = new WeakMap();
+export function traceBatched(
+  fn: TensorFunction,
+  inputs: Record<string, BatchedInput>,
+  foreign = new ForeignData(),
+): Graph {
   const recordAt = (batch: number) => {
     const specs = Object.entries(inputs).map(([name, { dtype, shape, batched }]) => [
       name,

@@ -4,7 +4,7 @@ import { tf } from '../tf.ts';
 import { onTraceBackend, withRecorder } from './backend.ts';
 import { TraceError } from './errors.ts';
 import { sameGraph } from './merge.ts';
-import { type ForeignData, Recorder } from './recorder.ts';
+import { ForeignData, Recorder } from './recorder.ts';
 import { requireInputs, requireTensors, type TensorFunction, type TraceInput } from './signature.ts';
 
 export type { NamedTensors, TensorFunction, TraceInput } from './signature.ts';
@@ -18,13 +18,13 @@ export type { NamedTensors, TensorFunction, TraceInput } from './signature.ts';
  *   variables, uses a kernel that has no rule, or does something else when it runs again.
  */
 export function trace(fn: TensorFunction, inputs: Record<string, TraceInput>): Graph {
-  const foreign: ForeignData = new WeakMap();
+  const foreign = new ForeignData();
   return simplify(sameGraph(record(fn, inputs, foreign), record(fn, inputs, foreign)));
 }
 
 /**
  * Runs a function once and records it, one node per kernel call.
- * @param foreign copies of the surroundings' tensors that other recordings of the function have made
+ * @param foreign values of the surroundings' tensors that other recordings have read
  */
 export function record(fn: TensorFunction, inputs: Record<string, TraceInput>, foreign?: ForeignData): Graph {
   requireInputs(inputs);
