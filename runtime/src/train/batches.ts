@@ -35,19 +35,20 @@ export interface Batch {
 
 /**
  * The batch of a step, as a pure function of the seed and the step, so that a resumed run sees the same ones.
- * Steps count from 0.
+ * Steps count from 0, epochs from `firstEpoch`: what follows other training has orders of its own.
  */
 export function batchPlan(
   batching: Batching,
   size: number,
   batchSize: number,
   seed: number,
+  firstEpoch = 0,
 ): (step: number) => Batch {
   const sweep = batching === 'sweep';
   const perEpoch = sweep ? Math.ceil(size / batchSize) : Math.max(1, Math.floor(size / batchSize));
   let order: { epoch: number; indices: Uint32Array | Int32Array } | null = null;
   return (step) => {
-    const epoch = Math.floor(step / perEpoch);
+    const epoch = firstEpoch + Math.floor(step / perEpoch);
     const position = step % perEpoch;
     if (!sweep && order?.epoch !== epoch) {
       order = { epoch, indices: permutation(seed, `shuffle/${epoch}`, size) };

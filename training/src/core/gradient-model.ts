@@ -1,6 +1,6 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import type { Trainable } from '../model/family.ts';
-import type { Model, ModelProgram, NoiseSpec } from '../model/model.ts';
+import type { Model, ModelProgram, NoiseSpec, Phase, Step } from '../model/model.ts';
 import { ofKind, type StateSpecs, withKinds } from '../model/state.ts';
 import type { SettledTraining } from '../model/training-options.ts';
 import { accumulated } from './accumulation.ts';
@@ -44,7 +44,25 @@ interface SeveralPlayers extends Declared {
   after?(state: NamedTensors): NamedTensors;
 }
 
-export type GradientModel = OnePlayer | SeveralPlayers;
+/** A phase of training: whose turns it is, and on what noise. */
+export interface GradientPhase extends Pick<Phase, 'name' | 'steps' | 'batchSize' | 'learningRate'> {
+  /** The turns of a step, first to last. Players that have none stay as they are, their slots with them. */
+  readonly turns: readonly Turn[];
+  /** Noise that its losses are given, each [batch, ...shape]. */
+  readonly noise?: Readonly<Record<string, NoiseSpec>>;
+  /** What changes after the last turn of a step. */
+  after?(state: NamedTensors): NamedTensors;
+}
+
+/** A model whose players learn one after another. */
+interface InPhases extends Omit<Declared, 'noise'> {
+  /** By their names. The first of those that move in a phase moves once a step: its updates count the steps. */
+  readonly players: Readonly<Record<string, Player>>;
+  /** First to last; all but the last say how many steps they take. */
+  readonly phases: readonly [GradientPhase, ...GradientPhase[]];
+}
+
+export type GradientModel = OnePlayer | SeveralPlayers | InPhases;
 
 /** The one player of a model that has one: its optimizer's slots carry no name. */
 const alone = '';
@@ -59,16 +77,49 @@ export function gradientModel(declared: GradientModel): Trainable {
 }
 
 function compose(declared: GradientModel, training: SettledTraining): Model {
-  const { initialise, programs, freeParameters, metrics, retired, noise = {}, state: rest = {} } = declared;
-  const { players, turns, after, specs } = playersOf(declared);
+  const { initialise, programs, freeParameters, metrics, retired, state: rest = {} } = declared;
+  const { players, phases, specs } = playersOf(declared);
   const parameters: StateSpecs = Object.assign({}, ...Object.values(players).map((each) => each.parameters));
   const optimizer = optimizerOf(training);
   const slotOf = (player: string) => (player === alone ? optimizer.prefix : `${optimizer.prefix}/${player}`);
   const slots = Object.entries(players).map(([name, each]) => optimizer.specs(each.parameters, slotOf(name)));
   const covered = declared.averaged ?? parameters;
-  const parts = turns.map((turn) => accumulated(turn, players, training.accumulate));
   const updatesAt = (state: NamedTensors): NamedTensors =>
     Object.fromEntries(Object.keys(players).map((name) => [name, state[`${slotOf(name)}/count`]!]));
+  const stepOf = ({ turns, noise = {}, after }: GradientPhase): Step => {
+    const parts = turns.map((turn) => accumulated(turn, players, training.accumulate));
+    const counting = Object.keys(players).find((name) => turns.some((turn) => turn.players.includes(name)))!;
+    return {
+      noise,
+      run: ({ state: before, data, label, noise, learningRate }) => {
+        const step = updatesAt(before)[counting] as tf.Scalar;
+        let state = before;
+        let metrics: NamedTensors = {};
+        for (const turn of parts) {
+          const args = { data, label, noise, step, updates: updatesAt(state) };
+          const result = turn.run(state, args);
+          const [moved, norms]: [NamedTensors, NamedTensors] = [{}, {}];
+          for (const [name, gradients] of Object.entries(result.gradients)) {
+            const move = {
+              player: players[name]!,
+              args,
+              learningRate,
+              training,
+              optimizer,
+              slot: slotOf(name),
+            };
+            Object.assign(moved, updated(state, gradients, move));
+            if (training.gradientClip > 0) norms[normName(name)] = gradientNorm(gradients);
+          }
+          state = { ...state, ...moved, ...result.statistics };
+          metrics = { ...metrics, ...result.metrics, ...norms };
+        }
+        const next = { ...state, ...after?.(state), ...average(state, covered, training.ema) };
+        return { state: next, metrics };
+      },
+    };
+  };
+  const steps = phases.map(stepOf);
   const starts = initialise !== undefined || training.ema > 0;
   return {
     state: withKinds(
@@ -79,38 +130,13 @@ function compose(declared: GradientModel, training: SettledTraining): Model {
         startAverages((await initialise?.(state, dataset, seed)) ?? state, covered, training.ema),
     }),
     batching: 'shuffled',
-    step: {
-      noise,
-      run: ({ state: before, data, label, noise, learningRate }) => {
-        const step = Object.values(updatesAt(before))[0] as tf.Scalar;
-        let state = before;
-        let metrics: NamedTensors = {};
-        for (const turn of parts) {
-          const args = { data, label, noise, step, updates: updatesAt(state) };
-          const result = turn.run(state, args);
-          const [moved, norms]: [NamedTensors, NamedTensors] = [{}, {}];
-          for (const [name, gradients] of Object.entries(result.gradients)) {
-            const player = players[name]!;
-            Object.assign(
-              moved,
-              updated(state, gradients, {
-                player,
-                args,
-                learningRate,
-                training,
-                optimizer,
-                slot: slotOf(name),
-              }),
-            );
-            if (training.gradientClip > 0) norms[normName(name)] = gradientNorm(gradients);
-          }
-          state = { ...state, ...moved, ...result.statistics };
-          metrics = { ...metrics, ...result.metrics, ...norms };
-        }
-        const next = { ...state, ...after?.(state), ...average(state, covered, training.ema) };
-        return { state: next, metrics };
-      },
-    },
+    step: steps.at(-1)!,
+    ...(phases.length > 1 && {
+      phases: phases.map(({ turns: _, noise: __, after: ___, ...phase }, i) => ({
+        ...phase,
+        step: steps[i]!,
+      })),
+    }),
     programs: Object.fromEntries(
       Object.entries(programs).map(([name, program]) => [name, ofAverages(program, covered, training.ema)]),
     ),
@@ -126,11 +152,18 @@ function normName(player: string): string {
   return player === alone ? 'gradientNorm' : `${player}Gradient`;
 }
 
-/** One player as the only one of one turn. */
+/** The players and phases of a model: one player as the only one of one turn, one phase where there are no more. */
 function playersOf(
   declared: GradientModel,
-): Pick<SeveralPlayers, 'players' | 'turns' | 'after'> & { readonly specs: StateSpecs } {
-  if ('players' in declared) return { ...declared, specs: {} };
+): Pick<InPhases, 'players' | 'phases'> & { readonly specs: StateSpecs } {
+  if ('phases' in declared) return { players: declared.players, phases: declared.phases, specs: {} };
+  const { noise = {} } = declared;
+  const phaseOf = (own: Pick<GradientPhase, 'turns' | 'after'>) =>
+    [{ name: 'training', noise, ...own }] as const;
+  if ('players' in declared) {
+    const { players, turns, after } = declared;
+    return { players, phases: phaseOf({ turns, ...(after && { after }) }), specs: {} };
+  }
   const { gradients, loss } = declared;
   const parameters = ofKind(declared.parameters, 'parameter');
   const turn: Turn = {
@@ -141,7 +174,11 @@ function playersOf(
       return { ...found, gradients: { [alone]: found.gradients } };
     },
   };
-  return { players: { [alone]: { parameters } }, turns: [turn], specs: declared.parameters };
+  return {
+    players: { [alone]: { parameters } },
+    phases: phaseOf({ turns: [turn] }),
+    specs: declared.parameters,
+  };
 }
 
 interface Move {

@@ -52,12 +52,28 @@ export interface MetricSpec {
   readonly meaning?: string;
 }
 
+/** A stage of training with a step of its own: an autoencoder before the prior over its codes, one layer after another. */
+export interface Phase {
+  /** What reports call it, such as `autoencoder`. */
+  readonly name: string;
+  /** How many steps it takes. The last phase has none of its own: it takes the rest of the run. */
+  readonly steps?: number;
+  readonly step: Step;
+  /** Of its steps, in place of the run's. */
+  readonly batchSize?: number;
+  /** Of its steps, in place of the run's. */
+  readonly learningRate?: number;
+}
+
 /** A model: a family with its options settled, for data of a known shape. */
 export interface Model {
   readonly state: ModelState;
   /** Fills the state from data, where random numbers alone do not do (k-means++ of a mixture). */
   initialise?(state: HostState, dataset: Dataset, seed: number): HostState | Promise<HostState>;
+  /** Of a model that trains in phases, the step of the last. */
   readonly step: Step;
+  /** First to last, two at least; absent where one step serves the whole run. */
+  readonly phases?: readonly Phase[];
   /** Names of tensors that checkpoints of earlier releases have and the model no longer needs. */
   readonly retired?: readonly string[];
   /** How examples reach the step. */

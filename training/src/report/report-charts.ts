@@ -21,8 +21,8 @@ export interface Chart {
   readonly bounds?: readonly [low: number, high: number];
 }
 
-/** Metrics that say where in the data a line was written, not how training goes. */
-const positions = new Set(['epoch']);
+/** Metrics that say where in the data, or the run, a line was written, not how training goes. */
+const positions = new Set(['epoch', 'phase']);
 
 /** Ratio of the largest to the smallest value, all positive, from which a scale is logarithmic. */
 const logarithmicFrom = 100;

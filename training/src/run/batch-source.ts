@@ -2,7 +2,7 @@ import { type Batch, batchPlan, type StepInputs, sizeOf, stepInputs } from '@gen
 import { augmentation } from '../data/augment.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Model } from '../model/model.ts';
-import { learningRateAt } from '../model/schedule.ts';
+import { type PlannedPhase, phaseOf, planPhases } from '../model/phases.ts';
 import type { RunSettings } from '../record/settings.ts';
 
 /** Bytes of examples gathered ahead, at most, beyond the block that is needed next. */
@@ -37,16 +37,19 @@ export interface BatchSourceOptions {
  * @throws UserError when the settings ask for an augmentation that does not fit the data.
  */
 export function batchSource({ settings, model, train, prefetch = true }: BatchSourceOptions): BatchSource {
-  const { seed, steps, batchSize } = settings;
-  const plan = batchPlan(model.batching, train.size, batchSize, seed);
+  const { seed, steps } = settings;
+  const phases = planPhases(model, settings);
+  const plan = planOf(phases, train.size, seed);
   const augment = augmentation(settings.augment, train.spec, seed);
-  const limit = Math.max(1, Math.floor(aheadBytes / (4 * batchSize * sizeOf(train.spec.shape))));
+  const largest = Math.max(...phases.map(({ batchSize }) => batchSize));
+  const limit = Math.max(1, Math.floor(aheadBytes / (4 * largest * sizeOf(train.spec.shape))));
   const pending = new Map<number, Promise<StepInputs>>();
   let waited = 0;
 
   const gather = async (step: number): Promise<StepInputs> => {
     const batch = plan(step);
-    const key = { seed, step, learningRate: learningRateAt(settings, step) };
+    const { model, rateAt } = phaseOf(phases, step);
+    const key = { seed, step, learningRate: rateAt(step) };
     const inputs = await stepInputs(model, train, batch, key);
     return { ...inputs, data: augment(inputs.data, batch.indices, batch.epoch) };
   };
@@ -80,4 +83,15 @@ export function batchSource({ settings, model, train, prefetch = true }: BatchSo
       pending.clear();
     },
   };
+}
+
+/** The batches of all phases by the steps of the run; each phase begins an epoch. */
+function planOf(phases: readonly PlannedPhase[], size: number, seed: number): (step: number) => Batch {
+  let epoch = 0;
+  const plans = phases.map(({ first, end, batchSize, model }) => {
+    const plan = batchPlan(model.batching, size, batchSize, seed, epoch);
+    epoch = plan(end - first - 1).epoch + 1;
+    return { end, at: (step: number) => plan(step - first) };
+  });
+  return (step) => phaseOf(plans, step).at(step);
 }

@@ -4,11 +4,13 @@ import { onnxEngine } from '../engine/onnx-engine.ts';
 import { tfjsEngine } from '../engine/tfjs-engine.ts';
 import { byteSize } from '../files/limits.ts';
 import type { Model } from '../model/model.ts';
+import { planPhases } from '../model/phases.ts';
 import { ofKind, type StateSpecs } from '../model/state.ts';
 import { selectionMetric } from '../record/selection.ts';
 import type { RunSettings } from '../record/settings.ts';
 import { batchSource } from './batch-source.ts';
 import { heldOutMetrics } from './evaluation.ts';
+import { PhaseTrainers } from './phase-trainers.ts';
 import { startState } from './train.ts';
 
 /** Steps run before any is timed: memory is found for the first ones. */
@@ -40,7 +42,10 @@ export interface DryRun {
   readonly engine: string;
   /** Steps that were timed. */
   readonly timedSteps: number;
-  /** Median of their times with the gathering of their examples, milliseconds; null when none was timed. */
+  /**
+   * Median of their times with the gathering of their examples, milliseconds; of a run in phases the mean over its steps,
+   * each as long as the median of its phase; null when none was timed.
+   */
   readonly stepMilliseconds: number | null;
 }
 
@@ -56,37 +61,45 @@ export function stateBytes(state: StateSpecs): number {
  */
 export async function dryRun({ settings, model, train, validation }: DryRunRequest): Promise<DryRun> {
   selectionMetric(settings, heldOutMetrics(model, train.name, (validation?.size ?? 0) > 0));
-  const { device, threads, batchSize, steps } = settings;
+  const { device, threads, steps } = settings;
   const dataShape = train.spec.shape;
+  const phases = planPhases(model, settings);
   const engine =
     settings.engine === 'onnx' ? onnxEngine(device, threads === undefined ? {} : { threads }) : tfjsEngine();
-  const trainer = await engine.prepare(model, { batchSize, dataShape });
+  const trainers = new PhaseTrainers(engine, phases, dataShape);
+  // Nothing is gathered ahead, so that what is measured is all the work of a step.
+  const source = batchSource({ settings, model, train, prefetch: false });
   try {
-    await trainer.setState(await startState({ model, train, settings }));
-    // Nothing is gathered ahead, so that what is measured is all the work of a step.
-    const source = batchSource({ settings, model, train, prefetch: false });
-    const times: number[] = [];
+    const state = await startState({ model, train, settings });
+    let [timedSteps, milliseconds]: [number, number | null] = [0, null];
     const begun = performance.now();
-    for (let step = 0; step < Math.min(steps, warmUp + timed); step++) {
-      const started = performance.now();
-      if (step > 0 && started - begun > patience) break;
-      for (const inputs of await source.inputs(step, 1)) await trainer.step(inputs);
-      times.push(performance.now() - started);
+    for (const { first, end } of phases) {
+      await trainers.begin(first, state);
+      const times: number[] = [];
+      for (let step = first; step < Math.min(end, first + warmUp + timed); step++) {
+        const started = performance.now();
+        if (step > first && started - begun > patience) break;
+        for (const inputs of await source.inputs(step, 1)) await trainers.current.step(inputs);
+        times.push(performance.now() - started);
+      }
+      const counted = times.length > warmUp ? times.slice(warmUp) : times.slice(-1);
+      timedSteps += counted.length;
+      if (counted.length > 0) milliseconds = (milliseconds ?? 0) + median(counted) * (end - first);
     }
-    await source.close();
-    const counted = times.length > warmUp ? times.slice(warmUp) : times.slice(-1);
+    const batchSize = Math.max(...phases.map((phase) => phase.batchSize));
     return {
       parameters: countParameters(model),
       stateValues: countValues(Object.values(model.state)),
       stateBytes: stateBytes(model.state),
       batchBytes: 4 * batchSize * sizeOf(dataShape),
       peakBytes: 1024 * process.resourceUsage().maxRSS,
-      engine: trainer.description,
-      timedSteps: counted.length,
-      stepMilliseconds: counted.length === 0 ? null : median(counted),
+      engine: trainers.current.description,
+      timedSteps,
+      stepMilliseconds: milliseconds === null ? null : milliseconds / steps,
     };
   } finally {
-    await trainer.release();
+    await source.close();
+    await trainers.release();
   }
 }
 

@@ -82,7 +82,7 @@ export async function exportRun(
           model,
           settings,
           data.spec.shape,
-          trained,
+          { state: trained, step },
           trainable,
           (await readRun(run)).fingerprints,
         );

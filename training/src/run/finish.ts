@@ -4,6 +4,7 @@ import { messageOf } from '@generatrix/runtime/core';
 import type { Dataset } from '../data/dataset.ts';
 import { pointDistributionOf } from '../data/point-distributions.ts';
 import { familyNamed } from '../families/registry.ts';
+import { describePhases, planPhases } from '../model/phases.ts';
 import { readMetrics } from '../record/metrics.ts';
 import { readRun } from '../record/run-folder.ts';
 import { runModel } from '../record/run-model.ts';
@@ -35,12 +36,16 @@ export async function finishRun(
   const failed = 'error' in exported;
   const { settings, data: description } = await readRun(folder);
   const { model } = runModel(settings, description);
+  const phases = describePhases(planPhases(model, settings));
   const path = join(folder, 'report.html');
   await writeReport(path, {
     title: `${settings.family} on ${settings.data.name}`,
     notes: [
       `${familyNamed(settings.family).title}.`,
       `${result.step} steps in ${result.seconds.toFixed(1)} s, on ${result.engine}.`,
+      ...(phases === null
+        ? []
+        : [`${phases.replace('phases', 'Phases')}; what is reported belongs to the phase of its step.`]),
       `Waiting for data: ${(100 * result.dataWait).toFixed(1)} % of the time.`,
       ...(result.heldOut === null
         ? []

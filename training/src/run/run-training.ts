@@ -3,6 +3,7 @@ import { checkPartsAgree, type Dataset, describeDatasets, loadDataset } from '..
 import { checkBatchMemory } from '../engine/batch-memory.ts';
 import { checkSpace } from '../files/limits.ts';
 import { dataDescription } from '../model/family.ts';
+import { describePhases, planPhases } from '../model/phases.ts';
 import { fingerprintsOf, refuseChange } from '../record/data-check.ts';
 import { type OpenRun, openRun } from '../record/open-run.ts';
 import { hasRun, type RunRecord, readRun, runData, writeRun } from '../record/run-folder.ts';
@@ -24,9 +25,11 @@ export interface Watcher
 export async function describeRun(given: RunSettingsInput): Promise<string[]> {
   const settings = parseSettings(given, 'settings');
   const parts = await loadParts(settings);
-  const { model, settled } = modelFor(settings, parts.train);
+  const { model, phases, settled } = modelFor(settings, parts.train);
+  const stages = describePhases(phases);
   return [
     describeDatasets([parts.train, parts.validation]),
+    ...(stages === null ? [] : [stages]),
     ...describeDryRun(await dryRun({ settings: settled, model, ...parts }), settled),
   ];
 }
@@ -44,8 +47,10 @@ function modelFor(settings: RunSettings, dataset: Dataset) {
   augmentation(settings.augment, dataset.spec, settings.seed);
   const data = dataDescription(dataset);
   const { model, options } = runModel(settings, data);
-  if (settings.engine === 'onnx') checkBatchMemory(model, settings.batchSize, dataset.spec.shape);
-  return { model, data, settled: { ...settings, options, ...model.training } };
+  const phases = planPhases(model, settings);
+  if (settings.engine === 'onnx')
+    for (const phase of phases) checkBatchMemory(phase.model, phase.batchSize, dataset.spec.shape);
+  return { model, phases, data, settled: { ...settings, options, ...model.training } };
 }
 
 /**

@@ -7,6 +7,7 @@ import { firstNonFinite, initialState } from '../engine/initial-state.ts';
 import { onnxEngine } from '../engine/onnx-engine.ts';
 import { tfjsEngine } from '../engine/tfjs-engine.ts';
 import type { Model } from '../model/model.ts';
+import { planPhases } from '../model/phases.ts';
 import type { HostState } from '../model/state.ts';
 import { saveBest } from '../record/best-checkpoint.ts';
 import {
@@ -32,6 +33,7 @@ import {
   sampleWhileTraining,
 } from './evaluation.ts';
 import { weightsFrom } from './init-from.ts';
+import { PhaseTrainers } from './phase-trainers.ts';
 import { noProgress, type Output, type Progress, type ProgressCourse, silent } from './watcher.ts';
 
 /** Validation examples that an evaluation while training looks at. */
@@ -91,14 +93,14 @@ export async function train(request: TrainRequest): Promise<TrainResult> {
   const { device, threads } = settings;
   const engine =
     settings.engine === 'onnx' ? onnxEngine(device, threads === undefined ? {} : { threads }) : tfjsEngine();
-  const { batchSize } = settings;
-  const trainer = await engine.prepare(model, { batchSize, dataShape: request.train.spec.shape });
+  const phases = planPhases(model, settings);
+  const trainers = new PhaseTrainers(engine, phases, request.train.spec.shape);
   try {
     const resumed = await loadLatestCheckpoint(checkpointFolder(folder));
     const start = resumed?.meta.step ?? 0;
     const state =
       resumed === null ? await startState(request) : stateFitting(resumed, model.state, model.retired);
-    await trainer.setState(state);
+    await trainers.begin(start, state);
     const checkpoint = { state, meta: { step: start, seed: settings.seed } };
     const recorded = await readMetrics(join(folder, 'metrics.jsonl'));
     const lines = recorded.filter(({ step }) => start > 0 && step <= start);
@@ -121,7 +123,7 @@ export async function train(request: TrainRequest): Promise<TrainResult> {
       ...(tracker === undefined ? {} : { tracker }),
     });
     const source = batchSource(request);
-    const loop = new Loop(request, trainer, source, recording, progress, { start, judged, heldOut });
+    const loop = new Loop(request, trainers, source, recording, progress, { start, judged, heldOut });
     try {
       return await loop.run();
     } finally {
@@ -130,7 +132,7 @@ export async function train(request: TrainRequest): Promise<TrainResult> {
       progress.stop();
     }
   } finally {
-    await trainer.release();
+    await trainers.release();
   }
 }
 
@@ -159,7 +161,7 @@ interface Judged {
 
 class Loop {
   readonly #request: TrainRequest;
-  readonly #trainer: Trainer;
+  readonly #trainers: PhaseTrainers;
   readonly #source: BatchSource;
   readonly #recording: Recording;
   readonly #progress: Progress;
@@ -173,7 +175,7 @@ class Loop {
 
   constructor(
     request: TrainRequest,
-    trainer: Trainer,
+    trainers: PhaseTrainers,
     source: BatchSource,
     recording: Recording,
     progress: Progress,
@@ -182,7 +184,7 @@ class Loop {
     this.#request = request;
     this.#judged = judged;
     this.#heldOut = heldOut;
-    this.#trainer = trainer;
+    this.#trainers = trainers;
     this.#source = source;
     this.#recording = recording;
     this.#progress = progress;
@@ -202,12 +204,18 @@ class Loop {
     return this.#step >= this.#request.settings.steps || this.#exhausted;
   }
 
+  get #trainer(): Trainer {
+    return this.#trainers.current;
+  }
+
   async run(): Promise<TrainResult> {
     const { settings, signal } = this.#request;
     const { steps } = settings;
     const source = this.#source;
     const begun = performance.now();
+    this.#notePhase();
     while (!this.finished && !signal?.aborted) {
+      if (await this.#trainers.reach(this.#step)) this.#notePhase();
       const inputs = await source.inputs(this.#step, this.#stepsAtOnce());
       for (const metrics of await this.#trainer.steps(inputs)) {
         this.#step++;
@@ -215,7 +223,8 @@ class Loop {
         this.#progress.update(this.#step, metrics);
       }
       const last = this.#step === steps;
-      if (last || this.#step % settings.reportEvery === 0)
+      // A mean over two phases would say nothing of either.
+      if (last || this.#step === this.#trainers.phase.end || this.#step % settings.reportEvery === 0)
         await this.#report(source.plan(this.#step - 1).epoch);
       if (last || this.#step % settings.evaluateEvery === 0) await this.#evaluate();
       if (last || this.#step % settings.checkpointEvery === 0) await this.#save();
@@ -244,7 +253,7 @@ class Loop {
   #stepsAtOnce(): number {
     const { steps, reportEvery, evaluateEvery, checkpointEvery } = this.#request.settings;
     const due = [reportEvery, evaluateEvery, checkpointEvery].map((every) => every - (this.#step % every));
-    const free = Math.min(steps - this.#step, ...due);
+    const free = Math.min(steps - this.#step, this.#trainers.phase.end - this.#step, ...due);
     const { blockSize } = this.#trainer;
     return blockSize <= free ? blockSize : 1;
   }
@@ -264,7 +273,17 @@ class Loop {
     const [now, waited] = [performance.now(), this.#source.waited];
     const dataWait = (waited - this.#reported.waited) / Math.max(1e-3, now - this.#reported.at);
     this.#reported = { at: now, waited };
-    await this.#write({ epoch, ...Object.fromEntries(means), dataWait });
+    const { name, index } = this.#trainers.phase;
+    const phase = name === undefined ? {} : { phase: index + 1 };
+    await this.#write({ epoch, ...phase, ...Object.fromEntries(means), dataWait });
+  }
+
+  /** Says which phase begins, or goes on, where there are several. */
+  #notePhase(): void {
+    const { name, first, end } = this.#trainers.phase;
+    if (name === undefined || this.finished) return;
+    const done = this.#step === first ? '' : ' goes on';
+    this.#progress.note(`step ${this.#step}: phase ${name}${done}, to step ${end}`);
   }
 
   async #write(metrics: Record<string, number>): Promise<void> {

@@ -4,6 +4,7 @@ import { fingerprintOf, loadDataset } from '../data/index.ts';
 import { initialState } from '../engine/initial-state.ts';
 import { traceStep } from '../engine/step-program.ts';
 import type { Model } from '../model/model.ts';
+import { phaseOf, planPhases } from '../model/phases.ts';
 import type { HostState, ModelState } from '../model/state.ts';
 import { dataChange } from '../record/data-check.ts';
 import { type Fingerprints, runData } from '../record/run-folder.ts';
@@ -25,7 +26,7 @@ export async function trainingFiles(
   model: Model,
   settings: RunSettings,
   dataShape: readonly number[],
-  state: HostState,
+  { state, step }: { readonly state: HostState; readonly step: number },
   { examples = 0 }: TrainableOptions,
   recorded?: Fingerprints,
 ): Promise<ReturnType<typeof packTraining>> {
@@ -45,7 +46,11 @@ export async function trainingFiles(
   if (dataset !== null && dataset.size < examples) {
     throw new UserError(`--with-examples: the data set has ${dataset.size} examples, not ${examples}`);
   }
-  const { batchSize, learningRate, seed } = settings;
+  const { seed } = settings;
+  // A run in phases goes on in the one that it has reached, and begins there anew: the phases before are done.
+  const phases = planPhases(model, settings);
+  const phase = phaseOf(phases, step);
+  const { batchSize } = phase;
   const chosen = Int32Array.from({ length: examples }, (_, i) => i);
   const bundled: { data: HostTensor; labels?: HostTensor } | undefined =
     dataset === null || examples === 0
@@ -56,14 +61,15 @@ export async function trainingFiles(
             ? {}
             : { labels: hostTensor('int32', [examples], dataset.labels.slice(0, examples)) }),
         };
-  const start =
+  const drawn =
     dataset === null ? undefined : await model.initialise?.(initialState(model, seed), dataset, seed);
+  const start = phases.length > 1 ? state : drawn;
   return packTraining({
-    step: traceStep(model, batchSize, dataShape),
+    step: traceStep(phase.model, batchSize, dataShape),
     batchSize,
     batching: model.batching,
-    learningRate,
-    noise: model.step.noise,
+    learningRate: phase.learningRate,
+    noise: phase.model.step.noise,
     stateSpecs: withoutKinds(model.state),
     programs: model.programs,
     state,

@@ -21,7 +21,7 @@ export interface Figure {
 }
 
 /** Where in the data a line was written: no curve. */
-const positions = new Set(['epoch']);
+const positions = new Set(['epoch', 'phase']);
 
 /** Puts runs side by side. Validation metrics are named `heldOut/...`; of each the last and the best value count. */
 export function compareRuns(runs: readonly RunSummary[]): Comparison {

@@ -5,6 +5,7 @@ import type { Trainer } from '../../engine/engine.ts';
 import { initialState } from '../../engine/initial-state.ts';
 import { onnxEngine } from '../../engine/onnx-engine.ts';
 import type { Model } from '../../model/model.ts';
+import { planPhases } from '../../model/phases.ts';
 import type { HostState } from '../../model/state.ts';
 import { describeData, tinyImages, tinyPoints } from '../../testing/tiny-data.ts';
 import { buildModel, familyNamed } from '../registry.ts';
@@ -41,14 +42,21 @@ async function trainerOf(
 
 /** Trains and returns the state after each of the steps asked for. */
 async function statesAfter(model: Model, start: HostState, steps: readonly number[]): Promise<HostState[]> {
-  const trainer = await trainerOf(model, start);
-  const plan = batchPlan(model.batching, images.size, batchSize, 5);
+  const last = Math.max(...steps);
+  const settings = { steps: last, batchSize, learningRate: 3e-3, schedule: 'constant' } as const;
   const states: HostState[] = [];
-  for (let step = 0; step < Math.max(...steps); step++) {
-    await trainer.step(await stepInputs(model, images, plan(step), { seed: 5, step, learningRate: 3e-3 }));
-    if (steps.includes(step + 1)) states.push(await trainer.getState());
+  let state = start;
+  for (const phase of planPhases(model, settings)) {
+    const trainer = await trainerOf(phase.model, state);
+    const plan = batchPlan(model.batching, images.size, batchSize, 5);
+    for (let step = phase.first; step < phase.end; step++) {
+      const key = { seed: 5, step, learningRate: phase.rateAt(step) };
+      await trainer.step(await stepInputs(phase.model, images, plan(step), key));
+      if (steps.includes(step + 1)) states.push(await trainer.getState());
+    }
+    state = await trainer.getState();
+    await trainer.release();
   }
-  await trainer.release();
   return states;
 }
 
@@ -116,6 +124,12 @@ describe('gmmn', () => {
     expect(bits(four!, 'encoder')).not.toBe(bits(three!, 'encoder'));
     expect(bits(seven!, 'encoder', 'decoder')).toBe(bits(four!, 'encoder', 'decoder'));
     expect(bits(five!, 'generator')).not.toBe(bits(four!, 'generator'));
+  });
+
+  it('has the same state in phases and without, so that checkpoints from before there were phases fit', () => {
+    const [inPhases, together] = [gmmnOf({ ...codeOptions, autoencoderSteps: 4 }), gmmnOf(codeOptions)];
+    expect(inPhases.state).toEqual(together.state);
+    expect([inPhases.retired, together.retired]).toEqual([['phase/count'], ['phase/count']]);
   });
 
   it('dropout changes what the autoencoder is trained on and nothing else', async () => {

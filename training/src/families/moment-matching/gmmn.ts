@@ -1,7 +1,7 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { type InputSpec, sizeOf } from '@generatrix/runtime/core';
 import { z } from 'zod';
-import { gradientModel } from '../../core/gradient-model.ts';
+import { type GradientPhase, gradientModel } from '../../core/gradient-model.ts';
 import { lossAndGradients } from '../../core/gradients.ts';
 import type { Player, Turn, TurnResult } from '../../core/turn.ts';
 import { type DataDescription, defineFamily, type Trainable } from '../../model/family.ts';
@@ -69,8 +69,8 @@ export type GmmnOptions = z.infer<typeof options>;
  * The paper trains the autoencoder to the end first. Here one step holds both, each with its own optimizer and no
  * gradient between them: the generator sees codes as constants, the autoencoder never sees the generator. Since both
  * are computed in every step anyway, by default both learn all the time, and the target of the generator settles as the
- * autoencoder does (`schedule: cosine` brings both to rest). `autoencoderSteps` gives the paper's order: the count
- * of steps switches the rates. What differs besides: Adam in place of momentum at a rate of 2 on 1000 times the loss,
+ * autoencoder does (`schedule: cosine` brings both to rest). `autoencoderSteps` gives the paper's order, in two
+ * phases. What differs besides: Adam in place of momentum at a rate of 2 on 1000 times the loss,
  * batches of one size for both (the authors' code: 100 for the autoencoder, 1000 for the generator), no greedy
  * pretraining of layers.
  */
@@ -133,34 +133,50 @@ function build(gmmn: GmmnOptions, { spec }: DataDescription): Trainable {
 
   const dataOutput = { dtype: 'float32', shape, meaning: 'data' } as const;
   const dataInput: InputSpec = { dtype: 'float32', shape, role: 'data' };
-  // A rate of 0 leaves the parameters as they are, to the bit; the moments of the optimizer go on and are forgotten.
-  const during = (phase: 'first' | 'second'): Pick<Player, 'rate'> => {
-    if (!inCode || autoencoderSteps === 0) return {};
-    const inPhase = phase === 'first' ? tf.less : tf.greaterEqual;
-    return { rate: ({ step }) => tf.cast(inPhase(step, autoencoderSteps), 'float32') };
-  };
-  const turn: Turn = {
-    players: inCode ? ['generator', 'autoencoder'] : ['generator'],
+  const codeOf = (state: NamedTensors, data: tf.Tensor) => encoder.apply(state, data, inference); // [batch, width]
+  const generatorTurn: Turn = {
+    players: ['generator'],
     run: (state, { data, noise }): TurnResult => {
-      const target = inCode ? encoder.apply(state, data, inference) : flat(data); // [batch, width]
-      const matched = matchMoments(state, target, fromNoise(noise.prior!));
-      if (!inCode) return { gradients: { generator: matched.gradients }, metrics: matched.metrics };
-      const code = learnCode(state, data, noise);
-      const [discrepancy, reconstruction] = [matched.metrics.loss, code.metrics.loss];
+      const target = inCode ? codeOf(state, data) : flat(data); // [batch, width]
+      const { gradients, metrics } = matchMoments(state, target, fromNoise(noise.prior!));
+      return { gradients: { generator: gradients }, metrics };
+    },
+  };
+  const autoencoderTurn: Turn = {
+    players: ['autoencoder'],
+    run: (state, { data, noise }): TurnResult => {
+      const { gradients, metrics } = learnCode(state, data, noise);
+      return { gradients: { autoencoder: gradients }, metrics };
+    },
+  };
+  const bothTurn: Turn = {
+    players: ['generator', 'autoencoder'],
+    run: (state, args): TurnResult => {
+      const [matched, code] = [generatorTurn.run(state, args), autoencoderTurn.run(state, args)];
+      const [discrepancy, reconstruction] = [matched.metrics.loss!, code.metrics.loss!];
       return {
-        gradients: { generator: matched.gradients, autoencoder: code.gradients },
+        gradients: { ...matched.gradients, ...code.gradients },
         metrics: { loss: tf.add(discrepancy, reconstruction), discrepancy, reconstruction },
       };
     },
   };
+  const inTurn: readonly [GradientPhase, ...GradientPhase[]] = [
+    { name: 'autoencoder', steps: autoencoderSteps, turns: [autoencoderTurn], noise: autoencoder.noise },
+    { name: 'generator', turns: [generatorTurn], noise: { prior } },
+  ];
+  const players: Record<string, Player> = {
+    generator: { parameters: generator.specs },
+    ...(inCode ? { autoencoder: { parameters: autoencoder.specs } } : {}),
+  };
 
   return gradientModel({
-    players: {
-      generator: { parameters: generator.specs, ...during('second') },
-      ...(inCode ? { autoencoder: { parameters: autoencoder.specs, ...during('first') } } : {}),
-    },
-    turns: [turn],
-    noise: { prior, ...(inCode ? autoencoder.noise : {}) },
+    players,
+    ...(inCode && autoencoderSteps > 0
+      ? { phases: inTurn }
+      : {
+          turns: [inCode ? bothTurn : generatorTurn],
+          noise: { prior, ...(inCode ? autoencoder.noise : {}) },
+        }),
     retired: ['phase/count'],
     programs: {
       sample: {
