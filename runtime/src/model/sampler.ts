@@ -17,11 +17,9 @@ import type {
   StreamPart,
   StreamRequest,
 } from './contract.ts';
-import { decodeLatents, encodeExamples, reconstructExamples } from './convert.ts';
 import { checkSources, fillInputs } from './inputs.ts';
 import { ProgramCache } from './program-cache.ts';
 import { drawSamples } from './sample.ts';
-import { scoreExamples } from './score.ts';
 
 /** A model that is ready to run. Programs are compiled when they are first used. */
 export interface Sampler {
@@ -102,8 +100,8 @@ export function createSampler(
     deviceReports: reports,
     run,
     sample: (request) => drawSamples(model, request),
-    logProb: (request) => scoreExamples(model, request),
     // Loaded when they are used: a page that only samples does not download them.
+    logProb: async (request) => (await import('./score.ts')).scoreExamples(model, request),
     stream: async function* (request) {
       const { streamSamples } = await import('./stream.ts');
       yield* streamSamples(model, request);
@@ -113,9 +111,13 @@ export function createSampler(
       return interpolateExamples(model, request);
     },
     complete: (request) => completeExamples(model, request),
-    encode: (data, options) => encodeExamples(model, data, options),
-    decode: async (latent, options) => (await decodeLatents(model, latent, options)).data,
-    reconstruct: (data, options) => reconstructExamples(model, data, options),
+    encode: async (data, options) => (await import('./convert.ts')).encodeExamples(model, data, options),
+    decode: async (latent, options) => {
+      const { decodeLatents } = await import('./convert.ts');
+      return (await decodeLatents(model, latent, options)).data;
+    },
+    reconstruct: async (data, options) =>
+      (await import('./convert.ts')).reconstructExamples(model, data, options),
     prepare: async (program, options) => {
       await programs.get(program, options);
     },
