@@ -24,7 +24,15 @@ export { decodeSafetensors, encodeSafetensors, type Safetensors } from './bundle
 export { sha256Hex } from './bundle/sha256.ts';
 export { webSource } from './bundle/source-web.ts';
 export { messageOf, UserError } from './errors.ts';
-export { canReconstruct, canStream, type Density, densityOf } from './model/abilities.ts';
+export {
+  canReconstruct,
+  canStream,
+  type Density,
+  densityOf,
+  samplingInputs,
+  samplingProgram,
+} from './model/abilities.ts';
+export { runChain } from './model/chain.ts';
 export { completionOf } from './model/complete.ts';
 export type {
   BatchOptions,
@@ -45,6 +53,7 @@ export type {
   StreamRequest,
 } from './model/contract.ts';
 export { fillInputs, type InputSources } from './model/inputs.ts';
+export { nextCarries } from './model/next-carries.ts';
 export {
   checkParity,
   compareWithReference,
@@ -53,7 +62,6 @@ export {
   readReference,
 } from './model/parity.ts';
 export { createSampler, type Sampler } from './model/sampler.ts';
-export { nextCarries } from './model/stream.ts';
 export { drawLabels, type LabelDistribution } from './noise/labels.ts';
 export { fillNoise, hashName, type NoiseRequest, randomSeed, type Seed } from './noise/noise.ts';
 export { philox4x32 } from './noise/philox.ts';

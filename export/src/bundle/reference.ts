@@ -1,4 +1,6 @@
 import {
+  type ChainSpec,
+  chainScalars,
   fillInputs,
   fillNoise,
   type HostTensor,
@@ -12,12 +14,13 @@ import type { ExportedProgram } from './program.ts';
 
 /**
  * Inputs that exercise a program: noise by its distribution, codes drawn from a normal, carries as if calls had gone
- * before (uniform on [-1, 1]), and examples, of which a program that takes a part of one gets the first part.
+ * before (uniform on [-1, 1]), and examples, of which a program that takes a part of one gets the first part. Of a chain
+ * they take the first two steps.
  * @param examples [batch, ...shape]
  */
 export function referenceInputs(
   name: string,
-  { inputs }: Pick<ProgramSignature, 'inputs'>,
+  { inputs, chain }: Pick<ProgramSignature, 'inputs' | 'chain'>,
   examples: HostTensor,
   seed: number,
 ): Record<string, HostTensor> {
@@ -42,7 +45,16 @@ export function referenceInputs(
       ? {}
       : { latent: hostTensor('float32', [count, ...latent.shape], noise('latent', 'normal', latent.shape)) }),
     carries: Object.fromEntries(carries) as Record<string, HostTensor>,
+    ...(chain && { scalars: { [chainScalars.from]: 0, [chainScalars.to]: referenceSteps(chain) } }),
   });
+}
+
+/**
+ * Steps of a chain that a reference has: its start and one more. After many, a draw that falls on the other side of a
+ * threshold by rounding alone would have led elsewhere.
+ */
+function referenceSteps({ steps, stepsPerCall }: ChainSpec): number {
+  return Math.min(2, steps, stepsPerCall);
 }
 
 /** The first part of every example along its first axis: [batch, ...] to [batch, ...shape], zeros past the end. */

@@ -156,6 +156,48 @@ describe('parseManifest', () => {
     expect(messageFor(streaming(change))).toMatch(message);
   });
 
+  /** The good manifest with a program that takes up to 5 steps of a chain of 12 at a call. */
+  const chained = (change: Record<string, unknown> = {}) => {
+    const place = { dtype: 'float32', shape: [], role: 'scalar', default: 0 };
+    const noise = { dtype: 'float32', shape: [5, 3], role: 'noise', law: 'normal' };
+    const whole = { dtype: 'float32', shape: [3] };
+    return streaming({
+      inputs: { x: { ...whole, role: 'carry', initial: 0 }, noise, from: place, to: place },
+      outputs: { data: { ...whole, meaning: 'data' }, 'next/x': { ...whole, meaning: 'carry' } },
+      stream: undefined,
+      chain: { steps: 12, stepsPerCall: 5 },
+      ...change,
+    });
+  };
+
+  test('keeps the chain of a program', () => {
+    expect(parseManifest(chained(), 'here').programs.advance!.chain).toEqual({ steps: 12, stepsPerCall: 5 });
+  });
+
+  test.each([
+    [{ steps: 0, stepsPerCall: 5 }, {}, /programs\.advance\.chain\.steps: expected at least/],
+    [
+      { steps: 12, stepsPerCall: 4 },
+      {},
+      /advance\.inputs: expected noise 'noise' for 4 steps, found shape \[5,3\]/,
+    ],
+    [
+      { steps: 12, stepsPerCall: 5 },
+      { inputs: {} },
+      /advance\.inputs: expected the scalar 'from' of a chain/,
+    ],
+    [
+      { steps: 12, stepsPerCall: 5 },
+      {
+        inputs: chained().programs.advance.inputs,
+        outputs: { 'next/x': chained().programs.advance.outputs['next/x'] },
+      },
+      /advance\.outputs: expected the data of a chain, found none/,
+    ],
+  ])('a chain that does not hold together is refused, case %#', (chain, change, message) => {
+    expect(messageFor(chained({ ...change, chain }))).toMatch(message);
+  });
+
   test('program names that are no plain names are refused', () => {
     const manifest = good();
     manifest.programs = { '../up': manifest.programs.sample };

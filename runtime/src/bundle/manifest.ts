@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import { UserError } from '../errors.ts';
-import { type NoiseDistribution, nextOf } from '../program/program.ts';
+import { chainScalars, type NoiseDistribution, nextOf } from '../program/program.ts';
 
 /** `format` and `version` of every bundle that this release reads and writes. */
 export const bundleFormat = 'generatrix-bundle';
@@ -92,6 +92,9 @@ const programEntry = z.object({
   inputs: z.record(z.string(), inputSpec),
   outputs: z.record(z.string(), outputSpec),
   stream: z.optional(z.object({ chunks: z.int().check(z.positive()), axis: z.literal(0) })),
+  chain: z.optional(
+    z.object({ steps: z.int().check(z.positive()), stepsPerCall: z.int().check(z.positive()) }),
+  ),
 });
 
 const parity = z.object({
@@ -191,6 +194,7 @@ export function parseManifest(json: unknown, where: string): Manifest {
   if (result.success) {
     for (const [program, entry] of Object.entries(result.data.programs)) {
       checkStream(`${where}: programs.${program}`, entry, result.data.data.shape);
+      checkChain(`${where}: programs.${program}`, entry);
       checkExamples(`${where}: programs.${program}`, entry, result.data.data.shape);
     }
     return result.data;
@@ -243,6 +247,22 @@ function checkStream(
   throw new UserError(
     `${where}.stream: expected ${stream.chunks} chunks that add up to data [${example}], found chunks of ${chunk === undefined ? 'nothing' : `[${chunk}]`}`,
   );
+}
+
+/** A program of a chain takes the range of its steps, and noise for as many as a call may have. */
+function checkChain(where: string, { inputs, outputs, chain }: ProgramEntry): void {
+  if (chain === undefined) return;
+  const scalar = Object.values(chainScalars).find((name) => inputs[name]?.role !== 'scalar');
+  if (scalar !== undefined)
+    throw new UserError(`${where}.inputs: expected the scalar '${scalar}' of a chain, found none`);
+  for (const [name, { role, shape }] of Object.entries(inputs)) {
+    if (role !== 'noise' || shape[0] === chain.stepsPerCall) continue;
+    throw new UserError(
+      `${where}.inputs: expected noise '${name}' for ${chain.stepsPerCall} steps, found shape [${shape}]`,
+    );
+  }
+  if (Object.values(outputs).some(({ meaning }) => meaning === 'data')) return;
+  throw new UserError(`${where}.outputs: expected the data of a chain, found none`);
 }
 
 /** Examples are of one shape, whatever program takes or returns them; a stream's program has a part of one. */

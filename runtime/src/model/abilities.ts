@@ -1,3 +1,4 @@
+import { chainScalars, type InputSpec, type ProgramSignature } from '../program/program.ts';
 import type { ModelView } from './contract.ts';
 
 /** What a model can do, told from its manifest. What it can complete: `completionOf`. */
@@ -19,8 +20,33 @@ export function densityOf(programs: Readonly<Record<string, unknown>>): Density 
   return undefined;
 }
 
-/** The program that returns a part of an example at a call. */
+/** The program that returns a part of an example, or takes some steps of a chain, at a call. */
 export const streamProgram = 'advance';
+
+/**
+ * The program that samples are drawn by: `sample`, or the one that takes steps of a chain whose end is a sample;
+ * undefined where a model draws none.
+ */
+export function samplingProgram(
+  programs: Readonly<Record<string, Pick<ProgramSignature, 'chain'>>>,
+): string | undefined {
+  if (Object.hasOwn(programs, 'sample')) return 'sample';
+  return programs[streamProgram]?.chain === undefined ? undefined : streamProgram;
+}
+
+/**
+ * The inputs that whoever samples may choose: those of the program that draws, without what says which steps of a chain
+ * a run takes; undefined where a model draws no samples.
+ */
+export function samplingInputs(
+  programs: Readonly<Record<string, Pick<ProgramSignature, 'inputs' | 'chain'>>>,
+): Readonly<Record<string, InputSpec>> | undefined {
+  const name = samplingProgram(programs);
+  if (name === undefined) return undefined;
+  const { inputs, chain } = programs[name]!;
+  const places: readonly string[] = chain === undefined ? [] : Object.values(chainScalars);
+  return Object.fromEntries(Object.entries(inputs).filter(([input]) => !places.includes(input)));
+}
 
 /** Whether samples of a model can be watched while they are drawn. */
 export function canStream({ manifest }: WithManifest): boolean {

@@ -56,8 +56,10 @@ interface DrawOptions extends BatchOptions {
 }
 
 export interface SampleRequest extends DrawOptions {
-  /** `sample` when absent. */
+  /** `sample` when absent, or what takes the steps of a chain where there is no `sample`. */
   readonly program?: string;
+  /** Of a chain, steps in one run of its program, as many as it takes when absent. Samples do not depend on it. */
+  readonly stepsPerRun?: number;
   /** The program's scalars by name, such as `temperature: 0.8`. */
   readonly [scalar: string]:
     | number

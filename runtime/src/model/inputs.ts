@@ -13,9 +13,11 @@ export interface InputSources {
   readonly draw?: number;
   /**
    * Of a program that returns a part of an example at a call: which part this is, and the program for whole examples
-   * (`sample`, `complete`) whose noise it takes a part of. The program's own noise when absent.
+   * (`sample`, `complete`) whose noise it takes a part of; of a program that takes steps of a chain, the number of its
+   * first step. `parts` is how many parts, or steps, a noise input holds, 1 when absent. The program's own noise when
+   * all is absent.
    */
-  readonly chunk?: { readonly index: number; readonly of: string };
+  readonly chunk?: { readonly index: number; readonly of: string; readonly parts?: number };
   /** What the call before returned, by the inputs' names, [count, ...shape]; those absent start anew. */
   readonly carries?: Readonly<Record<string, HostTensor>>;
   /** Examples, [count, ...shape]. */
@@ -88,14 +90,14 @@ function checkNames(
 }
 
 function fill(program: string, name: string, spec: InputSpec, sources: InputSources): HostTensor {
-  const { seed, firstIndex, count, draw = 0, chunk = { index: 0, of: program } } = sources;
+  const { seed, firstIndex, count, draw = 0, chunk = { index: 0, of: program, parts: 1 } } = sources;
   const given = ownTensor(sources, name);
   if (given) return given;
   switch (spec.role) {
     case 'noise': {
       const { distribution, shape } = spec;
       const stream = `${chunk.of}/${name}`;
-      const skip = chunk.index * sizeOf(shape);
+      const skip = (chunk.index * sizeOf(shape)) / (chunk.parts ?? 1);
       const noise = fillNoise({
         distribution,
         seed,

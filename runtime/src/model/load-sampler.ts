@@ -1,6 +1,7 @@
 import { type BundleSource, openBundle, type Progress } from '../bundle/bundle.ts';
 import type { ExecutorOptions, OpenedDevice } from '../ort/devices.ts';
 import type { DeviceRequest } from '../program/executor.ts';
+import { samplingProgram } from './abilities.ts';
 import { createSampler, type Sampler } from './sampler.ts';
 
 export interface LoadSamplerOptions extends ExecutorOptions {
@@ -30,9 +31,8 @@ export async function loadSamplerFrom(
   signal?.throwIfAborted();
   const sampler = createSampler(bundle, executor, reports);
   try {
-    if (Object.hasOwn(bundle.manifest.programs, 'sample')) {
-      await sampler.prepare('sample', { signal, onProgress });
-    }
+    const program = samplingProgram(bundle.manifest.programs);
+    if (program !== undefined) await sampler.prepare(program, { signal, onProgress });
     signal?.throwIfAborted();
     return sampler;
   } catch (error) {

@@ -1,7 +1,6 @@
 import type { ProgramEntry } from '../bundle/manifest.ts';
 import { UserError } from '../errors.ts';
 import { randomSeed } from '../noise/noise.ts';
-import { nextOf } from '../program/program.ts';
 import { allocate, type HostTensor, sizeOf } from '../program/tensor.ts';
 import { canStream, streamProgram } from './abilities.ts';
 import {
@@ -16,6 +15,7 @@ import {
 import { checkCount } from './batches.ts';
 import type { RunnableModel, StreamPart, StreamRequest } from './contract.ts';
 import { checkSources, type InputSources } from './inputs.ts';
+import { nextCarries } from './next-carries.ts';
 
 /**
  * Draws samples part by part, all of them in step: the same noise goes into the same arithmetic as in `sample` (or,
@@ -74,15 +74,6 @@ export async function* streamSamples(
     copyInto(soFar, data, start);
     yield { seed, index, chunks, start, data, soFar };
   }
-}
-
-/** What an `advance` program returned, as the carries of the next call. */
-export function nextCarries(
-  { inputs }: Pick<ProgramEntry, 'inputs'>,
-  outputs: Readonly<Record<string, HostTensor>>,
-): Record<string, HostTensor> {
-  const names = Object.keys(inputs).filter((name) => inputs[name]!.role === 'carry');
-  return Object.fromEntries(names.map((name) => [name, outputs[nextOf(name)]!]));
 }
 
 function chunkLength({ outputs }: ProgramEntry): number {

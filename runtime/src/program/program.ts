@@ -106,12 +106,31 @@ export interface StreamSpec {
   readonly axis: 0;
 }
 
+/**
+ * How the calls of a program that takes some steps of a chain at a call, a Markov chain or an annealed one, add up to
+ * the whole: a call takes the steps with the numbers from the scalar `from` up to and without the scalar `to`, at most
+ * `stepsPerCall` of them, on the carries that the call before returned, and of every noise input the part of these steps
+ * (`InputSources.chunk`). The `data` of the last call is the sample. However the steps are dealt out to calls, the
+ * sample has the same bits.
+ */
+export interface ChainSpec {
+  /** Of the whole chain. */
+  readonly steps: number;
+  /** At most; noise inputs are of the shape [stepsPerCall, ...shape]. */
+  readonly stepsPerCall: number;
+}
+
+/** Scalar inputs of a program with a chain: which of its steps a call takes. */
+export const chainScalars = { from: 'from', to: 'to' } as const;
+
 /** The signature of an exported program. Every input and output but scalars takes any batch size. */
 export interface ProgramSignature {
   readonly inputs: Readonly<Record<string, InputSpec>>;
   readonly outputs: Readonly<Record<string, OutputSpec>>;
   /** For a program that returns a part of an example at a call. */
   readonly stream?: StreamSpec;
+  /** For a program that takes some steps of a chain at a call. */
+  readonly chain?: ChainSpec;
 }
 
 /** What kind of examples a model generates, so that a viewer knows how to show them. */

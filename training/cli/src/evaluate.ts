@@ -2,6 +2,7 @@ import {
   type DeviceRequest,
   type DrawKind,
   type LabelDistribution,
+  samplingProgram,
   UserError,
 } from '@generatrix/runtime/core';
 import {
@@ -93,9 +94,9 @@ async function runEvaluation(model: string, flags: EvaluateFlags): Promise<void>
   const { sampler, close } = await openModel(model, flags);
   try {
     const { manifest } = sampler;
-    if (!('sample' in manifest.programs)) {
+    if (samplingProgram(manifest.programs) === undefined) {
       throw new UserError(
-        `bundle ${model}: model ${manifest.name} has no program 'sample', so there are no samples to judge`,
+        `bundle ${model}: model ${manifest.name} has no program 'sample' or a chain, so there are no samples to judge`,
       );
     }
     const runFolder = (await hasRun(model)) ? model : null;

@@ -1,5 +1,5 @@
 import type { DataSpec, HostTensor, Sampler } from '@generatrix/runtime';
-import { type DrawKind, drawLabels } from '@generatrix/runtime/core';
+import { type DrawKind, drawLabels, samplingProgram } from '@generatrix/runtime/core';
 import { binarises } from './binarisation.ts';
 
 /** Samples of a model, and the classes that they were asked to be of. */
@@ -50,7 +50,7 @@ export function samplerSource(
   { draw = 'sample', classFrequencies }: SourceOptions = {},
 ): SampleSource {
   const { name, data, programs } = sampler.manifest;
-  const classes = classesOf(sampler, 'sample');
+  const classes = classesOf(sampler, samplingProgram(programs) ?? 'sample');
   const latentShape = decoderShape(sampler);
   const labelsOf = (key: { count: number; seed: number; firstIndex: number }) => {
     if (classes === 0) return null;

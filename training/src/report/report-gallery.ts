@@ -1,7 +1,13 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadSampler, type Sampler } from '@generatrix/runtime';
-import { canReconstruct, type DataSpec, type HostTensor, hostTensor } from '@generatrix/runtime/core';
+import {
+  canReconstruct,
+  type DataSpec,
+  type HostTensor,
+  hostTensor,
+  samplingProgram,
+} from '@generatrix/runtime/core';
 import { canRender, encodePng, plotRegion, renderSamples, scatterPlot } from '@generatrix/runtime/media';
 import type { Dataset } from '../data/dataset.ts';
 import { densityPicture } from './density-picture.ts';
@@ -41,7 +47,8 @@ export async function modelGalleries(bundle: string, real: Dataset): Promise<Gal
     if (!canRender(spec)) return [];
     const examples = await first(real, Math.min(counts[spec.kind], real.size));
     const figures: Figure[] = [];
-    if ('sample' in programs) {
+    const samples = samplingProgram(programs) !== undefined;
+    if (samples) {
       const { data } = await sampler.sample({ count: counts[spec.kind], seed });
       figures.push(
         await rendered(`Samples of the exported model, step ${provenance.steps}`, data, spec, examples),
@@ -50,7 +57,7 @@ export async function modelGalleries(bundle: string, real: Dataset): Promise<Gal
     figures.push(await rendered(`Real examples (${partWords(real)})`, examples, spec, examples));
     const density = await densityPicture(bundle);
     if (density !== null) figures.push({ caption: 'Density of the exported model', png: density });
-    const title = 'sample' in programs ? 'Samples and real examples' : 'Real examples';
+    const title = samples ? 'Samples and real examples' : 'Real examples';
     const text = `The first examples of the data, and samples drawn with seed ${seed}.`;
     return [{ title, text, figures }, ...(await reconstructions(sampler, real))];
   } finally {

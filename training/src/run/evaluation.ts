@@ -1,9 +1,18 @@
-import { densityOf, fillInputs, type HostTensor, hostTensor } from '@generatrix/runtime/core';
+import {
+  densityOf,
+  fillInputs,
+  type HostTensor,
+  hostTensor,
+  type RunProgram,
+  runChain,
+  samplingProgram,
+} from '@generatrix/runtime/core';
 import type { Dataset } from '../data/dataset.ts';
 import { pointDistributionOf } from '../data/point-distributions.ts';
 import type { Trainer } from '../engine/engine.ts';
 import { modeCoverage } from '../evaluate/modes/mode-coverage.ts';
 import type { Model } from '../model/model.ts';
+import { signaturesOf } from '../model/signatures.ts';
 
 const evaluationBatch = 100;
 
@@ -20,7 +29,8 @@ export function likelihoodMetric(model: Model): 'heldOut/logProb' | 'heldOut/elb
  * @param dataset name of the data set
  */
 export function heldOutMetrics(model: Model, dataset: string, hasValidation: boolean): string[] {
-  const modes = 'sample' in model.programs && pointDistributionOf(dataset)?.modes !== undefined;
+  const modes =
+    samplingProgram(signaturesOf(model)) !== undefined && pointDistributionOf(dataset)?.modes !== undefined;
   return [
     ...(hasValidation && densityOf(model.programs) !== undefined ? [likelihoodMetric(model)] : []),
     ...(modes ? Object.keys(modeMetrics(dataset, hostTensor('float32', [1, 2], [0, 0]))) : []),
@@ -64,14 +74,17 @@ export async function sampleWhileTraining(
   model: Model,
   count: number,
 ): Promise<HostTensor | null> {
-  const program = model.programs.sample;
+  const signatures = signaturesOf(model);
+  const program = samplingProgram(signatures);
   if (program === undefined) return null;
-  const inputs = fillInputs('sample', program.signature.inputs, {
-    seed: evaluationSeed,
-    firstIndex: 0,
-    count,
-  });
-  return (await trainer.run('sample', inputs)).data!;
+  const { inputs, outputs, chain } = signatures[program]!;
+  const run: RunProgram = (name, sources) => trainer.run(name, fillInputs(name, inputs, sources));
+  const sources = { seed: evaluationSeed, firstIndex: 0, count };
+  const drawn =
+    chain === undefined
+      ? await run(program, sources)
+      : await runChain({ program: (name) => signatures[name]!, run }, program, sources, { batchSize: count });
+  return drawn[Object.keys(outputs).find((name) => outputs[name]!.meaning === 'data')!]!;
 }
 
 /**

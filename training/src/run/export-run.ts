@@ -14,6 +14,7 @@ import {
   fillNoise,
   type HostTensor,
   hostTensor,
+  samplingProgram,
   sizeOf,
   UserError,
 } from '@generatrix/runtime/core';
@@ -22,6 +23,7 @@ import { toTensor } from '../engine/tfjs-engine.ts';
 import { familyNamed } from '../families/registry.ts';
 import { familyDescription } from '../model/family.ts';
 import type { Model } from '../model/model.ts';
+import { signaturesOf } from '../model/signatures.ts';
 import type { CheckpointChoice } from '../record/best-checkpoint.ts';
 import type { CheckpointMeta } from '../record/checkpoint.ts';
 import { readMetrics } from '../record/metrics.ts';
@@ -174,7 +176,7 @@ export function referenceExamples(spec: DataSpec, wanted?: number): HostTensor {
 
 /** The picture or sound of samples that a bundle carries, for data that can be shown. */
 function samplePicture(model: Model, spec: DataSpec): { sample?: BundleRequest['sample'] & object } {
-  if (model.programs.sample === undefined || !canRender(spec)) return {};
+  if (samplingProgram(signaturesOf(model)) === undefined || !canRender(spec)) return {};
   const count = spec.kind === 'points' ? 500 : spec.kind === 'audio' ? 4 : sampleCount;
   const render = async (samples: HostTensor) => {
     const { extension, bytes } = await renderSamples(samples, spec);

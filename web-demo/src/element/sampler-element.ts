@@ -4,6 +4,7 @@ import {
   type LabelDistribution,
   type Manifest,
   randomSeed,
+  samplingInputs,
 } from '@generatrix/runtime/core';
 import { keepOffline } from '../offline/keep-offline.ts';
 import { drawSamples } from '../view/sample-view.ts';
@@ -194,7 +195,7 @@ export class GeneratrixSampler extends HTMLElement {
       });
       this.#sampler = sampler;
       const { manifest, device, deviceReports, loadMs, downloadBytes } = sampler;
-      offerInputs(this.#view, manifest.programs.sample?.inputs ?? {}, manifest.data.classNames);
+      offerInputs(this.#view, samplingInputs(manifest.programs) ?? {}, manifest.data.classNames);
       if (this.temperature !== undefined) this.#view.temperature.valueAsNumber = this.temperature;
       if (this.label !== undefined) this.#view.label.value = String(this.label);
       this.#setState('ready');
@@ -209,7 +210,7 @@ export class GeneratrixSampler extends HTMLElement {
   /** Draws samples as the attributes say, and shows them. @throws what went wrong, which the element also shows. */
   async sample(): Promise<void> {
     const sampler = this.#sampler ?? (await this.load());
-    if (!sampler.manifest.programs.sample) {
+    if (samplingInputs(sampler.manifest.programs) === undefined) {
       this.#view.form.hidden = true;
       this.#view.status.textContent = 'This model is loaded; it draws no samples.';
       return;
@@ -267,7 +268,7 @@ export class GeneratrixSampler extends HTMLElement {
   }
 
   #conditions({ programs }: Manifest): Omit<SampleRequest, 'count' | 'seed'> {
-    const inputs = programs.sample?.inputs ?? {};
+    const inputs = samplingInputs(programs) ?? {};
     const { label, labels, draw, temperature } = this;
     const takesLabel = Object.values(inputs).some(({ role }) => role === 'label');
     return {

@@ -1,3 +1,4 @@
+import { samplingProgram } from '@generatrix/runtime/core';
 import type { Manifest } from '@generatrix/runtime/web';
 import type { GeneratrixSampler } from '../element/sampler-element.ts';
 import type { ModelEntry } from '../model-list.ts';
@@ -49,12 +50,13 @@ export function makeCard(entry: ModelEntry, manifest: Manifest, taxonomy: Taxono
     speed.textContent = `${formatTime(sampleMs / count)} a sample on ${deviceName(device)}`;
     // The badge waits for the first samples, which whoever looks at the card wants first.
     if (parity.childElementCount === 0 && sampler.sampler) {
-      parity.replaceChildren(parityBadge(sampler.sampler, ['sample']));
+      const drawing = samplingProgram(manifest.programs);
+      parity.replaceChildren(parityBadge(sampler.sampler, drawing === undefined ? undefined : [drawing]));
     }
   });
   sampler.addEventListener('generatrix-load', () => {
     parity.replaceChildren();
-    if (manifest.programs.sample || !sampler.sampler) return;
+    if (samplingProgram(manifest.programs) !== undefined || !sampler.sampler) return;
     speed.textContent = 'draws no samples';
     parity.replaceChildren(parityBadge(sampler.sampler));
   });

@@ -1,3 +1,4 @@
+import { samplingInputs } from '@generatrix/runtime/core';
 import type { DeviceRequest, Manifest } from '@generatrix/runtime/web';
 import type { ModelEntry } from '../model-list.ts';
 import type { SampleRequest } from '../worker/protocol.ts';
@@ -46,7 +47,7 @@ export function applyQuery(query: URLSearchParams): void {
 
 /** Shows the class and scalar boxes that this model asks for, keeping values that still fit. */
 export function offerInputs({ programs, data }: Manifest): void {
-  const specs = Object.entries(programs.sample?.inputs ?? {});
+  const specs = Object.entries(samplingInputs(programs) ?? {});
   const label = specs.map(([, spec]) => spec).find((spec) => spec.role === 'label');
   controls.labelField.hidden = label === undefined;
   const classes = label?.role === 'label' ? label.classes : 0;

@@ -1,4 +1,4 @@
-import { randomSeed } from '@generatrix/runtime/core';
+import { randomSeed, samplingProgram } from '@generatrix/runtime/core';
 import { descriptionOf } from '../gallery/description.ts';
 import { listModels, type ModelEntry, toEntry } from '../model-list.ts';
 import { keepOffline } from '../offline/keep-offline.ts';
@@ -97,7 +97,7 @@ async function draw(): Promise<void> {
   if (!using || !sampler) return;
   if (!controls.form.reportValidity()) return setIdle('stopped');
   const request = readRequest();
-  if (!sampler.manifest.programs.sample) {
+  if (samplingProgram(sampler.manifest.programs) === undefined) {
     showStatus('This model draws no samples; see below for what it does.');
     setIdle('ready');
     return offerMore(sampler);
@@ -123,8 +123,8 @@ async function draw(): Promise<void> {
 
 /** After the first samples: whether they can be trusted, and what else the model does. */
 function offerMore(sampler: RemoteSampler): void {
-  const first = sampler.manifest.programs.sample ? ['sample'] : undefined;
-  find('parity').replaceChildren(parityBadge(sampler, first));
+  const first = samplingProgram(sampler.manifest.programs);
+  find('parity').replaceChildren(parityBadge(sampler, first === undefined ? undefined : [first]));
   offerPanels(find('panels'), sampler);
 }
 

@@ -1,3 +1,4 @@
+import { samplingInputs } from '@generatrix/runtime/core';
 import { field, make } from '../view/make.ts';
 import type { RemoteSampler } from '../worker/remote-sampler.ts';
 import { complete } from './complete.ts';
@@ -56,8 +57,8 @@ export function offerPanels(container: HTMLElement, sampler: RemoteSampler): voi
 
 /** Classes that the model takes, and not a mixture's components, which only one of its programs takes. */
 function classCount({ manifest }: RemoteSampler): number {
-  const first = manifest.programs.sample ?? Object.values(manifest.programs)[0]!;
-  const label = Object.values(first.inputs).find(({ role }) => role === 'label');
+  const inputs = samplingInputs(manifest.programs) ?? Object.values(manifest.programs)[0]!.inputs;
+  const label = Object.values(inputs).find(({ role }) => role === 'label');
   return label?.role === 'label' ? label.classes : 0;
 }
 

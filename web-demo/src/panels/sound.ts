@@ -1,4 +1,4 @@
-import { randomSeed } from '@generatrix/runtime/core';
+import { randomSeed, samplingProgram } from '@generatrix/runtime/core';
 import { field, make } from '../view/make.ts';
 import { drawSamples } from '../view/sample-view.ts';
 import { play } from '../view/sound.ts';
@@ -9,7 +9,7 @@ import { has, type Panel, type PanelContext } from './panel.ts';
 export const sound: Panel = {
   name: 'sound',
   title: 'Draw and play a sound',
-  fits: (manifest) => manifest.data.kind === 'audio' && has(manifest, 'sample'),
+  fits: (manifest) => manifest.data.kind === 'audio' && samplingProgram(manifest.programs) !== undefined,
   build,
 };
 

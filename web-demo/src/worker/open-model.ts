@@ -11,6 +11,7 @@ import {
   openCandidate,
   readReference,
   type Sampler,
+  samplingProgram,
   UserError,
 } from '@generatrix/runtime/web';
 import { cachedSource } from '../cache/cached-source.ts';
@@ -58,7 +59,7 @@ export async function openModel(
   const bundle = await openBundle(source, { signal });
   const { programs } = bundle.manifest;
   // An autoencoder draws no samples; whatever it has comes first then.
-  const first = Object.hasOwn(programs, 'sample') ? 'sample' : Object.keys(programs)[0];
+  const first = samplingProgram(programs) ?? Object.keys(programs)[0];
   if (first === undefined) throw new UserError(`${bundle.manifest.family}: this bundle has no programs`);
   // The model comes first: it is checked by its hash before an engine is fetched for it.
   const modelBytes = programs[first]!.bytes;

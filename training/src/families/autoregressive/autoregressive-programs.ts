@@ -1,9 +1,9 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { type DataSpec, type InputSpec, sizeOf } from '@generatrix/runtime/core';
+import { type CarryShapes, carriesAmong, carriesOut, carryInputs, carryOutputs } from '../../core/carries.ts';
 import type { ModelProgram, NoiseSpec } from '../../model/model.ts';
 import { binarise } from '../../nn/distributions.ts';
 import type { ForcedDraw } from '../../nn/inversion.ts';
-import { type CarryShapes, carriesAmong, carriesOut, carryInputs, carryOutputs } from './carries.ts';
 
 /** What a draw starts from: some dimensions may be given. */
 export interface DrawRequest {

@@ -1,5 +1,6 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { z } from 'zod';
+import { type CarryShapes, startCarries } from '../../core/carries.ts';
 import { gradientModel } from '../../core/gradient-model.ts';
 import type { DataDescription, Trainable } from '../../model/family.ts';
 import type { StateSpecs } from '../../model/state.ts';
@@ -11,7 +12,6 @@ import {
   type DrawRequest,
   flattened,
 } from './autoregressive-programs.ts';
-import { type CarryShapes, startCarries } from './carries.ts';
 import { bernoulliEmission, categoricalEmission, nearestLevel } from './emission.ts';
 import { greyDistribution, logisticDistribution, type PixelDistribution } from './pixel-distribution.ts';
 import { type Positions, positionsOption } from './pixel-positions.ts';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { inputsJson } from '../../../bundle/manifest.ts';
-import { canInterpolateSeeds, canStream, densityOf } from '../../../model/abilities.ts';
+import { canInterpolateSeeds, canStream, densityOf, samplingProgram } from '../../../model/abilities.ts';
+import { chainScalars } from '../../../program/program.ts';
 import type { ServedModel } from '../../engine/engine.ts';
 import { formatsOf } from './present.ts';
 
@@ -44,7 +45,7 @@ export function abilities(model: ServedModel): string[] {
   const { programs } = model.manifest;
   const has = (program: string) => Object.hasOwn(programs, program);
   const table: Readonly<Record<string, boolean>> = {
-    samples: has('sample'),
+    samples: samplingProgram(programs) !== undefined,
     complete: has('complete'),
     logprob: densityOf(programs) !== undefined,
     encode: has('encode'),
@@ -97,9 +98,10 @@ export function describe(model: ServedModel, versions: readonly string[]) {
 
 function scalarsOf({ manifest }: ServedModel) {
   const scalars: Record<string, { programs: string[]; default: number; min?: number; max?: number }> = {};
-  for (const [program, { inputs }] of Object.entries(manifest.programs)) {
+  const places: readonly string[] = Object.values(chainScalars);
+  for (const [program, { inputs, chain }] of Object.entries(manifest.programs)) {
     for (const [name, spec] of Object.entries(inputs)) {
-      if (spec.role !== 'scalar') continue;
+      if (spec.role !== 'scalar' || (chain !== undefined && places.includes(name))) continue;
       const { min, max } = spec;
       scalars[name] ??= {
         programs: [],

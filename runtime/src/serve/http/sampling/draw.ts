@@ -1,4 +1,5 @@
 import type { Request, Response } from 'express';
+import { samplingProgram } from '../../../model/abilities.ts';
 import { completeExamples, completionOf } from '../../../model/complete.ts';
 import type { CompleteRequest } from '../../../model/contract.ts';
 import { decodeLatents } from '../../../model/convert.ts';
@@ -52,7 +53,7 @@ export async function answerSamples(
     return streamDrawn(context, response, model, { body, fields, continued });
   }
   if (continued) return sendCompleted(context, request, response, { model, body, fields, presentation });
-  const program = 'sample';
+  const program = samplingProgram(model.manifest.programs) ?? 'sample';
   inputsOf(model, program);
   const chosen = chooseFormat(request, model, presentation);
   const { count, first_index: firstIndex, labels, draw } = body;

@@ -1,7 +1,7 @@
 import { type NamedTensors, scan, tf } from '@generatrix/export';
+import type { CarryShapes } from '../../../core/carries.ts';
 import { inference } from '../../../nn/module.ts';
 import type { DrawRequest } from '../autoregressive-programs.ts';
-import type { CarryShapes } from '../carries.ts';
 import { drawPixel, latest, pixelSequences } from '../pixel-draw.ts';
 import { pixelHead } from '../pixel-head.ts';
 import { biasesOfRow } from '../pixel-positions.ts';

@@ -1,7 +1,7 @@
 import { type NamedTensors, scan, tf } from '@generatrix/export';
+import { type CarryShapes, startCarries } from '../../../core/carries.ts';
 import { inference } from '../../../nn/module.ts';
 import { keep } from '../autoregressive-programs.ts';
-import { type CarryShapes, startCarries } from '../carries.ts';
 import { gate, type WavenetNetwork, wavenetLayers } from './wavenet-network.ts';
 
 /** What a draw takes besides the weights. */

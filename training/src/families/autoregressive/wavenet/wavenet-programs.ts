@@ -1,9 +1,9 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import type { DataSpec, InputSpec } from '@generatrix/runtime/core';
+import { carriesAmong, carriesOut, carryInputs, carryOutputs } from '../../../core/carries.ts';
 import type { ModelProgram } from '../../../model/model.ts';
 import { mapBounds, mapNoise } from '../../../nn/inversion.ts';
 import { keep } from '../autoregressive-programs.ts';
-import { carriesAmong, carriesOut, carryInputs, carryOutputs } from '../carries.ts';
 import { chunkMultiple, wavenetCarries, wavenetChunk, wavenetDraw } from './wavenet-draw.ts';
 import { type WavenetNetwork, wavenetForward } from './wavenet-network.ts';
 

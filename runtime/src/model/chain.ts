@@ -1,0 +1,74 @@
+import { UserError } from '../errors.ts';
+import { type ChainSpec, chainScalars, type ProgramSignature } from '../program/program.ts';
+import type { HostTensor } from '../program/tensor.ts';
+import { BatchCollector, checkCount, sliceSources } from './batches.ts';
+import type { BatchOptions, RunProgram } from './contract.ts';
+import type { InputSources } from './inputs.ts';
+import { nextCarries } from './next-carries.ts';
+
+/** How a chain is cut into runs of its program. */
+export interface ChainOptions extends BatchOptions {
+  /** Steps in one run; as many as the program takes when absent. */
+  readonly stepsPerRun?: number | undefined;
+}
+
+/** What is needed of a model: its programs' signatures, and something that runs them. */
+export interface ChainModel {
+  program(name: string): ProgramSignature;
+  readonly run: RunProgram;
+}
+
+/** Samples whose chains go on side by side when nothing is said. */
+const defaultBatchSize = 64;
+
+/**
+ * Runs a program's chain from its first step to its last, for some samples after others. Only the noise of the steps of a
+ * run is held at a time: memory does not grow with the length of the chain. A step's noise is keyed by the seed, the
+ * sample and the number of the step, so that neither the batch nor the steps in a run matter.
+ * @returns every output of the last step but the carries, [count, ...shape]
+ * @throws UserError when the program has no chain, or a run would have more steps than it takes.
+ */
+export async function runChain(
+  model: ChainModel,
+  program: string,
+  sources: InputSources,
+  { batchSize = defaultBatchSize, signal, onBatch, stepsPerRun }: ChainOptions = {},
+): Promise<Record<string, HostTensor>> {
+  const signature = model.program(program);
+  const { chain } = signature;
+  if (chain === undefined) throw new UserError(`program ${program} takes no steps of a chain`);
+  const perRun = checkSteps(chain, stepsPerRun);
+  for (const scalar of Object.values(chainScalars)) {
+    if (sources.scalars?.[scalar] !== undefined)
+      throw new UserError(`program ${program}: ${scalar}: which steps a run takes is not to be given`);
+  }
+  checkCount('batchSize', batchSize);
+  const collected = new BatchCollector(`program ${program}`, sources.count);
+  for (let start = 0; start < sources.count; start += batchSize) {
+    const count = Math.min(batchSize, sources.count - start);
+    const batch = sliceSources(sources, start, count);
+    let outputs: Record<string, HostTensor> = {};
+    for (let from = 0; from < chain.steps; from += perRun) {
+      signal?.throwIfAborted();
+      const to = Math.min(chain.steps, from + perRun);
+      const part: InputSources = {
+        ...batch,
+        scalars: { ...batch.scalars, [chainScalars.from]: from, [chainScalars.to]: to },
+        chunk: { index: from, of: 'sample', parts: chain.stepsPerCall },
+        ...(from === 0 ? {} : { carries: nextCarries(signature, outputs) }),
+      };
+      outputs = await model.run(program, part, { batchSize: count, ...(signal && { signal }) });
+    }
+    const own = Object.entries(outputs).filter(([name]) => signature.outputs[name]?.meaning !== 'carry');
+    collected.add(start, count, Object.fromEntries(own));
+    await onBatch?.(start + count, sources.count);
+  }
+  return collected.outputs;
+}
+
+function checkSteps({ stepsPerCall }: ChainSpec, wanted = stepsPerCall): number {
+  if (Number.isSafeInteger(wanted) && wanted >= 1 && wanted <= stepsPerCall) return wanted;
+  throw new UserError(
+    `stepsPerRun: expected a whole number from 1 to ${stepsPerCall}, got ${String(wanted)}`,
+  );
+}

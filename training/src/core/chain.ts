@@ -1,0 +1,102 @@
+import { type NamedTensors, scan, tf } from '@generatrix/export';
+import { chainScalars, type InputSpec, type OutputSpec } from '@generatrix/runtime/core';
+import type { ModelProgram, NoiseSpec } from '../model/model.ts';
+import { type CarryShapes, carriesAmong, carriesOut, carryInputs, carryOutputs } from './carries.ts';
+
+/** What a step of a chain is given. */
+export interface ChainStep {
+  /** Scalar: the number of the step, from 0. */
+  readonly index: tf.Tensor;
+  /** Of this step, each [batch, ...shape]. */
+  readonly noise: NamedTensors;
+  /** Further inputs of the program. */
+  readonly inputs: NamedTensors;
+}
+
+/** A chain of steps from noise to a sample: block Gibbs, Langevin, diffusion, annealing. */
+export interface Chain {
+  /** Of the whole chain, below 2^24. */
+  readonly steps: number;
+  /** Steps that one call of the program takes at most: its noise is what is held in memory at a time. */
+  readonly stepsPerCall: number;
+  /** What goes from step to step: float32, zeros before the start. */
+  readonly carries: CarryShapes;
+  /** What each step draws. */
+  readonly noise: Readonly<Record<string, NoiseSpec>>;
+  /** Further inputs, such as a label, a condition or the scalar `mean`. */
+  readonly inputs?: Readonly<Record<string, InputSpec>>;
+  readonly outputs: Readonly<Record<string, OutputSpec>>;
+  /** Takes the place of step 0: the carries that the chain begins with, from the noise of that step. */
+  start?(state: NamedTensors, step: ChainStep): NamedTensors;
+  /** The carries after a step. */
+  step(state: NamedTensors, carries: NamedTensors, step: ChainStep): NamedTensors;
+  /** What the program returns of the carries after its last step. */
+  finish(state: NamedTensors, carries: NamedTensors, inputs: NamedTensors): NamedTensors;
+}
+
+/**
+ * The program `advance` of a chain: the steps that a call asks for, in one loop on the device. A model that samples by
+ * it needs no `sample`; the runtime makes the calls. Steps outside of the range that is asked for leave the carries as
+ * they are, to the bit.
+ */
+export function chainProgram(chain: Chain): ModelProgram {
+  const { steps, stepsPerCall, carries: shapes, noise: noiseSpecs, inputs: further = {} } = chain;
+  const place = { dtype: 'float32', shape: [], role: 'scalar', min: 0, max: steps } as const;
+  const noiseInputs = Object.entries(noiseSpecs).map(([name, { distribution, shape }]) => [
+    name,
+    { dtype: 'float32', shape: [stepsPerCall, ...shape], role: 'noise', distribution },
+  ]);
+  return {
+    signature: {
+      inputs: {
+        ...carryInputs(shapes),
+        ...(Object.fromEntries(noiseInputs) as Record<string, InputSpec>),
+        ...further,
+        [chainScalars.from]: { ...place, default: 0 },
+        [chainScalars.to]: { ...place, default: Math.min(steps, stepsPerCall) },
+      },
+      outputs: { ...carryOutputs(shapes), ...chain.outputs },
+      chain: { steps, stepsPerCall },
+    },
+    run: (state, all) => {
+      const inputs = Object.fromEntries(Object.keys(further).map((name) => [name, all[name]!]));
+      const [from, to] = [all[chainScalars.from]!, all[chainScalars.to]!];
+      /** The noise of all steps with their axis first: [steps, batch, ...shape]. */
+      const noise = Object.fromEntries(Object.keys(noiseSpecs).map((name) => [name, stepsFirst(all[name]!)]));
+      const given = carriesAmong(shapes, all);
+      const first = Object.fromEntries(
+        Object.entries(noise).map(([name, x]) => [name, tf.squeeze(tf.slice(x, [0], [1]), [0])]),
+      );
+      const begins = tf.equal(from, 0);
+      const start = chain.start && {
+        ...given,
+        ...chosen(begins, chain.start(state, { index: from, noise: first, inputs }), given),
+      };
+      const { carries } = scan({
+        carries: start ?? given,
+        sequences: { ...noise, offset: tf.range(0, stepsPerCall) },
+        body: (before, { offset, ...own }) => {
+          const index = tf.add(from, offset!);
+          const moved = chain.step(state, before, { index, noise: own, inputs });
+          const takes = tf.logicalAnd(
+            tf.greaterEqual(index, chain.start === undefined ? 0 : 1),
+            tf.less(index, to),
+          );
+          return { carries: { ...before, ...chosen(takes, moved, before) } };
+        },
+      });
+      return { ...carriesOut(shapes, carries), ...chain.finish(state, carries, inputs) };
+    },
+  };
+}
+
+function chosen(condition: tf.Tensor, tensors: NamedTensors, others: NamedTensors): NamedTensors {
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, x]) => [name, tf.where(condition, x, others[name]!)]),
+  );
+}
+
+/** [batch, steps, ...shape] to [steps, batch, ...shape]. */
+function stepsFirst(x: tf.Tensor): tf.Tensor {
+  return tf.transpose(x, [1, 0, ...Array.from({ length: x.rank - 2 }, (_, i) => i + 2)]);
+}
