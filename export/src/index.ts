@@ -5,6 +5,7 @@ export {
   ParityError,
   packBundle,
 } from './bundle/pack.ts';
+export { type PortableLoops, type PortableOptions, portableGraph, portableLoops } from './bundle/portable.ts';
 export { type ExportedProgram, type ForcedDraws, traceExported } from './bundle/program.ts';
 export { referenceInputs } from './bundle/reference.ts';
 export { packTraining, type TrainingRequest } from './bundle/trainable.ts';

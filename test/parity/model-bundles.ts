@@ -33,20 +33,15 @@ async function makeBundle(
   familyCase: FamilyCase,
   formats: readonly BundleFormat[],
 ): Promise<void> {
-  const { name, family, options, training, dataset } = familyCase;
-  const data = describeData(dataset);
-  const { model, options: settled } = buildModel(familyNamed(family), options, data, training);
-  const start = initialState(model, 11);
-  const state = stirredState((await model.initialise?.(start, dataset, 11)) ?? start, model);
-  await tf.setBackend('cpu');
-  const tensors = Object.fromEntries(Object.entries(state).map(([key, tensor]) => [key, toTensor(tensor)]));
+  const { name, family, dataset } = familyCase;
+  const { programs, settled, state, release } = await modelPrograms(familyCase);
   const files = await packBundle({
     about: {
       name,
       family,
       description: familyDescription(familyNamed(family)),
       options: JSON.parse(JSON.stringify(settled)) as Record<string, never>,
-      data: { ...data.spec, name: 'tiny', classNames: [] },
+      data: { ...describeData(dataset).spec, name: 'tiny', classNames: [] },
       provenance: {
         seed: 11,
         dataset: 'tiny',
@@ -56,14 +51,29 @@ async function makeBundle(
         generatrixVersion: '0.1.0',
       },
     },
-    programs: bindState(model, tensors),
+    programs,
     formats,
     examples: await firstExamples(dataset, 4),
   });
-  tf.dispose(tensors);
+  release();
   const written = { ...files, 'state.safetensors': encodeSafetensors(state) };
   for (const [path, bytes] of Object.entries(written)) {
     await mkdir(dirname(join(folder, path)), { recursive: true });
     await writeFile(join(folder, path), bytes);
   }
+}
+
+/** The programs of a small model whose weights are random; `release` frees them. */
+export async function modelPrograms({ family, options, training, dataset }: FamilyCase) {
+  const { model, options: settled } = buildModel(
+    familyNamed(family),
+    options,
+    describeData(dataset),
+    training,
+  );
+  const start = initialState(model, 11);
+  const state = stirredState((await model.initialise?.(start, dataset, 11)) ?? start, model);
+  await tf.setBackend('cpu');
+  const tensors = Object.fromEntries(Object.entries(state).map(([key, tensor]) => [key, toTensor(tensor)]));
+  return { programs: bindState(model, tensors), settled, state, release: () => tf.dispose(tensors) };
 }

@@ -1,5 +1,6 @@
 import { createExecutor, type HostTensor, hostTensor, type LoadedProgram } from '@generatrix/runtime';
 import { describe, expect, it } from 'vitest';
+import { type PortableOptions, portableGraph } from '../bundle/portable.ts';
 import { type ConformanceCase, kernelsOf } from '../conformance/case.ts';
 import type { Graph } from '../graph/ir.ts';
 import type { KernelName } from '../kernels/names.ts';
@@ -20,6 +21,8 @@ export interface ConformanceOptions {
   readonly batched?: boolean;
   /** What to compare with where tfjs's CPU backend has no such kernel or a faulty one. */
   readonly reference?: TensorFunction;
+  /** The form in which the program is written; with a batch size it runs at that one alone. */
+  readonly portable?: PortableOptions;
 }
 
 /** A case for this writer, with its own way of comparing. */
@@ -56,10 +59,19 @@ function atBatchSize(inputs: NamedTensors, size: number): NamedTensors {
 export async function expectSameInOnnx(
   fn: TensorFunction,
   inputs: NamedTensors,
-  { tolerance = 1e-5, elementwise = false, batched = false, reference = fn }: ConformanceOptions = {},
+  {
+    tolerance = 1e-5,
+    elementwise = false,
+    batched = false,
+    reference = fn,
+    portable = {},
+  }: ConformanceOptions = {},
 ): Promise<void> {
-  const program = await loadInOnnx(recordFor(fn, inputs, batched));
-  const runs = batched ? [inputs, ...batchSizes.map((size) => atBatchSize(inputs, size))] : [inputs];
+  const program = await loadInOnnx(portableGraph('conformance', recordFor(fn, inputs, batched), portable));
+  const runs =
+    batched && portable.batch === undefined
+      ? [inputs, ...batchSizes.map((size) => atBatchSize(inputs, size))]
+      : [inputs];
   try {
     for (const given of runs) {
       // First, since tfjs's CPU kernel of TensorScatterUpdate writes into its input.

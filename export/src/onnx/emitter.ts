@@ -1,36 +1,15 @@
 import { isSymbolic, printDim, type Shape, type SymbolicDim } from '../graph/ir.ts';
+import { Constants, type NameSource } from './constants.ts';
 import type { OnnxAttr, OnnxDType, OnnxEmitter } from './lowering.ts';
-import { type Initializer, type OnnxNode, onnxDataType, rawBytes } from './proto.ts';
-
-/** Names that a whole model shares: every tensor of the graph and of its subgraphs has a name of its own. */
-export class NameSource {
-  readonly #taken: Set<string>;
-  #next = 0;
-
-  constructor(taken: Iterable<string>) {
-    this.#taken = new Set(taken);
-  }
-
-  /** A name that nothing else has: the hint and a number. */
-  fresh(hint: string): string {
-    for (;;) {
-      const name = `${hint}_${this.#next++}`;
-      if (!this.#taken.has(name)) return name;
-    }
-  }
-}
-
-/** The longest constants that are compared with the ones already written; longer ones are taken to differ. */
-const comparedConstant = 64;
+import { type OnnxNode, onnxDataType, rawBytes } from './proto.ts';
 
 /** Collects the nodes of one graph. Initializers of subgraphs go to the outermost graph, where all can see them. */
 export class GraphEmitter implements OnnxEmitter {
   readonly nodes: OnnxNode[] = [];
-  readonly initializers: Initializer[];
   readonly names: NameSource;
   /** Names that values take in the file, over the whole model. */
   readonly renames: Map<string, string>;
-  readonly #constants: Map<string, string>;
+  readonly #constants: Constants;
   /** Shapes that depend on the batch size, already computed. */
   readonly #shapes = new Map<string, string>();
   readonly #batch: () => string;
@@ -44,13 +23,12 @@ export class GraphEmitter implements OnnxEmitter {
     this.names = names;
     this.#parent = parent;
     this.renames = parent?.renames ?? new Map();
-    this.initializers = parent?.initializers ?? [];
-    this.#constants = parent?.constants ?? new Map();
+    this.#constants = parent?.constants ?? new Constants(names);
     this.#batch = batch;
   }
 
-  /** Names of the small initializers already written, by type, shape and content. */
-  get constants(): Map<string, string> {
+  /** The constants of the whole model. */
+  get constants(): Constants {
     return this.#constants;
   }
 
@@ -71,18 +49,12 @@ export class GraphEmitter implements OnnxEmitter {
     outputs: readonly string[],
     attrs: Record<string, OnnxAttr>,
   ): void {
+    this.#constants.use(inputs);
     this.nodes.push({ type, name: this.names.fresh(`${type}_node`), inputs, outputs, attrs });
   }
 
   constant(dtype: OnnxDType, shape: readonly number[], data: ArrayLike<number>): string {
-    const raw = rawBytes(dtype, data);
-    const key = data.length <= comparedConstant ? `${dtype} ${shape} ${raw.join()}` : null;
-    const known = key === null ? undefined : this.#constants.get(key);
-    if (known !== undefined) return known;
-    const name = this.names.fresh('const');
-    this.initializers.push({ name, dtype, shape, raw });
-    if (key !== null) this.#constants.set(key, name);
-    return name;
+    return this.#constants.add(dtype, shape, rawBytes(dtype, data));
   }
 
   scalar(dtype: OnnxDType, value: number): string {
@@ -118,13 +90,16 @@ export class GraphEmitter implements OnnxEmitter {
   reshape(x: string, shape: Shape): string {
     const symbolic = shape.filter(isSymbolic).length;
     const empty = shape.some((dim) => dim === 0);
+    const constant = symbolic === 0 && this.#constants.reshaped(x, shape as number[]);
+    if (constant) return constant;
     if (symbolic !== 1 || empty)
       return this.op('Reshape', [x, this.dims(shape)], { allowzero: empty ? 1 : 0 });
     return this.op('Reshape', [x, this.ints(shape.map((dim) => (isSymbolic(dim) ? -1 : dim)))]);
   }
 
   transpose(x: string, perm: readonly number[]): string {
-    return perm.every((axis, i) => axis === i) ? x : this.op('Transpose', [x], { perm: [...perm] });
+    if (perm.every((axis, i) => axis === i)) return x;
+    return this.#constants.transposed(x, perm) ?? this.op('Transpose', [x], { perm: [...perm] });
   }
 
   cast(x: string, to: OnnxDType): string {

@@ -5,7 +5,7 @@
 
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { DType } from '@generatrix/runtime/core';
-import { isSymbolic, printDim, type Shape } from '../graph/ir.ts';
+import { type Dim, printDim } from '../graph/ir.ts';
 import { type OnnxAttr, type OnnxDType, onnxIrVersion, onnxOpset, type Renames } from './lowering.ts';
 import { Pieces } from './pieces.ts';
 
@@ -132,13 +132,16 @@ function toTyped(dtype: OnnxDType, data: ArrayLike<number>) {
   }
 }
 
-/** ValueInfoProto: a graph's input or output. Symbolic dimensions get names, equal ones the same. */
-export function encodeValueInfo(name: string, dtype: DType, shape: Shape): Uint8Array {
+/**
+ * ValueInfoProto: a graph's input or output. Symbolic dimensions get names, equal ones the same.
+ * @param shape null stands for a size of which nothing is said
+ */
+export function encodeValueInfo(name: string, dtype: DType, shape: readonly (Dim | null)[]): Uint8Array {
   const dims = new BinaryWriter();
   for (const dim of shape) {
     const entry = new BinaryWriter();
-    if (!isSymbolic(dim)) integer(entry, 1, dim);
-    else text(entry, 2, dim.scale === 1 && dim.offset === 0 ? 'batch' : printDim(dim));
+    if (typeof dim === 'number') integer(entry, 1, dim);
+    else if (dim !== null) text(entry, 2, dim.scale === 1 && dim.offset === 0 ? 'batch' : printDim(dim));
     message(dims, 1, entry.finish());
   }
   const tensor = new BinaryWriter();

@@ -1,9 +1,18 @@
 import { UserError } from '@generatrix/runtime/core';
 import { checkGraph } from '../graph/check.ts';
-import { type Graph, isSymbolic, type KernelNode, type Node, type Port, type Value } from '../graph/ir.ts';
+import {
+  type Graph,
+  isSymbolic,
+  type KernelNode,
+  type Node,
+  type Port,
+  type Shape,
+  type Value,
+} from '../graph/ir.ts';
 import type { KernelName } from '../kernels/names.ts';
 import { TraceError } from '../trace/errors.ts';
-import { GraphEmitter, NameSource } from './emitter.ts';
+import { NameSource } from './constants.ts';
+import { GraphEmitter } from './emitter.ts';
 import { fillLike } from './fill.ts';
 import { lowerEmpty } from './lower-empty.ts';
 import type { Lowering, Renames } from './lowering.ts';
@@ -72,7 +81,7 @@ export function lowerToOnnx(
   );
   for (const node of graph.nodes) emitNode(emitter, node, values);
   nameOutputs(emitter, graph.outputs, values);
-  const { initializers } = emitter;
+  const initializers = emitter.constants.used();
   const encode = (outside: ReadonlyMap<Initializer, OutsideValues>) => {
     const encoded = encodeGraph({
       name,
@@ -174,6 +183,9 @@ function lowerKernel<K extends KernelName>(
   }
 }
 
+/** Sizes that depend on the batch have no names in a loop's body: some runtimes take those for other sizes. */
+const unnamed = (shape: Shape) => shape.map((dim) => (isSymbolic(dim) ? null : dim));
+
 /**
  * An ONNX Scan. Captured values are used by name from the surrounding graph. The body's constants are written as
  * initializers of the outermost graph; what depends on the batch size is computed there too, before the loop.
@@ -191,7 +203,7 @@ function lowerScan(
   const parameters = body.inputs.slice(0, own).map(({ name, value }) => {
     const parameter = emitter.names.fresh(name);
     values.set(value, parameter);
-    return encodeValueInfo(parameter, value.dtype, value.shape);
+    return encodeValueInfo(parameter, value.dtype, unnamed(value.shape));
   });
   for (const [i, { value }] of body.inputs.slice(own).entries()) values.set(value, inputs[own + i]!);
   for (const child of body.nodes) emitNode(inner, child, values);
@@ -204,7 +216,7 @@ function lowerScan(
       nodes: inner.nodes.map((node) => encodeNode(node, renames)),
       initializers: [],
       inputs: parameters,
-      outputs: results.map((port) => encodeValueInfo(port.name, port.value.dtype, port.value.shape)),
+      outputs: results.map((port) => encodeValueInfo(port.name, port.value.dtype, unnamed(port.value.shape))),
     }).join();
   const backwards = (count: number) => Array.from({ length: count }, () => 1);
   const directions: Record<string, number[]> = node.reversed
