@@ -12,16 +12,18 @@ export {
 export { digestHex } from './bundle/digest.ts';
 export {
   bundleFormat,
-  bundleVersion,
+  bundleVersions,
   encodeManifest,
   type FileEntry,
   type Manifest,
   type ModelDescription,
   type ProgramEntry,
   parseManifest,
+  programFiles,
 } from './bundle/manifest.ts';
 export { decodeSafetensors, encodeSafetensors, type Safetensors } from './bundle/safetensors.ts';
 export { sha256Hex } from './bundle/sha256.ts';
+export { type RunnableProgram, readRunnable } from './bundle/signature-check.ts';
 export { webSource } from './bundle/source-web.ts';
 export { messageOf, UserError } from './errors.ts';
 export {

@@ -9,6 +9,7 @@ import {
   type LoadedProgram,
   type Manifest,
   parityTolerance,
+  readRunnable,
   sizeOf,
 } from '@generatrix/runtime';
 import type { Graph } from '../graph/ir.ts';
@@ -53,7 +54,7 @@ const referenceSeeds = [42, 43, 44] as const;
  * (`forced-draws.ts`). One of a long loop is compared with its model's program for parts besides (`long-loops.ts`).
  */
 export async function checkedReference(request: ReferenceRequest): Promise<CheckedReference> {
-  const { programs, bundle, executor } = request;
+  const { programs } = request;
   const loaded: Record<string, LoadedProgram> = {};
   const parity: Parity = {};
   const reference: Tensors = {};
@@ -61,9 +62,9 @@ export async function checkedReference(request: ReferenceRequest): Promise<Check
   let sampled: SettledInputs | null = null;
   try {
     for (const name of Object.keys(programs)) {
-      loaded[name] = await executor.load(name, await bundle.readProgram(name));
-    }
-    for (const name of Object.keys(programs)) {
+      // One at a time: each holds a copy of its weights.
+      loaded[name] ??= await load(name, request);
+      if ('advance' in programs) loaded.advance ??= await load('advance', request);
       const found = await checkProgram(name, loaded, sampled, request);
       if (name === 'sample') sampled = found.settled;
       const trouble = troubleOf(name, found);
@@ -81,11 +82,19 @@ export async function checkedReference(request: ReferenceRequest): Promise<Check
         ...(found.follows && { through: 'advance' }),
         ...(settled !== null && { flips: settled.judged.flips }),
       };
+      if (name === 'advance') continue;
+      await loaded[name].release();
+      delete loaded[name];
     }
     return { parity, tensors: encodeSafetensors(reference), failures };
   } finally {
     for (const program of Object.values(loaded)) await program.release();
   }
+}
+
+async function load(name: string, { bundle, executor }: ReferenceRequest): Promise<LoadedProgram> {
+  const { onnx, weights } = await readRunnable(bundle, name);
+  return executor.load(name, onnx, { weights });
 }
 
 interface Checked {

@@ -2,30 +2,38 @@ import {
   type Bundle,
   createExecutor,
   createSampler,
+  digestHex,
   type Executor,
   encodeManifest,
+  type FileEntry,
   type HostTensor,
   type Manifest,
   openBundle,
   type Sampler,
-  sha256Hex,
   UserError,
 } from '@generatrix/runtime';
 import { type TrainingEntry, trainingJson } from '@generatrix/runtime/train';
 import type { Graph } from '../graph/ir.ts';
 import { graphModelFiles, unsupportedInGraphModel } from '../graph-model/index.ts';
 import { onnxOpset } from '../onnx/lowering.ts';
-import { writeOnnx } from '../onnx/write.ts';
+import { lowerToOnnx, type OnnxProgram } from '../onnx/write.ts';
+import { ForeignData } from '../trace/recorder.ts';
+import type { NamedTensors } from '../trace/trace.ts';
 import { checkedReference } from './checked-reference.ts';
 import { type ExportedProgram, traceExported } from './program.ts';
+import { type SharedWeights, shareWeights } from './shared-weights.ts';
 
-export type BundleFormat = 'onnx' | 'graph-model';
+/**
+ * How programs are written: `shared`, as ONNX whose weights lie beside the programs, each once; `onnx`, as ONNX files
+ * that hold all of their weights, which can be taken out of the bundle one by one; `graph-model`, for TensorFlow.js, besides.
+ */
+export type BundleFormat = 'shared' | 'onnx' | 'graph-model';
 
 export interface BundleRequest {
   /** What the manifest says of the model, its origin and its data. */
   readonly about: Pick<Manifest, 'name' | 'family' | 'options' | 'description' | 'data' | 'provenance'>;
   readonly programs: Readonly<Record<string, ExportedProgram>>;
-  /** ONNX programs are always written; a GraphModel of each besides when asked for. */
+  /** ONNX programs are always written, shared unless `onnx` is asked for. */
   readonly formats: readonly BundleFormat[];
   /** Examples for the reference run of programs that take data, [batch, ...shape]. */
   readonly examples: HostTensor;
@@ -33,6 +41,8 @@ export interface BundleRequest {
   readonly onWarning?: (line: string) => void;
   /** What makes the bundle trainable, as `packTraining` returns it. */
   readonly training?: { readonly files: BundleFiles; readonly entry: TrainingEntry };
+  /** Weights of the programs by the names that they get in files that programs share. */
+  readonly weights?: NamedTensors;
   /** A picture or sound of samples, which the program `sample` draws. */
   readonly sample?: {
     readonly seed: number;
@@ -69,24 +79,40 @@ export async function packBundle(request: BundleRequest): Promise<BundleFiles> {
   const programs: Manifest['programs'] = {};
   const graphModels: NonNullable<Manifest['graphModels']> = {};
   const graphs: Record<string, Graph> = {};
+  // Tensors are not to be changed while a bundle of them is made, so that their values need not be copied.
+  const foreign = new ForeignData({ borrow: true });
+  const lowered: Record<string, OnnxProgram> = {};
   for (const [name, program] of Object.entries(request.programs)) {
-    const graph = traceExported(name, program);
-    const onnx = writeOnnx(graph, { name, metadata: { model: request.about.name } });
-    const file = `${name}.onnx`;
+    const graph = traceExported(name, program, foreign);
     graphs[name] = graph;
-    files[file] = onnx;
-    programs[name] = { file, ...digest(onnx), opset: onnxOpset, ...program.signature };
+    lowered[name] = lowerToOnnx(graph, { name, metadata: { model: request.about.name } });
+  }
+  const written = request.formats.includes('onnx')
+    ? { files: {}, programs: selfContained(lowered) }
+    : shareWeights(lowered, { nameOf: weightNames(request.weights ?? {}, foreign) });
+  const weights = await addFiles(files, written.files);
+  for (const [name, { signature }] of Object.entries(request.programs)) {
+    const { onnx, weights: names } = written.programs[name]!;
+    const [entry] = await addFiles(files, { [`${name}.onnx`]: onnx });
+    programs[name] = {
+      ...entry!,
+      opset: onnxOpset,
+      ...(names.length > 0 ? { weights: [...names] } : {}),
+      ...signature,
+    };
+    const graph = graphs[name]!;
     if (!request.formats.includes('graph-model')) continue;
     const problems = unsupportedInGraphModel(graph);
-    if (problems.length === 0) graphModels[name] = packGraphModel(name, graph, files);
+    if (problems.length === 0) graphModels[name] = await packGraphModel(name, graph, files);
     else request.onWarning?.(`program ${name} has no GraphModel: ${problems[0]}`);
   }
   Object.assign(files, request.training?.files);
   const manifest: Manifest = {
     format: 'generatrix-bundle',
-    version: 1,
+    version: weights.length > 0 ? 2 : 1,
     ...request.about,
     programs,
+    ...(weights.length > 0 ? { weights } : {}),
     ...(request.training === undefined ? {} : { training: trainingJson(request.training.entry) }),
     ...(Object.keys(graphModels).length > 0 ? { graphModels } : {}),
   };
@@ -97,8 +123,7 @@ export async function packBundle(request: BundleRequest): Promise<BundleFiles> {
       ...{ programs: request.programs, examples: request.examples, graphs },
       ...{ bundle: unchecked.bundle, executor: unchecked.executor },
     });
-    files['reference.safetensors'] = tensors;
-    const reference = { file: 'reference.safetensors', ...digest(tensors) };
+    const [reference] = await addFiles(files, { 'reference.safetensors': tensors });
     const sample = await drawSample(request, unchecked.sampler, files);
     const checks = { parity: { reference: 'tfjs-cpu', programs: parity }, reference };
     files['model.json'] = encodeManifest({ ...manifest, ...checks, ...(sample === null ? {} : { sample }) });
@@ -126,20 +151,47 @@ async function drawSample({ sample }: BundleRequest, sampler: Sampler, files: Bu
   if (sample === undefined) return null;
   const { seed, count, render } = sample;
   const { file, bytes } = await render((await sampler.sample({ seed, count, batchSize: count })).data);
-  files[file] = bytes;
-  return { file, ...digest(bytes), seed, count };
+  const [entry] = await addFiles(files, { [file]: bytes });
+  return { ...entry!, seed, count };
 }
 
-function digest(bytes: Uint8Array): { bytes: number; sha256: string } {
-  return { bytes: bytes.length, sha256: sha256Hex(bytes) };
+/** Programs that hold all their weights. @throws UserError for one that would be larger than a file may be. */
+function selfContained(lowered: Readonly<Record<string, OnnxProgram>>): SharedWeights['programs'] {
+  const programs = Object.entries(lowered).map(([name, program]) => [
+    name,
+    { onnx: program.encode(new Map()), weights: [] },
+  ]);
+  return Object.fromEntries(programs) as SharedWeights['programs'];
 }
 
-function packGraphModel(name: string, graph: Graph, files: BundleFiles) {
+/** The names of weights by their bytes, for those that the traced programs took as they are. */
+function weightNames(weights: NamedTensors, foreign: ForeignData): (raw: Uint8Array) => string | undefined {
+  const names = new Map<ArrayBufferLike, string>();
+  for (const [name, { dataId }] of Object.entries(weights)) {
+    const data = foreign.known(dataId);
+    if (data !== undefined && data.byteLength === data.buffer.byteLength) names.set(data.buffer, name);
+  }
+  return ({ buffer }) => names.get(buffer);
+}
+
+/** Adds files and returns their entries. */
+async function addFiles(
+  files: BundleFiles,
+  added: Readonly<Record<string, Uint8Array>>,
+): Promise<FileEntry[]> {
+  const entries: FileEntry[] = [];
+  for (const [file, bytes] of Object.entries(added)) {
+    files[file] = bytes;
+    entries.push({ file, bytes: bytes.length, sha256: await digestHex(bytes) });
+  }
+  return entries;
+}
+
+async function packGraphModel(name: string, graph: Graph, files: BundleFiles) {
   const written: Record<string, { bytes: number; sha256: string }> = {};
   for (const [file, bytes] of Object.entries(graphModelFiles(graph, { name }))) {
-    const path = `graph-model/${name}/${file}`;
-    files[path] = bytes;
-    written[path] = digest(bytes);
+    const [entry] = await addFiles(files, { [`graph-model/${name}/${file}`]: bytes });
+    written[entry!.file] = { bytes: entry!.bytes, sha256: entry!.sha256 };
   }
   return { files: written };
 }

@@ -1,6 +1,6 @@
 import { messageOf, UserError } from '../errors.ts';
 import { digestHex } from './digest.ts';
-import { type FileEntry, type Manifest, type ProgramEntry, parseManifest } from './manifest.ts';
+import { type FileEntry, type Manifest, type ProgramEntry, parseManifest, programFiles } from './manifest.ts';
 
 /** Bytes received so far; a total of 0 is an unknown one. */
 export interface Progress {
@@ -35,6 +35,11 @@ export interface Bundle {
   program(name: string): ProgramEntry;
   /** A program's ONNX bytes, size and hash verified. */
   readProgram(name: string, options?: ReadOptions): Promise<Uint8Array>;
+  /**
+   * The files that a program takes weights from, by their names, sizes and hashes verified; none where its weights are
+   * inside. They may be in use for other programs as well: leave them as they are.
+   */
+  readWeights(name: string, options?: ReadOptions): Promise<Record<string, Uint8Array>>;
   /** Any file of the manifest, size and hash verified. @throws UserError naming the file that is wrong. */
   readFile(entry: FileEntry, options?: ReadOptions): Promise<Uint8Array>;
 }
@@ -62,12 +67,39 @@ export async function openBundle(source: BundleSource, options: ReadOptions = {}
     const known = Object.keys(manifest.programs).join(', ') || 'none';
     throw new UserError(`bundle ${source.describe()} has no program '${name}' (it has: ${known})`);
   };
+  const readShared = sharedReads(readFile);
   return {
     manifest,
     source,
     program,
     readFile,
+    readWeights: async (name, readOptions) => {
+      const [, ...files] = programFiles(manifest, program(name));
+      const weights: Record<string, Uint8Array> = {};
+      for (const entry of files) weights[entry.file] = await readShared(entry, readOptions);
+      return weights;
+    },
     readProgram: async (name, readOptions) => readFile(program(name), readOptions),
+  };
+}
+
+/**
+ * Reads files of which several programs take parts: what is in memory still is not read again. Who reads it anew waits
+ * for nobody else's read, which may be given up.
+ */
+function sharedReads(
+  readFile: Bundle['readFile'],
+): (entry: FileEntry, options?: ReadOptions) => Promise<Uint8Array> {
+  const held = new Map<string, WeakRef<Uint8Array>>();
+  return async (entry, options = {}) => {
+    const known = held.get(entry.file)?.deref();
+    if (known !== undefined) {
+      options.onProgress?.({ received: entry.bytes, total: entry.bytes });
+      return known;
+    }
+    const bytes = await readFile(entry, options);
+    held.set(entry.file, new WeakRef(bytes));
+    return bytes;
   };
 }
 

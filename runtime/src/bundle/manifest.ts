@@ -2,9 +2,13 @@ import * as z from 'zod/mini';
 import { UserError } from '../errors.ts';
 import { chainScalars, type NoiseDistribution, nextOf } from '../program/program.ts';
 
-/** `format` and `version` of every bundle that this release reads and writes. */
+/** `format` of every bundle. */
 export const bundleFormat = 'generatrix-bundle';
-export const bundleVersion = 1;
+/**
+ * `version` of the bundles that this release reads and writes: 1, whose programs have their weights inside, and 2,
+ * whose programs take weights from files beside them that all share. Releases that know 1 alone refuse 2.
+ */
+export const bundleVersions = [1, 2] as const;
 
 export const whole = z.int().check(z.nonnegative());
 export const shape = z.readonly(z.array(z.int().check(z.positive())));
@@ -16,6 +20,8 @@ export const name = z.string().check(z.regex(/^[A-Za-z][\w.-]*$/));
 const sha256 = z.string().check(z.regex(/^[0-9a-f]{64}$/));
 const path = z.string().check(z.refine(isPlainPath, 'expected a plain relative path inside the bundle'));
 export const fileFields = { file: path, bytes: whole, sha256 };
+/** Programs refer to a file of weights by its name: it lies beside them, and the name says nothing else. */
+const weightsFile = z.string().check(z.regex(/^[A-Za-z0-9][\w.-]*$/));
 
 /** Format 1 calls the distribution of noise its `law`: so the files do, and all else says `distribution`. */
 export const noiseLaw = { law: z.enum(['normal', 'uniform']) };
@@ -89,6 +95,8 @@ const dataSpec = z.discriminatedUnion('kind', [
 const programEntry = z.object({
   ...fileFields,
   opset: whole,
+  /** Files of the manifest's `weights` that the program takes weights from. Absent where they are inside. */
+  weights: z.optional(z.array(weightsFile)),
   inputs: z.record(z.string(), inputSpec),
   outputs: z.record(z.string(), outputSpec),
   stream: z.optional(z.object({ chunks: z.int().check(z.positive()), axis: z.literal(0) })),
@@ -133,7 +141,7 @@ export type ModelDescription = z.infer<typeof description>;
 
 const manifestSchema = z.object({
   format: z.literal(bundleFormat),
-  version: z.literal(bundleVersion),
+  version: z.literal(bundleVersions),
   name: z.string(),
   family: z.string(),
   options: z.record(z.string(), z.unknown()),
@@ -141,6 +149,8 @@ const manifestSchema = z.object({
   description: z.optional(description),
   data: dataSpec,
   programs: z.record(name, programEntry),
+  /** Files of weights that programs share, as safetensors; version 2 alone has them. */
+  weights: z.optional(z.array(z.object({ file: weightsFile, bytes: whole, sha256 }))),
   provenance: z.object({
     seed: whole,
     dataset: z.string(),
@@ -196,6 +206,7 @@ export function parseManifest(json: unknown, where: string): Manifest {
       checkStream(`${where}: programs.${program}`, entry, result.data.data.shape);
       checkChain(`${where}: programs.${program}`, entry);
       checkExamples(`${where}: programs.${program}`, entry, result.data.data.shape);
+      checkWeights(`${where}: programs.${program}`, entry, result.data);
     }
     return result.data;
   }
@@ -203,6 +214,14 @@ export function parseManifest(json: unknown, where: string): Manifest {
   const place = issue.path.map(String).join('.');
   const found = issue.path.reduce<unknown>(member, json);
   throw new UserError(`${where}: ${place || 'the file'}: ${issue.message}, found ${show(found)}`);
+}
+
+/** The files that it takes to run a program: its own, then those of its weights. */
+export function programFiles(
+  { weights = [] }: Pick<Manifest, 'weights'>,
+  { file, bytes, sha256, weights: names = [] }: Pick<ProgramEntry, keyof FileEntry | 'weights'>,
+): readonly FileEntry[] {
+  return [{ file, bytes, sha256 }, ...weights.filter((entry) => names.includes(entry.file))];
 }
 
 /** A program's inputs as files and the server's descriptions have them. */
@@ -293,6 +312,21 @@ function checkExamples(
   );
 }
 
+/** Weights outside of a program are in files that the manifest lists, in a version that says so. */
+function checkWeights(where: string, { weights: names = [] }: ProgramEntry, manifest: Manifest): void {
+  const known = (manifest.weights ?? []).map(({ file }) => file);
+  const missing = names.find((file) => !known.includes(file));
+  if (missing !== undefined) {
+    const files = known.join(', ') || 'nothing';
+    throw new UserError(
+      `${where}.weights: expected files of the manifest's weights (${files}), found '${missing}'`,
+    );
+  }
+  if (names.length > 0 && manifest.version === 1) {
+    throw new UserError(`${where}.weights: expected none in a bundle of version 1, found '${names[0]}'`);
+  }
+}
+
 /** A wrong format or version makes everything after it meaningless, so it is reported by itself. */
 function checkHeader(json: unknown, where: string): void {
   const format = member(json, 'format');
@@ -302,9 +336,9 @@ function checkHeader(json: unknown, where: string): void {
     );
   }
   const version = member(json, 'version');
-  if (version !== bundleVersion) {
+  if (!bundleVersions.some((known) => known === version)) {
     throw new UserError(
-      `${where}: bundle format version ${show(version)} is not one this release reads (${bundleVersion}); export the model again or update Generatrix`,
+      `${where}: bundle format version ${show(version)} is not one this release reads (${bundleVersions.join(', ')}); export the model again or update Generatrix`,
     );
   }
 }

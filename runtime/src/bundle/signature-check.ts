@@ -1,8 +1,8 @@
 import { UserError } from '../errors.ts';
 import type { Executor, LoadedProgram, LoadOptions, ProgramPort } from '../program/executor.ts';
 import { portNames } from '../program/program.ts';
-import type { Bundle, ReadOptions } from './bundle.ts';
-import type { ProgramEntry } from './manifest.ts';
+import type { Bundle, Progress, ReadOptions } from './bundle.ts';
+import { type ProgramEntry, programFiles } from './manifest.ts';
 
 /** Type and shape of an input or output; float32 when no type is given. */
 interface PortShape {
@@ -22,11 +22,41 @@ export async function loadProgram(
   options: ReadOptions & LoadOptions = {},
 ): Promise<LoadedProgram> {
   const entry = bundle.program(name);
-  const onnx = await bundle.readProgram(name, options);
-  const program = await executor.load(`${bundle.manifest.name}/${name}`, onnx, options);
+  const { onnx, weights } = await readRunnable(bundle, name, options);
+  const program = await executor.load(`${bundle.manifest.name}/${name}`, onnx, { ...options, weights });
   const where = `bundle ${bundle.source.describe()}: ${entry.file}`;
   await orRelease(program, () => checkSignature(where, entry, program));
   return program;
+}
+
+/** A program and the files that it takes weights from. */
+export interface RunnableProgram {
+  readonly onnx: Uint8Array;
+  /** By their names; none where the weights are inside. */
+  readonly weights: Readonly<Record<string, Uint8Array>>;
+}
+
+/**
+ * Reads all that it takes to run a program, sizes and hashes verified. Progress counts the bytes of all files.
+ * @throws UserError naming the file that is missing or wrong.
+ */
+export async function readRunnable(
+  bundle: Bundle,
+  name: string,
+  { onProgress, ...options }: ReadOptions = {},
+): Promise<RunnableProgram> {
+  const total = programFiles(bundle.manifest, bundle.program(name)).reduce(
+    (sum, { bytes }) => sum + bytes,
+    0,
+  );
+  let before = 0;
+  const read = <T>(reading: (options: ReadOptions) => Promise<T>): Promise<T> => {
+    const progress = ({ received }: Progress) => onProgress?.({ received: before + received, total });
+    return reading({ ...options, onProgress: progress });
+  };
+  const onnx = await read((o) => bundle.readProgram(name, o));
+  before += onnx.length;
+  return { onnx, weights: await read((o) => bundle.readWeights(name, o)) };
 }
 
 /** Does the check; a program that fails it is released. @throws what the check throws. */

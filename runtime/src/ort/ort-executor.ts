@@ -4,7 +4,7 @@ import type {
   TensorConstructor,
   Tensor as Value,
 } from 'onnxruntime-common';
-import { messageOf } from '../errors.ts';
+import { messageOf, UserError } from '../errors.ts';
 import type {
   Device,
   Executor,
@@ -13,6 +13,7 @@ import type {
   ProgramOutputs,
   ProgramPort,
 } from '../program/executor.ts';
+import { checkOutsideValues } from '../program/outside-values.ts';
 import type { Queue } from '../program/queue.ts';
 import { type DeviceTensor, type DType, type HostTensor, hostTensor, sizeOf } from '../program/tensor.ts';
 
@@ -33,10 +34,12 @@ export function ortExecutor(backend: OrtBackend): Executor {
     device: backend.device,
     load: async (name, onnx, options = {}) => {
       try {
+        checkOutsideValues('it', onnx, options.weights);
         const session = await backend.exclusive(() => createSession(backend, onnx, options));
         return new OrtProgram(backend, name, session);
       } catch (error) {
-        throw new Error(`${name}: ${backend.device} cannot run this program: ${messageOf(error)}`);
+        const failure = `${name}: ${backend.device} cannot run this program: ${messageOf(error)}`;
+        throw error instanceof UserError ? new UserError(failure) : new Error(failure);
       }
     },
   };
@@ -49,9 +52,11 @@ function createSession(
 ): Promise<InferenceSession> {
   const kept = backend.download ? (options.keepOnDevice ?? []) : [];
   const location = Object.fromEntries(kept.map((name) => [name, 'gpu-buffer' as const]));
+  const weights = Object.entries(options.weights ?? {}).map(([path, data]) => ({ path, data }));
   return backend.ort.InferenceSession.create(onnx, {
     logSeverityLevel: options.quiet ? 4 : 3, // a warning for each node that onnxruntime places on the CPU would drown the rest
     ...backend.sessionOptions(options),
+    ...(weights.length > 0 ? { externalData: weights } : {}),
     ...(kept.length > 0 ? { preferredOutputLocation: location } : {}),
   });
 }

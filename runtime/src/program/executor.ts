@@ -11,6 +11,11 @@ export interface LoadOptions {
   readonly keepOnDevice?: readonly string[];
   /** Threads of the CPU or WASM pool; the device's own default when absent. */
   readonly threads?: number;
+  /**
+   * Files that the program takes weights from, by the names under which it refers to them. They are copied: nobody
+   * needs them once the program is loaded. From anywhere else it takes none.
+   */
+  readonly weights?: Readonly<Record<string, Uint8Array>>;
   /** Keeps the runtime from printing its errors, too: they are thrown in any case. */
   readonly quiet?: boolean;
 }
@@ -44,7 +49,8 @@ export interface Executor {
   /**
    * Compiles an ONNX program.
    * @param name what errors call it, such as `vae/sample`
-   * @throws when the device cannot run the program, with the device and the reason.
+   * @throws when the device cannot run the program, with the device and the reason; UserError when the program would
+   *   take weights from files that were not given.
    */
   load(name: string, onnx: Uint8Array, options?: LoadOptions): Promise<LoadedProgram>;
 }

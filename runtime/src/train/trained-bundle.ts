@@ -30,7 +30,14 @@ export async function trainedBundle(
   read?: ReadOptions,
 ): Promise<Record<string, Uint8Array>> {
   const training = trainingOf(bundle);
-  const { parity: _, reference: __, sample: ___, graphModels: ____, ...kept } = bundle.manifest;
+  const {
+    parity: _,
+    reference: __,
+    sample: ___,
+    graphModels: ____,
+    weights: _____,
+    ...kept
+  } = bundle.manifest;
   const files: Record<string, Uint8Array> = {};
   const weights = Object.fromEntries(
     Object.entries(state).map(([name, tensor]) => [portNames.state(name), tensor]),
@@ -39,7 +46,7 @@ export async function trainedBundle(
   for (const [name, entry] of Object.entries(training.programs)) {
     const open = await bundle.readFile(entry, read);
     files[entry.file] = open;
-    const { file, ...signature } = bundle.program(name);
+    const { file, weights: _, ...signature } = bundle.program(name);
     programs[name] = { ...signature, ...add(files, file, bindWeights(open, weights)) };
   }
   const same: FileEntry[] = [training.step, training.start, training.examples].filter(
@@ -49,6 +56,7 @@ export async function trainedBundle(
   const { steps, seed, engine, dataset, metrics } = trained;
   const manifest: Manifest = {
     ...kept,
+    version: 1,
     programs,
     provenance: { ...kept.provenance, steps, seed, engine, dataset, metrics: { ...metrics } },
     training: trainingJson({

@@ -13,14 +13,14 @@ interface ExportFlags {
   readonly checkpoint?: string;
 }
 
-const formats: readonly BundleFormat[] = ['onnx', 'graph-model'];
+const formats: readonly BundleFormat[] = ['shared', 'onnx', 'graph-model'];
 
 function parseFormats(text: string): BundleFormat[] {
   return text.split(',').map((name) => {
     const format = formats.find((known) => known === name);
     if (format === undefined)
       throw new UserError(
-        `--format: expected ${formats.join(' and ')} separated by commas, or triton alone, got '${text}'`,
+        `--format: expected ${formats.join(', ')} separated by commas, or triton alone, got '${text}'`,
       );
     return format;
   });
@@ -44,8 +44,9 @@ export function addExport(program: Command): void {
     .argument('<run>', 'folder of the run')
     .option(
       '--format <list>',
-      'onnx (always written) and graph-model (tfjs), separated by commas; or triton: a model repository instead',
-      'onnx',
+      'shared: ONNX programs with their weights beside them, each once; onnx: ONNX files that hold all their weights, for ' +
+        'other runtimes; graph-model (tfjs) besides, separated by a comma; or triton: a model repository instead',
+      'shared',
     )
     .option(
       '--trainable',

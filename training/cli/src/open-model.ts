@@ -43,7 +43,7 @@ export async function openModel(
   const remove = () => rm(folder, { recursive: true, force: true });
   try {
     const bundle = join(folder, 'bundle');
-    await exportRun(model, bundle, ['onnx'], 'onnx', null, { checkpoint: choice });
+    await exportRun(model, bundle, ['shared'], 'onnx', null, { checkpoint: choice });
     const sampler = await loadSampler(bundle, { device });
     return { sampler, close: () => sampler.release().finally(remove) };
   } catch (error) {

@@ -101,7 +101,7 @@ async function tourModel(
   const bundle = join(models, name);
   // The page trains the VAE in the tab: its step and some drawn digits travel along.
   const trainable = settings.family === 'vae' ? { examples: trainingExamples } : null;
-  await exportRun(run, bundle, ['onnx', 'graph-model'], result.engine, trainable, { overwrite: true });
+  await exportRun(run, bundle, ['shared', 'graph-model'], result.engine, trainable, { overwrite: true });
   await rememberBundle(run, bundle);
   console.log(`exported ${bundle}; compared with every runtime here:`);
   await printParity(bundle, ['tfjs', 'cpu']);

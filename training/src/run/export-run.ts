@@ -117,6 +117,7 @@ export async function exportRun(
       },
     },
     programs: bindState(model, state),
+    weights: state,
     formats,
     onWarning: (line) => console.warn(line),
     examples: referenceExamples(data.spec),

@@ -30,7 +30,7 @@ export async function finishRun(
   data: { readonly train: Dataset; readonly validation: Dataset | null },
   output: Output = silent,
 ): Promise<void> {
-  const exported = await exportRun(folder, bundleFolder(folder), ['onnx'], result.engine, null, {
+  const exported = await exportRun(folder, bundleFolder(folder), ['shared'], result.engine, null, {
     overwrite: true,
   }).catch((error: unknown) => ({ error }));
   const failed = 'error' in exported;

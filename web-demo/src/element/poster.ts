@@ -1,4 +1,4 @@
-import type { Manifest } from '@generatrix/runtime/web';
+import { type Manifest, programFiles } from '@generatrix/runtime/web';
 import { fetchManifest, isKept } from '../cache/bundle-files.ts';
 import { engineBuild, engineBytes, engineFile } from '../cache/engine-build.ts';
 import { contentKey, engineStore, keep, modelStore, openStore } from '../cache/stores.ts';
@@ -20,8 +20,10 @@ export async function previewBundle(url: string, device: string, signal: AbortSi
   const { text } = await fetchManifest(new URL('model.json', url).href, signal);
   const manifest = parse(text, url);
   const program = manifest.programs?.sample ?? Object.values(manifest.programs ?? {})[0];
-  const kept = program ? await isKept(program.sha256) : true;
-  const model = kept ? 0 : (program?.bytes ?? 0);
+  let model = 0;
+  for (const { bytes, sha256 } of program ? programFiles(manifest, program) : []) {
+    if (!(await isKept(sha256))) model += bytes;
+  }
   const engine = await engineToFetch(device);
   const parts = [
     ...(model > 0 ? [`model ${formatBytes(model)}`] : []),

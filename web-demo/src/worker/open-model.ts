@@ -10,6 +10,7 @@ import {
   openBundle,
   openCandidate,
   readReference,
+  readRunnable,
   type Sampler,
   samplingProgram,
   UserError,
@@ -62,14 +63,14 @@ export async function openModel(
   const first = samplingProgram(programs) ?? Object.keys(programs)[0];
   if (first === undefined) throw new UserError(`${bundle.manifest.family}: this bundle has no programs`);
   // The model comes first: it is checked by its hash before an engine is fetched for it.
-  const modelBytes = programs[first]!.bytes;
-  const tell = { model: 0, engine: 0, engineTotal: 0 };
+  const tell = { model: 0, modelTotal: 0, engine: 0, engineTotal: 0 };
   const report = () =>
-    onProgress({ received: tell.model + tell.engine, total: modelBytes + tell.engineTotal });
-  await bundle.readProgram(first, {
+    onProgress({ received: tell.model + tell.engine, total: tell.modelTotal + tell.engineTotal });
+  await readRunnable(bundle, first, {
     signal,
-    onProgress: ({ received }) => {
+    onProgress: ({ received, total }) => {
       tell.model = received;
+      tell.modelTotal = total;
       report();
     },
   });

@@ -57,7 +57,7 @@ const bad: Record<string, readonly [Record<string, Uint8Array>, RegExp]> = {
   'garbage for a program': [withOnnx(new TextEncoder().encode('garbage, all of it')), /no ONNX program/],
   'bytes that look like protobuf': [withOnnx(Uint8Array.of(8, 8, 58, 2, 10, 0)), /does not run here/],
   'nothing for a program': [withOnnx(new Uint8Array()), /no ONNX program/],
-  'weights in another file': [withOnnx(external), /keeps weights in another file/],
+  'weights in another file': [withOnnx(external), /keeps the weight '' in another file/],
   'other ports than declared': [
     withOnnx(otherOnnx),
     /its inputs are x float32 \[batch, 3\], model\.json says label int32 \[batch\]/,

@@ -1,12 +1,12 @@
 import type { FileEntry, Manifest, ProgramEntry } from '../../bundle/manifest.ts';
 import { sha256Hex } from '../../bundle/sha256.ts';
-import { checkSignature } from '../../bundle/signature-check.ts';
+import { checkSignature, type RunnableProgram, readRunnable } from '../../bundle/signature-check.ts';
 import { messageOf, UserError } from '../../errors.ts';
 import { openFolder } from '../../model/load-node.ts';
 import type { Executor } from '../../program/executor.ts';
+import { checkOutsideValues } from '../../program/outside-values.ts';
 import { rowBytes } from './accept.ts';
 import type { InspectedBundle, SharedProgram } from './messages.ts';
-import { refuseExternalData } from './onnx-external.ts';
 
 /** A file beyond what a protobuf message can be is no ONNX program. */
 const largestFile = 2 ** 31 - 1;
@@ -22,13 +22,18 @@ export async function inspectBundle(folder: string, executor: Executor): Promise
   const { manifest } = bundle;
   if (Object.keys(manifest.programs).length === 0) throw new UserError(`bundle ${folder} has no programs`);
   const programs: Record<string, SharedProgram> = {};
+  const weights: Record<string, SharedArrayBuffer> = {};
+  for (const entry of manifest.weights ?? []) checkSize(`bundle ${folder}: ${entry.file}`, entry);
   for (const [name, entry] of Object.entries(manifest.programs)) {
     const where = `bundle ${folder}: ${entry.file}`;
     checkSizes(where, entry);
-    const onnx = await bundle.readProgram(name);
-    refuseExternalData(where, onnx);
-    await compile(where, name, entry, onnx, executor);
-    programs[name] = { inputs: entry.inputs, onnx: shared(onnx) };
+    const program = await readRunnable(bundle, name);
+    await compile(where, name, entry, program, executor);
+    const files = Object.entries(program.weights).map(([file, bytes]) => {
+      weights[file] ??= shared(bytes);
+      return [file, weights[file]] as const;
+    });
+    programs[name] = { inputs: entry.inputs, onnx: shared(program.onnx), weights: Object.fromEntries(files) };
   }
   for (const entry of otherFiles(manifest)) {
     checkSize(`bundle ${folder}: ${entry.file}`, entry);
@@ -56,10 +61,11 @@ async function compile(
   where: string,
   name: string,
   entry: ProgramEntry,
-  onnx: Uint8Array,
+  { onnx, weights }: RunnableProgram,
   executor: Executor,
 ): Promise<void> {
-  const program = await executor.load(name, onnx).catch((error: unknown) => {
+  checkOutsideValues(where, onnx, weights);
+  const program = await executor.load(name, onnx, { weights }).catch((error: unknown) => {
     throw new UserError(`${where} does not run here: ${messageOf(error)}`);
   });
   try {

@@ -19,6 +19,8 @@ type Inputs = Readonly<Record<string, InputSpec>>;
 export interface SharedProgram {
   readonly inputs: Inputs;
   readonly onnx: SharedArrayBuffer;
+  /** Files that it takes weights from, by their names; programs of a bundle share them. */
+  readonly weights: Readonly<Record<string, SharedArrayBuffer>>;
 }
 
 /**

@@ -39,9 +39,14 @@ export class WorkerModel {
   async #load(program: string): Promise<LoadedProgram> {
     const known = this.#loaded.get(program);
     if (known) return known;
-    // onnxruntime takes no shared memory.
-    const onnx = new Uint8Array(this.#programs[program]!.onnx).slice();
-    const loaded = await this.#executor.load(`${this.#name}/${program}`, onnx);
+    const shared = this.#programs[program]!;
+    // onnxruntime takes no program from shared memory, but it does take weights.
+    const onnx = new Uint8Array(shared.onnx).slice();
+    const files = Object.entries(shared.weights).map(
+      ([file, bytes]) => [file, new Uint8Array(bytes)] as const,
+    );
+    const weights = Object.fromEntries(files);
+    const loaded = await this.#executor.load(`${this.#name}/${program}`, onnx, { weights });
     this.#loaded.set(program, loaded);
     return loaded;
   }

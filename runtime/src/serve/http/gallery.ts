@@ -60,10 +60,10 @@ function sendFile(response: express.Response, path: string, root: string): Promi
   });
 }
 
-function filesOf({ programs, reference, sample, graphModels }: Manifest): Set<string> {
+function filesOf({ programs, weights = [], reference, sample, graphModels }: Manifest): Set<string> {
   return new Set([
     'model.json',
-    ...Object.values(programs).map(({ file }) => file),
+    ...[...Object.values(programs), ...weights].map(({ file }) => file),
     ...[reference, sample].flatMap((entry) => (entry ? [entry.file] : [])),
     ...Object.values(graphModels ?? {}).flatMap(({ files }) => Object.keys(files)),
   ]);

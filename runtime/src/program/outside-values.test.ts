@@ -1,7 +1,7 @@
-import { expect, test } from 'vitest';
-import { UserError } from '../../errors.ts';
-import { encodeTinyOnnx } from '../../ort/tiny-onnx.ts';
-import { refuseExternalData } from './onnx-external.ts';
+import { describe, expect, test } from 'vitest';
+import { UserError } from '../errors.ts';
+import { encodeTinyOnnx } from '../ort/tiny-onnx.ts';
+import { checkOutsideValues } from './outside-values.ts';
 
 /** A length-delimited field of a protobuf message, or with a number a varint. */
 function field(number: number, ...parts: (Uint8Array | string | number)[]): Uint8Array {
@@ -33,8 +33,8 @@ const hidden: Record<string, Uint8Array> = {
 };
 
 test.each(Object.keys(hidden))('weights in another file are found in %s', (where) => {
-  expect(() => refuseExternalData('p.onnx', hidden[where]!)).toThrow(
-    /^p\.onnx keeps weights in another file/,
+  expect(() => checkOutsideValues('p.onnx', hidden[where]!)).toThrow(
+    /^p\.onnx keeps the weight '(W)?' in another file, '(\.\.\/\.\.\/\.\.\/etc\/passwd)?', where only none may/,
   );
 });
 
@@ -46,8 +46,8 @@ const program = encodeTinyOnnx({
 });
 
 test('weights inside are accepted, with and without saying so', () => {
-  expect(() => refuseExternalData('p', program)).not.toThrow();
-  expect(() => refuseExternalData('p', field(7, field(5, field(14, 0))))).not.toThrow();
+  expect(() => checkOutsideValues('p', program)).not.toThrow();
+  expect(() => checkOutsideValues('p', field(7, field(5, field(14, 0))))).not.toThrow();
 });
 
 test('what is no ONNX program is refused, wherever it is cut', () => {
@@ -58,12 +58,62 @@ test('what is no ONNX program is refused, wherever it is cut', () => {
   );
   const ort = new Uint8Array([0, 0, 0, 0, ...new TextEncoder().encode('ORTM')]);
   for (const bytes of [...garbage, ort, deep]) {
-    expect(() => refuseExternalData('p', bytes)).toThrow(UserError);
+    expect(() => checkOutsideValues('p', bytes)).toThrow(UserError);
   }
   const notInside = program.findIndex((_, i) => i > 10);
   for (let end = notInside; end < program.length; end++) {
-    expect(() => refuseExternalData('p', program.subarray(0, end)), `cut at ${end}`).toThrow(
+    expect(() => checkOutsideValues('p', program.subarray(0, end)), `cut at ${end}`).toThrow(
       /no ONNX program/,
     );
   }
+});
+
+describe('weights in a file that was given', () => {
+  const files = { 'weights.safetensors': new Uint8Array(100), 'other.safetensors': new Uint8Array(200) };
+  const place = (entries: Readonly<Record<string, string>>, ...more: Uint8Array[]) =>
+    field(
+      7,
+      field(
+        5,
+        field(8, 'W'),
+        ...Object.entries(entries).map(([key, value]) => field(13, field(1, key), field(2, value))),
+        field(14, 1),
+        ...more,
+      ),
+    );
+  const check = (entries: Readonly<Record<string, string>>) => () =>
+    checkOutsideValues('p.onnx', place(entries), files);
+  const location = 'weights.safetensors';
+
+  test('are accepted within it', () => {
+    expect(check({ location })).not.toThrow();
+    expect(check({ location, offset: '100', length: '0' })).not.toThrow();
+    expect(check({ location, offset: '60', length: '40' })).not.toThrow();
+  });
+
+  test.each([
+    [
+      { location, offset: '61', length: '40' },
+      /'W' at bytes 61 to 101 of weights\.safetensors, which has 100/,
+    ],
+    [{ location, offset: '101' }, /bytes 101 to NaN/],
+    [{ location, offset: '-1', length: '4' }, /'W' at bytes NaN/],
+    [{ location, length: '1e1' }, /NaN/],
+    [
+      { location: './weights.safetensors' },
+      /'\.\/weights\.safetensors', where only weights\.safetensors and other/,
+    ],
+    [{ location: 'Weights.safetensors' }, /in another file/],
+    [{ location: '/weights.safetensors' }, /in another file/],
+    [{ location: 'toString' }, /in another file/],
+    [{ offset: '0', length: '4' }, /in another file, ''/],
+  ])('are refused elsewhere: %j', (entries, problem) => {
+    expect(check(entries as Record<string, string>)).toThrow(problem);
+    expect(check(entries as Record<string, string>)).toThrow(UserError);
+  });
+
+  test('a place that is given twice is none', () => {
+    const twice = place({ location }, field(13, field(1, 'location'), field(2, '/etc/passwd')));
+    expect(() => checkOutsideValues('p.onnx', twice, files)).toThrow(/is no ONNX program/);
+  });
 });
