@@ -42,8 +42,8 @@ beforeAll(async () => {
   const run = join(folder, 'run');
   await runTraining(run, settings);
   await mkdir(join(folder, 'models'));
-  await exportRun(run, join(folder, 'models', 'vae'), ['onnx'], 'onnx', { examples: 80 });
-  await exportRun(run, join(folder, 'models', 'plain'), ['onnx'], 'onnx');
+  await exportRun(run, join(folder, 'models', 'vae'), ['shared'], 'onnx', { examples: 80 });
+  await exportRun(run, join(folder, 'models', 'plain'), ['shared'], 'onnx');
   await buildPage(fileURLToPath(new URL('../../web-demo', import.meta.url)), join(folder, 'site'));
   server = await serveFolder(join(folder, 'site'), { mounts: { '/models/': join(folder, 'models') } });
 });

@@ -20,7 +20,7 @@ import { madeOnce } from '../once-per-run.ts';
 export async function writeModelBundle(
   folder: string,
   familyCase: FamilyCase,
-  formats: readonly BundleFormat[] = ['onnx', 'graph-model'],
+  formats: readonly BundleFormat[] = ['shared', 'graph-model'],
 ): Promise<void> {
   const { name, family, options, training, dataset } = familyCase;
   const data = [dataset.name, dataset.size, dataset.spec, dataset.classNames];

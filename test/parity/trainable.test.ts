@@ -65,7 +65,7 @@ describe.each(models)('$name', ({ settings }) => {
       checkpointEvery: steps,
     });
     const out = join(folder, family);
-    await exportRun(run, out, ['onnx'], 'onnx', { examples });
+    await exportRun(run, out, ['shared'], 'onnx', { examples });
     bundle = await openFolder(out);
     trained = decodeSafetensors(await bundle.readFile(trainingOf(bundle).trained), 'state').tensors;
   });

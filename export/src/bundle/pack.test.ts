@@ -1,10 +1,14 @@
 import {
+  createExecutor,
+  createSampler,
   decodeSafetensors,
   fillNoise,
   type HostTensor,
   hostTensor,
   type Manifest,
+  openBundle,
   parseManifest,
+  sha256Hex,
 } from '@generatrix/runtime';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { tf } from '../tf.ts';
@@ -241,3 +245,66 @@ it('counts the steps of loops within loops', () => {
   };
   expect(loopSteps(traceExported('nested', nested))).toBe(3 + 3 * 4);
 });
+
+describe('weights that programs share', () => {
+  const w = tf.randomNormal([8, 300], 0, 1, 'float32', 1) as tf.Tensor2D;
+  const bias = tf.randomNormal([300], 0, 1, 'float32', 2);
+  const outputs = { data: { dtype: 'float32', shape: [300], meaning: 'data' } } as const;
+  const programOf = (role: 'noise' | 'latent'): ExportedProgram => ({
+    signature: {
+      inputs: {
+        z:
+          role === 'latent'
+            ? { dtype: 'float32', shape: [8], role }
+            : { dtype: 'float32', shape: [8], role, distribution: 'normal' },
+      },
+      outputs,
+    },
+    run: ({ z }) => ({ data: tf.add(tf.matMul(z!, w), bias) }),
+  });
+  const programs = { sample: programOf('noise'), decode: programOf('latent') };
+  const packed = (formats: BundleRequest['formats']) =>
+    packBundle({ ...requestOf(300, programs), formats, weights: { 'state/w': w, 'state/bias': bias } });
+
+  it('are in the bundle once, under their names, and the programs compute what those with their own do', async () => {
+    const [shared, own] = [await packed(['shared']), await packed(['onnx'])];
+    const { tensors } = decodeSafetensors(shared['weights.safetensors']!, 'weights');
+    expect(Object.fromEntries(Object.entries(tensors).map(([name, { shape }]) => [name, shape]))).toEqual({
+      'state/w': [8, 300],
+      'state/bias': [300],
+    });
+    expect(tensors['state/w']!.data).toEqual(w.dataSync());
+    const [manifest, other] = [manifestOf(shared), manifestOf(own)];
+    expect([manifest.version, other.version]).toEqual([2, 1]);
+    expect(other).not.toHaveProperty('weights');
+    expect(manifest.weights).toEqual([
+      {
+        file: 'weights.safetensors',
+        bytes: shared['weights.safetensors']!.length,
+        sha256: sha256Hex(shared['weights.safetensors']!),
+      },
+    ]);
+    for (const { weights, bytes } of Object.values(manifest.programs)) {
+      expect(weights).toEqual(['weights.safetensors']);
+      expect(bytes).toBeLessThan(1000);
+    }
+    const results = await Promise.all([shared, own].map(samplesOf));
+    expect(results[0]).toEqual(results[1]);
+    // The reference was computed by tfjs.
+    expect(manifest.parity!.programs.decode).toMatchObject({ passed: true });
+  });
+
+  it('are named beside a GraphModel of the same programs as well', async () => {
+    const files = await packed(['shared', 'graph-model']);
+    expect(Object.keys(manifestOf(files).graphModels!)).toEqual(['sample', 'decode']);
+    expect(files).toHaveProperty('weights.safetensors');
+  });
+});
+
+async function samplesOf(files: Readonly<Record<string, Uint8Array>>): Promise<ArrayLike<number>> {
+  const bundle = await openBundle({ describe: () => 'memory', read: async (path) => files[path]! });
+  const sampler = createSampler(bundle, await createExecutor('cpu'));
+  const { data } = await sampler.sample({ count: 5, seed: 1 });
+  await sampler.release();
+  return data.data;
+}

@@ -8,7 +8,7 @@ const smallestTensor = 1024;
  * A file of less is not worth a request: its tensors stay inside. What one program alone uses may be larger, as nothing
  * is saved there but the memory that it takes to read weights out of a program.
  */
-const smallestFile = { shared: 2 ** 14, ofOneProgram: 2 ** 24 } as const;
+const smallestFile = { shared: 2 ** 12, ofOneProgram: 2 ** 24 } as const;
 /** Node reads and hashes no more than 2 GiB at once. */
 const usualFile = 2 ** 30;
 const largestFile = 2 ** 31 - 1;

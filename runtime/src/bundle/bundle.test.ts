@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { UserError } from '../errors.ts';
-import { memorySource, testBundle } from '../testing/bundle.ts';
-import { openBundle, type Progress } from './bundle.ts';
+import { memorySource, sharedBundle, testBundle } from '../testing/bundle.ts';
+import { openBundle, type Progress, type ReadOptions } from './bundle.ts';
 import { sha256Hex } from './sha256.ts';
+import { readRunnable } from './signature-check.ts';
 import { folderSource } from './source-node.ts';
 import { webSource } from './source-web.ts';
 
@@ -32,6 +33,54 @@ test('sha256Hex gives the vectors of FIPS 180-4 ("abc", empty)', () => {
   expect(sha256Hex(new Uint8Array())).toBe(
     'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
   );
+});
+
+describe('weights that programs share', () => {
+  const shared = sharedBundle();
+  const weightsFile = shared.files['weights.safetensors']!;
+
+  test('are read with the program, and once for both; progress is that of all files', async () => {
+    const source = memorySource(shared.files);
+    const bundle = await openBundle(source);
+    const progress: Progress[] = [];
+    const reading = {
+      ...source,
+      read: async (path: string, options: ReadOptions = {}) => {
+        const bytes = await source.read(path);
+        options.onProgress?.({ received: bytes.length, total: bytes.length });
+        return bytes;
+      },
+    };
+    const counted = await openBundle(reading);
+    const { onnx, weights } = await readRunnable(counted, 'sample', { onProgress: (p) => progress.push(p) });
+    const [first, all] = [onnx.length, onnx.length + weightsFile.length];
+    expect(progress).toEqual([
+      { received: first, total: all },
+      { received: all, total: all },
+    ]);
+    expect(weights).toEqual({ 'weights.safetensors': weightsFile });
+    const again = await readRunnable(bundle, 'sample');
+    const other = await readRunnable(bundle, 'decode');
+    expect(other.weights['weights.safetensors']).toBe(again.weights['weights.safetensors']);
+    expect(source.reads.filter((path) => path === 'weights.safetensors')).toHaveLength(2);
+  });
+
+  test('are verified as all files are', async () => {
+    const changed = weightsFile.slice();
+    changed[changed.length - 1]! ^= 1;
+    const read = async (bytes: Uint8Array) =>
+      readRunnable(
+        await openBundle(memorySource({ ...shared.files, 'weights.safetensors': bytes })),
+        'decode',
+      );
+    await expectRefused(read(changed), /: weights\.safetensors was changed/);
+    await expectRefused(read(weightsFile.slice(1)), /: weights\.safetensors has \d+ bytes where/);
+  });
+
+  test('are none where programs hold them', async () => {
+    const { weights } = await readRunnable(await openBundle(memorySource(files)), 'sample');
+    expect(weights).toEqual({});
+  });
 });
 
 describe('openBundle', () => {

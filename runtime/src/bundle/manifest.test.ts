@@ -1,16 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { UserError } from '../errors.ts';
 import type { ProgramSignature } from '../program/program.ts';
-import { testBundle } from '../testing/bundle.ts';
-import { encodeManifest, isPlainPath, type Manifest, parseManifest } from './manifest.ts';
+import { sharedBundle, testBundle } from '../testing/bundle.ts';
+import { encodeManifest, isPlainPath, type Manifest, parseManifest, programFiles } from './manifest.ts';
 
 /** A manifest as its file has it. */
 const asFile = (manifest: Manifest) => JSON.parse(new TextDecoder().decode(encodeManifest(manifest)));
 const good = () => asFile(testBundle(['sample', 'encode']).manifest);
 
 /** A good manifest with the value at a dotted path replaced, or removed when undefined. */
-function broken(path: string, value: unknown): unknown {
-  const manifest = good();
+function broken(path: string, value: unknown, manifest = good()): unknown {
   const keys = path.split('.');
   const last = keys.pop()!;
   const parent = keys.reduce((object, key) => object[key], manifest);
@@ -80,7 +79,7 @@ describe('parseManifest', () => {
 
   test.each([
     ['format', 'onnx', /not a Generatrix bundle.*"onnx"/],
-    ['version', 2, /version 2 .*export the model again/],
+    ['version', 3, /version 3 .*reads \(1, 2\).*export the model again/],
     ['version', undefined, /version nothing/],
     ['name', undefined, /: name: expected string, found nothing/],
     ['data.kind', 'video', /: data\.kind: .*"video"/],
@@ -103,6 +102,29 @@ describe('parseManifest', () => {
     ['reference', { file: '/etc/passwd', bytes: 1, sha256: '0'.repeat(64) }, /: reference\.file: /],
   ])('%s = %j is refused, naming the place', (path, value, message) => {
     expect(messageFor(broken(path, value))).toMatch(message);
+  });
+
+  test('keeps the files of weights that programs share, and says which files a program takes', () => {
+    const { manifest } = sharedBundle();
+    const parsed = parseManifest(asFile(manifest), 'here');
+    expect(parsed).toEqual(manifest);
+    const files = programFiles(parsed, parsed.programs.decode!).map(({ file }) => file);
+    expect(files).toEqual(['decode.onnx', 'weights.safetensors']);
+  });
+
+  test.each([
+    ['version', 1, /programs\.sample\.weights: expected none in a bundle of version 1, found 'weights\.safe/],
+    [
+      'weights',
+      undefined,
+      /programs\.sample\.weights: expected files of the .* \(nothing\), found 'weights\.safe/,
+    ],
+    ['programs.decode.weights', ['other'], /decode\.weights: .* \(weights\.safetensors\), found 'other'/],
+    ['programs.decode.weights', ['../w'], /decode\.weights\.0: /],
+    ['weights', [{ file: 'a/b', bytes: 1, sha256: '0'.repeat(64) }], /: weights\.0\.file: /],
+    ['weights', [{ file: 'b', bytes: 1 }], /: weights\.0\.sha256: /],
+  ])('of shared weights %s = %j is refused', (path, value, message) => {
+    expect(messageFor(broken(path, value, asFile(sharedBundle().manifest)))).toMatch(message);
   });
 
   test.each([[null], [[]], ['text'], [3], [{}]])('%j is no manifest', (json) => {

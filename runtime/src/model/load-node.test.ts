@@ -6,9 +6,12 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openBundle } from '../bundle/bundle.ts';
+import { encodeManifest } from '../bundle/manifest.ts';
 import { UserError } from '../errors.ts';
+import { fillNoise } from '../noise/noise.ts';
 import { createExecutor } from '../ort/ort-node.ts';
-import { memorySource, testBundle } from '../testing/bundle.ts';
+import { hostTensor } from '../program/tensor.ts';
+import { memorySource, sharedBundle, testBundle } from '../testing/bundle.ts';
 import { loadSampler, openFolder } from './load-node.ts';
 import { createSampler } from './sampler.ts';
 
@@ -82,4 +85,47 @@ test('openFolder reads without running', async () => {
   const bundle = await openFolder(join(folder, 'run'));
   expect(Object.keys(bundle.manifest.programs)).toEqual(['sample']);
   await expect(openFolder(join(folder, 'none'))).rejects.toThrow('no such folder');
+});
+
+/** Writes a bundle's files into a folder of the test's. */
+async function written(name: string, bundle: Readonly<Record<string, Uint8Array>>): Promise<string> {
+  const path = join(folder, name);
+  await mkdir(path);
+  for (const [file, bytes] of Object.entries(bundle)) await writeFile(join(path, file), bytes);
+  return path;
+}
+
+test('programs that share a file of weights compute with them', async () => {
+  const sampler = await loadSampler(await written('shared', sharedBundle().files), { device: 'cpu' });
+  const { data } = await sampler.sample({ count: 4, seed: 3 });
+  const z = fillNoise({
+    ...{ distribution: 'normal', seed: 3, stream: 'sample/x', firstIndex: 0, count: 4 },
+    shape: [3],
+  });
+  // z W, written out.
+  const expected = Array.from({ length: 4 }, (_, i) => [z[3 * i + 1]!, 2 * z[3 * i]!, z[3 * i + 2]! / 2]);
+  expect([...data.data]).toEqual(expected.flat());
+  const decoded = await sampler.decode(hostTensor('float32', [1, 3], [1, 2, 3]));
+  expect([...decoded.data]).toEqual([2, 2, 1.5]);
+  await sampler.release();
+});
+
+test('a program takes weights from the files of the manifest alone, whatever lies in the folder', async () => {
+  const { files: evil, manifest } = sharedBundle({ location: 'other.bin' });
+  const path = await written('evil', { ...evil, 'other.bin': evil['weights.safetensors']! });
+  const refused = await loadSampler(path, { device: 'cpu' }).catch((error: unknown) => error as Error);
+  expect(refused).toBeInstanceOf(UserError);
+  expect((refused as Error).message).toMatch(
+    /^test-points\/sample: cpu cannot run .*keeps the weight 'W' in another file, 'other\.bin', where only weights\.safetensors may/,
+  );
+  // The same where a bundle of the first version has such a program.
+  const { weights: _, ...rest } = manifest;
+  const { weights: __, ...sample } = manifest.programs.sample!;
+  const first = encodeManifest({ ...rest, version: 1, programs: { sample } });
+  const old = await written('old', {
+    ...evil,
+    'other.bin': evil['weights.safetensors']!,
+    'model.json': first,
+  });
+  await expect(loadSampler(old, { device: 'cpu' })).rejects.toThrow(/'other\.bin', where only none may/);
 });

@@ -18,14 +18,22 @@ export interface TinyProgram {
   ])[];
   /** Named constants; int64 values must be exact as numbers. */
   readonly constants?: Readonly<Record<string, readonly [ElementType, readonly number[], readonly number[]]>>;
+  /** Constants whose values lie in another file, as little-endian bytes from an offset on. */
+  readonly outside?: Readonly<Record<string, OutsideConstant>>;
   /** A dimension is a number or a symbol; a null shape leaves even the rank open. */
   readonly inputs: Readonly<Record<string, TinyPort>>;
   readonly outputs: Readonly<Record<string, TinyPort>>;
 }
+interface OutsideConstant {
+  readonly type: ElementType;
+  readonly shape: readonly number[];
+  readonly location: string;
+  readonly offset: number;
+}
 type TinyPort = readonly [ElementType, readonly (number | string)[] | null];
 
 /** Encodes a ModelProto of IR version 8, opset 17. */
-export function encodeTinyOnnx({ nodes, constants = {}, inputs, outputs }: TinyProgram): Bytes {
+export function encodeTinyOnnx({ nodes, constants = {}, outside = {}, inputs, outputs }: TinyProgram): Bytes {
   const graph = [
     ...nodes.map(([operator, from, to, attributes = {}]) =>
       message(
@@ -46,6 +54,17 @@ export function encodeTinyOnnx({ nodes, constants = {}, inputs, outputs }: TinyP
         integer(2, elementCodes[type]),
         text(8, name),
         message(9, raw(type, values)),
+      ),
+    ),
+    ...Object.entries(outside).map(([name, { type, shape, location, offset }]) =>
+      message(
+        5,
+        ...shape.map((dim) => integer(1, dim)),
+        integer(2, elementCodes[type]),
+        text(8, name),
+        message(13, text(1, 'location'), text(2, location)),
+        message(13, text(1, 'offset'), text(2, String(offset))),
+        integer(14, 1),
       ),
     ),
     ...Object.entries(inputs).map((entry) => port(11, ...entry)),

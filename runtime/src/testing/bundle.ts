@@ -157,6 +157,37 @@ export function testBundle(
   return { manifest, files };
 }
 
+/** z W for the weights above, which lie in a file that both programs of the bundle share. */
+export function sharedBundle({ location = 'weights.safetensors' } = {}): TestBundle {
+  const plain = testBundle([]);
+  const values = Float32Array.from(weights.flat());
+  const file = encodeSafetensors({ W: { dtype: float, shape: [3, 3], data: values } });
+  const place = { location, offset: file.length - values.byteLength };
+  const files: Record<string, Uint8Array> = { 'weights.safetensors': file };
+  const entryOf = (path: string) => {
+    const bytes = files[path]!;
+    return { file: path, bytes: bytes.length, sha256: sha256Hex(bytes) };
+  };
+  const program = (name: string, x: Manifest['programs'][string]['inputs'][string]): ProgramEntry => {
+    files[`${name}.onnx`] = encodeTinyOnnx({
+      nodes: [['MatMul', ['x', 'W'], ['y']]],
+      outside: { W: { type: float, shape: [3, 3], ...place } },
+      inputs: { x: [float, batched] },
+      outputs: { y: [float, batched] },
+    });
+    const signature = { inputs: { x }, outputs: { y: { ...point, meaning: 'data' } } } as const;
+    return { ...entryOf(`${name}.onnx`), opset: 17, weights: ['weights.safetensors'], ...signature };
+  };
+  const manifest: Manifest = {
+    ...plain.manifest,
+    version: 2,
+    programs: { sample: program('sample', normal), decode: program('decode', { ...point, role: 'latent' }) },
+    weights: [entryOf('weights.safetensors')],
+  };
+  files['model.json'] = encodeManifest(manifest);
+  return { manifest, files };
+}
+
 /** A source that holds its files in memory, and the paths that were read. */
 export function memorySource(
   files: Readonly<Record<string, Uint8Array>>,

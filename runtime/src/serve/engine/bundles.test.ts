@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { sha256Hex } from '../../bundle/sha256.ts';
 import { encodeTinyOnnx } from '../../ort/tiny-onnx.ts';
+import { hostTensor } from '../../program/tensor.ts';
+import { sharedBundle } from '../../testing/bundle.ts';
 import {
   draw,
   encodeJson,
@@ -125,6 +127,24 @@ test('links that lead out are refused, those that stay inside are not', async ()
     expect.stringMatching(/^pipe\/1: .*sample\.onnx is not a regular file/),
     expect.stringMatching(/^versions\/3: .*a link that leads out of the models folder/),
   ]);
+});
+
+test('programs that share a file of weights are served, and their files are those of the manifest', async () => {
+  const { files } = sharedBundle();
+  const folder = await modelFolder({ shared: files, evil: sharedBundle({ location: 'evil.bin' }).files });
+  await writeFile(join(folder, 'evil', 'evil.bin'), files['weights.safetensors']!);
+  const engine = await startEngine(folder, { workers: 2 });
+  expect(engine.refused().map(({ name, reason }) => `${name}: ${reason}`)).toEqual([
+    expect.stringMatching(
+      /^evil: .*sample\.onnx keeps the weight 'W' in another file, 'evil\.bin', where only/,
+    ),
+  ]);
+  const latent = hostTensor('float32', [2, 3], [1, 2, 3, 4, 5, 6]);
+  const sources = { seed: 1, firstIndex: 0, count: 2, latent };
+  const runs = await Promise.all(
+    Array.from({ length: 6 }, () => engine.run({ model: 'shared', program: 'decode', sources })),
+  );
+  for (const { outputs } of runs) expect([...outputs.y!.data]).toEqual([2, 2, 1.5, 5, 8, 3]);
 });
 
 test('a manifest of absurd size is refused before it is read', async () => {
