@@ -37,6 +37,7 @@ export { largestOnnx, type OnnxOptions, writeOnnx } from './onnx/write.ts';
 export { simplify } from './passes/simplify.ts';
 export { tf } from './tf.ts';
 export { TraceError } from './trace/errors.ts';
+export { ForeignData } from './trace/recorder.ts';
 export { scan } from './trace/scan.ts';
 export type { ScanOptions, ScanResult, ScanStep } from './trace/scan-types.ts';
 export { type BatchedInput, traceBatched } from './trace/symbolic.ts';

@@ -1,8 +1,8 @@
+import { createHash } from 'node:crypto';
 import {
   type Bundle,
   createExecutor,
   createSampler,
-  digestHex,
   type Executor,
   encodeManifest,
   type FileEntry,
@@ -90,10 +90,10 @@ export async function packBundle(request: BundleRequest): Promise<BundleFiles> {
   const written = request.formats.includes('onnx')
     ? { files: {}, programs: selfContained(lowered) }
     : shareWeights(lowered, { nameOf: weightNames(request.weights ?? {}, foreign) });
-  const weights = await addFiles(files, written.files);
+  const weights = addFiles(files, written.files);
   for (const [name, { signature }] of Object.entries(request.programs)) {
     const { onnx, weights: names } = written.programs[name]!;
-    const [entry] = await addFiles(files, { [`${name}.onnx`]: onnx });
+    const [entry] = addFiles(files, { [`${name}.onnx`]: onnx });
     programs[name] = {
       ...entry!,
       opset: onnxOpset,
@@ -103,7 +103,7 @@ export async function packBundle(request: BundleRequest): Promise<BundleFiles> {
     const graph = graphs[name]!;
     if (!request.formats.includes('graph-model')) continue;
     const problems = unsupportedInGraphModel(graph);
-    if (problems.length === 0) graphModels[name] = await packGraphModel(name, graph, files);
+    if (problems.length === 0) graphModels[name] = packGraphModel(name, graph, files);
     else request.onWarning?.(`program ${name} has no GraphModel: ${problems[0]}`);
   }
   Object.assign(files, request.training?.files);
@@ -123,7 +123,7 @@ export async function packBundle(request: BundleRequest): Promise<BundleFiles> {
       ...{ programs: request.programs, examples: request.examples, graphs },
       ...{ bundle: unchecked.bundle, executor: unchecked.executor },
     });
-    const [reference] = await addFiles(files, { 'reference.safetensors': tensors });
+    const [reference] = addFiles(files, { 'reference.safetensors': tensors });
     const sample = await drawSample(request, unchecked.sampler, files);
     const checks = { parity: { reference: 'tfjs-cpu', programs: parity }, reference };
     files['model.json'] = encodeManifest({ ...manifest, ...checks, ...(sample === null ? {} : { sample }) });
@@ -151,7 +151,7 @@ async function drawSample({ sample }: BundleRequest, sampler: Sampler, files: Bu
   if (sample === undefined) return null;
   const { seed, count, render } = sample;
   const { file, bytes } = await render((await sampler.sample({ seed, count, batchSize: count })).data);
-  const [entry] = await addFiles(files, { [file]: bytes });
+  const [entry] = addFiles(files, { [file]: bytes });
   return { ...entry!, seed, count };
 }
 
@@ -175,22 +175,19 @@ function weightNames(weights: NamedTensors, foreign: ForeignData): (raw: Uint8Ar
 }
 
 /** Adds files and returns their entries. */
-async function addFiles(
-  files: BundleFiles,
-  added: Readonly<Record<string, Uint8Array>>,
-): Promise<FileEntry[]> {
+function addFiles(files: BundleFiles, added: Readonly<Record<string, Uint8Array>>): FileEntry[] {
   const entries: FileEntry[] = [];
   for (const [file, bytes] of Object.entries(added)) {
     files[file] = bytes;
-    entries.push({ file, bytes: bytes.length, sha256: await digestHex(bytes) });
+    entries.push({ file, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') });
   }
   return entries;
 }
 
-async function packGraphModel(name: string, graph: Graph, files: BundleFiles) {
+function packGraphModel(name: string, graph: Graph, files: BundleFiles) {
   const written: Record<string, { bytes: number; sha256: string }> = {};
   for (const [file, bytes] of Object.entries(graphModelFiles(graph, { name }))) {
-    const [entry] = await addFiles(files, { [`graph-model/${name}/${file}`]: bytes });
+    const [entry] = addFiles(files, { [`graph-model/${name}/${file}`]: bytes });
     written[entry!.file] = { bytes: entry!.bytes, sha256: entry!.sha256 };
   }
   return { files: written };
