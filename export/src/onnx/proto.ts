@@ -132,15 +132,16 @@ function toTyped(dtype: OnnxDType, data: ArrayLike<number>) {
   }
 }
 
-/**
- * ValueInfoProto: a graph's input or output. Symbolic dimensions get names, equal ones the same.
- * @param shape null stands for a size of which nothing is said
- */
-export function encodeValueInfo(name: string, dtype: DType, shape: readonly (Dim | null)[]): Uint8Array {
+/** A port's dimensions as a file declares them: a name of its own stands for any size, null for one not told. */
+export type DeclaredShape = readonly (Dim | string | null)[];
+
+/** ValueInfoProto: a graph's input or output. Symbolic dimensions get names, equal ones the same. */
+export function encodeValueInfo(name: string, dtype: DType, shape: DeclaredShape): Uint8Array {
   const dims = new BinaryWriter();
   for (const dim of shape) {
     const entry = new BinaryWriter();
     if (typeof dim === 'number') integer(entry, 1, dim);
+    else if (typeof dim === 'string') text(entry, 2, dim);
     else if (dim !== null) text(entry, 2, dim.scale === 1 && dim.offset === 0 ? 'batch' : printDim(dim));
     message(dims, 1, entry.finish());
   }

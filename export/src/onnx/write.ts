@@ -16,6 +16,7 @@ import { GraphEmitter } from './emitter.ts';
 import { fillLike } from './fill.ts';
 import { lowerEmpty } from './lower-empty.ts';
 import type { Lowering, Renames } from './lowering.ts';
+import { openLoop } from './open-loop.ts';
 import {
   encodeGraph,
   encodeModel,
@@ -32,6 +33,8 @@ export interface OnnxOptions {
   readonly name: string;
   /** Facts about the program kept in the file; they do not change what it computes. */
   readonly metadata?: Readonly<Record<string, string>>;
+  /** Lets a program that is one scan take any number of steps, not only as many as it was traced with. */
+  readonly openLoop?: boolean;
   /** Version of the package that writes, kept in the file. */
   readonly producerVersion?: string;
 }
@@ -67,7 +70,7 @@ export function writeOnnx(graph: Graph, options: OnnxOptions): Uint8Array<ArrayB
  */
 export function lowerToOnnx(
   graph: Graph,
-  { name, metadata = {}, producerVersion = '' }: OnnxOptions,
+  { name, metadata = {}, openLoop: open = false, producerVersion = '' }: OnnxOptions,
 ): OnnxProgram {
   checkGraph(graph, 'all passes');
   refuseNames(graph);
@@ -82,13 +85,14 @@ export function lowerToOnnx(
   for (const node of graph.nodes) emitNode(emitter, node, values);
   nameOutputs(emitter, graph.outputs, values);
   const initializers = emitter.constants.used();
+  const declared = open ? openLoop(graph) : ({ shape }: Value) => shape;
   const encode = (outside: ReadonlyMap<Initializer, OutsideValues>) => {
     const encoded = encodeGraph({
       name,
       nodes: emitter.nodes.map((node) => encodeNode(node, emitter.renames)),
       initializers: initializers.map((tensor) => encodeTensor(tensor, outside.get(tensor))),
-      inputs: graph.inputs.map(({ name, value }) => encodeValueInfo(name, value.dtype, value.shape)),
-      outputs: graph.outputs.map(({ name, value }) => encodeValueInfo(name, value.dtype, value.shape)),
+      inputs: graph.inputs.map(({ name, value }) => encodeValueInfo(name, value.dtype, declared(value))),
+      outputs: graph.outputs.map(({ name, value }) => encodeValueInfo(name, value.dtype, declared(value))),
     });
     const model = encodeModel(encoded, metadata, producerVersion);
     refuseSize(name, model.length);

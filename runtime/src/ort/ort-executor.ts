@@ -24,6 +24,8 @@ export interface OrtBackend {
   readonly sessionOptions: (options: LoadOptions) => InferenceSession.SessionOptions;
   /** Passes every call that onnxruntime must not overlap. */
   readonly exclusive: Queue;
+  /** Can a run write its outputs to memory that the caller gives? */
+  readonly fillsOutputs?: boolean;
   /** Where kept outputs stay on the device: how to read one. Absent where the device is the host. */
   readonly download?: (value: Value) => Promise<HostTensor>;
 }
@@ -78,15 +80,25 @@ class OrtProgram implements LoadedProgram {
     this.outputs = session.outputMetadata.map((port) => readPort(port));
   }
 
-  async run(inputs: Readonly<Record<string, HostTensor | DeviceTensor>>): Promise<ProgramOutputs> {
+  async run(
+    inputs: Readonly<Record<string, HostTensor | DeviceTensor>>,
+    into: Readonly<Record<string, HostTensor>> = {},
+  ): Promise<ProgramOutputs> {
     if (this.#released !== null) throw new Error(`${this.#name}: the program was released`);
     const feeds: Record<string, Value> = {};
     for (const port of this.inputs) feeds[port.name] = this.#toValue(port, inputs[port.name]);
-    const run = this.#backend.exclusive(() => this.#session.run(feeds));
+    const targets = this.#targets(into, feeds);
+    const fetches = Object.fromEntries(this.outputs.map(({ name }) => [name, targets.get(name) ?? null]));
+    const run = this.#backend.exclusive(() => this.#session.run(feeds, fetches));
     this.#running.add(run);
     try {
       const values = await run;
-      return Object.fromEntries(this.outputs.map(({ name }) => [name, this.#fromValue(values[name]!)]));
+      return Object.fromEntries(
+        this.outputs.map(({ name }) => [
+          name,
+          targets.has(name) ? into[name]! : this.#fromValue(values[name]!),
+        ]),
+      );
     } catch (error) {
       throw new Error(`${this.#name}: ${messageOf(error)}`);
     } finally {
@@ -104,24 +116,31 @@ class OrtProgram implements LoadedProgram {
     await this.#backend.exclusive(() => this.#session.release());
   }
 
+  /** The memory that outputs are to be written to, where the device can. */
+  #targets(into: Readonly<Record<string, HostTensor>>, feeds: Record<string, Value>): Map<string, Value> {
+    const targets = new Map<string, Value>();
+    if (this.#backend.fillsOutputs !== true) return targets;
+    const read = new Set(Object.values(feeds).map(({ data }) => (data as HostTensor['data']).buffer));
+    for (const port of this.outputs) {
+      const tensor = into[port.name];
+      // onnxruntime refuses memory that is shared between threads.
+      if (tensor === undefined || !(tensor.data.buffer instanceof ArrayBuffer)) continue;
+      const where = `${this.#name}: the target of output '${port.name}'`;
+      checkFits(where, port, tensor);
+      if (read.has(tensor.data.buffer)) throw new Error(`${where} is memory of an input`);
+      targets.set(port.name, new this.#backend.ort.Tensor(tensor.dtype, tensor.data, tensor.shape));
+    }
+    return targets;
+  }
+
   #toValue(port: ProgramPort, tensor: HostTensor | DeviceTensor | undefined): Value {
     const where = `${this.#name}: input '${port.name}'`;
     if (tensor === undefined) throw new Error(`${where} is missing`);
+    checkFits(where, port, tensor);
     const { dtype, shape } = tensor;
-    const fits =
-      shape.length === port.shape.length &&
-      port.shape.every((dim, axis) => typeof dim === 'string' || dim === shape[axis]);
-    if (dtype !== port.dtype || !fits) {
-      throw new Error(`${where} must be ${port.dtype} [${port.shape}], got ${dtype} [${shape}]`);
-    }
     if ('location' in tensor) {
       if (!(tensor instanceof OrtDeviceTensor)) throw new Error(`${where} belongs to another executor`);
       return tensor.value;
-    }
-    if (tensor.data.length !== sizeOf(shape)) {
-      throw new Error(
-        `${where} of shape [${shape}] needs ${sizeOf(shape)} values, got ${tensor.data.length}`,
-      );
     }
     // onnxruntime refuses memory that is shared between threads: those values are copied.
     const data = tensor.data.buffer instanceof ArrayBuffer ? tensor.data : tensor.data.slice();
@@ -156,6 +175,20 @@ class OrtDeviceTensor implements DeviceTensor {
 
   dispose(): void {
     this.value.dispose();
+  }
+}
+
+/** @throws where a tensor is not what the port takes or gives, or does not hold what its shape says. */
+function checkFits(where: string, port: ProgramPort, tensor: HostTensor | DeviceTensor): void {
+  const { dtype, shape } = tensor;
+  const fits =
+    shape.length === port.shape.length &&
+    port.shape.every((dim, axis) => typeof dim === 'string' || dim === shape[axis]);
+  if (dtype !== port.dtype || !fits) {
+    throw new Error(`${where} must be ${port.dtype} [${port.shape}], got ${dtype} [${shape}]`);
+  }
+  if ('data' in tensor && tensor.data.length !== sizeOf(shape)) {
+    throw new Error(`${where} of shape [${shape}] needs ${sizeOf(shape)} values, got ${tensor.data.length}`);
   }
 }
 

@@ -51,6 +51,31 @@ function executorSuite(device: 'cpu' | 'cuda' | 'webgpu') {
   describe.skipIf(!report.available)(device, () => {
     const open = (): Promise<Executor> => createExecutor(device);
 
+    test('writes outputs to memory that it is given, or to its own', async () => {
+      const program = await (await open()).load('mixed', mixed);
+      const into = {
+        product: hostTensor('float32', [2, 2], [9, 9, 9, 9]),
+        flags: hostTensor('bool', [2, 2], [1, 1, 1, 1]),
+      };
+      const outputs = await program.run(mixedInputs, into);
+      expect(outputs).toEqual(mixedOutputs);
+      for (const name of ['product', 'flags'] as const)
+        expect(outputs[name] === into[name], name).toBe(device === 'cpu');
+      if (device === 'cpu') {
+        const short = { product: hostTensor('float32', [4], [0, 0, 0, 0]) };
+        await expect(program.run(mixedInputs, short)).rejects.toThrow(
+          "mixed: the target of output 'product' must be float32 [batch,2], got float32 [4]",
+        );
+        const state = await (await open()).load('recurrence', recurrence);
+        const tensor = hostTensor('float32', [4], [0, 1, 2, 3]);
+        await expect(state.run({ state: tensor }, { after: tensor })).rejects.toThrow(
+          "recurrence: the target of output 'after' is memory of an input",
+        );
+        await state.release();
+      }
+      await program.release();
+    });
+
     test('runs a program with all types', async () => {
       const program = await (await open()).load('mixed', mixed);
       expect(program.inputs.map(({ name, dtype }) => [name, dtype])).toEqual([

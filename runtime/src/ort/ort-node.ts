@@ -71,6 +71,7 @@ function backend(device: Device, options: ExecutorOptions): OrtBackend {
   return {
     device,
     ort,
+    fillsOutputs: device === 'cpu',
     exclusive: (task) => task(), // a run holds the thread until it is done, so none overlap
     sessionOptions: ({ threads = options.threads ?? threadsOfEnvironment() }) => ({
       executionProviders: [device],

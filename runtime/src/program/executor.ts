@@ -34,9 +34,16 @@ export interface LoadedProgram {
   /**
    * Runs the program once. All declared inputs must be present.
    * Outputs named in `keepOnDevice` come back as device tensors on devices that have memory of their own.
-   * @throws with the program's name and the offending input when one is missing or mistyped.
+   * @param into tensors that outputs may be written to, by the names of the outputs: memory that the caller no longer
+   *   reads, of the output's type and shape. A device that can (`cpu`) fills them and returns them; others return
+   *   tensors of their own, so look at what comes back.
+   * @throws with the program's name and the offending input or target when one is missing or mistyped, or when a target
+   *   is the memory of an input.
    */
-  run(inputs: Readonly<Record<string, HostTensor | DeviceTensor>>): Promise<ProgramOutputs>;
+  run(
+    inputs: Readonly<Record<string, HostTensor | DeviceTensor>>,
+    into?: Readonly<Record<string, HostTensor>>,
+  ): Promise<ProgramOutputs>;
   /** Frees the session. Calling it twice is harmless. */
   release(): Promise<void>;
 }

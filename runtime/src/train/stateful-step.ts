@@ -4,21 +4,28 @@ import type { DeviceTensor, HostTensor } from '../program/tensor.ts';
 
 type StateTensors = Record<string, HostTensor | DeviceTensor>;
 
+const statePrefix = portNames.state('');
 const nextPrefix = portNames.next('');
 const metricPrefix = portNames.metric('');
 
 /**
  * The state of a training run where the device wants it, and the compiled steps that change it: each takes the state
- * as `state/NAME` and returns it as `next/NAME`, with what it has to report as `metric/NAME`.
+ * as `state/NAME` and returns it as `next/NAME`, with what it has to report as `metric/NAME`. On the host there are
+ * two of each tensor: a step reads one and writes the other, so that no step finds memory for a new state. Nobody else
+ * holds either.
  */
 export class TrainingState {
   #tensors: StateTensors = {};
+  /** The state before the last step, by the names of outputs: memory for the next one. */
+  #spare: Record<string, HostTensor> = {};
+  /** Does the device write to memory that it is given? So it is taken to do until it does not. */
+  #swaps = true;
 
-  /** Replaces the state. */
+  /** Replaces the state by a copy of this one. */
   set(state: Readonly<Record<string, HostTensor>>): void {
     this.dispose();
     this.#tensors = Object.fromEntries(
-      Object.entries(state).map(([name, tensor]) => [portNames.state(name), tensor]),
+      Object.entries(state).map(([name, tensor]) => [portNames.state(name), copyOf(tensor)]),
     );
   }
 
@@ -26,7 +33,8 @@ export class TrainingState {
   async get(): Promise<Record<string, HostTensor>> {
     const state: Record<string, HostTensor> = {};
     for (const [port, tensor] of Object.entries(this.#tensors)) {
-      state[port.slice(portNames.state('').length)] = await toHost(tensor);
+      const name = port.slice(statePrefix.length);
+      state[name] = 'location' in tensor ? await tensor.download() : copyOf(tensor);
     }
     return state;
   }
@@ -48,8 +56,13 @@ export class TrainingState {
     feeds: Readonly<Record<string, HostTensor>>,
     count = 1,
   ): Promise<Record<string, number>[]> {
-    const outputs = await program.run({ ...this.#tensors, ...feeds });
+    const outputs = await program.run({ ...this.#tensors, ...feeds }, this.#spare);
+    this.#swaps &&= Object.entries(this.#spare).every(([name, target]) => outputs[name] === target);
+    const before = Object.entries(this.#tensors);
     this.dispose();
+    for (const [port, tensor] of this.#swaps ? before : []) {
+      if ('data' in tensor) this.#spare[portNames.next(port.slice(statePrefix.length))] = tensor;
+    }
     const metrics = Array.from({ length: count }, (): Record<string, number> => ({}));
     for (const [name, tensor] of Object.entries(outputs)) {
       if (name.startsWith(nextPrefix)) {
@@ -66,7 +79,12 @@ export class TrainingState {
   dispose(): void {
     for (const tensor of Object.values(this.#tensors)) if ('location' in tensor) tensor.dispose();
     this.#tensors = {};
+    this.#spare = {};
   }
+}
+
+function copyOf(tensor: HostTensor): HostTensor {
+  return { ...tensor, data: tensor.data.slice() } as HostTensor;
 }
 
 /** The values on the host, wherever the tensor is. */

@@ -12,11 +12,11 @@ export interface Trainer {
   /** One step; the new state replaces the old. Returns the step's metrics. */
   step(inputs: StepInputs): Promise<Record<string, number>>;
   /**
-   * How many steps the trainer would take at once, as far as it has measured: a run of several saves moving the state
-   * in and out between them. The result is the same bit for bit.
+   * How many steps the trainer would take at once next, as far as it has measured: several in one run may be faster.
+   * Fewer are welcome, and the result is the same bit for bit.
    */
   readonly blockSize: number;
-  /** Several steps one after another. Returns the metrics of each. */
+  /** Several steps one after another, at least one. Returns the metrics of each. */
   steps(inputs: readonly StepInputs[]): Promise<Record<string, number>[]>;
   /** Runs one of the model's programs with the current state. */
   run(program: string, inputs: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor>>;

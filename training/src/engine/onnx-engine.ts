@@ -15,56 +15,84 @@ import {
 import type { Model } from '../model/model.ts';
 import type { HostState } from '../model/state.ts';
 import type { Engine, Trainer } from './engine.ts';
-import { StepPace } from './step-pace.ts';
+import { type Manner, StepPace } from './step-pace.ts';
 import { traceProgram, traceStep, traceSteps } from './step-program.ts';
 
 /**
- * The engine that compiles the whole training step to one ONNX program. Where the device has memory of its own
- * and the provider allows it, the state stays there between steps.
+ * The engine that compiles the whole training step to one ONNX program, and steps in a row to another. Where the device
+ * has memory of its own and the provider allows it, the state stays there between steps.
  */
 export function onnxEngine(device: DeviceRequest = 'auto', options: { threads?: number } = {}): Engine {
   return {
     name: 'onnx',
     prepare: async (model, { batchSize, dataShape }) => {
       const executor = await createExecutor(device);
-      const onnx = writeOnnx(traceStep(model, batchSize, dataShape), { name: 'step' });
       const keepOnDevice = Object.keys(model.state).map(portNames.next);
-      const step = await executor.load('step', onnx, { keepOnDevice, ...options });
+      const programs = new StepPrograms({
+        single: () =>
+          executor.load('step', writeOnnx(traceStep(model, batchSize, dataShape), { name: 'step' }), {
+            keepOnDevice,
+            ...options,
+          }),
+        block: () =>
+          executor.load(
+            'steps',
+            writeOnnx(traceSteps(model, batchSize, dataShape), { name: 'steps', openLoop: true }),
+            options,
+          ),
+      });
+      // What the device cannot run is said before anything is trained.
+      await programs.get('single');
       // On WebGPU the state stays on the device between runs anyway.
-      const blocks = (count: number) =>
-        executor.load(
-          `${count} steps`,
-          writeOnnx(traceSteps(model, batchSize, dataShape, count), { name: 'steps' }),
-          options,
-        );
-      return new OnnxTrainer(model, executor, step, executor.device === 'webgpu' ? null : blocks);
+      return new OnnxTrainer(model, executor, programs, { blocks: executor.device !== 'webgpu' });
     },
   };
+}
+
+/** The two programs that train, each compiled when it is first asked for, and again after it was let go. */
+class StepPrograms {
+  readonly #load: Readonly<Record<Manner, () => Promise<LoadedProgram>>>;
+  readonly #loaded = new Map<Manner, Promise<LoadedProgram>>();
+
+  constructor(load: Readonly<Record<Manner, () => Promise<LoadedProgram>>>) {
+    this.#load = load;
+  }
+
+  has(manner: Manner): boolean {
+    return this.#loaded.has(manner);
+  }
+
+  get(manner: Manner): Promise<LoadedProgram> {
+    const loaded = this.#loaded.get(manner) ?? this.#load[manner]();
+    this.#loaded.set(manner, loaded);
+    return loaded;
+  }
+
+  /** Gives its memory back. */
+  async release(manner: Manner): Promise<void> {
+    const loaded = this.#loaded.get(manner);
+    this.#loaded.delete(manner);
+    await (await loaded)?.release();
+  }
 }
 
 class OnnxTrainer implements Trainer {
   readonly description: string;
   readonly #model: Model;
   readonly #executor: Executor;
-  readonly #step: LoadedProgram;
+  readonly #steps: StepPrograms;
   readonly #programs = new Map<string, Promise<LoadedProgram>>();
-  readonly #blocks: ((count: number) => Promise<LoadedProgram>) | null;
-  readonly #loadedBlocks = new Map<number, Promise<LoadedProgram>>();
+  readonly #blocks: boolean;
   readonly #pace = new StepPace();
   readonly #state = new TrainingState();
 
-  /** @param blocks compiles several steps as one program; null where that saves nothing. */
-  constructor(
-    model: Model,
-    executor: Executor,
-    step: LoadedProgram,
-    blocks: ((count: number) => Promise<LoadedProgram>) | null,
-  ) {
+  /** @param options.blocks may several steps be run at once? */
+  constructor(model: Model, executor: Executor, steps: StepPrograms, options: { blocks: boolean }) {
     this.description = `onnx on ${executor.device}`;
     this.#model = model;
     this.#executor = executor;
-    this.#step = step;
-    this.#blocks = blocks;
+    this.#steps = steps;
+    this.#blocks = options.blocks;
   }
 
   async setState(state: HostState): Promise<void> {
@@ -76,25 +104,30 @@ class OnnxTrainer implements Trainer {
   }
 
   async step(inputs: StepInputs): Promise<Record<string, number>> {
-    const started = performance.now();
-    const metrics = await this.#state.advance(this.#step, stepFeeds(inputs));
-    this.#pace.record(performance.now() - started);
-    return metrics[0]!;
+    return (await this.steps([inputs]))[0]!;
   }
 
   get blockSize(): number {
-    return this.#blocks === null ? 1 : this.#pace.blockSize;
+    return this.#blocks ? this.#pace.blockSize : 1;
   }
 
   async steps(inputs: readonly StepInputs[]): Promise<Record<string, number>[]> {
-    if (inputs.length < 2 || this.#blocks === null) {
+    if (inputs.length > 1 && !this.#blocks) {
       const metrics: Record<string, number>[] = [];
       for (const each of inputs) metrics.push(await this.step(each));
       return metrics;
     }
-    const { length } = inputs;
-    if (!this.#loadedBlocks.has(length)) this.#loadedBlocks.set(length, this.#blocks(length));
-    return this.#state.advance(await this.#loadedBlocks.get(length)!, stackedFeeds(inputs), length);
+    // One step goes through the loop, too, where that is the program at hand.
+    const manner = inputs.length > 1 || !this.#steps.has('single') ? 'block' : 'single';
+    const program = await this.#steps.get(manner);
+    const started = performance.now();
+    const feeds = manner === 'block' ? stackedFeeds(inputs) : stepFeeds(inputs[0]!);
+    const metrics = await this.#state.advance(program, feeds, inputs.length);
+    const bytes = Object.values(feeds).reduce((sum, { data }) => sum + data.byteLength, 0) / inputs.length;
+    this.#pace.record(manner, inputs.length, performance.now() - started, bytes);
+    const { unused } = this.#pace;
+    if (unused !== null && unused !== manner && this.#steps.has(unused)) await this.#steps.release(unused);
+    return metrics;
   }
 
   async run(name: string, inputs: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor>> {
@@ -114,8 +147,8 @@ class OnnxTrainer implements Trainer {
 
   async release(): Promise<void> {
     this.#state.dispose();
-    await this.#step.release();
-    for (const program of [...this.#programs.values(), ...this.#loadedBlocks.values()])
-      await (await program).release();
+    await this.#steps.release('single');
+    await this.#steps.release('block');
+    for (const program of this.#programs.values()) await (await program).release();
   }
 }

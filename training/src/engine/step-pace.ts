@@ -1,22 +1,109 @@
-/** Steps timed before a block is sized; the first ones are slower, as memory is found for them. */
+/** How steps are run: each by itself, or several in one run of a program that loops over them. */
+export type Manner = 'single' | 'block';
+
+/** Single steps run before any counts; the first ones are slower, as memory is found for them. */
 const warmUp = 2;
-const timed = 6;
 /** What a block should take, so that progress moves and Ctrl-C is heard. Milliseconds. */
 const blockTime = 250;
-const longestBlock = 16;
+const longestBlock = 64;
+/** Bytes that the inputs of a block may take. */
+const blockBytes = 16 * 2 ** 20;
+/** Stretches of each manner that are compared, turn about. A block before them does not count. */
+const rounds = 3;
+/** Stretches that tell how long a block may be. */
+const remembered = 5;
+/** After this time the two are compared again: another program may have come or gone. Milliseconds. */
+const lookAgain = 60_000;
 
-/** Sizes blocks of training steps by the time that single ones take. */
+/**
+ * Finds out while training which manner is faster, on a machine that others use too: both run in turn for as many
+ * steps, and the fastest stretch of each counts. What is measured decides about time alone: the state and the metrics
+ * are the same either way.
+ */
 export class StepPace {
-  readonly #times: number[] = [];
+  readonly #now: () => number;
+  #warm = 0;
+  /** Milliseconds a step of the last stretches, newest last, whatever their manner. */
+  #recent: number[] = [];
+  #stepBytes = 0;
+  /** The comparison in progress. */
+  #trial: { readonly fastest: Record<Manner, number>; done: number; warm: boolean } | null = null;
+  #settled: { readonly manner: Manner; readonly at: number } | null = null;
+  /** The stretch of single steps in progress. */
+  #singles = { count: 0, time: 0 };
 
-  record(milliseconds: number): void {
-    if (this.#times.length < timed) this.#times.push(milliseconds);
+  /** @param now a clock in milliseconds */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
   }
 
-  /** Steps to take at once: 1 until enough of them were timed. */
+  /** How the next steps should be run. */
+  get manner(): Manner {
+    if (this.#trial !== null) return this.#trial.done % 2 === 0 ? 'single' : 'block';
+    return this.#settled?.manner ?? 'single';
+  }
+
+  /** Steps that should be taken at once; as a block where there are more than one. */
   get blockSize(): number {
-    if (this.#times.length < timed) return 1;
-    const fastest = Math.min(...this.#times.slice(warmUp));
-    return Math.min(longestBlock, Math.max(1, Math.floor(blockTime / fastest)));
+    return this.manner === 'single' ? 1 : this.#length;
+  }
+
+  /** The manner that is not going to be used for a while, null while both may be. */
+  get unused(): Manner | null {
+    if (this.#trial !== null || this.#settled === null) return null;
+    return this.#settled.manner === 'single' ? 'block' : 'single';
+  }
+
+  /** Takes in that so many steps were run in one manner. @param stepBytes what the inputs of one take */
+  record(manner: Manner, steps: number, milliseconds: number, stepBytes: number): void {
+    this.#stepBytes = stepBytes;
+    if (this.#warm < warmUp) {
+      this.#warm += steps;
+      return;
+    }
+    if (manner === 'block') this.#stretch('block', milliseconds / steps);
+    else this.#single(steps, milliseconds);
+    const due = this.#settled === null || this.#now() - this.#settled.at >= lookAgain;
+    if (this.#trial === null && due && this.#length > 1) {
+      this.#trial = { fastest: { single: Infinity, block: Infinity }, done: 0, warm: false };
+      this.#singles = { count: 0, time: 0 };
+    }
+  }
+
+  /** Single steps are compared by stretches as long as a block: short ones would be disturbed more seldom. */
+  #single(steps: number, milliseconds: number): void {
+    this.#singles.count += steps;
+    this.#singles.time += milliseconds;
+    const { count, time } = this.#singles;
+    if (this.#trial !== null && count < this.#length) return;
+    this.#singles = { count: 0, time: 0 };
+    this.#stretch('single', time / count);
+  }
+
+  #stretch(manner: Manner, perStep: number): void {
+    this.#recent = [...this.#recent, perStep].slice(-remembered);
+    const trial = this.#trial;
+    if (trial === null || manner !== this.manner) return;
+    if (manner === 'block' && !trial.warm) {
+      trial.warm = true;
+      return;
+    }
+    trial.fastest[manner] = Math.min(trial.fastest[manner], perStep);
+    trial.done++;
+    if (trial.done < 2 * rounds) return;
+    this.#settled = {
+      manner: trial.fastest.block < trial.fastest.single ? 'block' : 'single',
+      at: this.#now(),
+    };
+    this.#trial = null;
+  }
+
+  /** Steps of a block that keeps to the limits, by the median of the last stretches; 1 where there are none. */
+  get #length(): number {
+    const { length } = this.#recent;
+    if (length === 0) return 1;
+    const byTime = Math.floor(blockTime / this.#recent.toSorted((a, b) => a - b)[length >> 1]!);
+    const byMemory = Math.floor(blockBytes / this.#stepBytes);
+    return Math.max(1, Math.min(longestBlock, byTime, byMemory));
   }
 }

@@ -74,15 +74,11 @@ export function traceStep(model: Model, batchSize: number, dataShape: readonly n
 }
 
 /**
- * Traces several training steps in a row as one program: a loop that carries the state. Its inputs and outputs are
- * those of one step, but what is not state has a leading axis of steps.
+ * Traces training steps in a row as one program: a loop that carries the state. Its inputs and outputs are those of
+ * one step, but what is not state has a leading axis of steps. Written with `openLoop` it takes any number of them.
+ * @param count steps that its ports declare
  */
-export function traceSteps(
-  model: Model,
-  batchSize: number,
-  dataShape: readonly number[],
-  count: number,
-): Graph {
+export function traceSteps(model: Model, batchSize: number, dataShape: readonly number[], count = 2): Graph {
   const inputs = Object.entries(stepInputs(model, batchSize, dataShape)).map(([name, { dtype, shape }]) => [
     name,
     { dtype, shape: name.startsWith(statePrefix) ? shape : [count, ...shape] },

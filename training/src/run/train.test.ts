@@ -1,8 +1,10 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tf } from '@generatrix/export';
+import { TrainingState } from '@generatrix/runtime';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { floatDataset } from '../data/dataset.ts';
+import { StepPace } from '../engine/step-pace.ts';
 import type { Model } from '../model/model.ts';
 import { loadBest } from '../record/best-checkpoint.ts';
 import { checkpointFolder, loadLatestCheckpoint } from '../record/checkpoint.ts';
@@ -141,5 +143,39 @@ describe('training with --keep best', () => {
     const without = { ...request(folder, { keep: 'best' }), validation: null };
     await expectUserError(train(without), /^--keep best: counter on line has no likelihood/);
     await expect(readFile(join(folder, 'metrics.jsonl'))).rejects.toThrow('ENOENT');
+  });
+});
+
+describe('training in blocks of steps', () => {
+  /** Trains with blocks of at most so many steps. @returns how many were taken at once, and what was written. */
+  async function inBlocks(blockSize: number, stops: readonly (number | undefined)[] = [undefined]) {
+    vi.spyOn(StepPace.prototype, 'blockSize', 'get').mockReturnValue(blockSize);
+    const advance = vi.spyOn(TrainingState.prototype, 'advance');
+    const folder = await folderOf({});
+    // What the command sets by itself for 20 steps, and what a test of the best checkpoint needs.
+    const settings = { engine: 'onnx', reportEvery: 1, evaluateEvery: 10, checkpointEvery: 5, keep: 'best' };
+    for (const stop of stops) await train(request(folder, settings, stop));
+    const counts = advance.mock.calls.map(([, , count]) => count);
+    advance.mockRestore();
+    const lines = await readMetrics(join(folder, 'metrics.jsonl'));
+    const { best, ...written } = await everything(folder);
+    return { counts, lines, written: { ...written, best: best?.meta, state: best?.state } };
+  }
+
+  it('only evaluations, checkpoints and the end cut a block; what is reported is that of single steps', async () => {
+    const [single, block] = [await inBlocks(1), await inBlocks(4)];
+    expect(single.counts).toEqual(Array.from({ length: 20 }, () => 1));
+    expect(block.counts).toEqual([4, 1, 4, 1, 4, 1, 4, 1]);
+    expect(block.written).toEqual(single.written);
+    const seconds = block.lines.map((line) => line.seconds);
+    expect(seconds).toEqual(seconds.toSorted((a, b) => a - b));
+    for (const { metrics } of block.lines) expect(metrics.dataWait ?? 0).toBeLessThanOrEqual(1);
+  });
+
+  it('goes on within a block as if it had never stopped', async () => {
+    // Asked to stop before the third block: after 5 steps of [4, 1], and again within the next ten.
+    const [straight, stopped] = [await inBlocks(4), await inBlocks(3, [1, 2, undefined])];
+    expect(stopped.counts).toEqual([3, 2, 3, 2, 3, 2, 3, 2]);
+    expect(stopped.written).toEqual(straight.written);
   });
 });

@@ -217,21 +217,26 @@ class Loop {
     while (!this.finished && !signal?.aborted) {
       if (await this.#trainers.reach(this.#step)) this.#notePhase();
       const inputs = await source.inputs(this.#step, this.#stepsAtOnce());
-      for (const metrics of await this.#trainer.steps(inputs)) {
+      const started = performance.now();
+      const taken = await this.#trainer.steps(inputs);
+      const each = (performance.now() - started) / taken.length;
+      for (const [i, metrics] of taken.entries()) {
         this.#step++;
         this.#accumulate(metrics);
         this.#progress.update(this.#step, metrics);
+        // A mean over two phases would say nothing of either.
+        const last = this.#step === steps || this.#step === this.#trainers.phase.end;
+        if (last || this.#step % settings.reportEvery === 0)
+          await this.#report(source.plan(this.#step - 1).epoch, started + (i + 1) * each);
       }
       const last = this.#step === steps;
-      // A mean over two phases would say nothing of either.
-      if (last || this.#step === this.#trainers.phase.end || this.#step % settings.reportEvery === 0)
-        await this.#report(source.plan(this.#step - 1).epoch);
       if (last || this.#step % settings.evaluateEvery === 0) await this.#evaluate();
       if (last || this.#step % settings.checkpointEvery === 0) await this.#save();
       // The run blocks this thread; a turn of the event loop lets Ctrl-C and other handlers in.
       await new Promise(setImmediate);
     }
-    if (this.#sums.size > 0 && this.#exhausted) await this.#report(source.plan(this.#step - 1).epoch);
+    if (this.#sums.size > 0 && this.#exhausted)
+      await this.#report(source.plan(this.#step - 1).epoch, performance.now());
     await this.#save();
     return {
       state: await this.#trainer.getState(),
@@ -249,13 +254,12 @@ class Loop {
     return this.#judged?.selection.exhausted ?? false;
   }
 
-  /** A whole block of steps where the next thing that is due lies beyond it, else one. */
+  /** As many steps as the trainer would take, up to the next one after which the state is looked at. */
   #stepsAtOnce(): number {
-    const { steps, reportEvery, evaluateEvery, checkpointEvery } = this.#request.settings;
-    const due = [reportEvery, evaluateEvery, checkpointEvery].map((every) => every - (this.#step % every));
-    const free = Math.min(steps - this.#step, this.#trainers.phase.end - this.#step, ...due);
-    const { blockSize } = this.#trainer;
-    return blockSize <= free ? blockSize : 1;
+    const { steps, evaluateEvery, checkpointEvery } = this.#request.settings;
+    const due = [evaluateEvery, checkpointEvery].map((every) => every - (this.#step % every));
+    const { end } = this.#trainers.phase;
+    return Math.min(this.#trainer.blockSize, steps - this.#step, end - this.#step, ...due);
   }
 
   #accumulate(metrics: Record<string, number>): void {
@@ -266,16 +270,19 @@ class Loop {
     }
   }
 
-  /** Writes the means since the last report, and the share of the time that the loop waited for data. */
-  async #report(epoch: number): Promise<void> {
+  /**
+   * Writes the means since the last report, and the share of the time that the loop waited for data.
+   * @param now when the step was done; of one in a block, its share of the block's time after the block began
+   */
+  async #report(epoch: number, now: number): Promise<void> {
     const means = [...this.#sums].map(([name, { total, count }]) => [name, total / count]);
     this.#sums.clear();
-    const [now, waited] = [performance.now(), this.#source.waited];
+    const { waited } = this.#source;
     const dataWait = (waited - this.#reported.waited) / Math.max(1e-3, now - this.#reported.at);
     this.#reported = { at: now, waited };
     const { name, index } = this.#trainers.phase;
     const phase = name === undefined ? {} : { phase: index + 1 };
-    await this.#write({ epoch, ...phase, ...Object.fromEntries(means), dataWait });
+    await this.#write({ epoch, ...phase, ...Object.fromEntries(means), dataWait }, now);
   }
 
   /** Says which phase begins, or goes on, where there are several. */
@@ -286,8 +293,8 @@ class Loop {
     this.#progress.note(`step ${this.#step}: phase ${name}${done}, to step ${end}`);
   }
 
-  async #write(metrics: Record<string, number>): Promise<void> {
-    const seconds = (performance.now() - this.#started) / 1000;
+  async #write(metrics: Record<string, number>, now = performance.now()): Promise<void> {
+    const seconds = (now - this.#started) / 1000;
     await this.#recording.append({ step: this.#step, seconds, metrics });
   }
 
