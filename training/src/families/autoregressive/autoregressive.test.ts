@@ -6,6 +6,7 @@ import { initialState } from '../../engine/initial-state.ts';
 import { onnxEngine } from '../../engine/onnx-engine.ts';
 import type { Model } from '../../model/model.ts';
 import type { HostState } from '../../model/state.ts';
+import { runCompiled } from '../../testing/run-compiled.ts';
 import { describeData, tinyImages } from '../../testing/tiny-data.ts';
 import { buildModel, familyNamed } from '../registry.ts';
 
@@ -32,7 +33,7 @@ function stateOf(model: Model): HostState {
   return initialState({ ...model, state: Object.fromEntries(specs) }, 6);
 }
 
-const tensors = (state: HostState): NamedTensors =>
+const tensors = (state: Readonly<Record<string, HostTensor>>): NamedTensors =>
   Object.fromEntries(
     Object.entries(state).map(([name, { data, shape }]) => [name, tf.tensor(data, [...shape])]),
   );
@@ -49,11 +50,10 @@ function allImages(shape: readonly number[]): tf.Tensor {
 }
 
 /** Exact log-probabilities of binary images; the noise does not matter, since 0 and 1 stay what they are. */
-function logProbs(model: Model, state: NamedTensors, data: tf.Tensor): Float32Array {
-  return tf.tidy(() => {
-    const uniform = tf.fill(data.shape, 0.5);
-    return model.programs.logProb!.run(state, { data, uniform }).logProb!.dataSync() as Float32Array;
-  });
+async function logProbs(model: Model, state: NamedTensors, data: tf.Tensor): Promise<Float32Array> {
+  const inputs = { data, uniform: tf.fill(data.shape, 0.5) };
+  const { logProb } = await runCompiled((own) => model.programs.logProb!.run(state, own), inputs);
+  return logProb!.data as Float32Array;
 }
 
 function drawNoise(model: Model, program: string, count: number): Record<string, HostTensor> {
@@ -87,9 +87,9 @@ beforeAll(async () => {
 });
 
 describe.each(models)('%s', (_, family, options) => {
-  it('gives all 2^9 images probabilities that add up to 1', () => {
+  it('gives all 2^9 images probabilities that add up to 1', async () => {
     const model = modelOf(family, options, [3, 3, 1]);
-    const values = logProbs(model, tensors(stateOf(model)), allImages([3, 3, 1]));
+    const values = await logProbs(model, tensors(stateOf(model)), allImages([3, 3, 1]));
     const total = values.reduce((sum, value) => sum + Math.exp(value), 0);
     // Each of 512 log-probabilities is off by some 1e-6.
     expect(total).toBeCloseTo(1, 5);
@@ -109,14 +109,17 @@ describe.each(models)('%s', (_, family, options) => {
     expect(score([0.3, 0.7, 0.5, 0.1], [0.2, 0.8, 0.4, 0.6])).toBe(score([1, 0, 1, 0], [0.5, 0.5, 0.5, 0.5]));
   });
 
-  it('samples as often as the probabilities say', () => {
+  it('samples as often as the probabilities say', async () => {
     const shape: [number, number, number] = [3, 2, 1];
     const model = modelOf(family, options, shape);
     const state = tensors(stateOf(model));
-    const probabilities = logProbs(model, state, allImages(shape)).map(Math.exp);
+    const probabilities = (await logProbs(model, state, allImages(shape))).map(Math.exp);
     const count = 6_000;
-    const inputs = { ...drawNoise(model, 'sample', count), temperature: scalar(1) };
-    const samples = runEagerly(model, 'sample', state, inputs);
+    const { data } = await runCompiled(
+      (noise) => model.programs.sample!.run(state, { ...noise, temperature: tf.scalar(1) }),
+      tensors(drawNoise(model, 'sample', count)),
+    );
+    const samples = data!.data;
     const observed = new Array<number>(64).fill(0);
     for (let i = 0; i < count; i++) {
       let index = 0;
@@ -166,6 +169,11 @@ describe.each(inOrder)('%s in the natural order', (_, family, options) => {
   const size = 12;
   const model = modelOf(family, options, shape);
   const count = 40;
+  const state = tensors(stateOf(model));
+  let conditional: (prefix: readonly number[]) => number;
+  beforeAll(async () => {
+    conditional = conditionals((await logProbs(model, state, allImages(shape))).map(Math.exp));
+  });
 
   /** p(x_d = 1 | x_<d) from the joint probabilities of images alone, summing over everything later. */
   function conditionals(probabilities: Float32Array): (prefix: readonly number[]) => number {
@@ -179,10 +187,8 @@ describe.each(inOrder)('%s in the natural order', (_, family, options) => {
   }
 
   it('cached sampling is the naive one bit for bit: each dimension drawn from the joint distribution worked out anew', () => {
-    const state = tensors(stateOf(model));
     const noise = drawNoise(model, 'sample', count);
     const samples = runEagerly(model, 'sample', state, { ...noise, temperature: scalar(1) });
-    const conditional = conditionals(logProbs(model, state, allImages(shape)).map(Math.exp));
     for (let i = 0; i < count; i++) {
       const naive: number[] = [];
       for (let d = 0; d < size; d++) {
@@ -193,7 +199,6 @@ describe.each(inOrder)('%s in the natural order', (_, family, options) => {
   });
 
   it('completes: keeps the rows given, draws the rest given them', () => {
-    const state = tensors(stateOf(model));
     const { binarisation: _, ...noise } = drawNoise(model, 'complete', count);
     const given = drawNoise(model, 'sample', count).uniform!.data.map((u) => Number(u > 0.3));
     const complete = (rows: number) =>
@@ -208,7 +213,6 @@ describe.each(inOrder)('%s in the natural order', (_, family, options) => {
         rows: scalar(rows),
         temperature: scalar(1),
       });
-    const conditional = conditionals(logProbs(model, state, allImages(shape)).map(Math.exp));
     for (const rows of [0, 2, 4]) {
       const completed = complete(rows);
       for (let i = 0; i < count; i++) {

@@ -3,6 +3,7 @@ import { fillNoise } from '@generatrix/runtime/core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { initialState } from '../../engine/initial-state.ts';
 import type { Model } from '../../model/model.ts';
+import { runCompiled } from '../../testing/run-compiled.ts';
 import { describeData, labelled, tinyImages } from '../../testing/tiny-data.ts';
 import { buildModel, familyNamed } from '../registry.ts';
 import type { DrawRequest } from './autoregressive-programs.ts';
@@ -102,7 +103,7 @@ beforeAll(async () => {
 describe.each(cases)('logistic mixture, %s %s', (_, family, own, levels, shape) => {
   const size = shape[0] * shape[1] * shape[2];
 
-  it('gives all images probabilities that add up to 1, and draws them as often', () => {
+  it('gives all images probabilities that add up to 1, and draws them as often', async () => {
     const model = modelOf(family, { ...own, levels }, shape);
     const state = stateOf(model);
     const images = allImages(levels, shape);
@@ -112,15 +113,17 @@ describe.each(cases)('logistic mixture, %s %s', (_, family, own, levels, shape) 
     expect(probabilities.reduce((a, b) => a + b, 0)).toBeCloseTo(1, 5);
 
     const count = 12_000;
-    const { data } = model.programs.sample!.run(state, {
-      component: uniform('component', [count, size]),
-      uniform: uniform('uniform', [count, size]),
-      temperature: tf.scalar(1),
-    });
-    const places = Float32Array.from({ length: size }, (_, d) => levels ** d * (levels - 1));
-    const codes = tf.sum(tf.mul(tf.reshape(data!, [count, size]), tf.tensor1d(places)), 1).dataSync();
+    const { data } = await runCompiled(
+      (noise) => model.programs.sample!.run(state, { ...noise, temperature: tf.scalar(1) }),
+      {
+        component: uniform('component', [count, size]),
+        uniform: uniform('uniform', [count, size]),
+      },
+    );
     const seen = new Float64Array(probabilities.length);
-    for (const code of codes) {
+    for (let i = 0; i < count; i++) {
+      const pixels = data!.data.subarray(i * size, (i + 1) * size);
+      const code = Array.from(pixels).reduce((sum, pixel, d) => sum + pixel * levels ** d * (levels - 1), 0);
       expect(Math.abs(code - Math.round(code))).toBeLessThan(1e-3);
       seen[Math.round(code)]!++;
     }
@@ -159,30 +162,33 @@ describe.each(cases)('logistic mixture, %s %s', (_, family, own, levels, shape) 
     }
   });
 
-  it.each([1, 0.4])("drawing with carries gives the naive sampler's pixels, temperature %f", (value) => {
-    const wide: Shape = [4, 5, shape[2]];
-    const conditional = { ...own, levels: 16, conditional: true };
-    const { sizes, network } = networkOf(family, conditional, wide);
-    const state = stateOf(modelOf(family, conditional, wide));
-    const total = 20 * shape[2];
-    const label = tf.tensor1d([0, 1, 0, 1, 1, 0], 'int32');
-    const request: DrawRequest = {
-      noise: { component: uniform('component', [6, total]), uniform: uniform('uniform', [6, total]) },
-      temperature: tf.scalar(value),
-      label,
-      given: {
-        values: tf.div(tf.floor(tf.mul(uniform('given', [6, total]), 16)), 15) as tf.Tensor2D,
-        known: tf.tensor1d(Array.from({ length: total }, (_, d) => Number(d < 5 * shape[2]))),
-      },
-    };
-    const forward = (x: tf.Tensor2D) => network.forward(state, x, label);
-    const cached = tf.tidy(() => drawImage(network, state, request).arraySync()) as number[][];
-    // The same bits, since what differs by rounding is rounded to one of 16 levels.
-    expect(cached).toEqual(tf.tidy(() => naiveDraw(sizes, forward, request).arraySync()));
-    expect(new Set(cached.flat()).size).toBeGreaterThan(4);
-    const kept = (rows: number[][]) => rows.map((row) => row.slice(0, 5 * shape[2]));
-    expect(kept(cached)).toEqual(kept(request.given!.values.arraySync()));
-  });
+  it.each([1, 0.4])(
+    "drawing with carries gives the naive sampler's pixels, temperature %f",
+    async (value) => {
+      const wide: Shape = [4, 5, shape[2]];
+      const conditional = { ...own, levels: 16, conditional: true };
+      const { sizes, network } = networkOf(family, conditional, wide);
+      const state = stateOf(modelOf(family, conditional, wide));
+      const total = 20 * shape[2];
+      const label = tf.tensor1d([0, 1, 0, 1, 1, 0], 'int32');
+      const request: DrawRequest = {
+        noise: { component: uniform('component', [6, total]), uniform: uniform('uniform', [6, total]) },
+        temperature: tf.scalar(value),
+        label,
+        given: {
+          values: tf.div(tf.floor(tf.mul(uniform('given', [6, total]), 16)), 15) as tf.Tensor2D,
+          known: tf.tensor1d(Array.from({ length: total }, (_, d) => Number(d < 5 * shape[2]))),
+        },
+      };
+      const forward = (x: tf.Tensor2D) => network.forward(state, x, label);
+      const cached = tf.tidy(() => drawImage(network, state, request).arraySync()) as number[][];
+      // The same bits, since what differs by rounding is rounded to one of 16 levels.
+      expect(cached).toEqual(tf.tidy(() => naiveDraw(sizes, forward, request).arraySync()));
+      expect(new Set(cached.flat()).size).toBeGreaterThan(4);
+      const kept = (rows: number[][]) => rows.map((row) => row.slice(0, 5 * shape[2]));
+      expect(kept(cached)).toEqual(kept(request.given!.values.arraySync()));
+    },
+  );
 });
 
 it('colour needs the logistic output, and a network of grey pixels says so', () => {

@@ -5,6 +5,7 @@ import { initialState } from '../../../engine/initial-state.ts';
 import { onnxEngine } from '../../../engine/onnx-engine.ts';
 import type { Model } from '../../../model/model.ts';
 import type { HostState } from '../../../model/state.ts';
+import { compiled } from '../../../testing/run-compiled.ts';
 import { describeData, tinyImages, tinySounds } from '../../../testing/tiny-data.ts';
 import { buildModel, familyNamed } from '../../registry.ts';
 import { dilationsOf, receptiveField, type WavenetNetwork, wavenetForward } from './wavenet-network.ts';
@@ -159,39 +160,59 @@ describe('logistic output', () => {
     }
   });
 
-  it.each(sizes)('draws what the whole net, worked out anew for every sample, draws: %s', (_, size, time) => {
-    const [levels, count] = [64, 3];
-    const model = modelOf({ ...size, output: 'logistic', components: 2, levels, conditional: true }, time);
-    const dilations = dilationsOf(size.layers, size.stacks);
-    const output = logisticOutput(levels, 2);
-    const network = { ...networkOf(model, dilations, levels, 2), output };
-    const state = tensors(stateOf(model));
-    const label = tf.tensor1d([0, 1, 1], 'int32');
-    const noise = {
-      uniform: tf.tensor2d(uniformNoise(count, time), [count, time]),
-      component: tf.tensor2d(uniformNoise(count, time, 'component'), [count, time]),
-    };
-    const temperature = tf.scalar(0.7);
-    const naive: number[][] = Array.from({ length: time }, () => new Array<number>(count).fill(0));
-    for (let t = 0; t < time; t++) {
-      naive[t] = tf.tidy(() => {
-        const all = wavenetForward(network, state, tf.tensor2d(naive, [time, count]), label);
-        const distributions = tf.slice(all, [t * count, 0], [count, -1]) as tf.Tensor2D;
-        const at = (x: tf.Tensor) => tf.reshape(tf.slice(x, [0, t], [-1, 1]), [-1]);
-        const own = { uniform: at(noise.uniform), component: at(noise.component) };
-        return output.draw(distributions, own, temperature).arraySync() as number[];
-      });
-    }
-    const { data } = model.programs.sample!.run(state, { ...noise, label, temperature });
-    const drawn = output.index(data!).arraySync() as number[][];
-    // The same levels, since what differs by rounding is rounded to one of 64.
-    expect(drawn).toEqual(Array.from({ length: count }, (_, i) => naive.map((row) => row[i]!)));
-    expect(new Set(drawn.flat()).size).toBeGreaterThan(3);
-  });
+  it.each(sizes)(
+    'draws what the whole net, worked out anew for every sample, draws: %s',
+    async (_, size, time) => {
+      const [levels, count] = [64, 3];
+      const model = modelOf({ ...size, output: 'logistic', components: 2, levels, conditional: true }, time);
+      const dilations = dilationsOf(size.layers, size.stacks);
+      const output = logisticOutput(levels, 2);
+      const network = { ...networkOf(model, dilations, levels, 2), output };
+      const state = tensors(stateOf(model));
+      const label = [0, 1, 1];
+      const net = await compiledNet(network, state, [time, count], label);
+      const noise = {
+        uniform: tf.tensor2d(uniformNoise(count, time), [count, time]),
+        component: tf.tensor2d(uniformNoise(count, time, 'component'), [count, time]),
+      };
+      const temperature = tf.scalar(0.7);
+      const naive: number[][] = Array.from({ length: time }, () => new Array<number>(count).fill(0));
+      for (let t = 0; t < time; t++) {
+        const { logits } = await net.run({ x: hostTensor('float32', [time, count], naive.flat()) });
+        naive[t] = tf.tidy(() => {
+          const all = tf.tensor2d(logits!.data as Float32Array, logits!.shape as [number, number]);
+          const distributions = tf.slice(all, [t * count, 0], [count, -1]) as tf.Tensor2D;
+          const at = (x: tf.Tensor) => tf.reshape(tf.slice(x, [0, t], [-1, 1]), [-1]);
+          const own = { uniform: at(noise.uniform), component: at(noise.component) };
+          return output.draw(distributions, own, temperature).arraySync() as number[];
+        });
+      }
+      await net.release();
+      const classes = tf.tensor1d(label, 'int32');
+      const { data } = model.programs.sample!.run(state, { ...noise, label: classes, temperature });
+      const drawn = output.index(data!).arraySync() as number[][];
+      // The same levels, since what differs by rounding is rounded to one of 64.
+      expect(drawn).toEqual(Array.from({ length: count }, (_, i) => naive.map((row) => row[i]!)));
+      expect(new Set(drawn.flat()).size).toBeGreaterThan(3);
+    },
+  );
 });
 
+/** What the whole net says of every sample of some clips, [time, count] levels to [time * count, levels], compiled. */
+function compiledNet(
+  network: WavenetNetwork,
+  state: NamedTensors,
+  [time, count]: readonly [number, number],
+  label?: number[],
+) {
+  const classes = label === undefined ? undefined : tf.tensor1d(label, 'int32');
+  return compiled(({ x }) => ({ logits: wavenetForward(network, state, x as tf.Tensor2D, classes) }), {
+    x: { dtype: 'float32', shape: [time, count] },
+  });
+}
+
 /** Sampling as the equations say: the whole net anew for every sample, its draw by inversion in double precision. */
-function naiveDraw(
+async function naiveDraw(
   network: WavenetNetwork,
   state: NamedTensors,
   request: {
@@ -201,21 +222,21 @@ function naiveDraw(
     label?: number[];
     given?: number[][];
   },
-): number[][] {
+): Promise<number[][]> {
   const { uniform, count, temperature, label, given } = request;
   const time = uniform.length / count;
+  const net = await compiledNet(network, state, [time, count], label);
   const drawn = Array.from({ length: count }, (_, i) => [...(given?.[i] ?? [])]);
   for (let t = drawn[0]!.length; t < time; t++) {
-    const logits = tf.tidy(() => {
-      const columns = Array.from(
-        { length: time * count },
-        (_, i) => drawn[i % count]![Math.floor(i / count)] ?? 0,
-      );
-      const classes = label === undefined ? undefined : tf.tensor1d(label, 'int32');
-      const all = wavenetForward(network, state, tf.tensor2d(columns, [time, count]), classes);
-      return tf.slice(all, [t * count, 0], [count, -1]).arraySync() as number[][];
-    });
-    for (const [i, row] of logits.entries()) {
+    const columns = Array.from(
+      { length: time * count },
+      (_, i) => drawn[i % count]![Math.floor(i / count)] ?? 0,
+    );
+    const { logits } = await net.run({ x: hostTensor('float32', [time, count], columns) });
+    const levels = logits!.shape[1]!;
+    for (let i = 0; i < count; i++) {
+      const from = (t * count + i) * levels;
+      const row = Array.from(logits!.data.subarray(from, from + levels));
       const weights = row.map((value) => Math.exp((value - Math.max(...row)) / temperature));
       let mass = uniform[i * time + t]! * weights.reduce((a, b) => a + b, 0);
       let k = 0;
@@ -223,6 +244,7 @@ function naiveDraw(
       drawn[i]!.push(k);
     }
   }
+  await net.release();
   return drawn;
 }
 
@@ -244,7 +266,7 @@ describe.each(sizes)('sampling: %s', (_, size, time) => {
       const trainer = await onnxEngine('cpu').prepare(model, { batchSize: 2, dataShape: [time] });
       await trainer.setState(host);
       const run = async (program: string, inputs: Record<string, HostTensor>) => {
-        const compiled = (await trainer.run(program, inputs)).data!.data;
+        const drawn = (await trainer.run(program, inputs)).data!.data;
         const eager = tf.tidy(() => {
           const own = Object.entries(inputs).map(([name, { data, shape, dtype }]) => [
             name,
@@ -255,12 +277,12 @@ describe.each(sizes)('sampling: %s', (_, size, time) => {
             Object.fromEntries(own) as NamedTensors,
           ).data!.dataSync();
         });
-        return [compiled, eager];
+        return [drawn, eager];
       };
       const labels = conditional ? { label } : {};
       for (const temperature of [1, 0.3]) {
         const scalar = hostTensor('float32', [], [temperature]);
-        const naive = naiveDraw(network, state, { uniform, count, temperature, ...labels });
+        const naive = await naiveDraw(network, state, { uniform, count, temperature, ...labels });
         if (temperature === 1) expect(new Set(naive.flat()).size).toBeGreaterThan(3);
         for (const samples of await run('sample', { ...noise, temperature: scalar })) {
           expectValues(samples, naive.flat(), levels);
@@ -271,7 +293,13 @@ describe.each(sizes)('sampling: %s', (_, size, time) => {
       const index = Array.from({ length: count }, (_, i) =>
         Array.from({ length: kept }, (_, t) => nearestIndex(given[i * time + t]!, levels)),
       );
-      const naive = naiveDraw(network, state, { uniform, count, temperature: 1, ...labels, given: index });
+      const naive = await naiveDraw(network, state, {
+        uniform,
+        count,
+        temperature: 1,
+        ...labels,
+        given: index,
+      });
       const inputs = {
         given: hostTensor('float32', [count, time], given),
         samples: hostTensor('float32', [], [kept]),
