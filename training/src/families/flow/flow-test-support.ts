@@ -23,10 +23,16 @@ export async function trained(
   const trainer = await onnxEngine('cpu').prepare(model, { batchSize, dataShape: dataset.spec.shape });
   await trainer.setState(await model.initialise!(initialState(model, 1), dataset, 1));
   const plan = batchPlan(model.batching, dataset.size, batchSize, 1);
-  for (let step = 0; step < steps; step++) {
+  const inputsAt = (step: number) => {
     // Steps of constant size end up beside the optimum; half a cosine lets them settle.
     const rate = 0.5 * learningRate * (1 + Math.cos((Math.PI * step) / steps));
-    await trainer.step(await stepInputs(model, dataset, plan(step), { seed: 1, step, learningRate: rate }));
+    return stepInputs(model, dataset, plan(step), { seed: 1, step, learningRate: rate });
+  };
+  // Several at once, which is quicker and gives the same bits.
+  const block = 20;
+  for (let first = 0; first < steps; first += block) {
+    const length = Math.min(block, steps - first);
+    await trainer.steps(await Promise.all(Array.from({ length }, (_, i) => inputsAt(first + i))));
   }
   return trainer;
 }
