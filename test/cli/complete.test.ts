@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { loadSampler } from '@generatrix/runtime';
 import { decodePng, decodeWav, encodeWav } from '@generatrix/runtime/media';
 import { loadDataset } from '@generatrix/training';
+import { command } from 'generatrix/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runCommand } from './run-command.ts';
 
 let folder: string;
 let images: string;
@@ -49,7 +49,7 @@ beforeAll(async () => {
     ),
     ['nice', '--data', 'rings', '--data-size', '100', '--couplings', '2', '--hidden', '4', '--out', points],
   ]) {
-    const { status, stderr } = await runCommand('train', ...args, ...small);
+    const { status, stderr } = await command('train', ...args, ...small);
     expect(status, stderr).toBe(0);
   }
 }, 120_000);
@@ -67,8 +67,8 @@ describe('generatrix sample --stream', () => {
         string,
       ];
       const flags = ['--count', '5', '--seed', '7', '--temperature', '0.9'];
-      expect((await runCommand('sample', model(), ...flags, '--out', files[0])).status).toBe(0);
-      const streamed = await runCommand('sample', model(), ...flags, '--stream', '--out', files[1]);
+      expect((await command('sample', model(), ...flags, '--out', files[0])).status).toBe(0);
+      const streamed = await command('sample', model(), ...flags, '--stream', '--out', files[1]);
       expect(streamed.status, streamed.stderr).toBe(0);
       expect(streamed.stderr).toContain(`drew ${parts} of ${parts} parts`);
       const [whole, last] = await Promise.all(files.map((file) => readFile(file)));
@@ -82,7 +82,7 @@ describe('generatrix complete', () => {
   it('shows what is given and beside it completions that keep it', async () => {
     const out = join(folder, 'rows.png');
     const flags = ['--rows', '3', '--count', '2', '--completions', '3', '--seed', '5', '--split', 'train'];
-    const { status, stdout, stderr } = await runCommand('complete', images, ...flags, '--out', out);
+    const { status, stdout, stderr } = await command('complete', images, ...flags, '--out', out);
     expect(status, stderr).toBe(0);
     expect(stdout).toContain('3 completions of each of 2 examples, the first 3 rows kept, seed 5, on cpu');
     const { width, height, channels, data } = await decodePng(await readFile(out));
@@ -113,7 +113,7 @@ describe('generatrix complete', () => {
   it('goes on from the first seconds of a sound', async () => {
     const out = join(folder, 'completed.wav');
     const flags = ['--data-dir', join(folder, 'wavs'), '--clip-seconds', String(seconds), '--split', 'train'];
-    const { status, stderr, stdout } = await runCommand(
+    const { status, stderr, stdout } = await command(
       ...['complete', sounds, '--data', 'wav', ...flags, '--seconds', '0.02', '--count', '1'],
       ...['--completions', '2', '--seed', '5', '--out', out],
     );
@@ -159,7 +159,7 @@ describe('generatrix complete', () => {
     ],
   ];
   it.each(wrong)('%s is one clear line', async (_, args, message) => {
-    const { status, stderr } = await runCommand(...args());
+    const { status, stderr } = await command(...args());
     expect(status).toBe(1);
     expect(stderr).toMatch(message);
     expect(stderr.trim().split('\n')).toHaveLength(1);

@@ -1,8 +1,8 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { command } from 'generatrix/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runCommand } from './run-command.ts';
 
 let folder: string;
 let run: string;
@@ -10,7 +10,7 @@ let run: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'generatrix-evaluate-cli-'));
   run = join(folder, 'run');
-  const { status, stderr } = await runCommand(
+  const { status, stderr } = await command(
     ...['train', 'gmm', '--data', 'ring8', '--data-size', '800', '--components', '2', '--report-every', '1'],
     ...['--steps', '30', '--batch-size', '400', '--evaluate-every', '10', '--out', run, '--device', 'cpu'],
   );
@@ -28,7 +28,7 @@ interface EvaluationFile {
 describe('generatrix evaluate', () => {
   it('finds that two Gaussians do not make eight, from the run with its own data', async () => {
     const out = join(folder, 'evaluation');
-    const { status, stdout, stderr } = await runCommand('evaluate', run, '--out', out);
+    const { status, stdout, stderr } = await command('evaluate', run, '--out', out);
     expect(status, stderr).toBe(0);
     expect(stdout).toContain('800 samples, seed 42, on cpu');
     expect(await readdir(out)).toEqual(['evaluation.html', 'evaluation.json']);
@@ -64,7 +64,7 @@ describe('generatrix evaluate', () => {
       '--out',
       out,
     ];
-    const { status, stdout } = await runCommand('evaluate', join(run, 'bundle'), ...flags);
+    const { status, stdout } = await command('evaluate', join(run, 'bundle'), ...flags);
     expect(status).toBe(0);
     expect(stdout).toMatch(/^convergence: +left out +it needs the folder of a training run/m);
     expect(stdout).toMatch(/^inversion: +left out +it needs the folder of the training run/m);
@@ -107,7 +107,7 @@ describe('generatrix evaluate', () => {
     ],
   ];
   it.each(wrong)('%s is one clear line', async (_, args, message) => {
-    const { status, stderr } = await runCommand('evaluate', ...args(), '--out', join(folder, 'wrong'));
+    const { status, stderr } = await command('evaluate', ...args(), '--out', join(folder, 'wrong'));
     expect(status).toBe(1);
     // What was loaded, and that it is not what the run was trained on, may be said first.
     const [line, ...before] = stderr.trim().split('\n').reverse();

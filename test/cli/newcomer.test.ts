@@ -3,6 +3,7 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodePng } from '@generatrix/runtime/media';
+import { command } from 'generatrix/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCommand } from './run-command.ts';
 
@@ -29,7 +30,7 @@ describe('generatrix', () => {
   it('draws the same samples for the same seed, and others for another', async () => {
     const files = ['a', 'b', 'c'].map((name) => join(folder, `${name}.npy`));
     for (const [i, seed] of ['42', '42', '43'].entries()) {
-      const { status, stdout } = await runCommand(
+      const { status, stdout } = await command(
         'sample',
         run,
         '--count',
@@ -49,14 +50,14 @@ describe('generatrix', () => {
 
   it('writes a picture of points', async () => {
     const out = join(folder, 'points.png');
-    expect((await runCommand('sample', run, '--count', '300', '--seed', '1', '--out', out)).status).toBe(0);
+    expect((await command('sample', run, '--count', '300', '--seed', '1', '--out', out)).status).toBe(0);
     const { width, height } = await decodePng(await readFile(out));
     expect(Math.min(width, height)).toBeGreaterThan(100);
   });
 
   it('samples a chosen component, and says so when a label makes no sense', async () => {
     const out = join(folder, 'component.npy');
-    const chosen = await runCommand(
+    const chosen = await command(
       'sample',
       run,
       '--program',
@@ -69,22 +70,13 @@ describe('generatrix', () => {
       out,
     );
     expect(chosen.status, chosen.stderr).toBe(0);
-    const wrong = await runCommand(
-      'sample',
-      run,
-      '--program',
-      'sampleComponent',
-      '--label',
-      '8',
-      '--out',
-      out,
-    );
+    const wrong = await command('sample', run, '--program', 'sampleComponent', '--label', '8', '--out', out);
     expect(wrong.status).toBe(1);
     expect(wrong.stderr).toMatch(/^generatrix: .*label.*8/);
   });
 
   it('scores held-out data exactly, with information criteria', async () => {
-    const { status, stdout } = await runCommand('score', run, '--data-size', '200');
+    const { status, stdout } = await command('score', run, '--data-size', '200');
     expect(status).toBe(0);
     expect(stdout).toMatch(/ring8|rings, test split, 200 examples, on cpu/);
     expect(stdout).toMatch(/^log-likelihood: \d\.\d{3} nats \(standard error 0\.\d{3}\)$/m);
@@ -93,9 +85,9 @@ describe('generatrix', () => {
 
   it('exports both formats and finds them equal', async () => {
     const out = join(folder, 'exported');
-    const written = await runCommand('export', run, '--format', 'onnx,graph-model', '--out', out);
+    const written = await command('export', run, '--format', 'onnx,graph-model', '--out', out);
     expect(written.status, written.stderr).toBe(0);
-    const checked = await runCommand('parity', out, '--devices', 'tfjs,cpu');
+    const checked = await command('parity', out, '--devices', 'tfjs,cpu');
     expect(checked.status, checked.stderr).toBe(0);
     expect(checked.stdout).not.toContain('not run');
   });
@@ -106,7 +98,7 @@ describe('generatrix', () => {
     const manifest = JSON.parse(await readFile(join(out, 'model.json'), 'utf8')) as {
       programs: Record<string, { file: string; bytes: number; sha256: string }>;
     };
-    const other = await runCommand(
+    const other = await command(
       ...[
         'train',
         'gmm',
@@ -148,7 +140,7 @@ describe('generatrix', () => {
 
   it('takes published settings from a preset, and flags before it', async () => {
     const out = join(folder, 'preset');
-    const { status, stderr } = await runCommand(
+    const { status, stderr } = await command(
       ...[
         'train',
         'realnvp',
@@ -263,12 +255,19 @@ describe('generatrix', () => {
       /--devices: there are tfjs, .*got 'tpu'/,
     ],
   ];
-  it.each(wrong)('%s is one clear line and a non-zero status', async (_, args, message) => {
-    const { status, stderr } = await runCommand(...args());
+  const expectRefusal = ({ status, stderr }: Awaited<ReturnType<typeof command>>, message: RegExp) => {
     expect(status).not.toBe(0);
     expect(stderr).toMatch(message);
     expect(stderr).not.toMatch(/^\s+at /m);
     expect(stderr.trim().split('\n').length).toBeLessThanOrEqual(3);
+  };
+  it.each(wrong)('%s is one clear line and a non-zero status', async (_, args, message) => {
+    expectRefusal(await command(...args()), message);
+  });
+
+  it.each(wrong.slice(0, 2))('%s is so as a process of its own', async (_, args, message) => {
+    const outcome = await runCommand(...args());
+    expectRefusal({ ...outcome, status: outcome.status ?? 0 }, message);
   });
 
   it('refuses a damaged bundle by the name of the file', async () => {
@@ -279,11 +278,11 @@ describe('generatrix', () => {
     const bytes = await readFile(program);
     bytes[bytes.length >> 1]! ^= 1;
     await writeFile(program, bytes);
-    const changed = await runCommand('sample', damaged, '--out', join(folder, 'z.npy'));
+    const changed = await command('sample', damaged, '--out', join(folder, 'z.npy'));
     expect(changed.status).toBe(1);
     expect(changed.stderr).toMatch(/^generatrix: .*sample\.onnx/);
     await writeFile(join(damaged, 'model.json'), '{ "format": ');
-    const unreadable = await runCommand('sample', damaged, '--out', join(folder, 'z.npy'));
+    const unreadable = await command('sample', damaged, '--out', join(folder, 'z.npy'));
     expect(unreadable.status).toBe(1);
     expect(unreadable.stderr).toMatch(/^generatrix: .*model\.json/);
   });

@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { command } from 'generatrix/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { runCommand, startCommand, waitForFile } from './run-command.ts';
 
@@ -24,7 +25,7 @@ it('trains every combination, goes on after one that fails, and compares the oth
   expect(page).toContain('2 runs compared');
   expect(page).toContain('options.components');
 
-  const table = await runCommand('compare', out, '--out', join(folder, 'again.html'));
+  const table = await command('compare', out, '--out', join(folder, 'again.html'));
   // The finished runs alone have a folder; eight components fit eight modes better than two.
   expect(table.stdout).toMatch(/components=8 .*\*/);
   expect(table.stdout).not.toContain('components=0');
@@ -58,20 +59,20 @@ it.each([
   [['--jobs', '2'], /--jobs: it is of a sweep/],
   [['--sweep', 'seed=1', '--jobs', '0'], /--jobs: expected a whole number of at least 1/],
 ])('refuses %j in one line', async (flags, message) => {
-  const { status, stderr } = await runCommand(...small, ...flags, '--out', join(folder, 'none'));
+  const { status, stderr } = await command(...small, ...flags, '--out', join(folder, 'none'));
   expect(status).toBe(1);
   expect(stderr.trim().split('\n').at(-1)).toMatch(message);
   expect(await stat(join(folder, 'none')).catch(() => null)).toBeNull();
 });
 
 it('compares nothing that is no run', async () => {
-  const { status, stderr } = await runCommand('compare', folder, join(folder, 'missing'));
+  const { status, stderr } = await command('compare', folder, join(folder, 'missing'));
   expect(status).toBe(1);
   expect(stderr.trim()).toMatch(/^generatrix: .*: expected a training run .*or a folder of runs/);
 });
 
 it('a place where no folder can be made is one line', async () => {
-  const { status, stderr } = await runCommand(...small, '--sweep', 'seed=1', '--out', '/proc/no/sweep');
+  const { status, stderr } = await command(...small, '--sweep', 'seed=1', '--out', '/proc/no/sweep');
   expect(status).toBe(1);
   expect(stderr.trim().split('\n').at(-1)).toMatch(/^generatrix: \/proc\/no\/sweep: /);
 });
