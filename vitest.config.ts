@@ -1,14 +1,16 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/longest-first.ts';
 
 /** Workspace packages resolve to their TypeScript sources, so tests never see a stale build. */
 const conditions = ['generatrix-source', 'node'];
 
-/** Unit tests that replace modules or globals, or count what a process holds: each gets a process of its own. */
+/** Tests that replace modules or globals, or measure what a process holds: each gets a process of its own. */
 const alone = [
   'runtime/src/bundle/digest.test.ts',
   'runtime/src/bundle/safetensors.test.ts',
   'runtime/src/serve/engine/lifecycle.test.ts',
   'training/src/run/finish.test.ts',
+  'test/server/soak.test.ts',
 ];
 
 export default defineConfig({
@@ -20,6 +22,7 @@ export default defineConfig({
     globalSetup: './test/global-setup.ts',
     pool: 'forks',
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     testTimeout: 120_000,
     hookTimeout: 120_000,
     // Two workers share the cores: sessions of several spinning threads would only slow each other down.
@@ -35,7 +38,10 @@ export default defineConfig({
         },
       },
       { extends: true, test: { name: 'alone', include: alone } },
-      { extends: true, test: { name: 'whole', include: ['test/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: { name: 'whole', include: ['test/**/*.test.ts'], exclude: alone, isolate: false },
+      },
     ],
   },
 });

@@ -1,10 +1,11 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadSampler } from '@generatrix/runtime';
-import { launchChromium, openWatchedPage, type PageTroubles } from 'generatrix/browser';
+import { openWatchedPage, type PageTroubles } from 'generatrix/browser';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ensureChromium } from './ensure-chromium.ts';
+import { openChromium } from './open-chromium.ts';
 import { type StaticServer, serveFolder } from './serve.ts';
 import { copyBundle, makeSite, type SiteFixture } from './site-fixture.ts';
 
@@ -71,7 +72,7 @@ describe.skipIf(missing !== '')('<generatrix-sampler>', () => {
     );
     server = await serveFolder(fixture.site, { mounts });
     isolatedServer = await serveFolder(fixture.site, { mounts, isolated: true });
-    plain = await launchChromium();
+    plain = await openChromium();
   });
   afterAll(async () => {
     await plain?.close();
@@ -126,7 +127,7 @@ describe.skipIf(missing !== '')('<generatrix-sampler>', () => {
 
   test.each(['wasm', 'isolated wasm', 'webgpu'])('seed 42 on %s is the seed 42 of Node', async (setting) => {
     const device = setting === 'webgpu' ? 'webgpu' : 'wasm';
-    const browser = device === 'webgpu' ? await launchChromium({ webgpu: true }) : plain;
+    const browser = device === 'webgpu' ? await openChromium({ webgpu: true }) : plain;
     const origin = setting === 'isolated wasm' ? isolatedServer : server;
     try {
       await open(browser, origin);

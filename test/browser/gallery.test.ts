@@ -3,11 +3,12 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { launchChromium, openWatchedPage, type PageTroubles } from 'generatrix/browser';
+import { openWatchedPage, type PageTroubles } from 'generatrix/browser';
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { waitUntilIdle } from './demo-page.ts';
 import { ensureChromium } from './ensure-chromium.ts';
+import { openChromium } from './open-chromium.ts';
 import { type StaticServer, serveFolder } from './serve.ts';
 import { makeSite, type SiteFixture } from './site-fixture.ts';
 
@@ -88,7 +89,7 @@ describe.skipIf(missing !== '')('the pages', () => {
 
   beforeAll(async () => {
     server = await serveFolder(fixture.site, { mounts: { '/models/': fixture.models } });
-    browser = await launchChromium();
+    browser = await openChromium();
   });
   afterAll(async () => {
     await browser?.close();
@@ -169,18 +170,22 @@ describe.skipIf(missing !== '')('the pages', () => {
     );
   });
 
-  test.each(['light', 'dark'] as const)(
-    'axe finds nothing serious in the gallery, %s',
-    async (colorScheme) => {
-      await open({ colorScheme });
-      await page.goto(`${server.url}?device=wasm`);
-      await page.locator('#main[data-state=ready]').waitFor();
-      const vae = page.locator('#model-models-vae');
-      await vae.getByRole('button', { name: 'Run here' }).click();
-      await vae.locator('[data-parity=passed]').waitFor();
-      expect(await findings()).toEqual([]);
-    },
-  );
+  test('axe finds nothing serious in the gallery, light and dark', async () => {
+    await open();
+    await page.goto(`${server.url}?device=wasm`);
+    await page.locator('#main[data-state=ready]').waitFor();
+    const vae = page.locator('#model-models-vae');
+    await vae.getByRole('button', { name: 'Run here' }).click();
+    await vae.locator('[data-parity=passed]').waitFor();
+    const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    const seen: string[] = [];
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      seen.push(await background());
+      expect(await findings(), colorScheme).toEqual([]);
+    }
+    expect(seen[0]).not.toBe(seen[1]);
+  });
 
   test('axe finds nothing serious in the page of a model with its panels', async () => {
     await openModel('vae');
@@ -190,14 +195,20 @@ describe.skipIf(missing !== '')('the pages', () => {
     }
   });
 
-  test.each([360, 1280])('nothing is wider than a screen of %d pixels', async (width) => {
-    await open({ viewport: { width, height: 800 } });
+  test('nothing is wider than a screen of 360 or 1280 pixels', async () => {
+    await open();
+    const expectNoWider = async () => {
+      for (const width of [360, 1280]) {
+        await page.setViewportSize({ width, height: 800 });
+        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+      }
+    };
     await page.goto(server.url);
     await page.locator('#main[data-state=ready]').waitFor();
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+    await expectNoWider();
     await page.goto(`${server.url}model.html?model=models/vae&device=wasm`);
     expect(await waitUntilIdle(page)).toBe('ready');
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+    await expectNoWider();
   });
 
   test('the explorer follows the hand, the keyboard and another plane', async () => {

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { launchChromium, openWatchedPage, type PageTroubles } from 'generatrix/browser';
+import { openWatchedPage, type PageTroubles } from 'generatrix/browser';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -15,6 +15,7 @@ import {
 } from './demo-page.ts';
 import { ensureChromium } from './ensure-chromium.ts';
 import { writeFixtureBundles } from './fixture-bundles.ts';
+import { openChromium } from './open-chromium.ts';
 import { buildPage } from './run-program.ts';
 import { type StaticServer, serveFolder } from './serve.ts';
 
@@ -57,7 +58,7 @@ describe.skipIf('reason' in chromium)('the page of a model', () => {
     beforeAll(async () => {
       const mounts = { '/models/': join(folder, 'models') };
       server = await serveFolder(join(folder, 'site'), { isolated, mounts });
-      browser = await launchChromium({ webgpu: device === 'webgpu' });
+      browser = await openChromium({ webgpu: device === 'webgpu' });
     });
     afterAll(async () => {
       await browser.close();
@@ -130,7 +131,7 @@ describe.skipIf('reason' in chromium)('the page of a model', () => {
     beforeAll(async () => {
       const mounts = { '/models/': join(folder, 'models') };
       server = await serveFolder(join(folder, 'site'), { mounts });
-      browser = await launchChromium();
+      browser = await openChromium();
     });
     afterAll(async () => {
       await browser.close();

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { HostTensor } from '@generatrix/runtime/core';
-import { launchChromium, openWatchedPage } from 'generatrix/browser';
+import { openWatchedPage } from 'generatrix/browser';
 import { build } from 'vite';
 import { madeOnce } from '../once-per-run.ts';
+import { openChromium } from './open-chromium.ts';
 import { type Handler, serveFolder } from './serve.ts';
 import { pack, unpack } from './tensor-pack.ts';
 
@@ -54,7 +55,7 @@ export async function openBrowserExecutor(
     await buildPage(fileURLToPath(new URL('./page', import.meta.url)), folder);
     const server = await serveFolder(folder, { isolated: options.isolated, handler: answerJobs(jobs) });
     undo.push(() => server.close());
-    const browser = await launchChromium({ webgpu: device === 'webgpu' });
+    const browser = await openChromium({ webgpu: device === 'webgpu' });
     undo.push(() => browser.close());
     const watched = await openWatchedPage(await browser.newContext(), server.url);
     const { page } = watched;

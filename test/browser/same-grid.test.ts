@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { decodePng } from '@generatrix/runtime/media';
 import { familyCases } from '@generatrix/training/testing';
-import { launchChromium, openWatchedPage } from 'generatrix/browser';
+import { openWatchedPage } from 'generatrix/browser';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCommand } from '../cli/run-command.ts';
 import { writeModelBundle } from '../parity/model-bundles.ts';
 import { readCanvasPixels, waitUntilIdle } from './demo-page.ts';
 import { ensureChromium } from './ensure-chromium.ts';
+import { openChromium } from './open-chromium.ts';
 import { buildPage } from './run-program.ts';
 import { serveFolder } from './serve.ts';
 
@@ -58,7 +59,7 @@ describe.skipIf(missing !== '').each(['wasm', 'webgpu'] as const)('on %s', (devi
     const server = await serveFolder(join(folder, 'site'), {
       mounts: { '/models/': join(folder, 'models') },
     });
-    const browser = await launchChromium({ webgpu: device === 'webgpu' });
+    const browser = await openChromium({ webgpu: device === 'webgpu' });
     try {
       const { page } = await openWatchedPage(await browser.newContext(), server.url);
       await page.goto(`${server.url}model.html?model=models/vae&seed=42&count=20&device=${device}`);

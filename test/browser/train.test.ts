@@ -6,11 +6,12 @@ import { loadSampler } from '@generatrix/runtime';
 import { encodePng } from '@generatrix/runtime/media';
 import { exportRun, runTraining } from '@generatrix/training';
 import { unzipSync } from 'fflate';
-import { launchChromium, openWatchedPage } from 'generatrix/browser';
+import { openWatchedPage } from 'generatrix/browser';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readCanvasPixels } from './demo-page.ts';
 import { ensureChromium } from './ensure-chromium.ts';
+import { openChromium } from './open-chromium.ts';
 import { buildPage } from './run-program.ts';
 import { type StaticServer, serveFolder } from './serve.ts';
 
@@ -72,7 +73,7 @@ describe.skipIf(missing !== '')('training in the page', () => {
   it.each(['wasm', 'webgpu'] as const)(
     'on %s the loss falls, training stops and goes on, and the bundle it saves draws its samples in Node',
     async (device) => {
-      const browser = await launchChromium({ webgpu: device === 'webgpu' });
+      const browser = await openChromium({ webgpu: device === 'webgpu' });
       const context = await browser.newContext({ acceptDownloads: true });
       const { page, lines } = await openWatchedPage(context, server.url);
       await page.goto(`${server.url}train.html?model=models/vae`);
@@ -108,7 +109,7 @@ describe.skipIf(missing !== '')('training in the page', () => {
   );
 
   it('trains on pictures of the visitor, and says what is wrong with what cannot be trained', async () => {
-    const browser = await launchChromium();
+    const browser = await openChromium();
     const context = await browser.newContext();
     const { page } = await openWatchedPage(context, server.url);
     const pictures = [0, 1, 2].map(async (i) => {

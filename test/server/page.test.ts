@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadConfig, type RunningServer, startServer } from '@generatrix/runtime/serve';
-import { launchChromium, openWatchedPage } from 'generatrix/browser';
+import { openWatchedPage } from 'generatrix/browser';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { errorLine, readCanvasPixels, waitUntilIdle } from '../browser/demo-page.ts';
 import { ensureChromium } from '../browser/ensure-chromium.ts';
 import { writeFixtureBundles } from '../browser/fixture-bundles.ts';
+import { openChromium } from '../browser/open-chromium.ts';
 import { buildPage } from '../browser/run-program.ts';
 import { removeFolder } from './serve-bundles.ts';
 
@@ -36,7 +37,7 @@ afterAll(async () => {
 
 describe.skipIf('reason' in chromium)('the gallery page of the server', () => {
   it('runs under its headers, isolated, with the bundles by URL, and nothing is refused', async () => {
-    const browser = await launchChromium({ webgpu: false });
+    const browser = await openChromium({ webgpu: false });
     try {
       const { page, lines } = await openWatchedPage(await browser.newContext(), server.url);
       await page.goto(`${server.url}/?device=wasm&model=models/images&seed=1&count=4`);

@@ -20,13 +20,16 @@ const webgpuFlags = [
 
 /**
  * Starts headless Chromium, with WebGPU on a software adapter when asked.
+ * @param options.flags further flags of Chromium's command line
  * @throws with the reason when there is no Chromium; call `findChromium` first to skip instead.
  */
-export async function launchChromium(options: { readonly webgpu?: boolean } = {}): Promise<Browser> {
+export async function launchChromium(
+  options: { readonly webgpu?: boolean; readonly flags?: readonly string[] } = {},
+): Promise<Browser> {
   const found = findChromium();
   if ('reason' in found) throw new Error(found.reason);
-  const flags = options.webgpu ? webgpuFlags : plainFlags;
-  return chromium.launch({ executablePath: found.path, headless: true, args: [...commonFlags, ...flags] });
+  const flags = [...commonFlags, ...(options.webgpu ? webgpuFlags : plainFlags), ...(options.flags ?? [])];
+  return chromium.launch({ executablePath: found.path, headless: true, args: flags });
 }
 
 /** What went wrong on a page, as it happened: one line each. */
