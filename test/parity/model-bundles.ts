@@ -64,12 +64,13 @@ async function makeBundle(
 }
 
 /** The programs of a small model whose weights are random; `release` frees them. */
-export async function modelPrograms({ family, options, training, dataset }: FamilyCase) {
+export async function modelPrograms({ family, options, training, dataset, batchSize }: FamilyCase) {
   const { model, options: settled } = buildModel(
     familyNamed(family),
     options,
     describeData(dataset),
     training,
+    batchSize,
   );
   const start = initialState(model, 11);
   const state = stirredState((await model.initialise?.(start, dataset, 11)) ?? start, model);

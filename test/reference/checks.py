@@ -269,6 +269,34 @@ def moment_matching(bundle):
     yield "decode", bundle.run("decode", latent=h)["data"], x
 
 
+def boltzmann(bundle):
+    """Restricted Boltzmann machines from their weights: free energies, conditionals of single units, a Gibbs chain."""
+    w, b, c = (bundle.weight(name) for name in ("weights", "visible/bias", "hidden/bias"))
+
+    def free_energy(v):
+        return -v @ b - softplus(c + v @ w).sum(-1)
+
+    x = bundle.examples(6)
+    uniform = bundle.random.random(x.shape).astype(np.float32)
+    v = (uniform < x).reshape(len(x), -1).astype(np.float64)
+    inputs = {"data": x, "uniform": uniform}
+    yield "free energy", bundle.run("freeEnergy", **inputs)["freeEnergy"], free_energy(v)
+    yield "codes", bundle.run("encode", **inputs)["code"], sigmoid(c + v @ w)
+    flipped = np.stack([np.abs(v - np.eye(len(b))[i]) for i in range(len(b))])
+    conditional = -softplus(free_energy(v) - free_energy(flipped)).sum(0)
+    yield "pseudo-log-likelihood", bundle.run("pseudoLogLikelihood", **inputs)["pseudoLogLikelihood"], conditional
+    steps, count = bundle.programs["advance"]["chain"]["stepsPerCall"], 5
+    hidden, visible = (bundle.random.random((count, steps, len(bias))).astype(np.float32) for bias in (c, b))
+    values = (visible[:, 0] < 0.5).astype(np.float64)
+    for step in range(1, steps):
+        h = (hidden[:, step] < sigmoid(c + values @ w)).astype(np.float64)
+        probabilities = sigmoid(b + h @ w.T)
+        values = (visible[:, step] < probabilities).astype(np.float64)
+    drawn = bundle.run("advance", hidden=hidden, visible=visible, to=steps)
+    yield "values at the end of a chain", drawn["next/values"], values
+    yield "their probabilities", drawn["data"].reshape(count, -1), probabilities
+
+
 checks = {
     "gmm": mixture,
     "vae": variational,
@@ -279,6 +307,7 @@ checks = {
     "vaegan": vae_gan,
     "autoencoder": autoencoder,
     "gmmn": moment_matching,
+    "rbm": boltzmann,
 }
 
 

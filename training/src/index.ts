@@ -6,7 +6,8 @@ export {
   type ImportedProgram,
   importedPrograms,
 } from '@generatrix/export';
-export { type GradientModel, gradientModel } from './core/gradient-model.ts';
+export { type Chain, type ChainStep, chainProgram } from './core/chain.ts';
+export { type GradientModel, type GradientPhase, gradientModel } from './core/gradient-model.ts';
 export { type Dataset, type DatasetRequest, datasetCatalogue, loadDataset, partOf } from './data/index.ts';
 export type { Engine, Trainer } from './engine/engine.ts';
 export { initialState } from './engine/initial-state.ts';

@@ -1,4 +1,5 @@
 import { type NamedTensors, tf } from '@generatrix/export';
+import { UserError } from '@generatrix/runtime/core';
 import type { Trainable } from '../model/family.ts';
 import type { Model, ModelProgram, NoiseSpec, Phase, Step } from '../model/model.ts';
 import { ofKind, type StateSpecs, withKinds } from '../model/state.ts';
@@ -13,8 +14,8 @@ import { decayed } from './weight-decay.ts';
 
 /** What every model that follows gradients says of itself. */
 interface Declared extends Pick<Model, 'initialise' | 'programs' | 'freeParameters' | 'metrics' | 'retired'> {
-  /** What the state holds besides parameters, each with its kind. */
-  readonly state?: StateSpecs;
+  /** What the state holds besides parameters, each with its kind; by the batch size where it has a row for each example. */
+  readonly state?: StateSpecs | ((batchSize: number) => StateSpecs);
   /** Noise that the losses are given, each [batch, ...shape]. */
   readonly noise?: Readonly<Record<string, NoiseSpec>>;
   /** What the running mean of the weights covers, and programs then use; all parameters when absent. */
@@ -73,11 +74,12 @@ const alone = '';
  * its weight decay, and the running mean of the weights, which all programs then use.
  */
 export function gradientModel(declared: GradientModel): Trainable {
-  return { compose: (training) => compose(declared, training) };
+  return { compose: (training, batchSize) => compose(declared, training, batchSize) };
 }
 
-function compose(declared: GradientModel, training: SettledTraining): Model {
-  const { initialise, programs, freeParameters, metrics, retired, state: rest = {} } = declared;
+function compose(declared: GradientModel, training: SettledTraining, batchSize?: number): Model {
+  const { initialise, programs, freeParameters, metrics, retired } = declared;
+  const rest = stateOf(declared, training, batchSize);
   const { players, phases, specs } = playersOf(declared);
   const parameters: StateSpecs = Object.assign({}, ...Object.values(players).map((each) => each.parameters));
   const optimizer = optimizerOf(training);
@@ -145,6 +147,22 @@ function compose(declared: GradientModel, training: SettledTraining): Model {
     ...(retired && { retired }),
     ...(freeParameters !== undefined && { freeParameters }),
   };
+}
+
+/** What the state holds besides parameters. @throws UserError when rows of the batch are to be cut that stay with it */
+function stateOf(
+  { state = {} }: Declared | InPhases,
+  { accumulate }: SettledTraining,
+  batchSize?: number,
+): StateSpecs {
+  if (typeof state !== 'function') return state;
+  if (accumulate > 1) {
+    throw new UserError(
+      `--accumulate ${accumulate}: the model keeps something for each example of a batch, which cannot be gone through in parts; leave it out`,
+    );
+  }
+  if (batchSize === undefined) throw new Error('a state that depends on the batch size needs it');
+  return state(batchSize);
 }
 
 /** The metric of the length of a player's gradients. */

@@ -16,8 +16,8 @@ const seed = 7;
 /** Every training step is a chain of float32 sums in another order; the losses stay this close for 6 steps. */
 const lossTolerance = 1e-3;
 
-function modelOf({ family, options, training, dataset }: FamilyCase): Model {
-  return buildModel(familyNamed(family), options, describeData(dataset), training).model;
+function modelOf({ family, options, training, dataset, batchSize }: FamilyCase): Model {
+  return buildModel(familyNamed(family), options, describeData(dataset), training, batchSize).model;
 }
 
 async function startOf(model: Model, { dataset }: FamilyCase): Promise<HostState> {

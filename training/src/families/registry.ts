@@ -20,6 +20,7 @@ import { nade } from './autoregressive/nade/nade.ts';
 import { pixelcnn } from './autoregressive/pixelcnn/pixelcnn.ts';
 import { pixelrnn } from './autoregressive/pixelrnn/pixelrnn.ts';
 import { wavenet } from './autoregressive/wavenet/wavenet.ts';
+import { rbm } from './energy/rbm/rbm.ts';
 import { nice } from './flow/nice.ts';
 import { realnvp } from './flow/realnvp.ts';
 import { gmm } from './mixture/gmm.ts';
@@ -49,6 +50,7 @@ export const families: readonly Family[] = [
   autoencoder,
   gmmn,
   vaegan,
+  rbm,
 ];
 
 /** @throws UserError that lists the families when there is none of this name. */
@@ -69,6 +71,7 @@ export interface BuiltModel {
 /**
  * Settles a family's options (defaults filled in) and builds the model for the data.
  * @param training how the step follows gradients; what is left out has the family's default
+ * @param batchSize examples of a step
  * @throws UserError for an option out of range or data that the family cannot model.
  */
 export function buildModel(
@@ -76,6 +79,7 @@ export function buildModel(
   options: Record<string, unknown>,
   data: DataDescription,
   training: TrainingOptions = {},
+  batchSize: number = family.defaults.batchSize,
 ): BuiltModel {
   const { options: own, training: earlier } = withoutTraining(options, family.options.shape);
   const parsed = family.options.safeParse(own);
@@ -86,7 +90,7 @@ export function buildModel(
   const given = checkTraining({ ...earlier, ...training });
   const settled = parsed.data as Record<string, unknown>;
   if ('compose' in built) {
-    return { model: built.compose(settleTraining(family.defaults, given)), options: settled };
+    return { model: built.compose(settleTraining(family.defaults, given), batchSize), options: settled };
   }
   const [stray] = Object.keys(given);
   if (stray === undefined) return { model: built, options: settled };

@@ -24,7 +24,8 @@ export interface TrainingDefaults extends TrainingOptions {
 
 /** A model whose step is composed by the options of the run: `gradientModel` makes one. */
 export interface Trainable {
-  compose(training: SettledTraining): Model;
+  /** @param batchSize examples of a step, for what the state holds of each, such as a chain of its own */
+  compose(training: SettledTraining, batchSize?: number): Model;
 }
 
 /** Published settings that a command can repeat. */

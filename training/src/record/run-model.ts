@@ -5,8 +5,9 @@ import type { RunSettings } from './settings.ts';
 
 /** The model of a run, by its settings. @throws UserError when they do not fit the data or each other. */
 export function runModel(
-  settings: Pick<RunSettings, 'family' | 'options'> & Readonly<Record<string, unknown>>,
+  settings: Pick<RunSettings, 'family' | 'options' | 'batchSize'> & Readonly<Record<string, unknown>>,
   data: DataDescription,
 ): BuiltModel {
-  return buildModel(familyNamed(settings.family), settings.options, data, trainingOptionsOf(settings));
+  const { family, options, batchSize } = settings;
+  return buildModel(familyNamed(family), options, data, trainingOptionsOf(settings), batchSize);
 }

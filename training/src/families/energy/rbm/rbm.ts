@@ -1,0 +1,176 @@
+import { type NamedTensors, scan, tf } from '@generatrix/export';
+import { type InputSpec, sizeOf } from '@generatrix/runtime/core';
+import { z } from 'zod';
+import { chainProgram } from '../../../core/chain.ts';
+import { gradientModel } from '../../../core/gradient-model.ts';
+import { type DataDescription, defineFamily, type Trainable } from '../../../model/family.ts';
+import type { ModelProgram, NoiseSpec } from '../../../model/model.ts';
+import { asKind, type StateSpecs } from '../../../model/state.ts';
+import { binarise } from '../../../nn/distributions.ts';
+import {
+  divergenceGradients,
+  divergenceMetrics,
+  type GibbsNoise,
+  gibbsStep,
+} from './contrastive-divergence.ts';
+import { freeEnergy, hiddenMean, pseudoLogLikelihood, rbmNames } from './rbm-energy.ts';
+
+const options = z.strictObject({
+  hidden: z.number().int().min(1).max(65_536).default(500).describe('hidden units'),
+  chains: z
+    .enum(['data', 'persistent'])
+    .default('persistent')
+    .describe(
+      'where the chains of a step begin: at its data (CD), or where they were after the last step (PCD)',
+    ),
+  gibbs: z
+    .number()
+    .int()
+    .min(1)
+    .max(1000)
+    .default(1)
+    .describe('block Gibbs steps of the chains in a training step'),
+  sampleSteps: z
+    .number()
+    .int()
+    .min(2)
+    .max(1_000_000)
+    .default(1000)
+    .describe('steps of the chain that a sample is the end of'),
+});
+export type RbmOptions = z.infer<typeof options>;
+
+/** Steps of a sample's chain in one call: its noise is held at a time. */
+const stepsPerCall = 50;
+
+/**
+ * Restricted Boltzmann machine of binary units:
+ *
+ *   p(v, h) = exp(-E(v, h)) / Z,   E(v, h) = -b v - c h - v W h          Smolensky 1986; Hinton 2002
+ *   p(v) = exp(-F(v)) / Z,   F(v) = -b v - sum_j log(1 + exp(c_j + v W_j))
+ *
+ * trained by (persistent) contrastive divergence: the gradient of log p with its expectation under the model taken at
+ * chains of `gibbs` steps (`contrastive-divergence.ts`). Examples are binarised anew in each step. What is drawn is the
+ * end of a block Gibbs chain from fair coins, so samples are the model's only as far as that chain has mixed.
+ */
+function build(rbm: RbmOptions, { spec }: DataDescription): Trainable {
+  const { hidden, gibbs } = rbm;
+  const persistent = rbm.chains === 'persistent';
+  const shape = [...spec.shape];
+  const visible = sizeOf(shape);
+  const parameters: StateSpecs = {
+    [rbmNames.weights]: { shape: [visible, hidden], initial: { distribution: 'normal', scale: 0.01 } },
+    [rbmNames.visibleBias]: { shape: [visible], initial: 0 },
+    [rbmNames.hiddenBias]: { shape: [hidden], initial: 0 },
+  };
+  const uniform = (of: readonly number[]): NoiseSpec => ({ distribution: 'uniform', shape: of });
+  const flat = (x: tf.Tensor, noise: tf.Tensor) => tf.reshape(binarise(x, noise), [x.shape[0]!, visible]);
+
+  /** Chains [n, V] after the Gibbs steps of a training step. */
+  const moved = (state: NamedTensors, from: tf.Tensor, noise: NamedTensors) => {
+    const stepsFirst = (x: tf.Tensor) => tf.transpose(x, [1, 0, 2]);
+    const { carries } = scan({
+      carries: { v: from },
+      sequences: { hidden: stepsFirst(noise.hidden!), visible: stepsFirst(noise.visible!) },
+      body: ({ v }, draws) => ({
+        carries: { v: gibbsStep(state, v!, draws as unknown as GibbsNoise).values },
+      }),
+    });
+    return carries.v!;
+  };
+
+  /** A program of examples, binarised by noise that belongs to them. */
+  const ofExamples = (
+    output: string,
+    of: readonly number[],
+    meaning: 'latent' | 'other',
+    value: (state: NamedTensors, v: tf.Tensor) => tf.Tensor,
+  ): ModelProgram => {
+    const noise: InputSpec = {
+      ...{ dtype: 'float32', shape, role: 'noise', distribution: 'uniform', belongsTo: 'example' },
+    };
+    return {
+      signature: {
+        inputs: { data: { dtype: 'float32', shape, role: 'data' }, uniform: noise },
+        outputs: { [output]: { dtype: 'float32', shape: of, meaning } },
+      },
+      run: (state, { data, uniform }) => ({ [output]: value(state, flat(data!, uniform!)) }),
+    };
+  };
+
+  return gradientModel({
+    parameters,
+    state: (batchSize) =>
+      persistent ? asKind('statistic', { chains: { shape: [batchSize, visible], initial: 0 } }) : {},
+    noise: {
+      uniform: uniform(shape),
+      hidden: uniform([gibbs, hidden]),
+      visible: uniform([gibbs, visible]),
+      unit: uniform([1]),
+    },
+    gradients: (state, { data, noise }) => {
+      const v = flat(data, noise.uniform!);
+      const chains = moved(state, persistent ? state.chains! : v, noise);
+      return {
+        gradients: divergenceGradients(state, v, chains),
+        metrics: divergenceMetrics(state, v, chains, noise.unit!),
+        ...(persistent && { statistics: { chains } }),
+      };
+    },
+    metrics: {
+      loss: { direction: 'falls', meaning: 'minus the pseudo-log-likelihood, nats' },
+      freeEnergyGap: { direction: 'neither', meaning: 'free energy of chains less that of data, nats' },
+    },
+    programs: {
+      advance: chainProgram({
+        steps: rbm.sampleSteps,
+        stepsPerCall: Math.min(rbm.sampleSteps, stepsPerCall),
+        carries: { values: [visible], probabilities: [visible] },
+        noise: { hidden: uniform([hidden]), visible: uniform([visible]) },
+        inputs: { mean: { dtype: 'float32', shape: [], role: 'scalar', default: 1, min: 0, max: 1 } },
+        outputs: { data: { dtype: 'float32', shape, meaning: 'data' } },
+        start: (_, { noise }) => {
+          const fair = tf.fill(noise.visible!.shape, 0.5);
+          return { values: binarise(fair, noise.visible!), probabilities: fair };
+        },
+        step: (state, { values }, { noise }) => ({
+          ...gibbsStep(state, values!, noise as unknown as GibbsNoise),
+        }),
+        finish: (_, { values, probabilities }, { mean }) => {
+          const chosen = tf.where(tf.equal(mean!, 1), probabilities!, values!);
+          return { data: tf.reshape(chosen, [chosen.shape[0]!, ...shape]) };
+        },
+      }),
+      encode: ofExamples('code', [hidden], 'latent', hiddenMean),
+      freeEnergy: ofExamples('freeEnergy', [], 'other', (state, v) => freeEnergy(state, v)),
+      pseudoLogLikelihood: ofExamples('pseudoLogLikelihood', [], 'other', pseudoLogLikelihood),
+    },
+  });
+}
+
+export const rbm = defineFamily<RbmOptions>({
+  name: 'rbm',
+  title: 'Restricted Boltzmann machine',
+  taxonomy: ['explicit density', 'approximate', 'Markov chain'],
+  equation: 'p(v) ∝ Σ_h exp(b·v + c·h + v·W h)',
+  sources: [
+    'Smolensky 1986, "Information processing in dynamical systems: foundations of harmony theory"',
+    'Hinton 2002, "Training products of experts by minimizing contrastive divergence", Neural Computation 14',
+    'Tieleman 2008, "Training restricted Boltzmann machines using approximations to the likelihood gradient", ICML',
+  ],
+  options,
+  defaults: {
+    steps: 20_000,
+    batchSize: 100,
+    learningRate: 0.01,
+    optimizer: 'sgd',
+    momentum: 0,
+    schedule: 'linear',
+  },
+  refuses: ({ spec }) => {
+    const inRange = spec.kind === 'image' && spec.range[0] === 0 && spec.range[1] === 1;
+    return inRange ? null : 'models binary data: it needs images with values in [0, 1]';
+  },
+  build,
+  reproduce: {},
+});
