@@ -89,7 +89,10 @@ function figures(all: readonly Figure[]): string {
   return `${table(['', 'model', 'data', 'ours', 'published'], rows)}\n\n${commands.join('\n')}`;
 }
 
+/** Columns as wide as their widest cell, as the formatter of the repository has them. */
 function table(columns: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-  return [line(columns), line(columns.map(() => '---')), ...rows.map(line)].join('\n');
+  const widths = columns.map((name, i) => Math.max(3, name.length, ...rows.map((row) => row[i]!.length)));
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell, i) => cell.padEnd(widths[i]!)).join(' | ')} |`;
+  return [line(columns), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
 }
