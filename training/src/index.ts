@@ -5,6 +5,9 @@ export {
   type DeclaredInput,
   type ImportedProgram,
   importedPrograms,
+  type PortableLoops,
+  type PortableOptions,
+  portableLoops,
 } from '@generatrix/export';
 export { type Chain, type ChainStep, chainProgram } from './core/chain.ts';
 export { type GradientModel, type GradientPhase, gradientModel } from './core/gradient-model.ts';

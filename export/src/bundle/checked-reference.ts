@@ -36,7 +36,7 @@ export interface CheckedReference {
   /** The reference values, as safetensors. */
   readonly tensors: Uint8Array;
   /** One line for each program that is off. */
-  readonly failures: readonly string[];
+  readonly failures: string[];
 }
 
 /**

@@ -20,6 +20,8 @@ import { lowerToOnnx, type OnnxProgram } from '../onnx/write.ts';
 import { ForeignData } from '../trace/recorder.ts';
 import type { NamedTensors } from '../trace/trace.ts';
 import { checkedReference } from './checked-reference.ts';
+import type { PortableOptions } from './portable.ts';
+import { portablePrograms } from './portable-programs.ts';
 import { type ExportedProgram, traceExported } from './program.ts';
 import { type SharedWeights, shareWeights } from './shared-weights.ts';
 
@@ -43,6 +45,8 @@ export interface BundleRequest {
   readonly training?: { readonly files: BundleFiles; readonly entry: TrainingEntry };
   /** Weights of the programs by the names that they get in files that programs share. */
   readonly weights?: NamedTensors;
+  /** Writes the programs for other runtimes, too, in this form, as `portable/NAME.onnx`. */
+  readonly portable?: PortableOptions;
   /** A picture or sound of samples, which the program `sample` draws. */
   readonly sample?: {
     readonly seed: number;
@@ -125,7 +129,9 @@ export async function packBundle(request: BundleRequest): Promise<BundleFiles> {
     });
     const [reference] = addFiles(files, { 'reference.safetensors': tensors });
     const sample = await drawSample(request, unchecked.sampler, files);
-    const checks = { parity: { reference: 'tfjs-cpu', programs: parity }, reference };
+    const portable = await packPortable(request, graphs, tensors, unchecked.executor, files);
+    failures.push(...portable.failures);
+    const checks = { parity: { reference: 'tfjs-cpu', programs: parity }, reference, ...portable.entry };
     files['model.json'] = encodeManifest({ ...manifest, ...checks, ...(sample === null ? {} : { sample }) });
     if (failures.length > 0) throw new ParityError(failures, files);
     return files;
@@ -153,6 +159,29 @@ async function drawSample({ sample }: BundleRequest, sampler: Sampler, files: Bu
   const { file, bytes } = await render((await sampler.sample({ seed, count, batchSize: count })).data);
   const [entry] = addFiles(files, { [file]: bytes });
   return { ...entry!, seed, count };
+}
+
+/** Adds the programs for other runtimes, where they are asked for; returns what the manifest says of them. */
+async function packPortable(
+  { portable: options, programs, about }: BundleRequest,
+  graphs: Readonly<Record<string, Graph>>,
+  reference: Uint8Array,
+  executor: Executor,
+  files: BundleFiles,
+): Promise<{ entry: Pick<Manifest, 'portable'>; failures: readonly string[] }> {
+  if (options === undefined) return { entry: {}, failures: [] };
+  const signatures = Object.fromEntries(
+    Object.entries(programs).map(([name, { signature }]) => [name, signature]),
+  );
+  const metadata = { model: about.name };
+  const written = await portablePrograms({ options, graphs, signatures, reference, executor, metadata });
+  const entries = Object.entries(written.files).map(([name, onnx]) => {
+    const [entry] = addFiles(files, { [`portable/${name}.onnx`]: onnx });
+    return [name, entry];
+  });
+  const { loops = 'scan', batch } = options;
+  const portable = { loops, ...(batch !== undefined && { batch }), programs: Object.fromEntries(entries) };
+  return { entry: { portable }, failures: written.failures };
 }
 
 /** Programs that hold all their weights. @throws UserError for one that would be larger than a file may be. */

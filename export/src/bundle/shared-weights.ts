@@ -87,14 +87,15 @@ function distinctWeights(
   const names = new Set<string>();
   for (const [program, { initializers }] of Object.entries(programs)) {
     for (const initializer of initializers) {
-      const { dtype, raw } = initializer;
+      const { dtype, raw, turnedFrom } = initializer;
       if (raw.length < smallestTensor || !isHostType(dtype)) continue;
       const key = `${dtype} ${raw.length}`;
       const alike = bySize.get(key) ?? [];
       bySize.set(key, alike);
       let weight = alike.find((other) => Buffer.compare(other.raw, raw) === 0);
       if (weight === undefined) {
-        const name = freeName(nameOf(raw) ?? `${program}/${initializer.name}`, names);
+        const known = turnedFrom === undefined ? nameOf(raw) : withSuffix(nameOf(turnedFrom));
+        const name = freeName(known ?? `${program}/${initializer.name}`, names);
         weight = { name, tensor: hostTensorOf(dtype, initializer), raw, uses: new Map() };
         alike.push(weight);
         weights.push(weight);
@@ -163,6 +164,11 @@ function hostTensorOf(dtype: DType, { shape, raw }: Initializer): HostTensor {
     case 'bool':
       return { dtype, shape, data: raw };
   }
+}
+
+/** The name of a weight whose axes are in another order than in the model. */
+function withSuffix(name: string | undefined): string | undefined {
+  return name === undefined ? undefined : `${name}/transposed`;
 }
 
 function freeName(wanted: string, taken: Set<string>): string {

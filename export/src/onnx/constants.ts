@@ -36,10 +36,10 @@ export class Constants {
   }
 
   /** The name of a constant; small equal ones share one. */
-  add(dtype: OnnxDType, shape: readonly number[], raw: Uint8Array): string {
+  add(dtype: OnnxDType, shape: readonly number[], raw: Uint8Array, turnedFrom?: Uint8Array): string {
     const add = () => {
       const name = this.#names.fresh('const');
-      this.#initializers.set(name, { name, dtype, shape, raw });
+      this.#initializers.set(name, { name, dtype, shape, raw, ...(turnedFrom && { turnedFrom }) });
       return name;
     };
     const values = raw.byteLength <= comparedBytes ? raw.join() : null;
@@ -65,7 +65,7 @@ export class Constants {
     if (tensor === undefined) return undefined;
     return this.#once(`${name} transposed ${perm}`, () => {
       const { shape, raw } = transposed(tensor, perm);
-      return this.add(tensor.dtype, shape, raw);
+      return this.add(tensor.dtype, shape, raw, tensor.raw);
     });
   }
 

@@ -85,6 +85,8 @@ export interface Initializer {
   readonly shape: readonly number[];
   /** The values, little-endian, as `rawBytes` gives them. */
   readonly raw: Uint8Array;
+  /** The bytes of the constant whose axes were put in another order, where that was done. */
+  readonly turnedFrom?: Uint8Array;
 }
 
 /** Where a tensor's values lie that are not inside the file: a file beside it by its name, and the bytes in it. */

@@ -174,6 +174,17 @@ const manifestSchema = z.object({
    * none, and there every draw must be the same.
    */
   reference: z.optional(z.object(fileFields)),
+  /**
+   * The programs as runtimes take them that do not know all of ONNX: with their loops as they are or unrolled, for one
+   * batch size or any. This runtime runs `programs`.
+   */
+  portable: z.optional(
+    z.object({
+      loops: z.enum(['scan', 'unrolled']),
+      batch: z.optional(z.int().check(z.positive())),
+      programs: z.record(name, z.object(fileFields)),
+    }),
+  ),
   sample: z.optional(z.object({ ...fileFields, seed: whole, count: whole })),
   /** What it takes to train the model further: `trainingOf` of runtime/train checks and reads it. */
   training: z.optional(z.unknown()),

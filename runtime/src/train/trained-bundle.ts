@@ -36,6 +36,7 @@ export async function trainedBundle(
     sample: ___,
     graphModels: ____,
     weights: _____,
+    portable: ______,
     ...kept
   } = bundle.manifest;
   const files: Record<string, Uint8Array> = {};

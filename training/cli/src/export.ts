@@ -1,7 +1,14 @@
 import { UserError } from '@generatrix/runtime/core';
-import { type BundleFormat, exportRun, exportTriton } from '@generatrix/training';
+import {
+  type BundleFormat,
+  exportRun,
+  exportTriton,
+  type PortableLoops,
+  type PortableOptions,
+  portableLoops,
+} from '@generatrix/training';
 import { type CheckpointChoice, parseChoice, readRun } from '@generatrix/training/record';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { wholeNumber } from './flags.ts';
 
 interface ExportFlags {
@@ -11,6 +18,8 @@ interface ExportFlags {
   readonly withExamples: string;
   readonly overwrite?: boolean;
   readonly checkpoint?: string;
+  readonly loops?: PortableLoops;
+  readonly batch?: number;
 }
 
 const formats: readonly BundleFormat[] = ['shared', 'onnx', 'graph-model'];
@@ -28,12 +37,23 @@ function parseFormats(text: string): BundleFormat[] {
 
 async function writeTriton(
   run: string,
-  { out, trainable, overwrite = false }: ExportFlags,
+  { out, trainable, overwrite = false, loops, batch }: ExportFlags,
   checkpoint: CheckpointChoice | undefined,
 ): Promise<void> {
+  if (loops !== undefined || batch !== undefined) {
+    throw new UserError(
+      '--loops and --batch: forms of a bundle for other runtimes; with --format triton leave them out',
+    );
+  }
   if (trainable) throw new UserError('--trainable: a Triton repository holds no training step; leave it out');
   const models = await exportTriton(run, out, { overwrite, checkpoint });
   console.log(`wrote ${out}: a Triton model repository of ${models.join(', ')}`);
+}
+
+/** The form for other runtimes that the flags ask for, or undefined. */
+function portableForm({ loops, batch }: ExportFlags): PortableOptions | undefined {
+  if (loops === undefined && batch === undefined) return undefined;
+  return { ...(loops !== undefined && { loops }), ...(batch !== undefined && { batch }) };
 }
 
 /** `generatrix export RUN`: a bundle from one of its checkpoints. */
@@ -57,6 +77,17 @@ export function addExport(program: Command): void {
       '--checkpoint <which>',
       'best, last or the steps done (default: best for runs trained with --keep best, else last)',
     )
+    .addOption(
+      new Option(
+        '--loops <form>',
+        'for other runtimes: writes the programs again into portable/, their loops kept (scan) or step by step (unrolled)',
+      ).choices(portableLoops),
+    )
+    .option(
+      '--batch <n>',
+      'for other runtimes: writes the programs again into portable/, for batches of n alone',
+      wholeNumber('--batch', 1),
+    )
     .requiredOption('--out <folder>', 'where the bundle goes: a new or empty folder')
     .option('--overwrite', 'replace what an earlier export wrote to that folder, never anything else')
     .action(async (run: string, flags: ExportFlags) => {
@@ -75,6 +106,7 @@ export function addExport(program: Command): void {
       const { maxRelativeError } = await exportRun(run, flags.out, chosen, settings.engine, trainable, {
         overwrite: flags.overwrite ?? false,
         checkpoint: choice,
+        portable: portableForm(flags),
       });
       console.log(
         `wrote ${flags.out}: onnxruntime agrees with tfjs to ${maxRelativeError.toExponential(1)} of the outputs' scale`,

@@ -67,6 +67,30 @@ it('export and its relatives replace no folder that holds anything but an export
   }
 });
 
+it('export writes the programs for other runtimes besides, in the form asked for', async () => {
+  const out = join(folder, 'portable');
+  const exporting = (...flags: string[]) => command('export', run, '--out', out, ...flags);
+  await expectRefused(
+    ['export', run, '--out', out, '--batch', '0'],
+    /--batch: expected a whole number of at least 1/,
+  );
+  expect((await exporting('--loops', 'rolled')).stderr).toMatch(/--loops.*scan, unrolled/);
+  await expectRefused(
+    ['export', run, '--out', out, '--format', 'triton', '--batch', '2'],
+    /--loops and --batch: .*triton leave them out/,
+  );
+  const { status, stderr } = await exporting('--loops', 'unrolled', '--batch', '2');
+  expect(status, stderr).toBe(0);
+  const { portable, programs } = JSON.parse(await readFile(join(out, 'model.json'), 'utf8'));
+  expect(portable).toMatchObject({ loops: 'unrolled', batch: 2 });
+  expect(Object.keys(portable.programs)).toEqual(Object.keys(programs));
+  expect((await readdir(join(out, 'portable'))).sort()).toEqual(
+    Object.keys(programs)
+      .map((name) => `${name}.onnx`)
+      .sort(),
+  );
+});
+
 it('an export is replaced with --overwrite alone, whole, and by another format too', async () => {
   const out = join(folder, 'exported');
   expect((await command('export', run, '--out', out)).status).toBe(0);

@@ -6,6 +6,7 @@ import {
   type ExportedProgram,
   type NamedTensors,
   ParityError,
+  type PortableOptions,
   packBundle,
   tf,
 } from '@generatrix/export';
@@ -39,10 +40,12 @@ const referenceValues = 10_000;
 const sampleSeed = 42;
 const sampleCount = 64;
 
-/** What may be replaced by an export, and which checkpoint goes into it. */
+/** What may be replaced by an export, which checkpoint goes into it, and in what forms. */
 export interface ExportOptions {
   readonly overwrite?: boolean;
   readonly checkpoint?: CheckpointChoice | undefined;
+  /** A form for other runtimes, in which the programs are written besides. */
+  readonly portable?: PortableOptions | undefined;
 }
 
 /** What became of an export. */
@@ -68,7 +71,7 @@ export async function exportRun(
   formats: readonly BundleFormat[],
   engine: string,
   trainable: TrainableOptions | null = null,
-  { overwrite = false, checkpoint: choice }: ExportOptions = {},
+  { overwrite = false, checkpoint: choice, portable }: ExportOptions = {},
 ): Promise<ExportedRun> {
   const replace = { overwrite, inputs: [run] };
   await checkExportFolder(out, replace);
@@ -123,6 +126,7 @@ export async function exportRun(
     examples: referenceExamples(data.spec),
     ...samplePicture(model, data.spec),
     ...(training === null ? {} : { training }),
+    ...(portable === undefined ? {} : { portable }),
   };
   const files = await packBundle(request)
     .catch(async (error: unknown) => {

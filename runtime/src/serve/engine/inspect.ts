@@ -76,11 +76,13 @@ async function compile(
 }
 
 /** Files that are not needed to run, but that pages ask for. */
-function otherFiles({ reference, sample, graphModels = {} }: Manifest): FileEntry[] {
+function otherFiles({ reference, sample, graphModels = {}, portable }: Manifest): FileEntry[] {
   const graphs = Object.values(graphModels).flatMap(({ files }) =>
     Object.entries(files).map(([file, proof]) => ({ file, ...proof })),
   );
-  return [reference, sample, ...graphs].filter((entry) => entry !== undefined);
+  return [reference, sample, ...graphs, ...Object.values(portable?.programs ?? {})].filter(
+    (entry) => entry !== undefined,
+  );
 }
 
 function shared(bytes: Uint8Array): SharedArrayBuffer {

@@ -60,11 +60,19 @@ function sendFile(response: express.Response, path: string, root: string): Promi
   });
 }
 
-function filesOf({ programs, weights = [], reference, sample, graphModels }: Manifest): Set<string> {
+function filesOf({
+  programs,
+  weights = [],
+  reference,
+  sample,
+  graphModels,
+  portable,
+}: Manifest): Set<string> {
   return new Set([
     'model.json',
     ...[...Object.values(programs), ...weights].map(({ file }) => file),
     ...[reference, sample].flatMap((entry) => (entry ? [entry.file] : [])),
+    ...Object.values(portable?.programs ?? {}).map(({ file }) => file),
     ...Object.values(graphModels ?? {}).flatMap(({ files }) => Object.keys(files)),
   ]);
 }
