@@ -45,7 +45,7 @@ export async function readReference(bundle: Bundle): Promise<Reference> {
 
 /**
  * Runs a bundle's programs on an executor and compares their outputs with the bundle's reference.
- * @param options.programs those to check; all when absent
+ * @param options which `programs` to check; all when absent
  * @throws UserError when the bundle has no reference for a program.
  */
 export async function checkParity(

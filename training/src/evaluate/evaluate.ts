@@ -38,7 +38,7 @@ export function checkSameKind({ spec, name }: SampleSource, data: Dataset): void
 
 /**
  * Runs diagnostics one after another.
- * @param onReport called as each is done
+ * @param options where the classifiers are trained, and `onReport`, which is called as each is done
  * @throws UserError when the model and the data do not fit, or a sample is not finite.
  */
 export async function evaluate(

@@ -61,8 +61,8 @@ export interface ExportedRun {
 /**
  * Exports a checkpoint of a run as a bundle. The folder appears whole or not at all; it appears, too, when a
  * program is found to compute something else in onnxruntime than in tfjs, and the manifest says so.
- * @param options.overwrite replaces a bundle that stands there; nothing else is ever replaced
- * @param options.checkpoint which; when absent the best of a run that was trained with `--keep best`, else the last
+ * @param options `overwrite` replaces a bundle that stands there, and nothing else; `checkpoint` says which, when absent the
+ *   best of a run that was trained with `--keep best`, else the last
  * @throws UserError when the folder may not be replaced, the run has no such checkpoint, or the programs do not agree.
  */
 export async function exportRun(

@@ -10,7 +10,7 @@ const examples = 3;
 /**
  * Exports a checkpoint of a run as a model repository for Triton Inference Server: a model `FAMILY-DATA_PROGRAM`
  * for each program. The folder appears whole or not at all.
- * @param options.overwrite replaces a repository or bundle that stands there; nothing else is ever replaced
+ * @param options `overwrite` replaces a repository or bundle that stands there, and nothing else; `checkpoint` says which
  * @returns the names of the models.
  * @throws UserError when the folder may not be replaced, or the run has no checkpoint yet.
  */
