@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { loadSampler } from '@generatrix/runtime';
+import { hostTensor, loadSampler } from '@generatrix/runtime';
 import { openWatchedPage, type PageTroubles } from 'generatrix/browser';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -165,6 +165,52 @@ describe.skipIf(missing !== '')('<generatrix-sampler>', () => {
     }
   });
 
+  test.each(['wasm', 'webgpu'])(
+    'programs that share weights on %s: fetched once, and right',
+    async (device) => {
+      const browser = device === 'webgpu' ? await openChromium({ webgpu: true }) : plain;
+      try {
+        await open(browser, server);
+        await page.goto(`${server.url}examples/blank.html`);
+        const before = server.requests.length;
+        const code = [1, -2, 0.5, 0, 3, -1, 0.25, 2];
+        // As text, so that the import is the page's own.
+        const found = (await page.evaluate(`(async () => {
+        const { loadSampler } = await import('../generatrix-sampler.js');
+        const sampler = await loadSampler('../models/shared', { device: '${device}' });
+        const { data } = await sampler.sample({ count: 2, seed: 42 });
+        const code = { dtype: 'float32', shape: [1, 8], data: Float32Array.from([${code}]) };
+        const decoded = await sampler.decode(code);
+        sampler.close();
+        return { sampled: [...data.data], decoded: [...decoded.data] };
+      })()`)) as { readonly sampled: number[]; readonly decoded: number[] };
+        // The server notes a request a moment after it was answered.
+        const fetched = () => server.requests.slice(before).map(({ path }) => path);
+        await expect
+          .poll(() => fetched().filter((path) => /\.(onnx|safetensors)$/.test(path)))
+          .toEqual([
+            '/models/shared/sample.onnx',
+            '/models/shared/weights.safetensors',
+            '/models/shared/decode.onnx',
+          ]);
+        const sampler = await loadSampler(join(fixture.models, 'shared'), { device: 'cpu' });
+        const { data } = await sampler.sample({ count: 2, seed: 42 });
+        const decoded = await sampler.decode(hostTensor('float32', [1, 8], code));
+        await sampler.release();
+        const worst = (a: readonly number[], b: ArrayLike<number>) =>
+          a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0);
+        expect(worst(found.sampled, data.data)).toBeLessThan(1e-5);
+        expect(worst(found.decoded, decoded.data)).toBeLessThan(1e-5);
+        expect(found.decoded).toHaveLength(28 * 28);
+      } finally {
+        if (browser !== plain) {
+          await context.close();
+          await browser.close();
+        }
+      }
+    },
+  );
+
   test('two on one page share one worker and do not disturb each other', async () => {
     await open();
     const one = (src: string) =>
@@ -259,6 +305,7 @@ describe.skipIf(missing !== '')('<generatrix-sampler>', () => {
     ['models/absent', /404/],
     ['models/broken-manifest', /model\.json/],
     ['models/broken-program', /sample\.onnx/],
+    ['models/broken-weights', /: weights\.safetensors was changed/],
   ])('a bad bundle, %s: one clear line, and an event', async (path, line) => {
     await open();
     const markup = `<generatrix-sampler src="../${path}" device="wasm" autoload></generatrix-sampler>`;

@@ -9,6 +9,8 @@ interface Fixture {
   readonly title: string;
   readonly data: Manifest['data'];
   readonly sample: ExportedProgram;
+  /** A program that has the same weights. */
+  readonly decode?: ExportedProgram;
 }
 
 const imageSize = 28 * 28;
@@ -52,6 +54,23 @@ function imagesFixture(): Fixture {
         return { data: logits.sigmoid().reshape([-1, 28, 28, 1]) };
       },
     },
+  };
+}
+
+/** data = sigmoid(z W), and the same of a code: W lies in a file that both programs take it from. */
+function sharedFixture(): Fixture {
+  const W = tf.tensor2d(
+    range(8 * imageSize).map((i) => 2 * Math.sin(i * i)),
+    [8, imageSize],
+  );
+  const outputs = { data: { dtype: 'float32', shape: [28, 28, 1], meaning: 'data' } } as const;
+  const run: ExportedProgram['run'] = ({ z }) => ({ data: z!.matMul(W).sigmoid().reshape([-1, 28, 28, 1]) });
+  return {
+    name: 'shared',
+    title: 'Shared weights',
+    data: { kind: 'image', shape: [28, 28, 1], range: [0, 1], name: 'noise', classNames: [] },
+    sample: { signature: { inputs: { z: noise(8) }, outputs }, run },
+    decode: { signature: { inputs: { z: { dtype: 'float32', shape: [8], role: 'latent' } }, outputs }, run },
   };
 }
 
@@ -100,8 +119,8 @@ function heavyFixture(): Fixture {
 }
 
 /**
- * Writes the bundles `images` (with a class and a temperature), `points` and `heavy`, bundles that are broken on
- * purpose, and the list `index.json` of the good ones.
+ * Writes the bundles `images` (with a class and a temperature), `points` and `heavy`, and the list `index.json` of them;
+ * beside them `shared`, whose programs share weights, and bundles that are broken on purpose.
  */
 export async function writeFixtureBundles(folder: string): Promise<void> {
   const fixtures = [imagesFixture(), pointsFixture(), heavyFixture()];
@@ -115,11 +134,17 @@ export async function writeFixtureBundles(folder: string): Promise<void> {
   changed[changed.length >> 1]! ^= 1;
   await writeFiles(join(folder, 'broken-program'), { ...good, 'sample.onnx': changed });
 
+  const shared = await pack(sharedFixture());
+  await writeFiles(join(folder, 'shared'), shared);
+  const other = shared['weights.safetensors']!.slice();
+  other[other.length - 1]! ^= 1;
+  await writeFiles(join(folder, 'broken-weights'), { ...shared, 'weights.safetensors': other });
+
   const list = fixtures.map(({ name, title }) => ({ name, title, path: `models/${name}` }));
   await writeFile(join(folder, 'index.json'), JSON.stringify(list));
 }
 
-function pack({ name, data, sample }: Fixture) {
+function pack({ name, data, sample, decode }: Fixture) {
   return packBundle({
     about: {
       name,
@@ -135,8 +160,8 @@ function pack({ name, data, sample }: Fixture) {
         generatrixVersion: '0.1.0',
       },
     },
-    programs: { sample },
-    formats: ['onnx'],
+    programs: { sample, ...(decode === undefined ? {} : { decode }) },
+    formats: ['shared'],
     examples: blank(data.shape),
   });
 }

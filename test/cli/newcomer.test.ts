@@ -247,7 +247,7 @@ describe('generatrix', () => {
     [
       'an unknown format',
       () => ['export', run, '--format', 'keras', '--out', join(folder, 'y')],
-      /--format: expected onnx and graph-model .*, got 'keras'/,
+      /--format: expected shared, onnx, graph-model separated .*, got 'keras'/,
     ],
     [
       'an unknown runtime',

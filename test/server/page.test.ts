@@ -44,6 +44,8 @@ describe.skipIf('reason' in chromium)('the gallery page of the server', () => {
       expect(await waitUntilIdle(page), await errorLine(page)).toBe('ready');
       expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
       expect((await readCanvasPixels(page)).width).toBeGreaterThan(0);
+      await page.goto(`${server.url}/?device=wasm&model=models/shared&seed=1&count=4`);
+      expect(await waitUntilIdle(page), await errorLine(page)).toBe('ready');
       expect(lines, 'console, network and page errors').toEqual([]);
     } finally {
       await browser.close();
@@ -51,7 +53,11 @@ describe.skipIf('reason' in chromium)('the gallery page of the server', () => {
   });
 
   it('refuses the bundles that are broken, and serves the others', () => {
-    expect(server.engine.models().map(({ name }) => name)).toEqual(['heavy', 'images', 'points']);
-    expect(server.engine.refused().map(({ name }) => name)).toEqual(['broken-manifest', 'broken-program']);
+    expect(server.engine.models().map(({ name }) => name)).toEqual(['heavy', 'images', 'points', 'shared']);
+    expect(server.engine.refused().map(({ name }) => name)).toEqual([
+      'broken-manifest',
+      'broken-program',
+      'broken-weights',
+    ]);
   });
 });
