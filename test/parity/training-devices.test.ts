@@ -24,7 +24,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 const models: Record<string, string[]> = {
   mlp: ['vae', '--hidden', '24', '--latent', '3'],
   convolutions: ['vae', '--architecture', 'conv', '--filters', '6,8', '--latent', '3'],
-  pixelcnn: ['pixelcnn', '--layers', '3', '--filters', '6', '--first-kernel', '5'],
+  pixelcnn: ['pixelcnn', '--layers', '2', '--filters', '6', '--first-kernel', '5'],
   ...(allCases && { pixelrnn: ['pixelrnn', '--layers', '1', '--filters', '6', '--units', '4'] }),
 };
 
@@ -49,10 +49,19 @@ async function losses(
   return metrics.flatMap(({ loss }) => (loss === undefined ? [] : [loss]));
 }
 
+/** The losses on the CPU, which two tests compare with. */
+let mlp: Promise<number[]> | undefined;
+function lossesOnCpu(name: string): Promise<number[]> {
+  const begin = () => losses(`${name}-cpu`, models[name]!, ['--device', 'cpu']);
+  if (name !== 'mlp') return begin();
+  mlp ??= begin();
+  return mlp;
+}
+
 describe('training from one seed', () => {
   it('gives the same losses compiled on the CPU and eagerly in tfjs', async () => {
     const [compiled, eager] = [
-      await losses('cpu', models.mlp!, ['--device', 'cpu']),
+      await lossesOnCpu('mlp'),
       await losses('tfjs', models.mlp!, ['--engine', 'tfjs']),
     ];
     expect(compiled).toHaveLength(6);
@@ -63,7 +72,7 @@ describe('training from one seed', () => {
     'and on WebGPU, where the state stays in device memory: %s',
     async (name) => {
       const model = models[name]!;
-      const cpu = await losses(`${name}-cpu`, model, ['--device', 'cpu']);
+      const cpu = await lossesOnCpu(name);
       const webgpu = await losses(`${name}-webgpu`, model, ['--device', 'webgpu'], software!);
       for (const [i, loss] of cpu.entries()) expect(Math.abs(webgpu[i]! / loss - 1)).toBeLessThan(1e-3);
     },
