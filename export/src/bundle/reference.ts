@@ -13,7 +13,7 @@ import { tf } from '../tf.ts';
 import type { ExportedProgram } from './program.ts';
 
 /**
- * Inputs that exercise a program: noise by its distribution, codes drawn from a normal, carries as if calls had gone
+ * Inputs that exercise a program: noise by its distribution, codes and conditions drawn from a normal, tokens at random, carries as if calls had gone
  * before (uniform on [-1, 1]), and examples, of which a program that takes a part of one gets the first part. Of a chain
  * they take the first two steps.
  * @param examples [batch, ...shape]
@@ -36,6 +36,15 @@ export function referenceInputs(
     const values = noise(input, 'uniform', shape).map((u) => 2 * u - 1);
     return [[input, hostTensor(dtype, [count, ...shape], values)]];
   });
+  const conditions = specs.flatMap(([input, spec]) => {
+    if (spec.role !== 'condition') return [];
+    const { dtype, shape, tokens = 1 } = spec;
+    const values =
+      dtype === 'int32'
+        ? noise(input, 'uniform', shape).map((u) => Math.min(tokens - 1, Math.floor(u * tokens)))
+        : noise(input, 'normal', shape);
+    return [[input, hostTensor(dtype, [count, ...shape], values)]];
+  });
   return fillInputs(name, inputs, {
     seed,
     firstIndex: 0,
@@ -44,6 +53,7 @@ export function referenceInputs(
     ...(latent === undefined
       ? {}
       : { latent: hostTensor('float32', [count, ...latent.shape], noise('latent', 'normal', latent.shape)) }),
+    conditions: Object.fromEntries(conditions) as Record<string, HostTensor>,
     carries: Object.fromEntries(carries) as Record<string, HostTensor>,
     ...(chain && { scalars: { [chainScalars.from]: 0, [chainScalars.to]: referenceSteps(chain) } }),
   });

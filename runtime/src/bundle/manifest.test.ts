@@ -192,6 +192,15 @@ describe('parseManifest', () => {
     });
   };
 
+  test('keeps what a program is given besides', () => {
+    const manifest = good();
+    const condition = { role: 'condition', dtype: 'int32', shape: [5], tokens: 30 };
+    manifest.programs.encode.inputs.caption = condition;
+    expect(asFile(parseManifest(manifest, 'here'))).toEqual(manifest);
+    manifest.programs.encode.inputs.caption = { ...condition, tokens: 0 };
+    expect(messageFor(manifest)).toMatch(/inputs\.caption\.tokens: expected at least 1/);
+  });
+
   test('keeps the chain of a program', () => {
     expect(parseManifest(chained(), 'here').programs.advance!.chain).toEqual({ steps: 12, stepsPerCall: 5 });
   });

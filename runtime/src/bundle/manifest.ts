@@ -57,6 +57,12 @@ const inputSpec = z.discriminatedUnion('role', [
     classes: z.int().check(z.positive()),
   }),
   z.object({
+    role: z.literal('condition'),
+    dtype: z.enum(['float32', 'int32']),
+    shape,
+    tokens: z.optional(z.int().check(z.positive())),
+  }),
+  z.object({
     role: z.literal('scalar'),
     dtype,
     shape: noShape,

@@ -2,7 +2,7 @@ import { UserError } from '../errors.ts';
 import { drawLabels, type LabelDistribution } from '../noise/labels.ts';
 import type { Seed } from '../noise/noise.ts';
 import { type InputSpec, meanScalar, type OutputMeaning } from '../program/program.ts';
-import type { HostTensor } from '../program/tensor.ts';
+import { allocate, type HostTensor } from '../program/tensor.ts';
 import type { BatchOptions, DrawKind, ModelView } from './contract.ts';
 
 /** What errors call a model. */
@@ -131,6 +131,29 @@ export function givenLabels(
     throw new UserError(`program ${program} of ${nameOf(model)} needs a label, 0 to ${spec.classes - 1}`);
   }
   return { labels: spread(label, count) };
+}
+
+/**
+ * Conditions for so many samples: one that is given once is the same for all.
+ * @throws UserError when there are neither one nor as many as samples.
+ */
+export function conditionsFor(
+  conditions: Readonly<Record<string, HostTensor>> | undefined,
+  count: number,
+): { readonly conditions?: Readonly<Record<string, HostTensor>> } {
+  if (conditions === undefined) return {};
+  const all = Object.entries(conditions).map(([name, tensor]) => {
+    const given = tensor.shape[0] ?? 0;
+    if (given === count) return [name, tensor];
+    if (given !== 1)
+      throw new UserError(
+        `condition ${name}: expected 1 or ${count}, one for each sample, got [${tensor.shape}]`,
+      );
+    const data = allocate(tensor.dtype, count * tensor.data.length);
+    for (let i = 0; i < count; i++) data.set(tensor.data, i * tensor.data.length);
+    return [name, { ...tensor, shape: [count, ...tensor.shape.slice(1)], data }];
+  });
+  return { conditions: Object.fromEntries(all) as Record<string, HostTensor> };
 }
 
 /** How to cut a call into runs: the options of a request that are there. */

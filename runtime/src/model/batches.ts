@@ -4,7 +4,7 @@ import type { InputSources } from './inputs.ts';
 
 /** The sources of `count` samples from `start` on, counted within `sources`. */
 export function sliceSources(sources: InputSources, start: number, count: number): InputSources {
-  const { data, latent, labels, tensors, carries } = sources;
+  const { data, latent, labels, tensors, carries, conditions } = sources;
   return {
     ...sources,
     firstIndex: sources.firstIndex + start,
@@ -13,6 +13,7 @@ export function sliceSources(sources: InputSources, start: number, count: number
     ...(latent && { latent: sliceTensor(latent, start, count) }),
     ...(labels && { labels: labels.subarray(start, start + count) }),
     ...(tensors && { tensors: sliceTensors(tensors, start, count) }),
+    ...(conditions && { conditions: sliceTensors(conditions, start, count) }),
     ...(carries && { carries: sliceTensors(carries, start, count) }),
   };
 }

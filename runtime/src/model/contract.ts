@@ -40,8 +40,14 @@ export interface BatchOptions {
 /** What a sample of a model with codes is: a draw given the code, or the mean. */
 export type DrawKind = 'sample' | 'mean';
 
+/** What a model is given besides, by the names of its inputs. */
+interface Conditions {
+  /** [count, ...shape] each, or [1, ...shape] for all; models with inputs of the role `condition` need theirs. */
+  readonly conditions?: Readonly<Record<string, HostTensor>>;
+}
+
 /** What decides the noise and the classes of samples. */
-interface DrawOptions extends BatchOptions {
+interface DrawOptions extends BatchOptions, Conditions {
   readonly count: number;
   /** A random one when absent; the result says which. */
   readonly seed?: Seed;
@@ -67,6 +73,7 @@ export interface SampleRequest extends DrawOptions {
     | string
     | Int32Array
     | AbortSignal
+    | Conditions['conditions']
     | BatchOptions['onBatch']
     | undefined;
 }
@@ -125,7 +132,7 @@ export interface Completion {
 }
 
 /** What operations on examples and codes take besides their tensor. */
-export interface ConditionOptions extends BatchOptions {
+export interface ConditionOptions extends BatchOptions, Conditions {
   /** Seed of the noise that the program may need, 42 when absent. */
   readonly seed?: Seed;
   /** Index of the first example, which keys its noise; 0 when absent. */

@@ -1,6 +1,6 @@
 import type { OutputMeaning } from '../program/program.ts';
 import type { HostTensor } from '../program/tensor.ts';
-import { batchOptions, defaultSeed, givenLabels, outputOf, rows } from './arguments.ts';
+import { batchOptions, conditionsFor, defaultSeed, givenLabels, outputOf, rows } from './arguments.ts';
 import type { ConditionOptions, RunnableModel, Samples } from './contract.ts';
 
 /** Codes of examples [n, ...shape]. @throws UserError when the model has none or the request makes no sense. */
@@ -47,10 +47,18 @@ async function convert(
   meaning: OutputMeaning,
   options: ConditionOptions,
 ): Promise<{ readonly outputs: Record<string, HostTensor>; readonly tensor: HostTensor }> {
-  const { seed = defaultSeed, firstIndex = 0, label, scalars } = options;
+  const { seed = defaultSeed, firstIndex = 0, label, conditions, scalars } = options;
   const count = rows('data' in source ? source.data : source.latent);
   const labels = givenLabels(model, program, label, count);
-  const sources = { ...source, seed, firstIndex, count, ...labels, ...(scalars && { scalars }) };
+  const sources = {
+    ...source,
+    seed,
+    firstIndex,
+    count,
+    ...labels,
+    ...conditionsFor(conditions, count),
+    ...(scalars && { scalars }),
+  };
   const outputs = await model.run(program, sources, batchOptions(options));
   return { outputs, tensor: outputOf(model, program, outputs, meaning) };
 }

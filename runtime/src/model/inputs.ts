@@ -1,6 +1,6 @@
 import { UserError } from '../errors.ts';
 import { fillNoise, type Seed } from '../noise/noise.ts';
-import type { InputSpec, NoiseOwner } from '../program/program.ts';
+import type { FieldSpec, InputSpec, NoiseOwner } from '../program/program.ts';
 import { allocate, type DType, type HostTensor, hostTensor, sizeOf } from '../program/tensor.ts';
 
 /** What a program's inputs are filled from. */
@@ -26,6 +26,8 @@ export interface InputSources {
   readonly latent?: HostTensor;
   /** Class of each sample; sample i gets class i modulo the number of classes when absent. */
   readonly labels?: Int32Array;
+  /** What each sample is given besides, by the names of the inputs, [count, ...shape]. */
+  readonly conditions?: Readonly<Record<string, HostTensor>>;
   /** Scalars by the names of the inputs; those absent keep their defaults. */
   readonly scalars?: Readonly<Record<string, number>>;
   /** Values of inputs by name, [count, ...shape]; they go before what the input's role would give, noise included. */
@@ -37,7 +39,7 @@ type Inputs = Readonly<Record<string, InputSpec>>;
 /**
  * Fills a program's inputs by their roles: noise from the stream `PROGRAM/INPUT` (see `fillNoise`), the others from
  * the sources. What sample i gets does not depend on the batch that it is in. Sources that no input asks for are
- * left out, but a scalar or a carry that the program does not have is an error.
+ * left out, but a scalar, a carry or a condition that the program does not have is an error.
  * @throws UserError when a source is missing, has another type or shape than its input, or is out of range.
  */
 export function fillInputs(
@@ -61,6 +63,7 @@ export function fillInputs(
 export function checkSources(program: string, inputs: Inputs, sources: InputSources): void {
   checkNames(program, inputs, 'scalar', sources.scalars);
   checkNames(program, inputs, 'carry', sources.carries);
+  checkNames(program, inputs, 'condition', sources.conditions);
   checkNames(program, inputs, 'input', sources.tensors);
   for (const [name, spec] of Object.entries(inputs)) {
     const where = `program ${program}: input '${name}'`;
@@ -68,7 +71,11 @@ export function checkSources(program: string, inputs: Inputs, sources: InputSour
     if (given) checkGiven(where, spec, given, sources.count);
     else if (spec.role === 'label') checkLabels(where, spec.classes, sources);
     else if (spec.role === 'scalar') checkScalar(where, spec, sources.scalars?.[name]);
-    else if (spec.role === 'carry') {
+    else if (spec.role === 'condition') {
+      const condition = sources.conditions?.[name];
+      checkTensor(where, spec, condition, sources.count);
+      checkTokens(where, spec, condition!);
+    } else if (spec.role === 'carry') {
       const carry = sources.carries?.[name];
       if (carry !== undefined) checkTensor(where, spec, carry, sources.count);
     } else if (spec.role !== 'noise') checkTensor(where, spec, sources[spec.role], sources.count);
@@ -78,7 +85,7 @@ export function checkSources(program: string, inputs: Inputs, sources: InputSour
 function checkNames(
   program: string,
   inputs: Inputs,
-  role: 'scalar' | 'carry' | 'input',
+  role: 'scalar' | 'carry' | 'condition' | 'input',
   given: Readonly<Record<string, unknown>> = {},
 ): void {
   const known = Object.keys(inputs).filter((name) => role === 'input' || inputs[name]!.role === role);
@@ -116,6 +123,8 @@ function fill(program: string, name: string, spec: InputSpec, sources: InputSour
     }
     case 'scalar':
       return hostTensor(spec.dtype, [], [sources.scalars?.[name] ?? spec.default]);
+    case 'condition':
+      return sources.conditions![name]!;
     case 'carry':
       return sources.carries?.[name] ?? constant(spec.dtype, [count, ...spec.shape], spec.initial);
     case 'data':
@@ -153,6 +162,14 @@ function checkGiven(where: string, spec: InputSpec, given: HostTensor, count: nu
   if (spec.role === 'label') {
     checkLabels(where, spec.classes, { labels: given.data as Int32Array, count });
   }
+  if (spec.role === 'condition') checkTokens(where, spec, given);
+}
+
+function checkTokens(where: string, { tokens }: FieldSpec, { data }: HostTensor): void {
+  if (tokens === undefined) return;
+  const wrong = (data as Int32Array).find((token) => token < 0 || token >= tokens);
+  if (wrong !== undefined)
+    throw new UserError(`${where}: token ${wrong} is out of range: the tokens are 0 to ${tokens - 1}`);
 }
 
 function checkLabels(

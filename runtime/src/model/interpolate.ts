@@ -3,7 +3,7 @@ import { fillNoise, type Seed } from '../noise/noise.ts';
 import type { InputSpec } from '../program/program.ts';
 import { type HostTensor, hostTensor, sizeOf } from '../program/tensor.ts';
 import { canInterpolateSeeds } from './abilities.ts';
-import { batchOptions, nameOf, outputOf, rows, spread } from './arguments.ts';
+import { batchOptions, conditionsFor, nameOf, outputOf, rows, spread } from './arguments.ts';
 import type { InterpolateRequest, RunnableModel, Samples } from './contract.ts';
 import { decodeLatents } from './convert.ts';
 
@@ -53,6 +53,7 @@ async function betweenSeeds(
     places,
     method,
     label,
+    conditions,
     scalars,
     ...options
   }: Omit<InterpolateRequest, 'from' | 'to'> & { method: Method },
@@ -81,6 +82,7 @@ async function betweenSeeds(
     count,
     tensors: Object.fromEntries(tensors) as Record<string, HostTensor>,
     ...(classes !== undefined && { labels: spread(classes, count) }),
+    ...conditionsFor(conditions, count),
     ...(scalars && { scalars }),
   };
   const outputs = await model.run(program, sources, batchOptions(options));

@@ -1,8 +1,15 @@
 import { randomSeed } from '../noise/noise.ts';
 import { samplingProgram } from './abilities.ts';
-import { batchOptions, drawScalar, labelsFor, nameOf, outputOf, scalarsOnly } from './arguments.ts';
+import {
+  batchOptions,
+  conditionsFor,
+  drawScalar,
+  labelsFor,
+  nameOf,
+  outputOf,
+  scalarsOnly,
+} from './arguments.ts';
 import { checkCount } from './batches.ts';
-import { runChain } from './chain.ts';
 import type { RunnableModel, SampleRequest, Samples } from './contract.ts';
 
 /**
@@ -13,7 +20,7 @@ export async function drawSamples(model: RunnableModel, request: SampleRequest):
   const { programs } = model.manifest;
   const { count, seed = randomSeed(), firstIndex = 0, program: asked = 'sample', ...others } = request;
   const program = asked === 'sample' ? (samplingProgram(programs) ?? asked) : asked;
-  const { label, labels: distribution, draw, stepsPerRun, ...options } = others;
+  const { label, labels: distribution, draw, stepsPerRun, conditions, ...options } = others;
   const { batchSize: _, signal: __, onBatch: ___, ...rest } = options;
   checkCount('count', count);
   const labels = labelsFor(model, program, { label, labels: distribution, seed, firstIndex, count });
@@ -22,10 +29,13 @@ export async function drawSamples(model: RunnableModel, request: SampleRequest):
     ...scalarsOnly(rest),
     ...drawScalar({ name: nameOf(model), programs }, program, inputs, draw),
   };
-  const sources = { seed, firstIndex, count, ...labels, scalars };
-  const outputs =
-    chain === undefined
-      ? await model.run(program, sources, batchOptions(request))
-      : await runChain(model, program, sources, { ...batchOptions(request), stepsPerRun });
+  const sources = { seed, firstIndex, count, ...labels, ...conditionsFor(conditions, count), scalars };
+  const drawn = async () => {
+    if (chain === undefined) return model.run(program, sources, batchOptions(request));
+    // Few models have chains: a page loads this with the first of them.
+    const { runChain } = await import('./chain.ts');
+    return runChain(model, program, sources, { ...batchOptions(request), stepsPerRun });
+  };
+  const outputs = await drawn();
   return { seed, outputs, data: outputOf(model, program, outputs, 'data') };
 }

@@ -2,7 +2,15 @@ import { UserError } from '../errors.ts';
 import type { InputSpec } from '../program/program.ts';
 import type { HostTensor } from '../program/tensor.ts';
 import { type Density, densityOf } from './abilities.ts';
-import { batchOptions, defaultSeed, givenLabels, nameOf, outputOf, rows } from './arguments.ts';
+import {
+  batchOptions,
+  conditionsFor,
+  defaultSeed,
+  givenLabels,
+  nameOf,
+  outputOf,
+  rows,
+} from './arguments.ts';
 import { checkCount } from './batches.ts';
 import type { LogProbRequest, LogProbs, ModelView, RunnableModel } from './contract.ts';
 
@@ -18,14 +26,22 @@ export function needDensity(model: Pick<ModelView, 'name' | 'manifest'>): Densit
  * @throws UserError when the model has no density or the request makes no sense.
  */
 export async function scoreExamples(model: RunnableModel, request: LogProbRequest): Promise<LogProbs> {
-  const { data, samples = 1, seed = defaultSeed, firstIndex = 0, label, scalars } = request;
+  const { data, samples = 1, seed = defaultSeed, firstIndex = 0, label, conditions, scalars } = request;
   checkCount('samples', samples);
   const { program, kind } = needDensity(model);
   const draws = kind === 'exact' ? 1 : samples;
   checkDraws(nameOf(model), model.program(program).inputs, draws);
   const count = rows(data);
   const labels = givenLabels(model, program, label, count);
-  const sources = { data, seed, firstIndex, count, ...labels, ...(scalars && { scalars }) };
+  const sources = {
+    data,
+    seed,
+    firstIndex,
+    count,
+    ...labels,
+    ...conditionsFor(conditions, count),
+    ...(scalars && { scalars }),
+  };
   const options = batchOptions(request);
   const values = await estimateLogProb(draws, count, async (draw) =>
     outputOf(model, program, await model.run(program, { ...sources, draw }, options), program),

@@ -5,6 +5,7 @@ import { allocate, type HostTensor, sizeOf } from '../program/tensor.ts';
 import { canStream, streamProgram } from './abilities.ts';
 import {
   batchOptions,
+  conditionsFor,
   drawScalar,
   givenLabels,
   labelsFor,
@@ -27,7 +28,7 @@ export async function* streamSamples(
   request: StreamRequest,
 ): AsyncGenerator<StreamPart, void, undefined> {
   const { count, seed = randomSeed(), firstIndex = 0, given, draw, ...others } = request;
-  const { label, labels: distribution, batchSize: _, signal, onBatch: __, ...rest } = others;
+  const { label, labels: distribution, batchSize: _, signal, onBatch: __, conditions, ...rest } = others;
   const { manifest } = model;
   if (!canStream(model)) {
     throw new UserError(
@@ -51,6 +52,7 @@ export async function* streamSamples(
     ...drawScalar({ name: nameOf(model), programs }, 'sample', programs.sample?.inputs ?? {}, draw),
   };
   if ('known' in scalars) throw new UserError('stream: say what is known as given: { data, known }');
+  const allConditions = conditionsFor(conditions, count);
   let carries: Record<string, HostTensor> | undefined;
   for (let index = 0; index < chunks; index++) {
     const start = index * length;
@@ -61,6 +63,7 @@ export async function* streamSamples(
       firstIndex,
       count,
       ...labels,
+      ...allConditions,
       scalars: { ...scalars, ...('known' in entry.inputs ? { known } : {}) },
       data: part(given?.data ?? soFar, start, length),
       chunk: { index, of: given === undefined ? 'sample' : 'complete' },

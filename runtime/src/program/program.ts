@@ -11,6 +11,15 @@ export type NoiseDistribution = 'normal' | 'uniform';
  */
 export type NoiseOwner = 'example' | 'estimate';
 
+/** A field of a data set besides its examples and classes: what it holds for each example. */
+export interface FieldSpec {
+  readonly dtype: 'float32' | 'int32';
+  /** Not counting the examples. */
+  readonly shape: readonly number[];
+  /** Of int32 values that are tokens or classes: how many there are; values are 0 to tokens - 1. */
+  readonly tokens?: number;
+}
+
 /**
  * A program's input. `shape` leaves out the leading batch dimension, which every input but a scalar has. What it
  * means decides who fills it:
@@ -18,6 +27,7 @@ export type NoiseOwner = 'example' | 'estimate';
  * - `data`: an example in the data set's own range (image NHWC, points, audio);
  * - `latent`: a code, as `encode` returns it;
  * - `label`: a class index;
+ * - `condition`: what an example is given besides, by the input's name: tokens, an image, another field of the data set;
  * - `scalar`: one number for the whole batch, such as a temperature, with a default;
  * - `carry`: what the call before returned as the output `next/NAME`; `initial` everywhere at the first call.
  */
@@ -40,6 +50,7 @@ export type InputSpec =
       readonly shape: readonly number[];
       readonly classes: number;
     }
+  | ({ readonly role: 'condition' } & FieldSpec)
   | {
       readonly role: 'scalar';
       readonly dtype: DType;
@@ -84,6 +95,7 @@ export const portNames = {
   state: (name: string) => `state/${name}`,
   next: (name: string) => `next/${name}`,
   noise: (name: string) => `noise/${name}`,
+  condition: (name: string) => `condition/${name}`,
   metric: (name: string) => `metric/${name}`,
 } as const;
 

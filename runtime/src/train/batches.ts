@@ -1,6 +1,7 @@
+import { UserError } from '../errors.ts';
 import { fillNoise } from '../noise/noise.ts';
 import { permutation } from '../noise/random-stream.ts';
-import type { NoiseDistribution } from '../program/program.ts';
+import type { FieldSpec, NoiseDistribution } from '../program/program.ts';
 import { type HostTensor, hostTensor } from '../program/tensor.ts';
 import type { StepInputs } from './step-feeds.ts';
 
@@ -22,6 +23,10 @@ export interface Examples {
   readonly labels: Int32Array | null;
   /** The examples at these indices, float32 [n, ...shape]. */
   gather(indices: ArrayLike<number>): HostTensor | Promise<HostTensor>;
+  /** What there is of each example besides, by name. */
+  readonly fields?: Readonly<
+    Record<string, { gather(indices: ArrayLike<number>): HostTensor | Promise<HostTensor> }>
+  >;
 }
 
 /** Which examples make up a step's batch. */
@@ -66,7 +71,14 @@ export function batchPlan(
 
 /** Gathers the examples and fills the noise of a step, keyed by seed, noise name, place in the batch and step. */
 export async function stepInputs(
-  { step: spec }: { readonly step: { readonly noise: Readonly<Record<string, NoiseSpec>> } },
+  {
+    step: spec,
+  }: {
+    readonly step: {
+      readonly noise: Readonly<Record<string, NoiseSpec>>;
+      readonly conditions?: Readonly<Record<string, FieldSpec>>;
+    };
+  },
   examples: Examples,
   batch: Batch,
   key: { seed: number; step: number; learningRate: number },
@@ -87,7 +99,15 @@ export async function stepInputs(
     noise[name] = hostTensor('float32', [count, ...shape], values);
   }
   const labels = Int32Array.from(batch.indices, (index) => examples.labels?.[index] ?? 0);
+  const conditions: Record<string, HostTensor> = {};
+  for (const name of Object.keys(spec.conditions ?? {})) {
+    const field = examples.fields?.[name];
+    if (field === undefined)
+      throw new UserError(`the model is given '${name}' with each example, which the data does not have`);
+    conditions[name] = await field.gather(batch.indices);
+  }
   return {
+    ...(spec.conditions && { conditions }),
     data: await examples.gather(batch.indices),
     label: hostTensor('int32', [count], labels),
     weight: hostTensor('float32', [count], batch.weight),

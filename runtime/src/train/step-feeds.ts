@@ -6,6 +6,8 @@ export interface StepInputs {
   readonly data: HostTensor; // [batch, ...shape]
   readonly label: HostTensor; // [batch] int32
   readonly weight: HostTensor; // [batch]
+  /** What the examples are given besides, by name, each [batch, ...shape]; absent where a step takes nothing. */
+  readonly conditions?: Readonly<Record<string, HostTensor>>;
   readonly noise: Readonly<Record<string, HostTensor>>;
   readonly learningRate: number;
   readonly epochEnd: boolean;
@@ -14,11 +16,15 @@ export interface StepInputs {
 /** What a compiled step takes besides the state, by the names of its inputs. */
 export function stepFeeds({
   noise,
+  conditions = {},
   learningRate,
   epochEnd,
   ...batch
 }: StepInputs): Record<string, HostTensor> {
-  const named = Object.entries(noise).map(([name, tensor]) => [portNames.noise(name), tensor]);
+  const named = [
+    ...Object.entries(noise).map(([name, tensor]) => [portNames.noise(name), tensor]),
+    ...Object.entries(conditions).map(([name, tensor]) => [portNames.condition(name), tensor]),
+  ];
   return {
     ...batch,
     ...Object.fromEntries(named),

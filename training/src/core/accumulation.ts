@@ -14,7 +14,7 @@ export function accumulated(turn: Turn, players: Readonly<Record<string, Player>
   return {
     players: turn.players,
     run: (state, args) => {
-      const { data, label, noise, ...rest } = args;
+      const { data, label, noise, conditions, ...rest } = args;
       const batch = data.shape[0]!;
       if (batch % parts !== 0) {
         const next = parts * Math.ceil(batch / parts);
@@ -31,9 +31,20 @@ export function accumulated(turn: Turn, players: Readonly<Record<string, Player>
       );
       const { carries, outputs } = scan({
         carries: Object.fromEntries(zeros) as NamedTensors,
-        sequences: { data: cut(data), label: cut(label), ...under('noise/', mapped(noise, cut)) },
+        sequences: {
+          data: cut(data),
+          label: cut(label),
+          ...under('noise/', mapped(noise, cut)),
+          ...under('condition/', mapped(conditions, cut)),
+        },
         body: (sums, { data, label, ...slices }) => {
-          const part = { ...rest, data: data!, label: label as tf.Tensor1D, noise: from('noise/', slices) };
+          const part = {
+            ...rest,
+            data: data!,
+            label: label as tf.Tensor1D,
+            noise: from('noise/', slices),
+            conditions: from('condition/', slices),
+          };
           const { gradients, metrics, statistics = {} } = turn.run(state, part);
           const added = under('gradient/', Object.assign({}, ...Object.values(gradients)) as NamedTensors);
           return {

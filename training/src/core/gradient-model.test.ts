@@ -52,6 +52,7 @@ async function course(model: Model, steps: number, rate = 0.1) {
       label: tf.zeros([6], 'int32'),
       weight: tf.ones([6]),
       noise: {},
+      conditions: {},
       learningRate: tf.scalar(rate),
       epochEnd: tf.scalar(0),
     });

@@ -1,5 +1,5 @@
 import { type NamedTensors, tf } from '@generatrix/export';
-import { UserError } from '@generatrix/runtime/core';
+import { type FieldSpec, UserError } from '@generatrix/runtime/core';
 import type { Trainable } from '../model/family.ts';
 import type { Model, ModelProgram, NoiseSpec, Phase, Step } from '../model/model.ts';
 import { ofKind, type StateSpecs, withKinds } from '../model/state.ts';
@@ -18,6 +18,8 @@ interface Declared extends Pick<Model, 'initialise' | 'programs' | 'freeParamete
   readonly state?: StateSpecs | ((batchSize: number) => StateSpecs);
   /** Noise that the losses are given, each [batch, ...shape]. */
   readonly noise?: Readonly<Record<string, NoiseSpec>>;
+  /** Fields of the data set that the losses are given with each example, as the data set describes them. */
+  readonly conditions?: Readonly<Record<string, FieldSpec>>;
   /** What the running mean of the weights covers, and programs then use; all parameters when absent. */
   readonly averaged?: StateSpecs;
 }
@@ -93,12 +95,13 @@ function compose(declared: GradientModel, training: SettledTraining, batchSize?:
     const counting = Object.keys(players).find((name) => turns.some((turn) => turn.players.includes(name)))!;
     return {
       noise,
-      run: ({ state: before, data, label, noise, learningRate }) => {
+      ...(declared.conditions && { conditions: declared.conditions }),
+      run: ({ state: before, data, label, conditions, noise, learningRate }) => {
         const step = updatesAt(before)[counting] as tf.Scalar;
         let state = before;
         let metrics: NamedTensors = {};
         for (const turn of parts) {
-          const args = { data, label, noise, step, updates: updatesAt(state) };
+          const args = { data, label, conditions, noise, step, updates: updatesAt(state) };
           const result = turn.run(state, args);
           const [moved, norms]: [NamedTensors, NamedTensors] = [{}, {}];
           for (const [name, gradients] of Object.entries(result.gradients)) {

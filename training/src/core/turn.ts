@@ -13,7 +13,7 @@ export interface Player {
 }
 
 /** A batch, or the part of one that gradients are taken of, and how far training is. */
-export interface TurnArguments extends Pick<StepArguments, 'data' | 'label' | 'noise'> {
+export interface TurnArguments extends Pick<StepArguments, 'data' | 'label' | 'noise' | 'conditions'> {
   /** Scalar: steps done before this one, for annealing. */
   readonly step: tf.Scalar;
   /** Scalars: updates of each player before this one. */

@@ -1,4 +1,4 @@
-import type { DataSpec, HostTensor } from '@generatrix/runtime/core';
+import { allocate, type DataSpec, type FieldSpec, type HostTensor } from '@generatrix/runtime/core';
 
 /**
  * Parts of a data set. A model learns from `train`; settings, the best checkpoint and early stopping are chosen by
@@ -13,6 +13,13 @@ export type Split = (typeof splits)[number];
  */
 export type SplitRule = 'hash' | 'permutation';
 
+/** Something that a data set holds of each example besides: a caption's tokens, a mask, an image of lower resolution. */
+export interface DataField {
+  readonly spec: FieldSpec;
+  /** Its values for the examples at these indices, [n, ...spec.shape]. */
+  gather(indices: ArrayLike<number>): Promise<HostTensor>;
+}
+
 /** Examples that a model is trained or judged on. */
 export interface Dataset {
   readonly name: string;
@@ -24,6 +31,8 @@ export interface Dataset {
   readonly labels: Int32Array | null;
   /** Name of each class; empty when the data has no labels. Both splits of one data set agree on it. */
   readonly classNames: readonly string[];
+  /** What there is of each example besides, by name; models may be given it as a condition. */
+  readonly fields?: Readonly<Record<string, DataField>>;
   /** What was left out or changed while it was read, for the line that says what was loaded. */
   readonly notes?: readonly string[];
   /**
@@ -111,6 +120,26 @@ function gatherable(fields: DatasetFields, values: Uint8Array | Float32Array, sc
   };
 }
 
+/** A field held as one array, `values` [size, ...spec.shape]. */
+export function fieldOf(name: string, spec: FieldSpec, values: Float32Array | Int32Array): DataField {
+  const width = spec.shape.reduce((product, dim) => product * dim, 1);
+  const size = values.length / width;
+  if (!Number.isInteger(size))
+    throw new Error(`field ${name}: ${values.length} values are no whole number of [${spec.shape}]`);
+  return {
+    spec,
+    async gather(indices) {
+      checkIndices(name, indices, size);
+      const out = allocate(spec.dtype, indices.length * width);
+      for (let row = 0; row < indices.length; row++) {
+        const at = indices[row]! * width;
+        out.set(values.subarray(at, at + width), row * width);
+      }
+      return { dtype: spec.dtype, shape: [indices.length, ...spec.shape], data: out } as HostTensor;
+    },
+  };
+}
+
 /** @throws RangeError naming the first index that is not an integer in `[0, size)`. */
 export function checkIndices(name: string, indices: ArrayLike<number>, size: number): void {
   for (let row = 0; row < indices.length; row++) {
@@ -140,12 +169,22 @@ export function classFrequencies({
 
 /** Some of a data set's examples as a data set of their own, in the order of these indices; values are not copied. */
 export function partOf(dataset: Dataset, indices: Int32Array): Dataset {
-  const { labels } = dataset;
+  const { labels, fields } = dataset;
+  const original = (some: ArrayLike<number>) =>
+    Int32Array.from(some, (at) => originalOf(dataset, indices, at));
   return {
     ...dataset,
+    ...(fields && {
+      fields: Object.fromEntries(
+        Object.entries(fields).map(([name, { spec, gather }]) => [
+          name,
+          { spec, gather: async (some: ArrayLike<number>) => gather(original(some)) },
+        ]),
+      ),
+    }),
     size: indices.length,
     labels: labels === null ? null : indices.map((index) => labels[index]!),
-    gather: async (some) => dataset.gather(Int32Array.from(some, (at) => originalOf(dataset, indices, at))),
+    gather: async (some) => dataset.gather(original(some)),
   };
 }
 

@@ -30,6 +30,8 @@ export async function fingerprintOf(dataset: Dataset): Promise<Fingerprint> {
   const hash = createHash('sha256');
   if (labels !== null) hash.update(bytesOf(labels));
   hash.update(bytesOf(Float32Array.from(data as ArrayLike<number>)));
+  for (const [name, field] of Object.entries(dataset.fields ?? {}))
+    hash.update(name).update(bytesOf((await field.gather(indices)).data));
   return { count: size, shape: [...spec.shape], classes: [...classNames], sha256: hash.digest('hex') };
 }
 

@@ -16,7 +16,11 @@ const smallBatch = 4096;
 export function checkBatchMemory(model: Model, batchSize: number, dataShape: readonly number[]): void {
   if (batchSize < smallBatch) return;
   const noise = Object.values(model.step.noise).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-  const inputs = 2 * 4 * (sizeOf(dataShape) + noise + 2);
+  const fields = Object.values(model.step.conditions ?? {}).reduce(
+    (sum, { shape }) => sum + sizeOf(shape),
+    0,
+  );
+  const inputs = 2 * 4 * (sizeOf(dataShape) + noise + fields + 2);
   checkMemory('--batch-size', batchSize, inputs, 'the examples of a step');
   const bytes = inputs + 2 * 4 * largestTensor(model, dataShape);
   checkMemory('--batch-size', batchSize, bytes, 'the tensors of a step');

@@ -4,6 +4,7 @@ import type { Model, ModelProgram } from '../model/model.ts';
 
 const statePrefix = portNames.state('');
 const noisePrefix = portNames.noise('');
+const conditionPrefix = portNames.condition('');
 const metricPrefix = portNames.metric('');
 
 /** Inputs of the compiled training step, by name: the state, the batch, the noise and two scalars. */
@@ -21,6 +22,9 @@ function stepInputs(
   };
   for (const [name, { shape }] of Object.entries(model.step.noise)) {
     inputs[portNames.noise(name)] = { dtype: 'float32', shape: [batchSize, ...shape] };
+  }
+  for (const [name, { dtype, shape }] of Object.entries(model.step.conditions ?? {})) {
+    inputs[portNames.condition(name)] = { dtype, shape: [batchSize, ...shape] };
   }
   return { ...stateInputs(model), ...inputs };
 }
@@ -50,6 +54,7 @@ export function stepFunction(model: Model): (inputs: NamedTensors) => NamedTenso
       data: inputs.data!,
       label: inputs.label as tf.Tensor1D,
       weight: inputs.weight as tf.Tensor1D,
+      conditions: under(conditionPrefix, inputs),
       noise: under(noisePrefix, inputs),
       learningRate: inputs.learningRate as tf.Scalar,
       epochEnd: inputs.epochEnd as tf.Scalar,

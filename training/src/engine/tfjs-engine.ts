@@ -44,11 +44,13 @@ class TfjsTrainer implements Trainer {
   }
 
   async step(inputs: StepInputs): Promise<Record<string, number>> {
-    const { noise, learningRate, epochEnd, ...batch } = inputs;
+    const { noise, conditions = {}, learningRate, epochEnd, ...batch } = inputs;
     const outputs = tf.tidy(() => {
       const tensors: NamedTensors = { ...this.#state };
       for (const [name, tensor] of Object.entries(batch)) tensors[name] = toTensor(tensor);
       for (const [name, tensor] of Object.entries(noise)) tensors[portNames.noise(name)] = toTensor(tensor);
+      for (const [name, tensor] of Object.entries(conditions))
+        tensors[portNames.condition(name)] = toTensor(tensor);
       tensors.learningRate = tf.scalar(learningRate);
       tensors.epochEnd = tf.scalar(epochEnd ? 1 : 0);
       // A step may return a tensor of the old state unchanged; the copy keeps its fate separate.

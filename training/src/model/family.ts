@@ -1,4 +1,4 @@
-import type { DataSpec, ModelDescription } from '@generatrix/runtime/core';
+import type { DataSpec, FieldSpec, ModelDescription } from '@generatrix/runtime/core';
 import type { z } from 'zod';
 import { classFrequencies, type Dataset } from '../data/dataset.ts';
 import type { Model } from './model.ts';
@@ -9,6 +9,8 @@ export interface DataDescription {
   readonly spec: DataSpec;
   /** Names of the classes; empty when the data is unlabelled. */
   readonly classNames: readonly string[];
+  /** What there is of each example besides, by name; absent when there is nothing. */
+  readonly fields?: Readonly<Record<string, FieldSpec>>;
   /** Share of the training examples that each class has; absent when the data is unlabelled. */
   readonly classFrequencies?: readonly number[];
 }
@@ -73,6 +75,9 @@ export function dataDescription(dataset: Dataset): DataDescription {
   return {
     spec: dataset.spec,
     classNames: dataset.classNames,
+    ...(dataset.fields && {
+      fields: Object.fromEntries(Object.entries(dataset.fields).map(([name, { spec }]) => [name, spec])),
+    }),
     ...(frequencies === undefined ? {} : { classFrequencies: frequencies }),
   };
 }

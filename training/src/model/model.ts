@@ -1,5 +1,5 @@
 import type { ForcedDraws, NamedTensors, tf } from '@generatrix/export';
-import type { Batching, NoiseSpec, ProgramSignature } from '@generatrix/runtime/core';
+import type { Batching, FieldSpec, NoiseSpec, ProgramSignature } from '@generatrix/runtime/core';
 import type { Dataset } from '../data/dataset.ts';
 import type { HostState, ModelState } from './state.ts';
 import type { SettledTraining } from './training-options.ts';
@@ -13,6 +13,8 @@ export interface StepArguments {
   readonly data: tf.Tensor;
   /** [batch] int32 class indices; zeros when the data is unlabelled. */
   readonly label: tf.Tensor1D;
+  /** What the examples are given besides, named as in the model's `step.conditions`, each [batch, ...shape]. */
+  readonly conditions: NamedTensors;
   /** [batch] 1 for an example, 0 for the padding of the last batch of a sweep. */
   readonly weight: tf.Tensor1D;
   /** Named as in the model's `step.noise`, each [batch, ...shape]. */
@@ -33,6 +35,8 @@ export interface StepResult {
 /** A whole training step as a pure function: forward, gradients, update. */
 export interface Step {
   readonly noise: Record<string, NoiseSpec>;
+  /** Fields of the data set that it takes with each example, by name. */
+  readonly conditions?: Readonly<Record<string, FieldSpec>>;
   run(args: StepArguments): StepResult;
 }
 

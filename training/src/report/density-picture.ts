@@ -18,7 +18,8 @@ function gridCentres([x, y]: readonly [number, number], halfWidth: number): Host
 }
 
 /**
- * The density of an exported 2-D model as a picture, over the region of its own samples; null for other models.
+ * The density of an exported 2-D model as a picture, over the region of its own samples; null for other models and
+ * for those that are given something with each example.
  * @param bundle folder of the bundle
  */
 export async function densityPicture(bundle: string): Promise<Uint8Array | null> {
@@ -26,6 +27,8 @@ export async function densityPicture(bundle: string): Promise<Uint8Array | null>
   try {
     const { data, programs } = sampler.manifest;
     if (data.kind !== 'points' || data.shape[0] !== 2 || !('logProb' in programs)) return null;
+    // A density given something is another for each thing given.
+    if (Object.values(programs.logProb!.inputs).some(({ role }) => role === 'condition')) return null;
     const { data: samples } = await sampler.sample({ count: draws, seed: 42 });
     const extent = plotRegion(samples.data);
     const { values } = await sampler.logProb({

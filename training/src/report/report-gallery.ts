@@ -9,6 +9,7 @@ import {
   samplingProgram,
 } from '@generatrix/runtime/core';
 import { canRender, encodePng, plotRegion, renderSamples, scatterPlot } from '@generatrix/runtime/media';
+import { conditionsOf } from '../data/conditions.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { densityPicture } from './density-picture.ts';
 
@@ -47,9 +48,13 @@ export async function modelGalleries(bundle: string, real: Dataset): Promise<Gal
     if (!canRender(spec)) return [];
     const examples = await first(real, Math.min(counts[spec.kind], real.size));
     const figures: Figure[] = [];
-    const samples = samplingProgram(programs) !== undefined;
+    const program = samplingProgram(programs);
+    const samples = program !== undefined;
     if (samples) {
-      const { data } = await sampler.sample({ count: counts[spec.kind], seed });
+      const count = counts[spec.kind];
+      const indices = Int32Array.from({ length: count }, (_, i) => i % real.size);
+      const conditions = await conditionsOf(programs[program]!, real, indices);
+      const { data } = await sampler.sample({ count, seed, ...conditions });
       figures.push(
         await rendered(`Samples of the exported model, step ${provenance.steps}`, data, spec, examples),
       );

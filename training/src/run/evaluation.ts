@@ -7,6 +7,7 @@ import {
   runChain,
   samplingProgram,
 } from '@generatrix/runtime/core';
+import { conditionsOf } from '../data/conditions.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { pointDistributionOf } from '../data/point-distributions.ts';
 import type { Trainer } from '../engine/engine.ts';
@@ -61,6 +62,7 @@ export async function heldOutScore(
       count,
       data: await dataset.gather(indices),
       labels,
+      ...(await conditionsOf(model.programs[name]!.signature, dataset, indices)),
     });
     const outputs = await trainer.run(name, inputs);
     for (const value of outputs[name]!.data) total += value;
@@ -68,18 +70,26 @@ export async function heldOutScore(
   return total / size;
 }
 
-/** Samples with the noise of `evaluationSeed`: labelled programs get the classes in turn. */
+/**
+ * Samples with the noise of `evaluationSeed`: labelled programs get the classes in turn, those with conditions what the
+ * first examples of the data set have.
+ */
 export async function sampleWhileTraining(
   trainer: Trainer,
   model: Model,
   count: number,
+  dataset: Dataset,
 ): Promise<HostTensor | null> {
   const signatures = signaturesOf(model);
   const program = samplingProgram(signatures);
   if (program === undefined) return null;
   const { inputs, outputs, chain } = signatures[program]!;
   const run: RunProgram = (name, sources) => trainer.run(name, fillInputs(name, inputs, sources));
-  const sources = { seed: evaluationSeed, firstIndex: 0, count };
+  const indices = Int32Array.from({ length: count }, (_, i) => i % dataset.size);
+  const sources = {
+    ...{ seed: evaluationSeed, firstIndex: 0, count },
+    ...(await conditionsOf(signatures[program]!, dataset, indices)),
+  };
   const drawn =
     chain === undefined
       ? await run(program, sources)

@@ -181,7 +181,11 @@ export function referenceExamples(spec: DataSpec, wanted?: number): HostTensor {
 
 /** The picture or sound of samples that a bundle carries, for data that can be shown. */
 function samplePicture(model: Model, spec: DataSpec): { sample?: BundleRequest['sample'] & object } {
-  if (samplingProgram(signaturesOf(model)) === undefined || !canRender(spec)) return {};
+  const signatures = signaturesOf(model);
+  const program = samplingProgram(signatures);
+  if (program === undefined || !canRender(spec)) return {};
+  // Without the data set there is nothing to give.
+  if (Object.values(signatures[program]!.inputs).some(({ role }) => role === 'condition')) return {};
   const count = spec.kind === 'points' ? 500 : spec.kind === 'audio' ? 4 : sampleCount;
   const render = async (samples: HostTensor) => {
     const { extension, bytes } = await renderSamples(samples, spec);

@@ -329,6 +329,7 @@ class Loop {
       this.#trainer,
       model,
       sampleCount[train.spec.kind],
+      train,
     );
     if (samples === null) return {};
     const path = await saveSamples(join(folder, 'samples'), this.#step, samples, train.spec);

@@ -30,6 +30,12 @@ export async function trainingFiles(
   { examples = 0 }: TrainableOptions,
   recorded?: Fingerprints,
 ): Promise<ReturnType<typeof packTraining>> {
+  const [condition] = Object.keys(model.step.conditions ?? {});
+  if (condition !== undefined) {
+    throw new UserError(
+      `a trainable bundle: the model is given '${condition}' with each example, which bundles do not hold; export it without --trainable`,
+    );
+  }
   // A family that looks at the data for its start (k-means++) and data that travels both need the data set.
   const needsData = examples > 0 || model.initialise !== undefined;
   const dataset = needsData ? await loadDataset(runData(settings, 'train')) : null;

@@ -52,6 +52,7 @@ function givenTensor(name: string, spec: InputSpec, sources: InputSources): Host
   if (tensors && Object.hasOwn(tensors, name)) return tensors[name];
   if (spec.role === 'data' || spec.role === 'latent') return sources[spec.role];
   if (spec.role === 'label' && labels) return hostTensor('int32', [count], labels);
+  if (spec.role === 'condition') return sources.conditions?.[name];
   return spec.role === 'carry' ? carries?.[name] : undefined;
 }
 

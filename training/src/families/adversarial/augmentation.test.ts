@@ -105,6 +105,7 @@ it('real and generated images are changed by the same distribution, in both upda
     },
     data: tf.tile(tf.tensor4d(image, [1, 8, 8, 1]), [batch, 1, 1, 1]),
     label: tf.zeros([batch], 'int32'),
+    conditions: {},
     weight: tf.ones([batch]),
     noise,
     learningRate: tf.scalar(0),

@@ -105,6 +105,7 @@ it.each<CovarianceKind>(['full', 'diagonal', 'spherical', 'tied'])(
         state,
         data: tf.tensor2d(rows),
         label: tf.zeros([4], 'int32'),
+        conditions: {},
         weight: tf.tensor1d([1, 1, 1, i === 1 ? 0 : 1]),
         noise: {},
         learningRate: tf.scalar(0),

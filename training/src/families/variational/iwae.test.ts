@@ -30,6 +30,7 @@ async function reportOf({ model, state }: Awaited<ReturnType<typeof modelOf>>, n
     state,
     data: toTensor(await firstExamples(dataset, batch)),
     label: tf.zeros([batch], 'int32'),
+    conditions: {},
     weight: tf.ones([batch]),
     noise,
     learningRate: tf.scalar(0),

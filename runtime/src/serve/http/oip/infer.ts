@@ -94,7 +94,8 @@ function sourcesOf(
   const specs = Object.entries(entry.inputs);
   const conditioned = specs.some(([, { role }]) => role === 'data' || role === 'latent');
   for (const [input, { role }] of specs) {
-    const needed = role === 'data' || role === 'latent' || (role === 'label' && conditioned);
+    const needed =
+      role === 'data' || role === 'latent' || role === 'condition' || (role === 'label' && conditioned);
     if (needed && !given.has(input)) throw new HttpError(400, `model ${name} needs the input '${input}'`);
   }
   if (count !== undefined && count > maxCount) {
