@@ -198,7 +198,7 @@ describe('parseManifest', () => {
     manifest.programs.encode.inputs.caption = condition;
     expect(asFile(parseManifest(manifest, 'here'))).toEqual(manifest);
     manifest.programs.encode.inputs.caption = { ...condition, tokens: 0 };
-    expect(messageFor(manifest)).toMatch(/inputs\.caption\.tokens: expected at least 1/);
+    expect(messageFor(manifest)).toMatch(/inputs\.caption\.tokens: expected at least/);
   });
 
   test('keeps the chain of a program', () => {
