@@ -94,7 +94,7 @@ def openvino(path, inputs):
     # Without the hint OpenVINO may compute in bfloat16, where a processor has it.
     model = ov.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1})
     results = model(inputs)
-    # A port may have several names.
+    # A port may have several names, that of the program's output among them.
     return {name: results[port] for port in model.outputs for name in port.get_names()}
 
 

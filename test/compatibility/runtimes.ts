@@ -50,7 +50,7 @@ export interface Job {
 }
 
 /** No program of the small models takes a runtime longer than this, loading it included. */
-const patienceMs = 120_000;
+const patienceMs = 60_000;
 
 /**
  * Runs programs one after the other in one process of a runtime; another is started after a program that ends it, or

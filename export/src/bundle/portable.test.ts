@@ -105,6 +105,17 @@ describe('unrolled loops', () => {
   });
 });
 
+it('comparisons that take equal numbers are those that every runtime has, and NaN is neither', async () => {
+  const fn: TensorFunction = ({ a, b }) => ({ more: tf.greaterEqual(a!, b!), less: tf.lessEqual(a!, b!) });
+  const inputs = {
+    a: tf.tensor1d([1, 2, 3, Number.NaN, Number.POSITIVE_INFINITY, Number.NaN]),
+    b: tf.tensor1d([2, 2, 2, 1, Number.POSITIVE_INFINITY, Number.NaN]),
+  };
+  await expectSameInOnnx(fn, inputs, { tolerance: 0, batched: true, portable: { loops: 'unrolled' } });
+  const graph = portableGraph('test', recordFor(fn, inputs, true), { loops: 'unrolled' });
+  expect(new Set(types(graph))).toEqual(new Set(['Greater', 'Less', 'Equal', 'Or']));
+});
+
 describe('one batch size', () => {
   const fn: TensorFunction = ({ x }) => {
     const [batch] = x!.shape as [number, number, number];

@@ -1,6 +1,8 @@
 import { UserError } from '@generatrix/runtime/core';
 import type { Graph } from '../graph/ir.ts';
 import { fixBatch } from '../passes/fix-batch.ts';
+import { plainComparisons } from '../passes/plain-comparisons.ts';
+import { deeply } from '../passes/rewrite.ts';
 import { simplify } from '../passes/simplify.ts';
 import { unrollScans } from '../passes/unroll.ts';
 
@@ -27,9 +29,9 @@ export function portableGraph(name: string, graph: Graph, { loops = 'scan', batc
     throw new UserError(`program ${name}: batch: expected a positive whole number, got ${batch}`);
   }
   const sized = batch === undefined ? graph : fixBatch(graph, batch);
-  if (loops === 'scan') return batch === undefined ? graph : simplify(sized);
+  if (loops === 'scan') return batch === undefined ? graph : simplify(deeply(sized, plainComparisons));
   try {
-    return simplify(unrollScans(sized));
+    return simplify(plainComparisons(unrollScans(sized)));
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new UserError(`program ${name}: ${error.message}: keep its loops (loops: scan)`, { cause: error });
