@@ -7,6 +7,7 @@ import {
   nested,
   nestedInputs,
   noise,
+  reversed,
 } from '../conformance/loops.ts';
 import type { Graph } from '../graph/ir.ts';
 import { expectSameInOnnx, recordFor } from '../onnx/conformance.ts';
@@ -19,20 +20,6 @@ import type { NamedTensors, TensorFunction } from '../trace/trace.ts';
 import { portableGraph } from './portable.ts';
 
 await tf.setBackend('cpu');
-
-/** A loop from the last slice to the first, whose results are in the order of the slices. */
-const reversed: TensorFunction = ({ x }) => {
-  const { carries, outputs } = scan({
-    carries: { sum: tf.zeros([2]) },
-    sequences: { x: x! },
-    body: ({ sum }, { x: slice }) => {
-      const next = tf.add(tf.mul(sum!, 0.5), slice!);
-      return { carries: { sum: next }, outputs: { next, slice: slice! } };
-    },
-    reverse: true,
-  });
-  return { ...carries, ...outputs };
-};
 
 /** What the gradient of a loop is: a second loop, over what the first one kept. */
 const gradient: TensorFunction = ({ x, w }) => {

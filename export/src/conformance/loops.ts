@@ -73,3 +73,17 @@ export const batchedLoop: TensorFunction = ({ x }) => {
   return { h: carries.h!, sums: tf.reshape(tf.transpose(outputs.sum!), [batch, steps]) };
 };
 export const batchedInputs = (): NamedTensors => ({ x: noise([3, 5, 2], 5) });
+
+/** A loop from the last slice to the first, whose results are in the order of the slices. */
+export const reversed: TensorFunction = ({ x }) => {
+  const { carries, outputs } = scan({
+    carries: { sum: tf.zeros([2]) },
+    sequences: { x: x! },
+    body: ({ sum }, { x: slice }) => {
+      const next = tf.add(tf.mul(sum!, 0.5), slice!);
+      return { carries: { sum: next }, outputs: { next, slice: slice! } };
+    },
+    reverse: true,
+  });
+  return { ...carries, ...outputs };
+};
