@@ -45,7 +45,7 @@ export interface BundleRequest {
   readonly training?: { readonly files: BundleFiles; readonly entry: TrainingEntry };
   /** Weights of the programs by the names that they get in files that programs share. */
   readonly weights?: NamedTensors;
-  /** Writes the programs for other runtimes, too, in this form, as `portable/NAME.onnx`. */
+  /** Writes the programs for other runtimes, too, in this form, into the folder `portable`. */
   readonly portable?: PortableOptions;
   /** A picture or sound of samples, which the program `sample` draws. */
   readonly sample?: {
@@ -175,9 +175,10 @@ async function packPortable(
   );
   const metadata = { model: about.name };
   const written = await portablePrograms({ options, graphs, signatures, reference, executor, metadata });
-  const entries = Object.entries(written.files).map(([name, onnx]) => {
-    const [entry] = addFiles(files, { [`portable/${name}.onnx`]: onnx });
-    return [name, entry];
+  const entries = Object.entries(written.files).map(([name, own]) => {
+    const paths = Object.entries(own).map(([file, bytes]) => [`portable/${file}`, bytes]);
+    const [entry, ...parts] = addFiles(files, Object.fromEntries(paths) as BundleFiles);
+    return [name, { ...entry, ...(parts.length > 0 && { parts }) }];
   });
   const { loops = 'scan', batch } = options;
   const portable = { loops, ...(batch !== undefined && { batch }), programs: Object.fromEntries(entries) };

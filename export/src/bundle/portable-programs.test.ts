@@ -98,6 +98,20 @@ it.each<[PortableOptions, number, boolean]>([
   },
 );
 
+it('a program with its loops left to the caller is a plan and its parts', async () => {
+  const files = await packBundle(request({ loops: 'host', batch: 3 }));
+  const manifest = parseManifest(JSON.parse(new TextDecoder().decode(files['model.json'])), 'test');
+  const { file, parts } = manifest.portable!.programs.sample!;
+  expect(manifest.portable).toMatchObject({ loops: 'host', batch: 3 });
+  const plan = JSON.parse(new TextDecoder().decode(files[file])) as {
+    parts: { file: string; loop?: object }[];
+  };
+  expect(plan.parts.map(({ file }) => `portable/${file}`)).toEqual(parts!.map(({ file }) => file));
+  expect(plan.parts.map(({ loop }) => loop !== undefined)).toEqual([false, true, false]);
+  expect(plan.parts[1]!.loop).toMatchObject({ steps: time, reversed: false });
+  for (const { file, sha256 } of parts!) expect(sha256Hex(files[file]!)).toBe(sha256);
+});
+
 it('a bundle that nobody asked for other forms of has none', async () => {
   const { portable: _, ...plain } = request({});
   const files = await packBundle(plain);

@@ -5,12 +5,14 @@ import {
   type Executor,
   type HostTensor,
   hostTensor,
+  type LoadedProgram,
   type ProgramSignature,
   parityTolerance,
   sizeOf,
 } from '@generatrix/runtime';
 import type { Graph } from '../graph/ir.ts';
 import { writeOnnx } from '../onnx/write.ts';
+import { type HostPlan, hostLoops, runHostPlan } from './host-loops.ts';
 import { type PortableOptions, portableGraph } from './portable.ts';
 
 export interface PortableRequest {
@@ -23,6 +25,9 @@ export interface PortableRequest {
   /** Kept in the files. */
   readonly metadata: Readonly<Record<string, string>>;
 }
+
+/** A program's files by their names; the first is the program, or the plan of how to run the others. */
+export type PortableFiles = Readonly<Record<string, Uint8Array>>;
 
 /**
  * Writes every program in a form for other runtimes, and compares its outputs in onnxruntime with the bundle's
@@ -37,34 +42,68 @@ export async function portablePrograms({
   reference,
   executor,
   metadata,
-}: PortableRequest): Promise<{ files: Record<string, Uint8Array>; failures: string[] }> {
+}: PortableRequest): Promise<{ files: Record<string, PortableFiles>; failures: string[] }> {
   const { tensors } = decodeSafetensors(reference, 'reference');
-  const files: Record<string, Uint8Array> = {};
+  const files: Record<string, PortableFiles> = {};
   const failures: string[] = [];
   for (const [name, graph] of Object.entries(graphs)) {
-    const onnx = writeOnnx(portableGraph(name, graph, options), { name, metadata });
-    files[name] = onnx;
+    const written = writePortable(name, portableGraph(name, graph, options), options, metadata);
+    files[name] = written.files;
     const of = (kind: 'in' | 'out' | 'margin') =>
       rowsOf(tensors, `${name}/${kind}/`, signatures[name]!, options);
-    const loaded = await executor.load(name, onnx);
-    try {
-      const differences = compareOutputs(
-        await downloadAll(await loaded.run(of('in'))),
-        of('out'),
-        of('margin'),
+    const outputs = await runPortable(name, written, executor, of('in'));
+    const differences = compareOutputs(outputs, of('out'), of('margin'));
+    for (const [output, { passed, maxRelativeError }] of Object.entries(differences)) {
+      if (passed) continue;
+      failures.push(
+        `program ${name} for other runtimes: output '${output}' differs from the reference by ` +
+          `${maxRelativeError.toExponential(1)} of its scale (allowed: ${parityTolerance.relative})`,
       );
-      for (const [output, { passed, maxRelativeError }] of Object.entries(differences)) {
-        if (passed) continue;
-        failures.push(
-          `program ${name} for other runtimes: output '${output}' differs from the reference by ` +
-            `${maxRelativeError.toExponential(1)} of its scale (allowed: ${parityTolerance.relative})`,
-        );
-      }
-    } finally {
-      await loaded.release();
     }
   }
   return { files, failures };
+}
+
+interface WrittenProgram {
+  readonly files: PortableFiles;
+  /** How the files after the first are run, where the loops are the caller's. */
+  readonly plan: HostPlan | null;
+}
+
+function writePortable(
+  name: string,
+  graph: Graph,
+  { loops }: PortableOptions,
+  metadata: Readonly<Record<string, string>>,
+): WrittenProgram {
+  const write = (part: Graph) => writeOnnx(part, { name, metadata });
+  if (loops !== 'host' || !graph.nodes.some(({ op }) => op === 'scan')) {
+    return { files: { [`${name}.onnx`]: write(graph) }, plan: null };
+  }
+  const { plan, programs } = hostLoops(graph);
+  const fileOf = (program: number) => `${name}.${program + 1}.onnx`;
+  const named = plan.parts.map(({ program, ...part }) => ({ file: fileOf(program), ...part }));
+  const json = new TextEncoder().encode(`${JSON.stringify({ parts: named }, null, 2)}\n`);
+  const parts = programs.map((program, i) => [fileOf(i), write(program)]);
+  return { files: { [`${name}.json`]: json, ...Object.fromEntries(parts) }, plan };
+}
+
+async function runPortable(
+  name: string,
+  { files, plan }: WrittenProgram,
+  executor: Executor,
+  inputs: Record<string, HostTensor>,
+): Promise<Record<string, HostTensor>> {
+  const onnx = Object.entries(files).filter(([file]) => file.endsWith('.onnx'));
+  const loaded: LoadedProgram[] = [];
+  try {
+    for (const [, bytes] of onnx) loaded.push(await executor.load(name, bytes));
+    const run = async (i: number, given: Record<string, HostTensor>) =>
+      downloadAll(await loaded[i]!.run(given));
+    return plan === null ? await run(0, inputs) : await runHostPlan(plan, run, inputs);
+  } finally {
+    for (const program of loaded) await program.release();
+  }
 }
 
 /** The tensors of one kind of a program, with as many examples as the form takes. */

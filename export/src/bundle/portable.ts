@@ -9,18 +9,19 @@ import { unrollScans } from '../passes/unroll.ts';
 /** What a program is written as for runtimes that do not know all of ONNX. */
 export interface PortableOptions {
   /**
-   * `scan` keeps loops as ONNX's Scan, `unrolled` repeats their bodies step by step.
+   * `scan` keeps loops as ONNX's Scan, `unrolled` repeats their bodies step by step, `host` leaves them to the caller
+   * (`host-loops.ts`).
    */
   readonly loops?: PortableLoops;
   /** The only batch size that the program takes; any, when absent. */
   readonly batch?: number | undefined;
 }
 
-export const portableLoops = ['scan', 'unrolled'] as const;
+export const portableLoops = ['scan', 'unrolled', 'host'] as const;
 export type PortableLoops = (typeof portableLoops)[number];
 
 /**
- * The graph of a program in a form that other people's runtimes take. It computes the same, by the same operations.
+ * The graph of a program in a form that other people's runtimes take; with loops left to the caller, still whole. It computes the same, by the same operations.
  * @param graph of a program of any batch size, as `traceExported` or `traceBatched` returns it
  * @throws UserError when the batch size is no positive whole number, or too many steps would have to be unrolled.
  */
@@ -29,11 +30,15 @@ export function portableGraph(name: string, graph: Graph, { loops = 'scan', batc
     throw new UserError(`program ${name}: batch: expected a positive whole number, got ${batch}`);
   }
   const sized = batch === undefined ? graph : fixBatch(graph, batch);
+  if (loops === 'host') return simplify(deeply(sized, plainComparisons));
   if (loops === 'scan') return batch === undefined ? graph : simplify(deeply(sized, plainComparisons));
   try {
     return simplify(plainComparisons(unrollScans(sized)));
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new UserError(`program ${name}: ${error.message}: keep its loops (loops: scan)`, { cause: error });
+    throw new UserError(
+      `program ${name}: ${error.message}: keep its loops (scan), or run them outside (host)`,
+      { cause: error },
+    );
   }
 }

@@ -181,14 +181,15 @@ const manifestSchema = z.object({
    */
   reference: z.optional(z.object(fileFields)),
   /**
-   * The programs as runtimes take them that do not know all of ONNX: with their loops as they are or unrolled, for one
-   * batch size or any. This runtime runs `programs`.
+   * The programs as runtimes take them that do not know all of ONNX: with their loops as they are, unrolled or left to the
+   * caller, for one batch size or any. This runtime runs `programs`.
    */
   portable: z.optional(
     z.object({
-      loops: z.enum(['scan', 'unrolled']),
+      loops: z.enum(['scan', 'unrolled', 'host']),
       batch: z.optional(z.int().check(z.positive())),
-      programs: z.record(name, z.object(fileFields)),
+      /** With loops left to the caller, `file` says what to do with the `parts`. */
+      programs: z.record(name, z.object({ ...fileFields, parts: z.optional(z.array(z.object(fileFields))) })),
     }),
   ),
   sample: z.optional(z.object({ ...fileFields, seed: whole, count: whole })),

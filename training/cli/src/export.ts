@@ -80,7 +80,7 @@ export function addExport(program: Command): void {
     .addOption(
       new Option(
         '--loops <form>',
-        'for other runtimes: writes the programs again into portable/, their loops kept (scan) or step by step (unrolled)',
+        'for other runtimes: writes the programs again into portable/, their loops kept (scan), step by step (unrolled), or for the caller to run (host)',
       ).choices(portableLoops),
     )
     .option(

@@ -74,7 +74,7 @@ it('export writes the programs for other runtimes besides, in the form asked for
     ['export', run, '--out', out, '--batch', '0'],
     /--batch: expected a whole number of at least 1/,
   );
-  expect((await exporting('--loops', 'rolled')).stderr).toMatch(/--loops.*scan, unrolled/);
+  expect((await exporting('--loops', 'rolled')).stderr).toMatch(/--loops.*scan, unrolled, host/);
   await expectRefused(
     ['export', run, '--out', out, '--format', 'triton', '--batch', '2'],
     /--loops and --batch: .*triton leave them out/,

@@ -75,14 +75,16 @@ async function compile(
   }
 }
 
+function portableFiles(portable: Manifest['portable']): FileEntry[] {
+  return Object.values(portable?.programs ?? {}).flatMap(({ parts = [], ...entry }) => [entry, ...parts]);
+}
+
 /** Files that are not needed to run, but that pages ask for. */
 function otherFiles({ reference, sample, graphModels = {}, portable }: Manifest): FileEntry[] {
   const graphs = Object.values(graphModels).flatMap(({ files }) =>
     Object.entries(files).map(([file, proof]) => ({ file, ...proof })),
   );
-  return [reference, sample, ...graphs, ...Object.values(portable?.programs ?? {})].filter(
-    (entry) => entry !== undefined,
-  );
+  return [reference, sample, ...graphs, ...portableFiles(portable)].filter((entry) => entry !== undefined);
 }
 
 function shared(bytes: Uint8Array): SharedArrayBuffer {

@@ -72,7 +72,10 @@ function filesOf({
     'model.json',
     ...[...Object.values(programs), ...weights].map(({ file }) => file),
     ...[reference, sample].flatMap((entry) => (entry ? [entry.file] : [])),
-    ...Object.values(portable?.programs ?? {}).map(({ file }) => file),
+    ...Object.values(portable?.programs ?? {}).flatMap(({ file, parts = [] }) => [
+      file,
+      ...parts.map((part) => part.file),
+    ]),
     ...Object.values(graphModels ?? {}).flatMap(({ files }) => Object.keys(files)),
   ]);
 }
