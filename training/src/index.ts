@@ -15,6 +15,7 @@ export { type Dataset, type DatasetRequest, datasetCatalogue, loadDataset, partO
 export type { Engine, Trainer } from './engine/engine.ts';
 export { initialState } from './engine/initial-state.ts';
 export { onnxEngine } from './engine/onnx-engine.ts';
+export { traceStep, traceSteps } from './engine/step-program.ts';
 export { tfjsEngine, toTensor } from './engine/tfjs-engine.ts';
 export { binarised } from './evaluate/binarisation.ts';
 export { diagnostics, type Reported } from './evaluate/catalogue.ts';

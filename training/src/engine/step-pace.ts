@@ -54,7 +54,11 @@ export class StepPace {
     return this.#settled.manner === 'single' ? 'block' : 'single';
   }
 
-  /** Takes in that so many steps were run in one manner. @param stepBytes what the inputs of one take */
+  /**
+   * Takes in that so many steps were run in one manner.
+   * @param milliseconds what they took, as far as they themselves are to blame
+   * @param stepBytes what the inputs of one take
+   */
   record(manner: Manner, steps: number, milliseconds: number, stepBytes: number): void {
     this.#stepBytes = stepBytes;
     if (this.#warm < warmUp) {
@@ -98,11 +102,10 @@ export class StepPace {
     this.#trial = null;
   }
 
-  /** Steps of a block that keeps to the limits, by the median of the last stretches; 1 where there are none. */
+  /** Steps of a block that keeps to the limits, by the fastest of the last stretches; 1 where there are none. */
   get #length(): number {
-    const { length } = this.#recent;
-    if (length === 0) return 1;
-    const byTime = Math.floor(blockTime / this.#recent.toSorted((a, b) => a - b)[length >> 1]!);
+    if (this.#recent.length === 0) return 1;
+    const byTime = Math.floor(blockTime / Math.min(...this.#recent));
     const byMemory = Math.floor(blockBytes / this.#stepBytes);
     return Math.max(1, Math.min(longestBlock, byTime, byMemory));
   }
