@@ -132,8 +132,7 @@ class OnnxTrainer implements Trainer {
       for (const each of inputs) metrics.push(await this.step(each));
       return metrics;
     }
-    // One step goes through the loop, too, where that is the program at hand.
-    const manner = inputs.length > 1 || !this.#steps.has('single') ? 'block' : 'single';
+    const manner = this.#pace.mannerOf(inputs.length);
     const program = await this.#steps.get(manner);
     const took = stopwatch(this.#executor.device);
     const feeds = manner === 'block' ? stackedFeeds(inputs) : stepFeeds(inputs[0]!);

@@ -16,7 +16,7 @@ function trained(steps: number, { cost, bytes = 1000, free = Infinity }: Machine
   const runs: { manner: Manner; count: number; at: number; time: number }[] = [];
   for (let done = 0; done < steps; ) {
     const count = Math.min(pace.blockSize, free, steps - done);
-    const manner = count > 1 || pace.unused === 'single' ? 'block' : 'single';
+    const manner = pace.mannerOf(count);
     const time = count * cost(manner, now);
     runs.push({ manner, count, at: now, time });
     now += time;
@@ -68,6 +68,14 @@ it('looks again, and takes the other manner where that has become faster', () =>
   const settled = runs.filter(({ at }) => at > 10_000 && at < 50_000);
   expect(counts(settled, 'block')).toBe(0);
   expect(pace.unused).toBe('single');
+});
+
+it('looks again at single steps, too, after it has let them go', () => {
+  const cost = (manner: Manner, now: number) => (manner === 'block' ? (now < 30_000 ? 10 : 25) : 20);
+  const { pace, runs } = trained(12_000, { cost });
+  const settled = runs.filter(({ at }) => at > 10_000 && at < 50_000);
+  expect(counts(settled, 'single')).toBe(0);
+  expect(pace.unused).toBe('block');
 });
 
 it('takes steps one by one where one alone takes long, and tries blocks once that has changed', () => {

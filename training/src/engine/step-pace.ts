@@ -48,6 +48,11 @@ export class StepPace {
     return this.manner === 'single' ? 1 : this.#length;
   }
 
+  /** How this many steps are run: a single one by the loop as well, where its own program is not going to be used. */
+  mannerOf(steps: number): Manner {
+    return steps > 1 || this.unused === 'single' ? 'block' : 'single';
+  }
+
   /** The manner that is not going to be used for a while, null while both may be. */
   get unused(): Manner | null {
     if (this.#trial !== null || this.#settled === null) return null;
