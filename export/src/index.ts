@@ -8,6 +8,7 @@ export {
 export { type PortableLoops, type PortableOptions, portableGraph, portableLoops } from './bundle/portable.ts';
 export { type ExportedProgram, type ForcedDraws, traceExported } from './bundle/program.ts';
 export { referenceInputs } from './bundle/reference.ts';
+export { type SharedWeights, shareWeights } from './bundle/shared-weights.ts';
 export { packTraining, type TrainingRequest } from './bundle/trainable.ts';
 export { type ComplexPair, fourierTransform } from './composites/fourier.ts';
 export { type ShortTimeOptions, shortTimeFourier } from './composites/short-time-fourier.ts';
@@ -33,7 +34,7 @@ export { printGraph } from './graph/print.ts';
 export * from './graph-model/index.ts';
 export { traceLayersModel } from './layers-model.ts';
 export type { LayersStep, LayersTensors, LayersTraining } from './layers-training.ts';
-export { largestOnnx, type OnnxOptions, writeOnnx } from './onnx/write.ts';
+export { largestOnnx, lowerToOnnx, type OnnxOptions, type OnnxProgram, writeOnnx } from './onnx/write.ts';
 export { simplify } from './passes/simplify.ts';
 export { tf } from './tf.ts';
 export { TraceError } from './trace/errors.ts';

@@ -1,5 +1,6 @@
 import { UserError } from '@generatrix/runtime';
 import { loadDataset } from '@generatrix/training';
+import { benchBundleSizes } from './bundle-sizes.ts';
 import { benchExport } from './export.ts';
 import { benchPixelcnn } from './pixelcnn.ts';
 import { benchSampler } from './sampler.ts';
@@ -10,6 +11,7 @@ const glyphs = () => loadDataset({ name: 'glyphs', split: 'train', seed: 1, size
 /** What `npm run bench` times, by name; `npm run bench -- NAME ...` runs some of it. */
 const sections: Readonly<Record<string, () => Promise<void>>> = {
   export: benchExport,
+  sizes: benchBundleSizes,
   sampler: benchSampler,
   step: async () => {
     await benchStep('MLP VAE step', {}, 100, await glyphs());

@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type HostTensor, loadSampler } from '@generatrix/runtime';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCommand, startCommand, waitForFile } from './run-command.ts';
 
@@ -50,7 +51,13 @@ describe('generatrix train', () => {
 
     expect((await runCommand('resume', broken)).status).toBe(0);
     expect((await finalState(broken)).equals(await finalState(straight))).toBe(true);
-    for (const file of ['sample.onnx', 'sample.png', 'reference.safetensors']) {
+    const exported = (await readdir(join(straight, 'bundle'))).filter((file) => file !== 'model.json');
+    expect(exported).toEqual(
+      expect.arrayContaining([
+        ...['sample.onnx', 'weights-1.safetensors', 'sample.png', 'reference.safetensors'],
+      ]),
+    );
+    for (const file of exported) {
       const [a, b] = await Promise.all([straight, broken].map((run) => readFile(join(run, 'bundle', file))));
       expect(a!.equals(b!), file).toBe(true);
     }
@@ -60,6 +67,23 @@ describe('generatrix train', () => {
       .map((line) => (JSON.parse(line) as { step: number }).step);
     expect(steps).toEqual(steps.toSorted((a, b) => a - b));
     expect(new Set(steps).size).toBeGreaterThanOrEqual(20);
+
+    // The same programs for other runtimes: each holds its weights, and computes what the bundle's own does.
+    const own = join(folder, 'own');
+    expect((await runCommand('export', straight, '--format', 'onnx', '--out', own)).status).toBe(0);
+    expect((await readdir(own)).filter((file) => file.startsWith('weights'))).toEqual([]);
+    const samples = [straight, own].map(async (path) => {
+      const sampler = await loadSampler(path, { device: 'cpu' });
+      const { data } = await sampler.sample({ count: 3, seed: 1 });
+      await sampler.release();
+      return [sampler.manifest.version, data] as const;
+    });
+    const [[sharedVersion, shared], [ownVersion, inside]] = (await Promise.all(samples)) as [
+      readonly [number, HostTensor],
+      readonly [number, HostTensor],
+    ];
+    expect([sharedVersion, ownVersion]).toEqual([2, 1]);
+    expect(shared).toEqual(inside);
   });
 
   it('Ctrl-C saves a checkpoint, says how to go on, and a longer run goes on from there', async () => {
