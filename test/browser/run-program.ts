@@ -18,9 +18,15 @@ type Tensors = Readonly<Record<string, HostTensor>>;
 export interface BrowserExecutor {
   /**
    * Runs one program, bytes of ONNX, in the page and returns its outputs.
+   * @param weights files that it takes weights from, by their names
    * @throws what the page's executor threw, such as an operator it lacks.
    */
-  run(name: string, onnx: Uint8Array, inputs: Tensors): Promise<Record<string, HostTensor>>;
+  run(
+    name: string,
+    onnx: Uint8Array,
+    inputs: Tensors,
+    weights?: Readonly<Record<string, Uint8Array>>,
+  ): Promise<Record<string, HostTensor>>;
   close(): Promise<void>;
 }
 
@@ -66,9 +72,12 @@ export async function openBrowserExecutor(
     let last = 0;
     return {
       close,
-      async run(name, onnx, inputs) {
+      async run(name, onnx, inputs, weights) {
         last += 1;
-        const job = { packet: pack({ text: name, program: onnx, tensors: inputs }), answer: undefined };
+        const job = {
+          packet: pack({ text: name, program: onnx, weights, tensors: inputs }),
+          answer: undefined,
+        };
         jobs.set(last, job);
         try {
           return await finish(name, last, jobs, (id) => page.evaluate((n) => window.runJob(n), id));

@@ -7,6 +7,7 @@ test('text, program and tensors of every type come back bit for bit', () => {
   const packet = {
     text: 'vae/sample \u00fc',
     program: Uint8Array.of(1, 2, 3),
+    weights: { w: Uint8Array.of(4, 5, 6, 7, 8), v: new Uint8Array() },
     tensors: {
       a: hostTensor('bool', [3], [1, 0, 1]),
       b: hostTensor('float32', [5, 1], strange),
@@ -17,6 +18,7 @@ test('text, program and tensors of every type come back bit for bit', () => {
   const copy = unpack(pack(packet));
   expect(copy.text).toBe(packet.text);
   expect(copy.program).toEqual(packet.program);
+  expect(copy.weights).toEqual(packet.weights);
   expect(Object.keys(copy.tensors)).toEqual(['a', 'b', 'c', 'd']);
   for (const [name, tensor] of Object.entries(packet.tensors)) expect(copy.tensors[name]).toEqual(tensor);
   const bits = (data: ArrayLike<number>) => [...new Uint32Array(Float32Array.from(data).buffer)];
@@ -24,7 +26,12 @@ test('text, program and tensors of every type come back bit for bit', () => {
 });
 
 test('a Node Buffer, which may be a view into a pool, unpacks as well', () => {
-  const packet = { text: 'x', program: Uint8Array.of(7), tensors: { v: hostTensor('float32', [1], [3]) } };
+  const packet = {
+    text: 'x',
+    program: Uint8Array.of(7),
+    weights: {},
+    tensors: { v: hostTensor('float32', [1], [3]) },
+  };
   expect(unpack(Buffer.from(pack(packet)))).toEqual(packet);
 });
 

@@ -8,14 +8,14 @@ import type { BrowserDevice, BrowserExecutor } from '../browser/run-program.ts';
 export function pageExecutor(browser: BrowserExecutor, device: BrowserDevice): Executor {
   return {
     device,
-    load: async (name, onnx) => {
-      const here = await (await createExecutor('cpu')).load(name, onnx);
+    load: async (name, onnx, { weights } = {}) => {
+      const here = await (await createExecutor('cpu')).load(name, onnx, { weights });
       const { inputs, outputs } = here;
       await here.release();
       return {
         inputs,
         outputs,
-        run: (given) => browser.run(name, onnx, given as Parameters<BrowserExecutor['run']>[2]),
+        run: (given) => browser.run(name, onnx, given as Parameters<BrowserExecutor['run']>[2], weights),
         release: async () => {},
       };
     },

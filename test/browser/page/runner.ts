@@ -31,7 +31,7 @@ window.openExecutor = async (device) => {
 window.runJob = async (id) => {
   const url = `job/${id}`;
   const job = unpack(new Uint8Array(await (await fetch(url)).arrayBuffer()));
-  const program = await executor!.load(job.text, job.program);
+  const program = await executor!.load(job.text, job.program, { weights: job.weights });
   try {
     const tensors: Record<string, HostTensor> = {};
     for (const [name, output] of Object.entries(await program.run(job.tensors))) {
