@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -42,8 +43,10 @@ it.skipIf(runtimes === undefined)(
         }
       }
       const text = compatibilityPage(programs, columns, new Date());
-      if (only === undefined) await writeFile(page, text);
-      else console.log(text);
+      if (only === undefined) {
+        await writeFile(page, text);
+        spawnSync('npx', ['biome', 'format', '--write', page]);
+      } else console.log(text);
       // What we hold ourselves to: ONNX's own tools and onnxruntime take all programs as they are.
       for (const column of columns.filter(({ runtime }) => runtime.title.startsWith('onnx'))) {
         if (!('verdicts' in column) || column.runtime.title === 'onnx2torch') continue;

@@ -57,6 +57,15 @@ exactly. The checker only reads.`,
     '## How many run',
     table(['runtime', 'version', ...variants.map(({ title }) => title), 'none'], summary),
     ...skipped.map(({ runtime, skipped }) => `Not run: ${runtime.title}, ${skipped}.`),
+    '## Long loops',
+    `A loop of many steps is too large unrolled; a sampler that has the program \`advance\` draws a part of an example at a call,
+and \`advance\` alone may be unrolled. For the others \`generatrix export --loops host\` takes each program apart at its loops:
+\`portable/NAME.json\` says in which order the caller runs the programs \`portable/NAME.N.onnx\`, none of which has a loop. A part
+takes its \`inputs\` from the tensors so far, the program's inputs at first, and adds its \`outputs\`. A part with a \`loop\` is run
+\`steps\` times, from the last step to the first where it is \`reversed\`: \`carries\` go from the program's \`output\` to its \`input\` of
+the next step (at first from the tensor \`from\`, at last to the tensor \`to\`), \`slices\` are the entries of a tensor along its first
+axis, one for each step, and \`stacks\` gather an output of all steps along a new first axis. \`test/reference/host_loops.py\` is
+such a caller.`,
     '## What stops the others',
     ...run.flatMap(reasonsOf),
     '## Program by program',

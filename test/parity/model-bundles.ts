@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type BundleFormat, packBundle, tf } from '@generatrix/export';
+import { type BundleFormat, type PortableOptions, packBundle, tf } from '@generatrix/export';
 import { encodeSafetensors } from '@generatrix/runtime/core';
 import {
   bindState,
@@ -21,17 +21,19 @@ export async function writeModelBundle(
   folder: string,
   familyCase: FamilyCase,
   formats: readonly BundleFormat[] = ['shared', 'graph-model'],
+  portable?: PortableOptions,
 ): Promise<void> {
   const { name, family, options, training, dataset } = familyCase;
   const data = [dataset.name, dataset.size, dataset.spec, dataset.classNames];
-  const key = JSON.stringify(['bundle', name, family, options, training, data, formats]);
-  await madeOnce(key, folder, (empty) => makeBundle(empty, familyCase, formats));
+  const key = JSON.stringify(['bundle', name, family, options, training, data, formats, portable]);
+  await madeOnce(key, folder, (empty) => makeBundle(empty, familyCase, formats, portable));
 }
 
 async function makeBundle(
   folder: string,
   familyCase: FamilyCase,
   formats: readonly BundleFormat[],
+  portable: PortableOptions | undefined,
 ): Promise<void> {
   const { name, family, dataset } = familyCase;
   const { programs, settled, state, release } = await modelPrograms(familyCase);
@@ -53,6 +55,7 @@ async function makeBundle(
     },
     programs,
     formats,
+    ...(portable && { portable }),
     examples: await firstExamples(dataset, 4),
   });
   release();
