@@ -45,6 +45,8 @@ const rules: readonly (readonly [start: string, added: readonly string[] | null]
   ['npx generatrix complete runs/wavenet', ['--count', '1', '--seconds', '0.01']],
   ['npx generatrix score', ['--data-size', '20', '--samples', '2']],
   ['npx generatrix evaluate', ['--data-size', '40', '--count', '20', '--metrics', 'mmd']],
+  // Its sampler has hundreds of steps; folders.test.ts has the flags for a smaller model.
+  ['npx generatrix export runs/pixelcnn', null],
   ['npx generatrix export', ['--with-examples', '5']],
   ['npx generatrix parity', ['--devices', 'cpu']],
 ];
