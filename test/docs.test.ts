@@ -2,10 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { families } from '@generatrix/training';
+import { buildModel, dataDescription, families, familyNamed } from '@generatrix/training';
+import { loadDataset } from '@generatrix/training/data';
 import { expect, test } from 'vitest';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+const text = (path: string) => readFileSync(`${root}/${path}`, 'utf8');
 const git = (...args: string[]) => execFileSync('git', args, { cwd: root, encoding: 'utf8' });
 const tracked = git('ls-files', '--cached', '--others', '--exclude-standard').trim().split('\n');
 const known = new Set(tracked.flatMap((file) => [file, ...parents(file)]));
@@ -18,12 +20,12 @@ function parents(file: string): string[] {
 }
 
 test.each(pages)('%s names only files that exist', (page) => {
-  const text = readFileSync(`${root}/${page}`, 'utf8');
-  const links = [...text.matchAll(/\]\(([^)#:\s]+)[^)]*\)/g)].map(([, path]) =>
+  const markdown = text(page);
+  const links = [...markdown.matchAll(/\]\((?!\w+:)([^)#:\s]+)[^)]*\)/g)].map(([, path]) =>
     posix.join(posix.dirname(page), path!),
   );
   const paths = [
-    ...text.matchAll(/`((?:runtime|export|training|web-demo|test|docs|results)\/[\w./-]*[\w/-])/g),
+    ...markdown.matchAll(/`((?:runtime|export|training|web-demo|test|docs|results)\/[\w./-]*[\w/-])/g),
   ]
     .map(([, path]) => path!)
     .filter((path) => !/[A-Z]{3,}|dist/.test(path) && path !== 'docs/api');
@@ -34,11 +36,60 @@ test.each(pages)('%s names only files that exist', (page) => {
   expect(missing).toEqual([]);
 });
 
-test('README has every family in its table', () => {
-  const readme = readFileSync(`${root}/README.md`, 'utf8');
-  const rows = readme
-    .split('\n')
-    .filter((line) => line.startsWith('| `'))
-    .join('\n');
-  expect(families.map(({ name }) => name).filter((name) => !rows.includes(`\`${name}\``))).toEqual([]);
+test('the index of docs has every page', () => {
+  const index = text('docs/README.md');
+  const others = pages.filter((page) => page.startsWith('docs/') && page !== 'docs/README.md');
+  expect(others.filter((page) => !index.includes(`](${page.slice('docs/'.length)})`))).toEqual([]);
 });
+
+test('architecture.md has every room, in the order that is held', () => {
+  const rules = text('.dependency-cruiser.mjs');
+  const page = text('docs/architecture.md');
+  for (const place of ['runtime/src', 'training/src']) {
+    const [, list] = new RegExp(`'${place}': \\[([^\\]]*)\\]`).exec(rules)!;
+    const rooms = [...list!.matchAll(/'([^']+)'/g)].map(([, room]) => room);
+    const table = page.slice(page.indexOf(`| \`${place}/\``)).split('\n\n')[0]!;
+    expect([...table.matchAll(/^\| `([^`/]+)` /gm)].map(([, room]) => room)).toEqual(rooms);
+  }
+});
+
+/** Family, what its score is, and its line of training, as README's table has them. */
+const rows = [...text('README.md').matchAll(/^\| `(\w+)` *\|[^|]*\| *([^|]*?) *\| `([^`]*)` *\|$/gm)].map(
+  ([, family, score, line]) => ({ family: family!, score: score!, line: line!.split(/\s+/) }),
+);
+
+test('README has every family once', () => {
+  expect(rows.map(({ family }) => family).toSorted()).toEqual(families.map(({ name }) => name).toSorted());
+});
+
+test.each(rows)(
+  'README: $family can be trained as its line says, and has the score',
+  async ({ family, score, line: [named, ...flags] }) => {
+    expect(named).toBe(family);
+    const given = new Map(flags.flatMap((flag, i) => (flag.startsWith('--') ? [[flag, flags[i + 1]!]] : [])));
+    const name = given.get('--data')!;
+    const sound = {
+      spec: { kind: 'audio', shape: [64], sampleRate: 64, range: [-1, 1] },
+      classNames: [],
+    } as const;
+    const data =
+      name === 'audio'
+        ? sound
+        : dataDescription(await loadDataset({ name, split: 'train', seed: 1, size: 40 }));
+    const options = Object.fromEntries(
+      [...given]
+        .filter(([flag]) => !['--data', '--data-dir', '--clip-seconds'].includes(flag))
+        .map(([flag, value]) => [
+          flag.slice(2).replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase()),
+          Number(value),
+        ]),
+    );
+    const { programs } = buildModel(familyNamed(family), options, data).model;
+    const meanings = Object.values(programs).flatMap(({ signature }) =>
+      Object.values(signature.outputs).map(({ meaning }) => meaning),
+    );
+    const kind = meanings.includes('logProb') ? 'exact' : meanings.includes('logWeight') ? 'bound' : 'none';
+    const [said] = score.split(/[; ]/);
+    expect(said === 'unnormalised' ? 'none' : said).toBe(kind);
+  },
+);
