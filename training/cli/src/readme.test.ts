@@ -5,14 +5,19 @@ import { encodeWav } from '@generatrix/runtime/media';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { command } from './test-command.ts';
 
-const readme = await readFile(new URL('../../../README.md', import.meta.url), 'utf8');
+const pageAt = (path: string) => readFile(new URL(`../../../${path}`, import.meta.url), 'utf8');
 
-/** The commands of README's shell blocks, in their order, without comments, continued lines joined. */
-const commands = [...readme.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)]
-  .filter(([, language]) => language === '')
-  .flatMap(([, , block]) => block!.replaceAll('\\\n', ' ').split('\n'))
-  .map((line) => line.replace(/\s+#.*$/, '').trim())
-  .filter((line) => line !== '');
+/** The commands of a page's shell blocks, in their order, without comments, continued lines joined. */
+const commandsOf = (page: string) =>
+  [...page.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)]
+    .filter(([, language]) => language === '')
+    .flatMap(([, , block]) => block!.replaceAll('\\\n', ' ').split('\n'))
+    .map((line) => line.replace(/\s+#.*$/, '').trim())
+    .filter((line) => line !== '');
+// README begins a run that the page of training begins, too: what README alone has comes after that.
+const ofTraining = commandsOf(await pageAt('docs/training.md'));
+const ofReadme = commandsOf(await pageAt('README.md'));
+const commands = [...ofTraining, ...ofReadme.filter((line) => !ofTraining.includes(line))];
 
 const small = ['--steps', '2', '--device', 'cpu', '--batch-size', '4', '--data-size', '40'];
 const tinyNet = ['--layers', '2', '--filters', '4'];
@@ -88,7 +93,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-it('README has commands, each with a rule that makes it short', () => {
+it('README and the page of training have commands, each with a rule that makes it short', () => {
   expect(commands.length).toBeGreaterThan(15);
   const without = commands.filter((line) => !rules.some(([start]) => line.startsWith(start)));
   expect(without).toEqual([]);
