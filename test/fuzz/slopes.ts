@@ -12,7 +12,7 @@ const tolerances = { believed: 4e-3, gradient: 2e-2 };
  * @returns what differs; null also where the differences tell nothing
  */
 export function slopeDifference({ text, fn, loss, inputs }: Program): string | null {
-  // tfjs lets a gradient straight through a cast to int32, which models with codes rely on.
+  // tfjs lets a gradient straight through a cast to int32 or bool, whose slope is 0 almost everywhere.
   if (loss === null || text.includes('"int32")') || text.includes('"bool")')) return null;
   const [slope, scale, coarse, fine] = tf.tidy(() => {
     const at = (step: number) => {
