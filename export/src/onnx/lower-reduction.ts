@@ -1,4 +1,4 @@
-import { isSymbolic, type KernelNode, printDim } from '../graph/ir.ts';
+import { isSymbolic, type KernelNode, printDim, type Shape } from '../graph/ir.ts';
 import type { OnnxEmitter, OnnxLowerings } from './lowering.ts';
 import { describe } from './window-geometry.ts';
 
@@ -159,11 +159,30 @@ export const reductionLowerings = {
     const infinity = () => emit.scalar('float32', Number.POSITIVE_INFINITY);
     const floats = dtype === 'float32';
     const sorted = floats ? emit.op('Where', [emit.op('Equal', [x!, x!]), x!, infinity()]) : numbers;
-    const top = emit.ops('TopK', [sorted, emit.ints([node.attrs.k])], { axis: -1 }, 2);
-    const [largest, indices] = top as [string, string];
+    const [largest, indices] = largestOf(emit, sorted, node.inputs[0]!.shape, node.attrs.k);
     // The last axis by its number: onnx's reference evaluator takes no negative one.
     const axis = node.inputs[0]!.shape.length - 1;
     const values = floats ? emit.op('GatherElements', [x!, indices], { axis }) : largest;
     return [dtype === 'bool' ? emit.cast(values, 'bool') : values, emit.cast(indices, 'int32')];
   },
 } satisfies Partial<OnnxLowerings>;
+
+/**
+ * The k largest values along the last axis and their places. onnxruntime 1.30 divides by the number of rows, which ends
+ * the process where there are none: where that depends on the batch, a row is added for it and taken away again.
+ */
+function largestOf(emit: OnnxEmitter, x: string, shape: Shape, k: number): [string, string] {
+  const topOf = (rows: string) =>
+    emit.ops('TopK', [rows, emit.ints([k])], { axis: -1 }, 2) as [string, string];
+  const rows = shape.slice(0, -1);
+  if (!rows.some(isSymbolic)) return topOf(x);
+  const counts = emit.dims(rows);
+  const none = emit.ints(rows.map(() => 0));
+  const ones = emit.ints(rows.map(() => 1));
+  const missing = emit.op('Sub', [ones, emit.op('Min', [counts, ones])]);
+  const pads = emit.op('Concat', [none, emit.ints([0]), missing, emit.ints([0])], { axis: 0 });
+  const [values, indices] = topOf(emit.op('Pad', [x, pads]));
+  const taken = (padded: string) =>
+    emit.op('Slice', [padded, none, counts, emit.ints(rows.map((_, i) => i))]);
+  return [taken(values), taken(indices)];
+}

@@ -7,6 +7,7 @@ import { expect, it } from 'vitest';
 import { kernel } from '../conformance/case.ts';
 import { tf } from '../tf.ts';
 import { scan } from '../trace/scan.ts';
+import { traceBatched } from '../trace/symbolic.ts';
 import { type NamedTensors, record, type TensorFunction, trace } from '../trace/trace.ts';
 import { writeOnnx } from './write.ts';
 
@@ -14,6 +15,8 @@ await tf.setBackend('cpu');
 
 interface Attack {
   readonly fn: TensorFunction;
+  /** Traced for any batch size, of which the inputs here are one. */
+  readonly anyBatch?: boolean;
   readonly inputs: NamedTensors;
 }
 
@@ -21,10 +24,15 @@ interface Attack {
 async function runApart(attacks: Record<string, Attack>): Promise<Record<string, unknown>> {
   const folder = await mkdtemp(join(tmpdir(), 'generatrix-no-crash-'));
   try {
-    for (const [name, { fn, inputs }] of Object.entries(attacks)) {
-      const described = Object.entries(inputs).map(([port, { dtype, shape }]) => [port, { dtype, shape }]);
+    for (const [name, { fn, inputs, anyBatch = false }] of Object.entries(attacks)) {
+      const described = Object.entries(inputs).map(([port, { dtype, shape }]) =>
+        anyBatch
+          ? [port, { dtype, shape: shape.slice(1), batched: true }]
+          : [port, { dtype, shape: [...shape] }],
+      );
+      const ports = Object.fromEntries(described);
       // Not simplified: what depends on constants alone is computed in the process apart, too.
-      const graph = record(fn, Object.fromEntries(described));
+      const graph = anyBatch ? traceBatched(fn, ports) : record(fn, ports);
       await writeFile(join(folder, `${name}.onnx`), writeOnnx(graph, { name }));
       const feeds = Object.entries(inputs).map(([port, x]) => [
         port,
@@ -153,4 +161,31 @@ it('is stopped by no index, exponent or float that has no integer', async () => 
   for (const name of ['gather', 'gatherNd', 'scatterNd', 'update']) {
     expect(results[name], name).toMatch(/out of (data )?bounds|invalid ind/i);
   }
+});
+
+it('ranks the rows of a batch that has none', async () => {
+  const values = (x: tf.Tensor) => tf.topk(x, 2).values;
+  const places = (x: tf.Tensor) => tf.topk(x, 2).indices;
+  const rows = tf.tensor2d([3, 1, 2, 9, 8, 10], [2, 3]);
+  const attacks: Record<string, Attack> = {};
+  for (const [name, fn] of Object.entries({ values, places })) {
+    for (const dtype of ['float32', 'int32'] as const) {
+      for (const shape of [
+        [0, 3],
+        [0, 2, 3],
+      ]) {
+        const inputs = { x: tf.zeros(shape, dtype) };
+        attacks[`${name}${dtype}${shape.length}`] = {
+          fn: ({ x }) => ({ y: fn(x!) }),
+          inputs,
+          anyBatch: true,
+        };
+      }
+    }
+    attacks[name] = { fn: ({ x }) => ({ y: fn(x!) }), inputs: { x: rows }, anyBatch: true };
+  }
+  const { values: largest, places: where, ...empty } = await runApart(attacks);
+  expect(Object.values(empty)).toEqual(Array.from({ length: 8 }, () => []));
+  expect(where).toEqual([0, 2, 2, 0]);
+  expect(largest).toEqual([3, 2, 10, 9]);
 });
