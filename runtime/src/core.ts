@@ -19,8 +19,8 @@ export {
   type ModelDescription,
   type ProgramEntry,
   parseManifest,
-  programFiles,
 } from './bundle/manifest.ts';
+export { programFiles } from './bundle/program-files.ts';
 export { decodeSafetensors, encodeSafetensors, type Safetensors } from './bundle/safetensors.ts';
 export { sha256Hex } from './bundle/sha256.ts';
 export { type RunnableProgram, readRunnable } from './bundle/signature-check.ts';

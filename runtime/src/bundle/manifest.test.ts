@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { UserError } from '../errors.ts';
 import type { ProgramSignature } from '../program/program.ts';
 import { sharedBundle, testBundle } from '../testing/bundle.ts';
-import { encodeManifest, isPlainPath, type Manifest, parseManifest, programFiles } from './manifest.ts';
+import { encodeManifest, isPlainPath, type Manifest, parseManifest } from './manifest.ts';
+import { programFiles } from './program-files.ts';
 
 /** A manifest as its file has it. */
 const asFile = (manifest: Manifest) => JSON.parse(new TextDecoder().decode(encodeManifest(manifest)));

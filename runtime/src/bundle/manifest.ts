@@ -234,14 +234,6 @@ export function parseManifest(json: unknown, where: string): Manifest {
   throw new UserError(`${where}: ${place || 'the file'}: ${issue.message}, found ${show(found)}`);
 }
 
-/** The files that it takes to run a program: its own, then those of its weights. */
-export function programFiles(
-  { weights = [] }: Pick<Manifest, 'weights'>,
-  { file, bytes, sha256, weights: names = [] }: Pick<ProgramEntry, keyof FileEntry | 'weights'>,
-): readonly FileEntry[] {
-  return [{ file, bytes, sha256 }, ...weights.filter((entry) => names.includes(entry.file))];
-}
-
 /** A program's inputs as files and the server's descriptions have them. */
 export function inputsJson(inputs: ProgramEntry['inputs']): Record<string, unknown> {
   return Object.fromEntries(
