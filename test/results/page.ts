@@ -15,6 +15,7 @@ export const sections = [
   'serving',
   'drawing',
   'memory',
+  'sizes',
 ] as const;
 
 /** The commit that wrote a figure down, and its day. */
