@@ -122,7 +122,7 @@ class OrtProgram implements LoadedProgram {
     if (this.#backend.fillsOutputs !== true) return targets;
     const read = new Set(Object.values(feeds).map(({ data }) => (data as HostTensor['data']).buffer));
     for (const port of this.outputs) {
-      const tensor = into[port.name];
+      const tensor = Object.hasOwn(into, port.name) ? into[port.name] : undefined;
       // onnxruntime refuses memory that is shared between threads.
       if (tensor === undefined || !(tensor.data.buffer instanceof ArrayBuffer)) continue;
       const where = `${this.#name}: the target of output '${port.name}'`;
