@@ -1,32 +1,38 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 
-/** A loader that prints the address of every module as it is resolved. */
-const hook = `import { writeSync } from 'node:fs';
+/** A loader that notes the address of every module as it is resolved. */
+const hook = `import { appendFileSync } from 'node:fs';
 export async function resolve(specifier, context, next) {
   const found = await next(specifier, context);
-  writeSync(2, found.url + '\\n');
+  appendFileSync(process.env.LOADED, found.url + '\\n');
   return found;
 }`;
 
 /** Every module that Node loads for an import, as addresses; whatever CommonJS requires included. */
 function loadedFor(specifier: string): string[] {
   const program = `
-    import { writeSync } from 'node:fs';
+    import { appendFileSync } from 'node:fs';
     import { createRequire, register } from 'node:module';
     register('data:text/javascript,' + encodeURIComponent(${JSON.stringify(hook)}));
     await import(${JSON.stringify(specifier)});
-    for (const path of Object.keys(createRequire(import.meta.url).cache)) writeSync(2, path + '\\n');`;
-  const command = `${process.execPath} --no-warnings --input-type=module - 2>&1`;
-  const said = execFileSync('sh', ['-c', command], {
-    cwd: fileURLToPath(new URL('.', import.meta.url)),
-    input: program,
-    maxBuffer: 2 ** 26,
-  });
-  return said.toString().split('\n');
+    appendFileSync(process.env.LOADED, Object.keys(createRequire(import.meta.url).cache).join('\\n'));`;
+  const folder = mkdtempSync(join(tmpdir(), 'generatrix-loaded-'));
+  try {
+    const file = join(folder, 'modules');
+    execFileSync(process.execPath, ['--no-warnings', '--input-type=module', '-'], {
+      cwd: fileURLToPath(new URL('.', import.meta.url)),
+      env: { ...process.env, LOADED: file },
+      input: program,
+    });
+    return readFileSync(file, 'utf8').split('\n');
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 const terminal =
