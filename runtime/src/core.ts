@@ -10,16 +10,15 @@ export {
   type ReadOptions,
 } from './bundle/bundle.ts';
 export { digestHex } from './bundle/digest.ts';
+export { encodeManifest, parseManifest } from './bundle/manifest.ts';
 export {
   bundleFormat,
   bundleVersions,
-  encodeManifest,
   type FileEntry,
   type Manifest,
   type ModelDescription,
   type ProgramEntry,
-  parseManifest,
-} from './bundle/manifest.ts';
+} from './bundle/manifest-schema.ts';
 export { programFiles } from './bundle/program-files.ts';
 export { decodeSafetensors, encodeSafetensors, type Safetensors } from './bundle/safetensors.ts';
 export { sha256Hex } from './bundle/sha256.ts';

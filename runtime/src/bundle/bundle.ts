@@ -1,6 +1,7 @@
 import { messageOf, UserError } from '../errors.ts';
 import { digestHex } from './digest.ts';
-import { type FileEntry, type Manifest, type ProgramEntry, parseManifest } from './manifest.ts';
+import { parseManifest } from './manifest.ts';
+import type { FileEntry, Manifest, ProgramEntry } from './manifest-schema.ts';
 import { programFiles } from './program-files.ts';
 
 /** Bytes received so far; a total of 0 is an unknown one. */

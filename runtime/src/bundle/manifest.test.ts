@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { UserError } from '../errors.ts';
 import type { ProgramSignature } from '../program/program.ts';
 import { sharedBundle, testBundle } from '../testing/bundle.ts';
-import { encodeManifest, isPlainPath, type Manifest, parseManifest } from './manifest.ts';
+import { encodeManifest, parseManifest } from './manifest.ts';
+import { isPlainPath, type Manifest } from './manifest-schema.ts';
 import { programFiles } from './program-files.ts';
 
 /** A manifest as its file has it. */

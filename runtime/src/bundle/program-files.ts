@@ -1,4 +1,4 @@
-import type { FileEntry, Manifest, ProgramEntry } from './manifest.ts';
+import type { FileEntry, Manifest, ProgramEntry } from './manifest-schema.ts';
 
 /**
  * The files that it takes to run a program: its own, then those of its weights. Apart from the reader of manifests, which

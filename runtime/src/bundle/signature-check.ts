@@ -2,7 +2,7 @@ import { UserError } from '../errors.ts';
 import type { Executor, LoadedProgram, LoadOptions, ProgramPort } from '../program/executor.ts';
 import { portNames } from '../program/program.ts';
 import type { Bundle, Progress, ReadOptions } from './bundle.ts';
-import type { ProgramEntry } from './manifest.ts';
+import type { ProgramEntry } from './manifest-schema.ts';
 import { programFiles } from './program-files.ts';
 
 /** Type and shape of an input or output; float32 when no type is given. */

@@ -2,7 +2,7 @@ import { readFile, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, relative, sep } from 'node:path';
 import { messageOf, UserError } from '../errors.ts';
 import { type BundleSource, type ReadOptions, wrongSize } from './bundle.ts';
-import { isPlainPath } from './manifest.ts';
+import { isPlainPath } from './manifest-schema.ts';
 
 /**
  * A bundle in a folder: the bundle itself, or a training run's folder, which has its bundle in `bundle/`.

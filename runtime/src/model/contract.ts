@@ -1,4 +1,4 @@
-import type { Manifest, ProgramEntry } from '../bundle/manifest.ts';
+import type { Manifest, ProgramEntry } from '../bundle/manifest-schema.ts';
 import type { LabelDistribution } from '../noise/labels.ts';
 import type { Seed } from '../noise/noise.ts';
 import type { HostTensor } from '../program/tensor.ts';

@@ -1,5 +1,5 @@
 import type { Bundle, ReadOptions } from '../bundle/bundle.ts';
-import type { Manifest } from '../bundle/manifest.ts';
+import type { Manifest } from '../bundle/manifest-schema.ts';
 import { type Device, type DeviceReport, downloadAll, type Executor } from '../program/executor.ts';
 import type { HostTensor } from '../program/tensor.ts';
 import { BatchCollector, checkCount, sliceSources } from './batches.ts';

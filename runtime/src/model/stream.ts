@@ -1,4 +1,4 @@
-import type { ProgramEntry } from '../bundle/manifest.ts';
+import type { ProgramEntry } from '../bundle/manifest-schema.ts';
 import { UserError } from '../errors.ts';
 import { randomSeed } from '../noise/noise.ts';
 import { allocate, type HostTensor, sizeOf } from '../program/tensor.ts';

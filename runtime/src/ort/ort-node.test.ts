@@ -231,3 +231,26 @@ describe('choosing a device', () => {
 });
 
 afterAll(() => console.log(reports));
+
+describe('GENERATRIX_THREADS', () => {
+  const before = process.env.GENERATRIX_THREADS;
+  afterAll(() => {
+    if (before === undefined) delete process.env.GENERATRIX_THREADS;
+    else process.env.GENERATRIX_THREADS = before;
+  });
+
+  test.each(['0', '1.5', 'two', '-1'])('%s is refused in one line', async (value) => {
+    process.env.GENERATRIX_THREADS = value;
+    await expect(createExecutor('cpu')).rejects.toThrow(
+      new RegExp(`GENERATRIX_THREADS is '${value}': give a whole number of threads, 1 or more$`),
+    );
+  });
+
+  test('is passed over where the caller names a number', async () => {
+    process.env.GENERATRIX_THREADS = 'two';
+    const executor = await createExecutor('cpu', { threads: 1 });
+    const program = await executor.load('mixed', mixed);
+    expect(await program.run(mixedInputs)).toEqual(mixedOutputs);
+    await program.release();
+  });
+});

@@ -1,5 +1,6 @@
 import type { BundleSource } from '../bundle/bundle.ts';
-import { encodeManifest, type Manifest, type ProgramEntry } from '../bundle/manifest.ts';
+import { encodeManifest } from '../bundle/manifest.ts';
+import type { Manifest, ProgramEntry } from '../bundle/manifest-schema.ts';
 import { encodeSafetensors } from '../bundle/safetensors.ts';
 import { sha256Hex } from '../bundle/sha256.ts';
 import { encodeTinyOnnx } from '../ort/tiny-onnx.ts';

@@ -1,5 +1,5 @@
 import type { Bundle, ReadOptions } from '../bundle/bundle.ts';
-import type { FileEntry } from '../bundle/manifest.ts';
+import type { FileEntry } from '../bundle/manifest-schema.ts';
 import { decodeSafetensors } from '../bundle/safetensors.ts';
 import { checkSignature, checkStepState, orRelease } from '../bundle/signature-check.ts';
 import { UserError } from '../errors.ts';

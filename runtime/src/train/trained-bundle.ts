@@ -1,5 +1,6 @@
 import type { Bundle, ReadOptions } from '../bundle/bundle.ts';
-import { encodeManifest, type FileEntry, type Manifest } from '../bundle/manifest.ts';
+import { encodeManifest } from '../bundle/manifest.ts';
+import type { FileEntry, Manifest } from '../bundle/manifest-schema.ts';
 import { encodeSafetensors } from '../bundle/safetensors.ts';
 import { sha256Hex } from '../bundle/sha256.ts';
 import { portNames } from '../program/program.ts';

@@ -1,6 +1,15 @@
 import * as z from 'zod/mini';
 import type { Bundle } from '../bundle/bundle.ts';
-import { dtype, fileFields, fromLaw, name, noiseLaw, shape, toLaw, whole } from '../bundle/manifest.ts';
+import {
+  dtype,
+  fileFields,
+  fromLaw,
+  name,
+  noiseLaw,
+  shape,
+  toLaw,
+  whole,
+} from '../bundle/manifest-schema.ts';
 import { UserError } from '../errors.ts';
 
 /** What it takes to train the model further: see `BundleTrainer`. */

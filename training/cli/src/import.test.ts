@@ -1,17 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { graphModelFiles, tf, trace, traceBatched, writeOnnx } from '@generatrix/export';
-import {
-  createExecutor,
-  fillInputs,
-  type HostTensor,
-  type InputSpec,
-  loadSampler,
-} from '@generatrix/runtime';
+import { tf, trace, traceBatched, writeOnnx } from '@generatrix/export';
+import { createExecutor, type HostTensor } from '@generatrix/runtime';
 import { folderOf } from '@generatrix/training/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { command } from './test-command.ts';
+import { channelsLast, expectSame, given, samplesOf, weights } from './test-import.ts';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -19,51 +14,6 @@ beforeAll(async () => {
 
 const python = spawnSync('python3', ['-c', 'import onnx, onnxruntime, numpy']).status === 0;
 if (!python) console.log('skipped what onnx writes: no python3 with onnx and onnxruntime here');
-
-const noise: InputSpec = { role: 'noise', dtype: 'float32', shape: [8], distribution: 'normal' };
-const seed = 7;
-
-/** The noise `z` and, where asked for, the classes in turn that samples 0 to 4 of an imported model get. */
-const given = (classes?: number) =>
-  fillInputs(
-    'sample',
-    {
-      z: noise,
-      ...(classes !== undefined && {
-        y: { role: 'label' as const, dtype: 'int32' as const, shape: [], classes },
-      }),
-    },
-    { seed, firstIndex: 0, count: 5 },
-  );
-
-const weights = (...shape: number[]) =>
-  tf.tensor(
-    Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(2.3 * i) / 2),
-    shape,
-  );
-
-/** Samples of an imported bundle: in batches of 2, so that several are run. */
-async function samplesOf(bundle: string): Promise<HostTensor> {
-  const sampler = await loadSampler(bundle, { device: 'cpu' });
-  try {
-    return (await sampler.sample({ count: 5, seed, batchSize: 2 })).data;
-  } finally {
-    await sampler.release();
-  }
-}
-
-/** Images with the channels first as the values of their channels last. */
-function channelsLast(
-  data: ArrayLike<number>,
-  [n, c, h, w]: readonly [number, number, number, number],
-): number[] {
-  return [...tf.transpose(tf.tensor(Array.from(data), [n, c, h, w]), [0, 2, 3, 1]).dataSync()];
-}
-
-function expectSame(actual: HostTensor, shape: number[], expected: ArrayLike<number>): void {
-  expect(actual.shape).toEqual(shape);
-  for (const [i, value] of Array.from(expected).entries()) expect(actual.data[i]).toBeCloseTo(value, 5);
-}
 
 /** Channels first, one-hot classes, a second output: what a generator written elsewhere looks like. */
 const generator = () =>
@@ -284,130 +234,6 @@ json.dump(np.concatenate(rows).astype('f4').ravel().tolist(), open(sys.argv[1] +
       expect(stderr).toMatch(message);
       expect(stderr.trim().split('\n')).toHaveLength(1);
       await expect(readFile(join(out, 'model.json'))).rejects.toThrow(/ENOENT/);
-    }
-  });
-});
-
-describe('a TensorFlow.js model', () => {
-  it('a LayersModel that tf.io saved gives what it predicts', async () => {
-    const z = tf.input({ shape: [8], name: 'z' });
-    const y = tf.input({ shape: [3], name: 'y' });
-    const dense = (units: number) =>
-      tf.layers.dense({
-        units,
-        activation: 'tanh',
-        kernelInitializer: tf.initializers.randomNormal({ seed: 3 }),
-      });
-    const hidden = tf.layers.concatenate().apply([z, y]) as tf.SymbolicTensor;
-    const image = tf.layers
-      .reshape({ targetShape: [4, 5, 1] })
-      .apply(dense(20).apply(hidden)) as tf.SymbolicTensor;
-    const model = tf.model({ inputs: [z, y], outputs: image });
-    const folder = await folderOf({});
-    await model.save(
-      tf.io.withSaveHandler(
-        async ({ modelTopology, format, generatedBy, convertedBy, weightSpecs, weightData }) => {
-          const weightsManifest = [{ paths: ['./weights.bin'], weights: weightSpecs }];
-          const json = { modelTopology, format, generatedBy, convertedBy, weightsManifest };
-          await writeFile(join(folder, 'model.json'), JSON.stringify(json));
-          await writeFile(join(folder, 'weights.bin'), new Uint8Array(weightData as ArrayBuffer));
-          return { modelArtifactsInfo: { dateSaved: new Date(0), modelTopologyType: 'JSON' } };
-        },
-      ),
-    );
-    const out = join(folder, 'bundle');
-    const made = await command(
-      'import',
-      join(folder, 'model.json'),
-      '--out',
-      out,
-      '--noise',
-      'z=normal',
-      '--label',
-      'y=3',
-    );
-    expect(made.status, made.stderr).toBe(0);
-    const { z: drawn, y: labels } = given(3);
-    const rows = tf.oneHot(tf.tensor1d(labels!.data as Int32Array, 'int32'), 3);
-    const expected = model.predict([tf.tensor2d(drawn!.data as Float32Array, [5, 8]), rows]) as tf.Tensor;
-    expectSame(await samplesOf(out), [5, 4, 5, 1], expected.dataSync());
-    const parity = await command('parity', out, '--devices', 'cpu');
-    expect(parity.status, parity.stderr).toBe(0);
-  });
-
-  it('a GraphModel gives what it computes, sizes that it leaves open given', async () => {
-    const graph = traceBatched(
-      ({ z }) => ({ image: tf.reshape(tf.sin(tf.matMul(z as tf.Tensor2D, weights(8, 24))), [-1, 1, 4, 6]) }),
-      { z: { dtype: 'float32', shape: [8], batched: true } },
-    );
-    const files = graphModelFiles(graph, { name: 'g' });
-    const open = JSON.parse(new TextDecoder().decode(files['model.json'])) as {
-      modelTopology: { node: { name: string; attr: { shape?: { shape: { dim: { size: string }[] } } } }[] };
-    };
-    const placeholder = open.modelTopology.node.find(({ name }) => name === 'z')!;
-    placeholder.attr.shape!.shape.dim[1]!.size = '-1';
-    const folder = await folderOf({
-      ...files,
-      'open/model.json': JSON.stringify(open),
-      'open/weights.bin': files['weights.bin'],
-    });
-    const expected = tf.sin(
-      tf.matMul(tf.tensor2d(given().z!.data as Float32Array, [5, 8]), weights(8, 24) as tf.Tensor2D),
-    );
-    const sized = [
-      ['model.json', []],
-      ['open/model.json', ['--size', 'z=8']],
-    ] as const;
-    for (const [file, flags] of sized) {
-      const out = join(folder, 'out', file);
-      const made = await command('import', join(folder, file), '--out', out, '--noise', 'z=normal', ...flags);
-      expect(made.status, made.stderr).toBe(0);
-      expectSame(await samplesOf(out), [5, 4, 6, 1], expected.dataSync());
-    }
-    const unsized = await command(
-      'import',
-      join(folder, 'open/model.json'),
-      '--out',
-      join(folder, 'no'),
-      '--noise',
-      'z=normal',
-    );
-    expect(unsized.stderr).toMatch(
-      /the size of its input z float32 \[batch, \?\] is open: give it with --size z=N/,
-    );
-  });
-
-  it('is refused in one line', async () => {
-    const outside = {
-      format: 'layers-model',
-      modelTopology: {},
-      weightsManifest: [{ paths: ['../../w.bin'], weights: [] }],
-    };
-    const folder = await folderOf({
-      'other.json': '{"a": 1}',
-      'bundle.json': '{"format": "generatrix-bundle"}',
-      'broken.json': '{',
-      'outside.json': JSON.stringify(outside),
-      'missing.json': JSON.stringify({ ...outside, weightsManifest: [{ paths: ['w.bin'], weights: [] }] }),
-      'unbuilt.json': JSON.stringify({
-        ...outside,
-        weightsManifest: [],
-        modelTopology: { class_name: 'Nonsense', config: {} },
-      }),
-    });
-    const refusals: [string, RegExp][] = [
-      ['other.json', /expected the model\.json of a TensorFlow\.js LayersModel or GraphModel/],
-      ['bundle.json', /is a bundle already/],
-      ['broken.json', /broken\.json: expected the model\.json/],
-      ['outside.json', /'\.\.\/\.\.\/w\.bin' lie outside its folder/],
-      ['missing.json', /w\.bin: expected weights, there is no such file/],
-      ['unbuilt.json', /cannot build this layers-model/],
-    ];
-    for (const [file, message] of refusals) {
-      const { status, stderr } = await command('import', join(folder, file), '--out', join(folder, 'out'));
-      expect(status, file).toBe(1);
-      expect(stderr).toMatch(message);
-      expect(stderr.trim().split('\n')).toHaveLength(1);
     }
   });
 });

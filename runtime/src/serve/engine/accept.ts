@@ -1,4 +1,4 @@
-import type { ProgramEntry } from '../../bundle/manifest.ts';
+import type { ProgramEntry } from '../../bundle/manifest-schema.ts';
 import { checkCount } from '../../model/batches.ts';
 import { checkSources, fillInputs, type InputSources } from '../../model/inputs.ts';
 import { checkNoiseKey, type Seed } from '../../noise/noise.ts';

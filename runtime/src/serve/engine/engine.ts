@@ -1,5 +1,5 @@
 /** The contract of a serving engine: what it is asked, what it answers, how it fails. */
-import type { Manifest } from '../../bundle/manifest.ts';
+import type { Manifest } from '../../bundle/manifest-schema.ts';
 import type { InputSources } from '../../model/inputs.ts';
 import type { HostTensor } from '../../program/tensor.ts';
 

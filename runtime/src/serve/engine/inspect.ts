@@ -1,4 +1,4 @@
-import type { FileEntry, Manifest, ProgramEntry } from '../../bundle/manifest.ts';
+import type { FileEntry, Manifest, ProgramEntry } from '../../bundle/manifest-schema.ts';
 import { sha256Hex } from '../../bundle/sha256.ts';
 import { checkSignature, type RunnableProgram, readRunnable } from '../../bundle/signature-check.ts';
 import { messageOf, UserError } from '../../errors.ts';

@@ -1,4 +1,4 @@
-import type { Manifest } from '../../bundle/manifest.ts';
+import type { Manifest } from '../../bundle/manifest-schema.ts';
 import { rowBytes } from './accept.ts';
 import type { ServedModel } from './engine.ts';
 import type { InspectedBundle, SharedProgram } from './messages.ts';

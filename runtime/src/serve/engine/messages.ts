@@ -1,4 +1,4 @@
-import type { Manifest } from '../../bundle/manifest.ts';
+import type { Manifest } from '../../bundle/manifest-schema.ts';
 import type { Seed } from '../../noise/noise.ts';
 import type { Device, DeviceRequest } from '../../program/executor.ts';
 import type { InputSpec } from '../../program/program.ts';

@@ -12,6 +12,7 @@ import {
   deterministicEncoder,
 } from '../../nn/encoder-decoder.ts';
 import { declared, inference } from '../../nn/module.ts';
+import { architectureOptions } from './architecture-options.ts';
 import { isUnitImage, reconstructionOf } from './reconstruction.ts';
 
 const options = z.strictObject({
@@ -20,15 +21,7 @@ const options = z.strictObject({
     .array(z.number().int().min(1))
     .default([400, 200])
     .describe('widths of the hidden layers, none for a linear autoencoder (mlp)'),
-  architecture: z
-    .enum(['mlp', 'conv'])
-    .default('mlp')
-    .describe('mlp, or conv for images (two strided layers)'),
-  filters: z
-    .array(z.number().int().min(1))
-    .length(2)
-    .default([32, 64])
-    .describe('filters of the two layers (conv)'),
+  ...architectureOptions,
   activation: z.enum(activationNames).default('relu').describe('nonlinearity of the hidden layers'),
   codeActivation: z.enum(activationNames).default('linear').describe('nonlinearity of the code'),
   reconstruction: z

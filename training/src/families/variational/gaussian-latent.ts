@@ -25,6 +25,7 @@ import {
   gaussianEncoder,
 } from '../../nn/encoder-decoder.ts';
 import { declared, inference } from '../../nn/module.ts';
+import { architectureOptions } from './architecture-options.ts';
 
 /** Options of every model of one layer of Gaussian codes. */
 export const latentOptions = {
@@ -34,15 +35,7 @@ export const latentOptions = {
     .min(1)
     .default([400, 400])
     .describe('widths of the hidden layers (mlp)'),
-  architecture: z
-    .enum(['mlp', 'conv'])
-    .default('mlp')
-    .describe('mlp, or conv for images (two strided layers)'),
-  filters: z
-    .array(z.number().int().min(1))
-    .length(2)
-    .default([32, 64])
-    .describe('filters of the two layers (conv)'),
+  ...architectureOptions,
   likelihood: z
     .enum(['bernoulli', 'gaussian'])
     .optional()

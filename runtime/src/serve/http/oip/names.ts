@@ -1,4 +1,4 @@
-import type { ProgramEntry } from '../../../bundle/manifest.ts';
+import type { ProgramEntry } from '../../../bundle/manifest-schema.ts';
 import type { InferenceEngine, ServedModel } from '../../engine/engine.ts';
 import { ServeError } from '../../engine/engine.ts';
 

@@ -1,5 +1,5 @@
 import type { Request, Response } from 'express';
-import type { Manifest } from '../../../bundle/manifest.ts';
+import type { Manifest } from '../../../bundle/manifest-schema.ts';
 import { canRender, encodePng, imageGrid, npyBytes, renderSamples } from '../../../media/index.ts';
 import type { Samples } from '../../../model/contract.ts';
 import type { Seed } from '../../../noise/noise.ts';
