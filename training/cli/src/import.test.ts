@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tf, trace, traceBatched, writeOnnx } from '@generatrix/export';
-import { createExecutor, type HostTensor } from '@generatrix/runtime';
+import { createExecutor, type HostTensor, loadSampler } from '@generatrix/runtime';
 import { folderOf } from '@generatrix/training/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { command } from './test-command.ts';
@@ -118,6 +118,75 @@ describe('an ONNX file', () => {
       expect(made.status, made.stderr).toBe(0);
       expectSame(await samplesOf(out), [5, ...shape], expected.dataSync());
     }
+  });
+
+  it('may decode, encode or score, and does so with what it is given', async () => {
+    const [kernel, spread] = [weights(4, 6) as tf.Tensor2D, 0.5];
+    const written = (fn: (x: tf.Tensor2D) => tf.Tensor, size: number): Uint8Array =>
+      writeOnnx(
+        traceBatched(({ x }) => ({ y: fn(x as tf.Tensor2D) }), {
+          x: { dtype: 'float32', shape: [size], batched: true },
+        }),
+        { name: 'part' },
+      );
+    /** log N(x; 0, spread^2) of each row. */
+    const density = (x: tf.Tensor2D) =>
+      tf.sub(
+        tf.div(tf.sum(tf.square(x), 1), -2 * spread ** 2),
+        6 * Math.log(spread * Math.sqrt(2 * Math.PI)),
+      );
+    const folder = await folderOf({
+      'decode.onnx': written((h) => tf.matMul(h, kernel), 4),
+      'encode.onnx': written((x) => tf.matMul(x, kernel, false, true), 6),
+      'logProb.onnx': written(density, 6),
+    });
+    const codes = {
+      dtype: 'float32',
+      shape: [3, 4],
+      data: weights(3, 4).dataSync() as Float32Array,
+    } as const;
+    const points = {
+      dtype: 'float32',
+      shape: [3, 6],
+      data: weights(3, 6).dataSync() as Float32Array,
+    } as const;
+    const opened = async (program: string, role: string, ...flags: string[]) => {
+      const out = join(folder, program);
+      const made = await command(
+        'import',
+        join(folder, `${program}.onnx`),
+        '--out',
+        out,
+        '--program',
+        program,
+        role,
+        'x',
+        ...flags,
+      );
+      expect(made.status, made.stderr).toBe(0);
+      return loadSampler(out, { device: 'cpu' });
+    };
+    const decoder = await opened('decode', '--latent');
+    expectSame(
+      await decoder.decode(codes),
+      [3, 6],
+      tf.matMul(weights(3, 4) as tf.Tensor2D, kernel).dataSync(),
+    );
+    await decoder.release();
+    const encoder = await opened('encode', '--data');
+    const expected = tf.matMul(weights(3, 6) as tf.Tensor2D, kernel, false, true);
+    expectSame(await encoder.encode(points), [3, 4], expected.dataSync());
+    await encoder.release();
+    const scorer = await opened('logProb', '--data');
+    const { values, kind } = await scorer.logProb({ data: points });
+    expect(kind).toBe('exact');
+    expect(values).toHaveLength(3);
+    for (const [i, value] of density(weights(3, 6) as tf.Tensor2D)
+      .dataSync()
+      .entries()) {
+      expect(values[i]).toBeCloseTo(value, 4);
+    }
+    await scorer.release();
   });
 
   it.skipIf(!python)('written by Python: half precision, int64 classes, one example at a time', async () => {
