@@ -44,6 +44,8 @@ describe.skipIf('reason' in chromium)('the gallery page of the server', () => {
       expect(await waitUntilIdle(page), await errorLine(page)).toBe('ready');
       expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
       expect((await readCanvasPixels(page)).width).toBeGreaterThan(0);
+      // The page keeps its files for later visits; leaving it at once would break that off.
+      await page.waitForLoadState('networkidle');
       await page.goto(`${server.url}/?device=wasm&model=models/shared&seed=1&count=4`);
       expect(await waitUntilIdle(page), await errorLine(page)).toBe('ready');
       expect(lines, 'console, network and page errors').toEqual([]);
