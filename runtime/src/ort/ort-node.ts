@@ -1,17 +1,15 @@
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
-import * as ort from 'onnxruntime-node';
+import { join, relative } from 'node:path';
+import type * as OnnxRuntime from 'onnxruntime-node';
 import { UserError } from '../errors.ts';
 import type { Device, DeviceReport, DeviceRequest, Executor } from '../program/executor.ts';
 import type { DType } from '../program/tensor.ts';
 import { type ExecutorOptions, type OpenedDevice, openOn, type Platform, reportOn } from './devices.ts';
+import { binariesFolder, engine, enginePath } from './engine-node.ts';
 import { hostValue, type OrtBackend, ortExecutor } from './ort-executor.ts';
 import { probe } from './probe.ts';
 import { probeInChild } from './probe-child.ts';
 import { encodeTinyOnnx } from './tiny-onnx.ts';
-
-const enginePath = createRequire(import.meta.url).resolve('onnxruntime-node');
 
 /**
  * Node's devices. `auto` tries CUDA, then the CPU. It leaves WebGPU out because onnxruntime does not tell a GPU from
@@ -58,7 +56,7 @@ export async function reportDevices(): Promise<DeviceReport[]> {
 
 async function tryElsewhere(device: Device): Promise<void> {
   if (device === 'cuda') requireCudaLibrary();
-  await probeInChild(device, enginePath);
+  await probeInChild(device, enginePath());
 }
 
 async function opened(made: OrtBackend): Promise<Executor> {
@@ -70,7 +68,7 @@ async function opened(made: OrtBackend): Promise<Executor> {
 function backend(device: Device, options: ExecutorOptions): OrtBackend {
   return {
     device,
-    ort,
+    ort: engine(),
     fillsOutputs: device === 'cpu',
     exclusive: (task) => task(), // a run holds the thread until it is done, so none overlap
     sessionOptions: ({ threads = options.threads ?? threadsOfEnvironment() }) => ({
@@ -100,10 +98,10 @@ function openWebgpu(): Promise<Executor> {
   return webgpu;
 }
 
-const copies = new Map<DType, Promise<ort.InferenceSession>>();
+const copies = new Map<DType, Promise<OnnxRuntime.InferenceSession>>();
 
 /** Reads a tensor through a program that copies it: asking onnxruntime-node for its data aborts the process. */
-async function downloadByCopying(value: ort.Tensor) {
+async function downloadByCopying(value: OnnxRuntime.Tensor) {
   const dtype = value.type as DType;
   if (!copies.has(dtype)) {
     const program = encodeTinyOnnx({
@@ -113,7 +111,7 @@ async function downloadByCopying(value: ort.Tensor) {
     });
     copies.set(
       dtype,
-      ort.InferenceSession.create(program, { executionProviders: ['webgpu'], logSeverityLevel: 3 }),
+      engine().InferenceSession.create(program, { executionProviders: ['webgpu'], logSeverityLevel: 3 }),
     );
   }
   const session = await copies.get(dtype)!;
@@ -126,11 +124,11 @@ function requireCudaLibrary(): void {
   if (system !== 'linux' || arch !== 'x64') {
     throw new Error(`onnxruntime-node has CUDA on Linux x64 only, this is ${system} ${arch}`);
   }
-  const library = join(enginePath, '../../bin/napi-v6/linux/x64/libonnxruntime_providers_cuda.so');
-  if (!existsSync(library)) {
+  const folder = binariesFolder();
+  if (!existsSync(join(folder, 'bin/napi-v6/linux/x64/libonnxruntime_providers_cuda.so'))) {
+    const script = join(folder, 'script/install.js');
     throw new Error(
-      "onnxruntime-node's CUDA library is not installed: run " +
-        '`node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-install=cuda12`',
+      `onnxruntime-node's CUDA library is not installed: run \`node ${relative('', script)} --onnxruntime-node-install=cuda12\``,
     );
   }
 }

@@ -1,6 +1,7 @@
-import { Tensor } from 'onnxruntime-node';
-import { type Binding, binding, initOrt } from 'onnxruntime-node/dist/binding.js';
+import type { Tensor } from 'onnxruntime-node';
+import type { Binding } from 'onnxruntime-node/dist/binding.js';
 import type { HostTensor } from '../program/tensor.ts';
+import { engine, engineBinding } from './engine-node.ts';
 import { hostValue } from './ort-executor.ts';
 
 /**
@@ -15,13 +16,14 @@ export function runAtOnce(
   onnx: Uint8Array,
   inputs: Readonly<Record<string, HostTensor>> = {},
 ): Record<string, HostTensor> {
+  const { binding, initOrt } = engineBinding();
   initOrt();
   const session = new binding.InferenceSession();
   session.loadModel(onnx.buffer as ArrayBuffer, onnx.byteOffset, onnx.byteLength, options);
   try {
     const feeds = Object.entries(inputs).map(([name, { dtype, shape, data }]) => [
       name,
-      new Tensor(dtype, data, shape),
+      new (engine().Tensor)(dtype, data, shape),
     ]);
     const names = session.outputMetadata.map(({ name }: Binding.ValueMetadata) => name);
     const wanted = Object.fromEntries(names.map((name) => [name, null]));

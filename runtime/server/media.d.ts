@@ -1,0 +1,2 @@
+/** Samples as pictures, sounds and arrays, in Node. */
+export * from '@generatrix/runtime/media';
