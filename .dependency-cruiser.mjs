@@ -45,6 +45,7 @@ const heavy = {
     'runtime/src/ort/run-at-once.ts',
   ],
   'onnxruntime-web': ['runtime/src/ort/ort-web.ts'],
+  'lru-cache': ['runtime/src/serve/http/cache/response-cache.ts'],
   sharp: ['runtime/src/media/codec.ts'],
   wavefile: ['runtime/src/media/wav.ts'],
   hyparquet: ['training/src/data/parquet.ts'],

@@ -1,6 +1,8 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { encodeManifest } from '../bundle/manifest.ts';
+import { sha256Hex } from '../bundle/sha256.ts';
 import { loadSampler } from '../model/load-node.ts';
 import type { Sampler } from '../model/sampler.ts';
 import {
@@ -39,7 +41,8 @@ export async function createTestEngine(): Promise<TestEngine> {
     }
     const sampler = await loadSampler(join(folder, name), { device: 'cpu', threads: 1 });
     const { manifest } = sampler;
-    const at = { folder: join(folder, name), state: 'ready', loadedAt: new Date() } as const;
+    const digest = sha256Hex(encodeManifest(manifest));
+    const at = { digest, folder: join(folder, name), state: 'ready', loadedAt: new Date() } as const;
     served.push({ sampler, model: { name, version: '1', manifest, ...at } });
   }
   return engineOver(folder, served);
@@ -65,9 +68,16 @@ function engineOver(folder: string, served: { model: ServedModel; sampler: Sampl
       engine.calls.push(request);
       await engine.before?.(request);
       request.signal?.throwIfAborted();
-      const { sampler } = find(request.model, request.version);
+      const { sampler, model } = find(request.model, request.version);
       const outputs = await sampler.run(request.program, request.sources);
-      return { outputs, version: '1', queueMs: 0, runMs: 1, batchRows: request.sources.count };
+      return {
+        outputs,
+        version: '1',
+        digest: model.digest,
+        queueMs: 0,
+        runMs: 1,
+        batchRows: request.sources.count,
+      };
     },
     reload: async () => {
       engine.events.push('reload');

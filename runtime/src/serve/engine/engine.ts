@@ -66,6 +66,8 @@ export interface ServedModel {
   /** A whole number; `1` where the folder has no versions. */
   readonly version: string;
   readonly manifest: Manifest;
+  /** SHA-256 of its manifest, which has the hashes of all other files. */
+  readonly digest: string;
   readonly folder: string;
   readonly state: 'ready' | 'loading' | 'draining';
   readonly loadedAt: Date;
@@ -98,6 +100,8 @@ export interface RunResult {
   readonly outputs: Record<string, HostTensor>;
   /** The version that answered. */
   readonly version: string;
+  /** Digest of the bundle that answered: another than the model's where it was replaced meanwhile. */
+  readonly digest: string;
   /** From the request's arrival until its first rows ran, milliseconds. */
   readonly queueMs: number;
   /** From then until its last rows were done, milliseconds. */

@@ -266,6 +266,7 @@ function resultOf(job: Job): RunResult {
   return {
     outputs: job.outputs,
     version: job.model.version,
+    digest: job.model.digest,
     queueMs: startedAt - job.arrivedAt,
     runMs: performance.now() - startedAt,
     batchRows: job.batchRows,

@@ -2,6 +2,7 @@ import compression from 'compression';
 import cors from 'cors';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Response } from 'express';
 import { requireKey } from './api-key.ts';
+import { forbidStoring } from './cache/forbid-storing.ts';
 import type { ServerContext } from './context.ts';
 import { bundleFiles, sitePages } from './gallery.ts';
 import { HttpError, toHttpError } from './http-error.ts';
@@ -20,6 +21,8 @@ const exposedHeaders = [
   'Generatrix-Version',
   'X-Request-Id',
   'Retry-After',
+  'ETag',
+  'Cache-Status',
   jsonLengthHeader,
 ];
 
@@ -55,7 +58,7 @@ export function createApp(context: ServerContext, version: string, site?: string
 export function baseApp(context: ServerContext): Express {
   const app = express();
   app.disable('x-powered-by');
-  // Hashing every answer costs more than it saves: no answer is asked for twice. Files keep tags of their own.
+  // Hashing every answer costs more than it saves: an answer that can come again has its tag from the request. Files keep tags of their own.
   app.set('etag', () => undefined);
   app.set('query parser', 'simple');
   app.use(requestScope(context));
@@ -94,6 +97,7 @@ function sendError({ config, metrics }: ServerContext, response: Response, error
     if (!response.writableEnded) response.destroy();
     return;
   }
+  forbidStoring(response);
   response.set(headers).status(status).json({ error: message });
 }
 

@@ -19,6 +19,20 @@ export const configSchema = z.strictObject({
   queueLimit: z.int().min(1).max(10_000_000).default(4096).describe('rows that may wait; more get 429'),
   timeoutMs: milliseconds(1).default(30_000).describe('for one request, its wait included, ms; then 504'),
   maxCount: z.int().min(1).max(1_000_000).default(1024).describe('rows that one request may ask for'),
+  cacheBytes: z
+    .int()
+    .min(0)
+    .max(68_719_476_736)
+    .default(67_108_864)
+    .describe('answers to seeded requests that are kept, bytes; 0: none'),
+  cacheMaxAgeSeconds: z
+    .int()
+    .min(0)
+    .max(31_536_000)
+    .default(0)
+    .describe(
+      'how long clients and CDNs may use an answer to a seeded request without asking again, s; a bundle that is replaced shows after that',
+    ),
   watch: z.boolean().default(true).describe('load bundles that change while the server runs'),
   site: z
     .string()

@@ -20,7 +20,9 @@ async function serveSums(options: Partial<EngineOptions> = {}, settings: Partial
   const folder = await modelFolder({ sums: sums(1) });
   const engine = await startEngine(folder, { queueLimit: 1000, ...options });
   const defaults = await loadConfig({ flags: { models: folder, port: '0' } });
-  const config: ServeConfig = { ...defaults, shutdownGraceMs: 0, logLevel: 'silent', ...settings };
+  // Every request has to run: none is answered from the cache.
+  const quiet = { shutdownGraceMs: 0, logLevel: 'silent', cacheBytes: 0 } as const;
+  const config: ServeConfig = { ...defaults, ...quiet, ...settings };
   const server = await startServer(config, { makeEngine: async () => engine });
   cleanUps.push(() => server.kill());
   const ask = (count: number, signal?: AbortSignal) =>

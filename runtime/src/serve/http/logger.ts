@@ -25,9 +25,8 @@ export function logObserver(logger: Logger): EngineObserver {
   };
 }
 
-/** Passes each event to both. */
-export function bothObservers(first: EngineObserver, second: EngineObserver): EngineObserver {
-  const observers = [first, second];
+/** Passes each event to all of them. */
+export function allObservers(...observers: readonly EngineObserver[]): EngineObserver {
   const tell =
     <K extends keyof EngineObserver>(name: K) =>
     (event: Parameters<NonNullable<EngineObserver[K]>>[0]) => {

@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { EngineObserver, InferenceEngine } from '../engine/engine.ts';
+import type { ResponseCache } from './cache/response-cache.ts';
 
 /** What a request was about, for its metrics; names that clients make up never get here. */
 export interface RequestLabels {
@@ -13,9 +14,11 @@ export interface Metrics {
   /** Hang it on the engine. */
   readonly observer: EngineObserver;
   /** Reads the engine's state whenever metrics are scraped. */
-  watch(engine: InferenceEngine): void;
+  watch(engine: InferenceEngine, cache: ResponseCache): void;
   answered(labels: RequestLabels, code: number, seconds: number): void;
   failed(labels: RequestLabels, reason: string): void;
+  /** A seeded request was answered from the cache, had to run, or had its answer already. */
+  cached(event: { readonly model: string; readonly result: 'hit' | 'miss' | 'not-modified' }): void;
 }
 
 const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
@@ -43,6 +46,10 @@ export function createMetrics(): Metrics {
   const batch = histogram('generatrix_batch_rows', 'Rows of the batches that requests were part of', rows);
   const produced = counter('generatrix_rows_total', 'Rows answered', labelNames);
   const deaths = counter('generatrix_worker_deaths_total', 'Workers that ended and were replaced', []);
+  const cached = counter('generatrix_cache_requests_total', 'Seeded requests, by what the cache said', [
+    'model',
+    'result',
+  ]);
   const changes = counter('generatrix_model_changes_total', 'Bundles loaded, replaced, removed, refused', [
     'change',
   ]);
@@ -61,16 +68,17 @@ export function createMetrics(): Metrics {
       workerDied: () => deaths.inc(),
       modelChanged: ({ change }) => changes.inc({ change }),
     },
-    watch: (engine) => watchEngine(engine, registers),
+    watch: (engine, cache) => watchEngine(engine, cache, registers),
     answered: ({ model, program }, code, took) => {
       requests.inc({ model, program, code: String(code) });
       if (program !== 'none') duration.observe({ model, program }, took);
     },
     failed: ({ model, program }, reason) => failures.inc({ model, program, reason }),
+    cached: (event) => cached.inc(event),
   };
 }
 
-function watchEngine(engine: InferenceEngine, registers: Registry[]): void {
+function watchEngine(engine: InferenceEngine, cache: ResponseCache, registers: Registry[]): void {
   const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({
       name,
@@ -85,6 +93,8 @@ function watchEngine(engine: InferenceEngine, registers: Registry[]): void {
   gauge('generatrix_running_batches', 'Batches in workers', () => engine.pending().running);
   gauge('generatrix_workers_alive', 'Workers that can run', () => engine.pending().workersAlive);
   gauge('generatrix_refused_models', 'Bundles found and not served', () => engine.refused().length);
+  gauge('generatrix_cache_bytes', 'What stored answers take', () => cache.size.bytes);
+  gauge('generatrix_cache_answers', 'Stored answers', () => cache.size.answers);
   gauge('generatrix_ready', '1 when ready', () => Number(engine.ready()));
   new Gauge({
     name: 'generatrix_models',

@@ -44,6 +44,7 @@ const errors: Readonly<Record<string, string>> = {
   '504': 'The request took too long',
 };
 const ofPost = ['400', '401', '404', '406', '413', '415', '429', '503', '504'];
+const ofGetWork = ['400', '401', '404', '406', '429', '503', '504'];
 const ofGet = ['400', '401', '404', '429', '503'];
 const ofOpen = ['503'];
 
@@ -84,7 +85,7 @@ export function openApi(routes: readonly Route[], version: string, keyed: boolea
   };
 }
 
-function operation({ method, path, tag, summary, query, body, response, open }: Route): Operation {
+function operation({ method, path, tag, summary, query, body, response, open, work }: Route): Operation {
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(
     ([, name]): Parameter => ({ name: name!, in: 'path', required: true, schema: { type: 'string' } }),
   );
@@ -92,7 +93,7 @@ function operation({ method, path, tag, summary, query, body, response, open }: 
     ([name, schema]): Parameter => ({ name, in: 'query', required: false, schema: schema as JsonSchema }),
   );
   const parameters = [...inPath, ...inQuery];
-  const codes = open ? ofOpen : method === 'post' ? ofPost : ofGet;
+  const codes = open ? ofOpen : method === 'post' ? ofPost : work ? ofGetWork : ofGet;
   return {
     operationId: `${method}${path.replace(/\W+(\w)/g, (_, letter: string) => letter.toUpperCase()).replace(/\W/g, '')}`,
     tags: [tag],

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { RequestHandler, Response } from 'express';
 import { UserError } from '../../errors.ts';
 import { type RunRequest, type RunResult, type ServedModel, ServeError } from '../engine/engine.ts';
+import { forbidStoring } from './cache/forbid-storing.ts';
 import type { ServerContext } from './context.ts';
 import { clientLeft } from './http-error.ts';
 import type { RequestLabels } from './metrics.ts';
@@ -12,6 +13,8 @@ export interface RequestScope {
   /** Aborts when the client leaves before it has its answer. */
   readonly signal: AbortSignal;
   labels: RequestLabels;
+  /** Digest of the bundle that the answer's entity tag names. */
+  bundle?: string;
   /** Name of the API key. */
   key?: string;
   /** Why it failed, for the log: the answer says less of a defect. */
@@ -84,7 +87,7 @@ export function findModel(
 }
 
 /** Runs a program for a request: with its metric labels, its id and its abort signal. */
-export function runFor(
+export async function runFor(
   { engine }: ServerContext,
   response: Response,
   run: Pick<RunRequest, 'program' | 'sources' | 'timeoutMs'> & { readonly model: ServedModel },
@@ -95,7 +98,7 @@ export function runFor(
     throw new UserError(`model ${model.name} has no program '${program}'`);
   }
   scope.labels = { model: model.name, program };
-  return engine.run({
+  const result = await engine.run({
     ...request,
     model: model.name,
     version: model.version,
@@ -103,6 +106,9 @@ export function runFor(
     signal: scope.signal,
     requestId: scope.id,
   });
+  // Replaced since the request was read: the tag is of the other bundle.
+  if (scope.bundle !== undefined && scope.bundle !== result.digest) forbidStoring(response);
+  return result;
 }
 
 /**

@@ -24,7 +24,7 @@ export interface Route {
   readonly response: ResponseDoc;
   /** Answered without an API key. */
   readonly open?: boolean;
-  /** Runs programs: refused before its body is read while the queue is full. */
+  /** Runs programs. One with a body is refused before that is read while the queue is full; the engine refuses others. */
   readonly work?: boolean;
   readonly handle: (request: Request, response: Response) => void | Promise<void>;
 }
@@ -47,7 +47,7 @@ export function registerRoutes(app: Express, routes: readonly Route[], guards: R
     for (const { method, open, work, handle } of here) {
       express[method](
         ...(open ? [] : guards.guarded),
-        ...(work ? guards.work : []),
+        ...(method === 'post' && work ? guards.work : []),
         ...(method === 'post' ? [guards.body] : []),
         async (request, response) => {
           await handle(request, response);

@@ -4,10 +4,11 @@ import type { DestinationStream } from 'pino';
 import type { EngineOptions, InferenceEngine } from '../engine/engine.ts';
 import { createEngine } from '../engine/serving.ts';
 import { createApp } from './app.ts';
+import { ResponseCache } from './cache/response-cache.ts';
 import type { ServeConfig } from './config-schema.ts';
 import type { ServerContext } from './context.ts';
 import { addressOf, type Listener, listen } from './listen.ts';
-import { bothObservers, createLogger, logObserver } from './logger.ts';
+import { allObservers, createLogger, logObserver } from './logger.ts';
 import { createManagementApp } from './management.ts';
 import { createMetrics } from './metrics.ts';
 import { shutDown } from './shutdown.ts';
@@ -47,6 +48,7 @@ export async function startServer(
 ): Promise<RunningServer> {
   const logger = createLogger(config, logStream);
   const metrics = createMetrics();
+  const cache = new ResponseCache(config.cacheBytes);
   const engine = await makeEngine({
     folder: config.models,
     workers: config.device === 'webgpu' ? 1 : config.workers || availableParallelism(),
@@ -58,11 +60,23 @@ export async function startServer(
     timeoutMs: config.timeoutMs,
     maxCount: config.maxCount,
     watch: config.watch,
-    observer: bothObservers(metrics.observer, logObserver(logger)),
+    observer: allObservers(metrics.observer, logObserver(logger), {
+      modelChanged: ({ name, version, change }) => {
+        if (change === 'replaced' || change === 'removed') cache.forget(name, version);
+      },
+    }),
   });
-  metrics.watch(engine);
+  metrics.watch(engine, cache);
   let draining = false;
-  const context: ServerContext = { config, engine, metrics, logger, draining: () => draining };
+  const context: ServerContext = {
+    version,
+    config,
+    engine,
+    metrics,
+    cache,
+    logger,
+    draining: () => draining,
+  };
   const listeners: Listener[] = [];
   const secure = config.tlsCert !== undefined;
   const onRefused = (status: number) => {

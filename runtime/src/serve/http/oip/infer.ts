@@ -2,6 +2,7 @@ import type { Request, Response } from 'express';
 import type { InputSources } from '../../../model/inputs.ts';
 import { randomSeed, type Seed } from '../../../noise/noise.ts';
 import { type HostTensor, hostTensor, sizeOf } from '../../../program/tensor.ts';
+import { answeredBefore } from '../cache/seeded-answer.ts';
 import type { ServerContext } from '../context.ts';
 import { HttpError } from '../http-error.ts';
 import { checkMediaType, validate } from '../json-body.ts';
@@ -27,6 +28,8 @@ export async function infer(
   checkMediaType(request, ['application/json', 'application/octet-stream']);
   const { json, binary } = splitBody(request, context.config);
   const asked = validate(schema, json);
+  const seeded = asked.parameters?.seed !== undefined;
+  if (answeredBefore(context, request, response, { model: target.model, seeded })) return;
   const tensors = readTensors(target, asked, binary);
   const { sources, seed } = sourcesOf(target, asked, tensors, context.config.maxCount);
   const outputs = chosenOutputs(target, asked);

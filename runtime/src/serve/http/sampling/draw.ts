@@ -6,6 +6,7 @@ import { decodeLatents } from '../../../model/convert.ts';
 import { drawSamples } from '../../../model/sample.ts';
 import type { Seed } from '../../../noise/noise.ts';
 import type { ServedModel } from '../../engine/engine.ts';
+import { answeredBefore } from '../cache/seeded-answer.ts';
 import type { ServerContext } from '../context.ts';
 import { HttpError } from '../http-error.ts';
 import { chooseFormat, sendSamples } from './present.ts';
@@ -19,7 +20,7 @@ import {
   seedFor,
   tensorField,
 } from './programs.ts';
-import { readRequest } from './request.ts';
+import { readRequest, readSampleRequest } from './request.ts';
 import type { Presentation, SamplingSchemas } from './schemas.ts';
 import { streamDrawn, wantsStream } from './stream.ts';
 
@@ -31,14 +32,14 @@ interface CompleteBody {
   readonly count?: number;
 }
 
-/** `POST .../samples`: draws samples, or completes those given. */
+/** `POST .../samples` and `GET`: draws samples, or completes those given. */
 export async function answerSamples(
   context: ServerContext,
   { samples }: SamplingSchemas,
   request: Request,
   response: Response,
 ): Promise<void> {
-  const { model, body, presentation } = readRequest(context, request, response, samples);
+  const { model, body, presentation } = readSampleRequest(context, request, response, samples);
   const fields = Object.keys(samples.shape);
   const unused =
     body.given === undefined ? undefined : (['labels', 'draw'] as const).find((name) => body[name]);
@@ -56,6 +57,8 @@ export async function answerSamples(
   const program = samplingProgram(model.manifest.programs) ?? 'sample';
   inputsOf(model, program);
   const chosen = chooseFormat(request, model, presentation);
+  const seeded = body.seed !== undefined;
+  if (answeredBefore(context, request, response, { model, seeded, shown: chosen })) return;
   const { count, first_index: firstIndex, labels, draw } = body;
   const seed = seedFor(model, program, body.seed);
   const target = requestModel(context, response, model);
@@ -96,6 +99,8 @@ async function sendCompleted(
   const program = 'complete';
   inputOfRole(model, program, 'data');
   const chosen = chooseFormat(request, model, presentation);
+  const seeded = body.seed !== undefined;
+  if (answeredBefore(context, request, response, { model, seeded, shown: chosen })) return;
   const seed = seedFor(model, program, body.seed);
   const target = requestModel(context, response, model);
   const samples = await completeExamples(target, {
@@ -139,6 +144,8 @@ export async function answerDecode(
   const program = 'decode';
   const spec = inputOfRole(model, program, 'latent');
   const chosen = chooseFormat(request, model, presentation);
+  const seeded = body.seed !== undefined;
+  if (answeredBefore(context, request, response, { model, seeded, shown: chosen })) return;
   const latent = tensorField(context, 'latent', spec, body.latent);
   const seed = seedFor(model, program, body.seed);
   const target = requestModel(context, response, model);

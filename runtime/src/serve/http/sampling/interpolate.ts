@@ -2,6 +2,7 @@ import type { Request, Response } from 'express';
 import type { Endpoint } from '../../../model/contract.ts';
 import { evenPlaces, interpolateExamples } from '../../../model/interpolate.ts';
 import type { ServedModel } from '../../engine/engine.ts';
+import { answeredBefore } from '../cache/seeded-answer.ts';
 import type { ServerContext } from '../context.ts';
 import { HttpError } from '../http-error.ts';
 import { chooseFormat, sendSamples } from './present.ts';
@@ -34,6 +35,9 @@ export async function answerInterpolate(
   const program = isCode(from) ? 'decode' : 'sample';
   inputsOf(model, program);
   const chosen = chooseFormat(request, model, presentation);
+  // Between two seeds nothing else is drawn.
+  const seeded = body.seed !== undefined || !isCode(from);
+  if (answeredBefore(context, request, response, { model, seeded, shown: chosen })) return;
   const [start, end] = [endpoint(context, model, 'from', from), endpoint(context, model, 'to', to)];
   const seed = 'seed' in start ? start.seed : seedFor(model, program, body.seed);
   const target = requestModel(context, response, model);

@@ -54,6 +54,16 @@ export function samplingRoutes(context: ServerContext): Route[] {
   });
   return [
     ...modelRoutes(context),
+    {
+      method: 'get',
+      path: '/v1/models/{model}/samples',
+      tag,
+      summary: 'Draw samples; with a seed, browsers and CDNs can keep them',
+      query: querySchema.extend(schemas.samples.omit({ given: true }).shape),
+      response: samplesResponse,
+      work: true,
+      handle: (request, answer) => answerSamples(context, schemas, request, answer),
+    },
     work('samples', 'Draw samples', answerSamples, samplesResponse),
     work('complete', 'Complete examples that are given in part', answerComplete, samplesResponse),
     work('interpolate', 'Samples between two seeds or two codes', answerInterpolate, samplesResponse),

@@ -1,6 +1,7 @@
 import type { Request, Response } from 'express';
 import { encodeExamples } from '../../../model/convert.ts';
 import { needDensity, scoreExamples } from '../../../model/score.ts';
+import { answeredBefore } from '../cache/seeded-answer.ts';
 import type { ServerContext } from '../context.ts';
 import { HttpError } from '../http-error.ts';
 import { tensorToJson } from '../json-tensor.ts';
@@ -18,6 +19,7 @@ export async function answerLogProb(
 ): Promise<void> {
   const { model, body } = readRequest(context, request, response, logprob);
   const { program, kind } = needDensity(model);
+  if (answeredBefore(context, request, response, { model, seeded: body.seed !== undefined })) return;
   const data = tensorField(context, 'data', inputOfRole(model, program, 'data'), body.data);
   const count = data.shape[0]!;
   const { samples } = body;
@@ -55,6 +57,7 @@ export async function answerEncode(
 ): Promise<void> {
   const { model, body } = readRequest(context, request, response, encode);
   const program = 'encode';
+  if (answeredBefore(context, request, response, { model, seeded: body.seed !== undefined })) return;
   const data = tensorField(context, 'data', inputOfRole(model, program, 'data'), body.data);
   const seed = seedFor(model, program, body.seed);
   const target = requestModel(context, response, model);
