@@ -42,8 +42,8 @@ describe('routes', () => {
   });
 
   it.each([
-    ['GET', samples, 'POST, OPTIONS'],
-    ['PUT', samples, 'POST, OPTIONS'],
+    ['GET', '/v1/models/points/decode', 'POST, OPTIONS'],
+    ['PUT', samples, 'GET, HEAD, POST, OPTIONS'],
     ['POST', '/v2/health/live', 'GET, HEAD, OPTIONS'],
     ['DELETE', '/v1/models/points', 'GET, HEAD, OPTIONS'],
     ['POST', '/models/index.json', 'GET, HEAD, OPTIONS'],

@@ -1,6 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { EngineObserver, InferenceEngine } from '../engine/engine.ts';
-import type { ResponseCache } from './cache/response-cache.ts';
 
 /** What a request was about, for its metrics; names that clients make up never get here. */
 export interface RequestLabels {
@@ -9,12 +8,17 @@ export interface RequestLabels {
   readonly program: string;
 }
 
+/** What is kept of answers. */
+interface StoredAnswers {
+  readonly size: { readonly bytes: number; readonly answers: number };
+}
+
 export interface Metrics {
   readonly registry: Registry;
   /** Hang it on the engine. */
   readonly observer: EngineObserver;
   /** Reads the engine's state whenever metrics are scraped. */
-  watch(engine: InferenceEngine, cache: ResponseCache): void;
+  watch(engine: InferenceEngine, cache: StoredAnswers): void;
   answered(labels: RequestLabels, code: number, seconds: number): void;
   failed(labels: RequestLabels, reason: string): void;
   /** A seeded request was answered from the cache, had to run, or had its answer already. */
@@ -78,7 +82,7 @@ export function createMetrics(): Metrics {
   };
 }
 
-function watchEngine(engine: InferenceEngine, cache: ResponseCache, registers: Registry[]): void {
+function watchEngine(engine: InferenceEngine, cache: StoredAnswers, registers: Registry[]): void {
   const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({
       name,
