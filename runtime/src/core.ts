@@ -54,6 +54,12 @@ export type {
   StreamRequest,
 } from './model/contract.ts';
 export { fillInputs, type InputSources } from './model/inputs.ts';
+export {
+  canAnneal,
+  type LogPartition,
+  type LogPartitionRequest,
+  type ReverseRequest,
+} from './model/log-partition.ts';
 export { nextCarries } from './model/next-carries.ts';
 export {
   checkParity,

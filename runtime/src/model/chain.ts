@@ -1,5 +1,5 @@
 import { UserError } from '../errors.ts';
-import { type ChainSpec, chainScalars, type ProgramSignature } from '../program/program.ts';
+import { type ChainSpec, chainLength, chainScalars, type ProgramSignature } from '../program/program.ts';
 import type { HostTensor } from '../program/tensor.ts';
 import { BatchCollector, checkCount, sliceSources } from './batches.ts';
 import type { BatchOptions, RunProgram } from './contract.ts';
@@ -38,6 +38,7 @@ export async function runChain(
   const { chain } = signature;
   if (chain === undefined) throw new UserError(`program ${program} takes no steps of a chain`);
   const perRun = checkSteps(chain, stepsPerRun);
+  const steps = lengthOf(program, signature, chain, sources);
   for (const scalar of Object.values(chainScalars)) {
     if (sources.scalars?.[scalar] !== undefined)
       throw new UserError(`program ${program}: ${scalar}: which steps a run takes is not to be given`);
@@ -48,9 +49,9 @@ export async function runChain(
     const count = Math.min(batchSize, sources.count - start);
     const batch = sliceSources(sources, start, count);
     let outputs: Record<string, HostTensor> = {};
-    for (let from = 0; from < chain.steps; from += perRun) {
+    for (let from = 0; from < steps; from += perRun) {
       signal?.throwIfAborted();
-      const to = Math.min(chain.steps, from + perRun);
+      const to = Math.min(steps, from + perRun);
       const part: InputSources = {
         ...batch,
         scalars: { ...batch.scalars, [chainScalars.from]: from, [chainScalars.to]: to },
@@ -71,4 +72,18 @@ function checkSteps({ stepsPerCall }: ChainSpec, wanted = stepsPerCall): number 
   throw new UserError(
     `stepsPerRun: expected a whole number from 1 to ${stepsPerCall}, got ${String(wanted)}`,
   );
+}
+
+/** Steps in all: those that are asked for, or the chain's own. @throws UserError for a part of a step. */
+function lengthOf(
+  program: string,
+  { inputs }: ProgramSignature,
+  { steps }: ChainSpec,
+  { scalars }: InputSources,
+): number {
+  const asked = scalars?.[chainLength];
+  // One that the program does not take, or out of its range, is refused where inputs are filled.
+  if (asked === undefined || inputs[chainLength] === undefined || Number.isInteger(asked))
+    return asked ?? steps;
+  throw new UserError(`program ${program}: ${chainLength}: expected a whole number, got ${asked}`);
 }

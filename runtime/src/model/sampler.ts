@@ -18,6 +18,7 @@ import type {
   StreamRequest,
 } from './contract.ts';
 import { checkSources, fillInputs } from './inputs.ts';
+import type { LogPartition, LogPartitionRequest, ReverseRequest } from './log-partition.ts';
 import { ProgramCache } from './program-cache.ts';
 import { drawSamples } from './sample.ts';
 
@@ -46,6 +47,10 @@ export interface Sampler {
    * binarised, once for all draws.
    */
   logProb(request: LogProbRequest): Promise<LogProbs>;
+  /** log of the partition function of a model that is known up to it, by annealed importance sampling. */
+  logPartition(request?: LogPartitionRequest): Promise<LogPartition>;
+  /** The same from the other side, by annealing the model's samples back. */
+  logPartitionBack(request?: ReverseRequest): Promise<LogPartition>;
   /** Codes of examples. */
   encode(data: HostTensor, options?: ConditionOptions): Promise<HostTensor>;
   /** Examples from codes. */
@@ -102,6 +107,10 @@ export function createSampler(
     sample: (request) => drawSamples(model, request),
     // Loaded when they are used: a page that only samples does not download them.
     logProb: async (request) => (await import('./score.ts')).scoreExamples(model, request),
+    logPartition: async (request) =>
+      (await import('./log-partition.ts')).estimateLogPartition(model, request),
+    logPartitionBack: async (request) =>
+      (await import('./log-partition.ts')).estimateLogPartitionBack(model, request),
     stream: async function* (request) {
       const { streamSamples } = await import('./stream.ts');
       yield* streamSamples(model, request);

@@ -126,7 +126,7 @@ export interface StreamSpec {
  * sample has the same bits.
  */
 export interface ChainSpec {
-  /** Of the whole chain. */
+  /** Of the whole chain; where the program has the scalar `steps` (`chainLength`), when that is not given. */
   readonly steps: number;
   /** At most; noise inputs are of the shape [stepsPerCall, ...shape]. */
   readonly stepsPerCall: number;
@@ -134,6 +134,9 @@ export interface ChainSpec {
 
 /** Scalar inputs of a program with a chain: which of its steps a call takes. */
 export const chainScalars = { from: 'from', to: 'to' } as const;
+
+/** Scalar input of a program whose chain may be of another length than its `steps`: how many steps it has in all. */
+export const chainLength = 'steps';
 
 /** The signature of an exported program. Every input and output but scalars takes any batch size. */
 export interface ProgramSignature {

@@ -1,5 +1,5 @@
 import { type NamedTensors, scan, tf } from '@generatrix/export';
-import { chainScalars, type InputSpec, type OutputSpec } from '@generatrix/runtime/core';
+import { chainLength, chainScalars, type InputSpec, type OutputSpec } from '@generatrix/runtime/core';
 import type { ModelProgram, NoiseSpec } from '../model/model.ts';
 import { type CarryShapes, carriesAmong, carriesOut, carryInputs, carryOutputs } from './carries.ts';
 
@@ -7,6 +7,8 @@ import { type CarryShapes, carriesAmong, carriesOut, carryInputs, carryOutputs }
 export interface ChainStep {
   /** Scalar: the number of the step, from 0. */
   readonly index: tf.Tensor;
+  /** Scalar: how many steps the chain has in all. */
+  readonly steps: tf.Tensor;
   /** Of this step, each [batch, ...shape]. */
   readonly noise: NamedTensors;
   /** Further inputs of the program. */
@@ -17,6 +19,8 @@ export interface ChainStep {
 export interface Chain {
   /** Of the whole chain, below 2^24. */
   readonly steps: number;
+  /** As many as a caller may ask for in its place, by the scalar `steps`, and 2 at least; absent where none may. */
+  readonly mostSteps?: number;
   /** Steps that one call of the program takes at most: its noise is what is held in memory at a time. */
   readonly stepsPerCall: number;
   /** What goes from step to step: float32, zeros before the start. */
@@ -40,8 +44,9 @@ export interface Chain {
  * they are, to the bit.
  */
 export function chainProgram(chain: Chain): ModelProgram {
-  const { steps, stepsPerCall, carries: shapes, noise: noiseSpecs, inputs: further = {} } = chain;
-  const place = { dtype: 'float32', shape: [], role: 'scalar', min: 0, max: steps } as const;
+  const { steps, mostSteps, stepsPerCall, carries: shapes, noise: noiseSpecs, inputs: further = {} } = chain;
+  const scalar = { dtype: 'float32', shape: [], role: 'scalar', max: mostSteps ?? steps } as const;
+  const place = { ...scalar, min: 0 };
   const noiseInputs = Object.entries(noiseSpecs).map(([name, { distribution, shape }]) => [
     name,
     { dtype: 'float32', shape: [stepsPerCall, ...shape], role: 'noise', distribution },
@@ -54,12 +59,14 @@ export function chainProgram(chain: Chain): ModelProgram {
         ...further,
         [chainScalars.from]: { ...place, default: 0 },
         [chainScalars.to]: { ...place, default: Math.min(steps, stepsPerCall) },
+        ...(mostSteps && { [chainLength]: { ...scalar, min: 2, default: steps } }),
       },
       outputs: { ...carryOutputs(shapes), ...chain.outputs },
       chain: { steps, stepsPerCall },
     },
     run: (state, all) => {
       const inputs = Object.fromEntries(Object.keys(further).map((name) => [name, all[name]!]));
+      const length = mostSteps ? all[chainLength]! : tf.scalar(steps);
       const [from, to] = [all[chainScalars.from]!, all[chainScalars.to]!];
       /** The noise of all steps with their axis first: [steps, batch, ...shape]. */
       const noise = Object.fromEntries(Object.keys(noiseSpecs).map((name) => [name, stepsFirst(all[name]!)]));
@@ -70,14 +77,14 @@ export function chainProgram(chain: Chain): ModelProgram {
       const begins = tf.equal(from, 0);
       const start = chain.start && {
         ...given,
-        ...chosen(begins, chain.start(state, { index: from, noise: first, inputs }), given),
+        ...chosen(begins, chain.start(state, { index: from, steps: length, noise: first, inputs }), given),
       };
       const { carries } = scan({
         carries: start ?? given,
         sequences: { ...noise, offset: tf.range(0, stepsPerCall) },
         body: (before, { offset, ...own }) => {
           const index = tf.add(from, offset!);
-          const moved = chain.step(state, before, { index, noise: own, inputs });
+          const moved = chain.step(state, before, { index, steps: length, noise: own, inputs });
           const takes = tf.logicalAnd(
             tf.greaterEqual(index, chain.start === undefined ? 0 : 1),
             tf.less(index, to),

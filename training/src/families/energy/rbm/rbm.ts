@@ -1,5 +1,5 @@
 import { type NamedTensors, scan, tf } from '@generatrix/export';
-import { type InputSpec, sizeOf } from '@generatrix/runtime/core';
+import { hostTensor, type InputSpec, sizeOf } from '@generatrix/runtime/core';
 import { z } from 'zod';
 import { chainProgram } from '../../../core/chain.ts';
 import { gradientModel } from '../../../core/gradient-model.ts';
@@ -13,6 +13,7 @@ import {
   type GibbsNoise,
   gibbsStep,
 } from './contrastive-divergence.ts';
+import { annealingPrograms, baseRates, logOddsOf } from './rbm-annealing.ts';
 import { freeEnergy, hiddenMean, pseudoLogLikelihood, rbmNames } from './rbm-energy.ts';
 
 const options = z.strictObject({
@@ -37,6 +38,13 @@ const options = z.strictObject({
     .max(1_000_000)
     .default(1000)
     .describe('steps of the chain that a sample is the end of'),
+  temperatures: z
+    .number()
+    .int()
+    .min(2)
+    .max(1_000_000)
+    .default(10_000)
+    .describe('temperatures by which the partition function is estimated, when nothing else is asked for'),
 });
 export type RbmOptions = z.infer<typeof options>;
 
@@ -51,7 +59,8 @@ const stepsPerCall = 50;
  *
  * trained by (persistent) contrastive divergence: the gradient of log p with its expectation under the model taken at
  * chains of `gibbs` steps (`contrastive-divergence.ts`). Examples are binarised anew in each step. What is drawn is the
- * end of a block Gibbs chain from fair coins, so samples are the model's only as far as that chain has mixed.
+ * end of a block Gibbs chain from fair coins, so samples are the model's only as far as that chain has mixed. Its
+ * partition function is estimated by annealing (`rbm-annealing.ts`).
  */
 function build(rbm: RbmOptions, { spec }: DataDescription): Trainable {
   const { hidden, gibbs } = rbm;
@@ -100,8 +109,15 @@ function build(rbm: RbmOptions, { spec }: DataDescription): Trainable {
 
   return gradientModel({
     parameters,
-    state: (batchSize) =>
-      persistent ? asKind('statistic', { chains: { shape: [batchSize, visible], initial: 0 } }) : {},
+    state: (batchSize) => ({
+      ...asKind('data', { [baseRates]: { shape: [visible], initial: 0 } }),
+      ...(persistent && asKind('statistic', { chains: { shape: [batchSize, visible], initial: 0 } })),
+    }),
+    // Visible units begin with the data's means (Hinton 2010, section 8.1).
+    initialise: async (state, dataset) => {
+      const odds = hostTensor('float32', [visible], await logOddsOf(dataset));
+      return { ...state, [baseRates]: odds, [rbmNames.visibleBias]: odds };
+    },
     noise: {
       uniform: uniform(shape),
       hidden: uniform([gibbs, hidden]),
@@ -124,6 +140,7 @@ function build(rbm: RbmOptions, { spec }: DataDescription): Trainable {
     programs: {
       advance: chainProgram({
         steps: rbm.sampleSteps,
+        mostSteps: 1_000_000,
         stepsPerCall: Math.min(rbm.sampleSteps, stepsPerCall),
         carries: { values: [visible], probabilities: [visible] },
         noise: { hidden: uniform([hidden]), visible: uniform([visible]) },
@@ -141,6 +158,7 @@ function build(rbm: RbmOptions, { spec }: DataDescription): Trainable {
           return { data: tf.reshape(chosen, [chosen.shape[0]!, ...shape]) };
         },
       }),
+      ...annealingPrograms({ visible, hidden, shape, temperatures: rbm.temperatures, stepsPerCall }),
       encode: ofExamples('code', [hidden], 'latent', hiddenMean),
       freeEnergy: ofExamples('freeEnergy', [], 'other', (state, v) => freeEnergy(state, v)),
       pseudoLogLikelihood: ofExamples('pseudoLogLikelihood', [], 'other', pseudoLogLikelihood),
