@@ -10,6 +10,8 @@ import { nextCarries } from './next-carries.ts';
 export interface ChainOptions extends BatchOptions {
   /** Steps in one run; as many as the program takes when absent. */
   readonly stepsPerRun?: number | undefined;
+  /** Called after each run with the steps that its batch has taken, and how many it takes in all. */
+  readonly onSteps?: ((done: number, of: number) => void) | undefined;
 }
 
 /** What is needed of a model: its programs' signatures, and something that runs them. */
@@ -32,7 +34,7 @@ export async function runChain(
   model: ChainModel,
   program: string,
   sources: InputSources,
-  { batchSize = defaultBatchSize, signal, onBatch, stepsPerRun }: ChainOptions = {},
+  { batchSize = defaultBatchSize, signal, onBatch, onSteps, stepsPerRun }: ChainOptions = {},
 ): Promise<Record<string, HostTensor>> {
   const signature = model.program(program);
   const { chain } = signature;
@@ -59,6 +61,7 @@ export async function runChain(
         ...(from === 0 ? {} : { carries: nextCarries(signature, outputs) }),
       };
       outputs = await model.run(program, part, { batchSize: count, ...(signal && { signal }) });
+      onSteps?.(to, steps);
     }
     const own = Object.entries(outputs).filter(([name]) => signature.outputs[name]?.meaning !== 'carry');
     collected.add(start, count, Object.fromEntries(own));

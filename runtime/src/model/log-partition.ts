@@ -2,11 +2,11 @@ import { UserError } from '../errors.ts';
 import { chainLength } from '../program/program.ts';
 import { defaultSeed, nameOf } from './arguments.ts';
 import { checkCount } from './batches.ts';
-import { runChain } from './chain.ts';
-import type { BatchOptions, RunnableModel } from './contract.ts';
+import { type ChainOptions, runChain } from './chain.ts';
+import type { RunnableModel } from './contract.ts';
 import { drawSamples } from './sample.ts';
 
-export interface LogPartitionRequest extends BatchOptions {
+export interface LogPartitionRequest extends ChainOptions {
   /** Chains that are annealed, 2 at least; 100 when absent. */
   readonly chains?: number;
   /** Temperatures from the start to the model; the program's own number when absent. */
@@ -73,10 +73,11 @@ export async function estimateLogPartitionBack(
   }
   const { sources, options, length } = annealing(model, request);
   // Other indices than those of the chains back, whose noise must not be that which made the samples.
+  const { onSteps: _, ...drawing } = options;
   const { data } = await drawSamples(model, {
     ...{ count: sources.count, seed: sources.seed, firstIndex: sources.count, draw: 'sample' },
     ...(sampleSteps !== undefined && { [chainLength]: sampleSteps }),
-    ...options,
+    ...drawing,
   });
   const { logWeight } = await runChain(model, 'annealBack', { ...sources, data }, options);
   const { logZ, interval, ...summary } = summaryOf(Float64Array.from(logWeight!.data, (w) => -w));

@@ -11,6 +11,7 @@ const subcommands: Readonly<Record<string, () => Promise<(program: Command) => v
   sample: async () => (await import('./sample.ts')).addSample,
   complete: async () => (await import('./complete.ts')).addComplete,
   compare: async () => (await import('./compare.ts')).addCompare,
+  partition: async () => (await import('./partition.ts')).addPartition,
   score: async () => (await import('./score.ts')).addScore,
   evaluate: async () => (await import('./evaluate.ts')).addEvaluate,
   export: async () => (await import('./export.ts')).addExport,

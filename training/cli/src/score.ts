@@ -1,13 +1,20 @@
 import type { Sampler } from '@generatrix/runtime';
-import { type DeviceRequest, densityOf, type HostTensor, sizeOf } from '@generatrix/runtime/core';
+import { canAnneal, type DeviceRequest, densityOf, type HostTensor, sizeOf } from '@generatrix/runtime/core';
 import type { Dataset } from '@generatrix/training/data';
 import { formatNats } from '@generatrix/training/report';
 import { type Command, Option } from 'commander';
 import { addDataFlags, wholeNumber } from './flags.ts';
 import { type ModelDataFlags, modelData } from './model-data.ts';
 import { addCheckpointFlag, type CheckpointFlag, openModel } from './open-model.ts';
+import {
+  type AnnealingFlags,
+  addAnnealingFlags,
+  annealingOf,
+  describePartition,
+  withProgress,
+} from './partition.ts';
 
-interface ScoreFlags extends ModelDataFlags, CheckpointFlag {
+interface ScoreFlags extends ModelDataFlags, CheckpointFlag, AnnealingFlags {
   readonly samples: string;
   readonly limit?: string;
   readonly seed: string;
@@ -100,13 +107,13 @@ export function addScore(program: Command): void {
       'mean log-likelihood (or its lower bound) of a data set under a model; of an autoencoder, its reconstruction error',
     )
     .argument('<model>', 'folder of a bundle or of a run');
-  addDataFlags(addCheckpointFlag(command), 'that of the training run')
+  addDataFlags(addAnnealingFlags(addCheckpointFlag(command)), 'that of the training run')
     .addOption(
       new Option('--split <name>', 'which examples').choices(['train', 'validation', 'test']).default('test'),
     )
     .option('--samples <k>', 'importance samples for a bound; 1 is the ELBO', '1')
     .option('--limit <n>', 'score at most this many examples')
-    .option('--seed <n>', 'seed of the noise that a bound needs', '42')
+    .option('--seed <n>', 'seed of the noise that a bound or an estimate needs', '42')
     .option('--data-seed <n>', 'seed of a drawn data set (default: that of the training run)')
     .addOption(
       new Option('--device <name>', 'where to run')
@@ -139,6 +146,10 @@ async function printScore(sampler: Sampler, flags: ScoreFlags, model: string): P
     );
     return;
   }
+  if (densityOf(programs) === undefined && canAnneal(sampler)) {
+    await printEnergyScore(sampler, dataset, { name, limit, flags });
+    return;
+  }
   const score = await scoreDataset(sampler, dataset, { samples, limit, seed });
   const what =
     score.kind === 'exact'
@@ -150,6 +161,30 @@ async function printScore(sampler: Sampler, flags: ScoreFlags, model: string): P
   console.log(`${what}: ${formatNats(score.mean)} nats (standard error ${score.standardError.toFixed(3)})`);
   console.log(`bits per dimension: ${score.bitsPerDimension.toFixed(4)}`);
   printCriteria(provenance.metrics.freeParameters, score);
+}
+
+/** The log-likelihood of a model that is known up to its partition function, which is estimated. */
+async function printEnergyScore(
+  sampler: Sampler,
+  dataset: Dataset,
+  { name, limit, flags }: { readonly name: string; readonly limit: number; readonly flags: ScoreFlags },
+): Promise<void> {
+  const request = annealingOf(flags);
+  const { seed } = request;
+  const energy = await meanOver(dataset, limit, async (data, indices) => {
+    const sources = { data, seed: seed!, firstIndex: indices[0]!, count: indices.length };
+    return (await sampler.run('freeEnergy', sources, { batchSize: indices.length })).freeEnergy!.data;
+  });
+  const partition = await withProgress((onSteps) => sampler.logPartition({ ...request, onSteps }));
+  const [low, high] = partition.interval.map((logZ) => formatNats(-energy.mean - logZ));
+  console.log(`${name}, ${flags.split} split, ${energy.count} examples, on ${sampler.device}`);
+  console.log(`log Z: ${describePartition(partition)}`);
+  const mean = -energy.mean - partition.logZ;
+  console.log(
+    `log-likelihood by that estimate, in expectation above the true one: ${formatNats(mean)} nats ` +
+      `(standard error over examples ${energy.standardError.toFixed(3)}; log Z within three standard errors: ${high} to ${low})`,
+  );
+  console.log(`bits per dimension: ${(-mean / (sizeOf(dataset.spec.shape) * Math.LN2)).toFixed(4)}`);
 }
 
 /** BIC and AIC (lower is better), where the model says how many free parameters it has. */

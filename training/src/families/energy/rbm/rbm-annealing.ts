@@ -86,7 +86,7 @@ export function annealingPrograms({
     steps: temperatures,
     mostSteps: 10_000_000,
     stepsPerCall,
-    carries: { values: [visible], logRatio: [1] },
+    carries: { values: [visible], weight: [1] },
     noise: {
       hidden: { distribution: 'uniform', shape: [hidden] },
       visible: { distribution: 'uniform', shape: [visible] },
@@ -98,26 +98,27 @@ export function annealingPrograms({
       [end]: { dtype: 'float32', shape, meaning: 'data' },
       logWeight: { dtype: 'float32', shape: [], meaning: 'other' },
     },
-    finish: (state, { values, logRatio: sum }) => ({
+    finish: (_, { values, weight }) => ({
       [end]: tf.reshape(values!, [values!.shape[0]!, ...shape]),
-      logWeight: tf.add(tf.squeeze(sum!, [1]), baseLogPartition(state)),
+      logWeight: tf.squeeze(weight!, [1]),
     }),
   });
   const data: InputSpec = { dtype: 'float32', shape: [...shape], role: 'data' };
-  const none = (values: tf.Tensor) => tf.mul(0, tf.slice(values, [0, 0], [-1, 1])); // [batch, 1]
+  const startWeight = (state: NamedTensors, values: tf.Tensor) =>
+    tf.add(baseLogPartition(state), tf.mul(0, tf.slice(values, [0, 0], [-1, 1]))); // [batch, 1]
   return {
     anneal: chainProgram({
       ...common,
       ...ending('data'),
       start: (state, { noise }) => {
         const values = binarise(tf.sigmoid(state[baseRates]!), noise.visible!);
-        return { values, logRatio: none(values) };
+        return { values, weight: startWeight(state, values) };
       },
-      step: (state, { values, logRatio: sum }, { index, steps, noise }) => {
+      step: (state, { values, weight }, { index, steps, noise }) => {
         const [before, at] = [tf.sub(index, 1), index].map((k) => temperatureOf(k, tf.sub(steps, 1)));
         return {
           values: annealedStep(state, values!, at!, noise as unknown as GibbsNoise),
-          logRatio: tf.add(sum!, logRatio(state, values!, before!, at!)),
+          weight: tf.add(weight!, logRatio(state, values!, before!, at!)),
         };
       },
     }),
@@ -125,15 +126,15 @@ export function annealingPrograms({
       ...common,
       ...ending('start'),
       inputs: { data },
-      start: (_, { inputs }) => {
+      start: (state, { inputs }) => {
         const values = tf.reshape(inputs.data!, [inputs.data!.shape[0]!, visible]);
-        return { values, logRatio: none(values) };
+        return { values, weight: startWeight(state, values) };
       },
-      step: (state, { values, logRatio: sum }, { index, steps, noise }) => {
+      step: (state, { values, weight }, { index, steps, noise }) => {
         const last = tf.sub(steps, 1);
         const [at, before] = [tf.sub(steps, index), tf.sub(last, index)].map((k) => temperatureOf(k, last));
         const moved = annealedStep(state, values!, at!, noise as unknown as GibbsNoise);
-        return { values: moved, logRatio: tf.add(sum!, logRatio(state, moved, before!, at!)) };
+        return { values: moved, weight: tf.add(weight!, logRatio(state, moved, before!, at!)) };
       },
     }),
   };

@@ -14,7 +14,7 @@ const stripes = floatDataset(
   }),
 );
 
-const small = { hidden: 8, sampleSteps: 30 };
+const small = { hidden: 8, sampleSteps: 30, temperatures: 20 };
 
 export const cases: readonly FamilyCase[] = [
   {
@@ -23,14 +23,14 @@ export const cases: readonly FamilyCase[] = [
     options: { ...small, gibbs: 2 },
     training: { optimizer: 'adam', ema: 0.9 },
     dataset: stripes,
-    batchSize: 20,
+    batchSize: 40,
   },
   {
     name: 'rbm, chains from the data',
     family: 'rbm',
-    options: { ...small, chains: 'data' },
+    options: { ...small, chains: 'data', gibbs: 2 },
     training: { optimizer: 'adam' },
     dataset: stripes,
-    batchSize: 20,
+    batchSize: 40,
   },
 ];

@@ -1,5 +1,5 @@
 import { type NamedTensors, scan, tf } from '@generatrix/export';
-import { hostTensor, type InputSpec, sizeOf } from '@generatrix/runtime/core';
+import { fillNoise, type HostTensor, hostTensor, type InputSpec, sizeOf } from '@generatrix/runtime/core';
 import { z } from 'zod';
 import { chainProgram } from '../../../core/chain.ts';
 import { gradientModel } from '../../../core/gradient-model.ts';
@@ -113,10 +113,13 @@ function build(rbm: RbmOptions, { spec }: DataDescription): Trainable {
       ...asKind('data', { [baseRates]: { shape: [visible], initial: 0 } }),
       ...(persistent && asKind('statistic', { chains: { shape: [batchSize, visible], initial: 0 } })),
     }),
-    // Visible units begin with the data's means (Hinton 2010, section 8.1).
-    initialise: async (state, dataset) => {
+    // Visible units begin with the data's means (Hinton 2010, section 8.1), and chains as draws of them.
+    initialise: async (state, dataset, seed) => {
       const odds = hostTensor('float32', [visible], await logOddsOf(dataset));
-      return { ...state, [baseRates]: odds, [rbmNames.visibleBias]: odds };
+      const start = { ...state, [baseRates]: odds, [rbmNames.visibleBias]: odds };
+      return state.chains
+        ? { ...start, chains: independentUnits(odds.data, state.chains.shape[0]!, seed) }
+        : start;
     },
     noise: {
       uniform: uniform(shape),
@@ -164,6 +167,14 @@ function build(rbm: RbmOptions, { spec }: DataDescription): Trainable {
       pseudoLogLikelihood: ofExamples('pseudoLogLikelihood', [], 'other', pseudoLogLikelihood),
     },
   });
+}
+
+/** Units that are on with these log odds, each by itself: [count, V]. */
+function independentUnits(odds: ArrayLike<number>, count: number, seed: number): HostTensor {
+  const shape = [odds.length];
+  const noise = fillNoise({ distribution: 'uniform', seed, stream: 'chains', firstIndex: 0, count, shape });
+  const values = noise.map((u, i) => (u < 1 / (1 + Math.exp(-odds[i % odds.length]!)) ? 1 : 0));
+  return hostTensor('float32', [count, odds.length], values);
 }
 
 export const rbm = defineFamily<RbmOptions>({

@@ -1,0 +1,53 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { command } from './test-command.ts';
+
+let folder: string;
+let model: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'generatrix-partition-'));
+  model = join(folder, 'run');
+  const sizes = ['--hidden', '4', '--sample-steps', '20', '--temperatures', '30'];
+  const short = ['--data', 'digits8', '--data-size', '80', '--steps', '3', '--batch-size', '8'];
+  const { status, stderr } = await command('train', 'rbm', ...short, ...sizes, '--out', model);
+  expect(status, stderr).toBe(0);
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const numberAfter = (text: string, label: string) =>
+  Number(new RegExp(`${label}: (-?[0-9.]+) nats`).exec(text)![1]);
+
+it('tells log Z from both sides, and scores examples by it', async () => {
+  const few = ['--chains', '40', '--temperatures', '200'];
+  const both = await command('partition', model, ...few, '--back');
+  expect(both.status, both.stderr).toBe(0);
+  const [forward, back] = ['log Z', 'log Z from samples back'].map((label) =>
+    numberAfter(both.stdout, label),
+  );
+  // Weights of three steps are small: independent units are almost the model.
+  expect(Math.abs(forward! - back!)).toBeLessThan(0.05);
+  const scored = await command('score', model, ...few, '--limit', '30');
+  expect(scored.status, scored.stderr).toBe(0);
+  expect(numberAfter(scored.stdout, 'log Z')).toBe(forward);
+  const mean = numberAfter(scored.stdout, 'true one');
+  const manifest = JSON.parse(await readFile(join(model, 'bundle', 'model.json'), 'utf8'));
+  const pixels = manifest.data.shape.reduce((product: number, side: number) => product * side, 1);
+  expect(mean).toBeLessThan(0);
+  expect(mean).toBeGreaterThan(-pixels * Math.LN2);
+  const bits = Number(/bits per dimension: ([0-9.]+)/.exec(scored.stdout)![1]);
+  expect(bits).toBeCloseTo(-mean / (pixels * Math.LN2), 3);
+});
+
+it('refuses in one line what makes no sense', async () => {
+  for (const [flags, message] of [
+    [['--chains', '1'], /^generatrix: --chains: expected a whole number of at least 2, got '1'\n$/],
+    [['--sample-steps', '9'], /^generatrix: --sample-steps: only chains back begin with samples/],
+    [['--temperatures', '2.5'], /^generatrix: --temperatures: expected a whole number/],
+  ] as const) {
+    const { status, stderr } = await command('partition', model, ...flags);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(message);
+  }
+});
