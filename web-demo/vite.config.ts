@@ -15,7 +15,7 @@ const builds = [
   'ort-wasm-simd-threaded.jspi',
   'ort-wasm-simd-threaded.asyncify',
 ] as const;
-const ortFiles = builds.flatMap((build) => [`${build}.mjs`, `${build}.wasm`]);
+const wasmFiles = builds.map((build) => `${build}.wasm`);
 
 /** A file of the site by its path: served by the development server, written by the build. */
 type SiteFiles = Readonly<Record<string, () => Promise<Uint8Array>>>;
@@ -46,14 +46,12 @@ async function compressed(file: string): Promise<Uint8Array> {
 }
 
 /**
- * onnxruntime's files under `ort/`, copied unchanged, so that a page fetches only the build it runs; the `.wasm`
- * files also as `.gz`, which the sampler unpacks itself: small from any host, with a size that is known beforehand.
+ * onnxruntime's files under `ort/`, so that a page fetches only the build it runs; the `.wasm` files as `.gz`, which the
+ * pages unpack themselves: small from any host, with a size that is known beforehand.
  */
 const engineFiles: SiteFiles = Object.fromEntries([
-  ...ortFiles.map((file) => [`ort/${file}`, () => readFile(locate(file))] as const),
-  ...ortFiles
-    .filter((file) => file.endsWith('.wasm'))
-    .map((file) => [`ort/${file}.gz`, () => compressed(file)] as const),
+  ...builds.map((build) => [`ort/${build}.mjs`, () => readFile(locate(`${build}.mjs`))] as const),
+  ...wasmFiles.map((file) => [`ort/${file}.gz`, () => compressed(file)] as const),
 ]);
 
 function siteFiles(files: SiteFiles): Plugin {
@@ -61,12 +59,10 @@ function siteFiles(files: SiteFiles): Plugin {
     name: 'site-files',
     async config() {
       const sizes = await Promise.all(
-        ortFiles
-          .filter((file) => file.endsWith('.wasm'))
-          .map(async (file) => [
-            file,
-            { bytes: (await stat(locate(file))).size, compressed: (await compressed(file)).length },
-          ]),
+        wasmFiles.map(async (file) => [
+          file,
+          { bytes: (await stat(locate(file))).size, compressed: (await compressed(file)).length },
+        ]),
       );
       const build = { version: await engineVersion(), files: Object.fromEntries(sizes) };
       return { define: { __ENGINE_BUILD__: JSON.stringify(build) } };
@@ -76,11 +72,12 @@ function siteFiles(files: SiteFiles): Plugin {
         const path = new URL(request.url ?? '/', 'http://localhost').pathname.slice(1);
         const read = files[path];
         if (!read) return next();
-        const type = path.endsWith('.wasm') ? 'application/wasm' : 'text/javascript';
         read().then(
           (content) =>
             response
-              .writeHead(200, { 'Content-Type': path.endsWith('.gz') ? 'application/gzip' : type })
+              .writeHead(200, {
+                'Content-Type': path.endsWith('.gz') ? 'application/gzip' : 'text/javascript',
+              })
               .end(content),
           (error: Error) => next(error),
         );

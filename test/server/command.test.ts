@@ -17,7 +17,10 @@ afterAll(() => removeFolder(folder));
 
 /** Starts the command and waits until it says that it listens. */
 async function serve(args: readonly string[], environment: Record<string, string> = {}) {
-  const { child, outcome } = startCommand(['serve', folder, '--port', '0', ...args], environment);
+  const { child, outcome } = startCommand(
+    ['serve', folder, '--port', '0', '--site', 'none', ...args],
+    environment,
+  );
   const url = await new Promise<string>((resolve, reject) => {
     let text = '';
     child.stdout!.on('data', (part: string) => {

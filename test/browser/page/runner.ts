@@ -18,8 +18,14 @@ declare global {
 
 let executor: Executor | undefined;
 
+async function readPacked(url: string): Promise<ArrayBuffer> {
+  const { body } = await fetch(url);
+  return new Response(body!.pipeThrough(new DecompressionStream('gzip'))).arrayBuffer();
+}
+
 window.openExecutor = async (device) => {
-  configureWeb({ wasmPaths: new URL('ort/', document.baseURI).href });
+  const wasmPaths = new URL('ort/', document.baseURI).href;
+  configureWeb({ wasmPaths, readWasm: (file) => readPacked(`${wasmPaths}${file}.gz`) });
   try {
     executor = await createExecutor(device);
     return '';

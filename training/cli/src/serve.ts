@@ -21,7 +21,7 @@ export function addServe(program: Command): void {
   for (const field of configFields) if (field.name !== 'models') command.addOption(optionOf(field));
   command.action(async (models: string | undefined, { config: file, ...flags }: Record<string, string>) => {
     const config = await loadConfig({ flags: { ...flags, models }, environment: process.env, file });
-    const site = siteOf(config);
+    const site = await siteOf(config);
     const server = await startServer(config, { site });
     // Who reads that it listens may send a signal at once.
     const stopped = untilStopped(server);
@@ -38,7 +38,7 @@ function optionOf({ flag, kind, description, choices, default: standard, variabl
   return choices === undefined ? option : option.choices([...choices]);
 }
 
-function siteOf({ site }: ServeConfig): string | undefined {
+async function siteOf({ site }: ServeConfig): Promise<string | undefined> {
   if (site === 'none') return undefined;
   return site === 'auto' ? builtSite() : site;
 }

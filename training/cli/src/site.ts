@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { readdir, readFile, rename, rm } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { UserError } from '@generatrix/runtime/core';
 import { pageHeaders } from '@generatrix/runtime/serve';
 import express from 'express';
@@ -17,36 +18,58 @@ export interface SiteServer {
   close(): Promise<void>;
 }
 
-/** Folder of the web page's package, found from where it is installed. */
-function siteFolder(): string {
-  const require = createRequire(import.meta.url);
-  try {
-    return dirname(require.resolve('@generatrix/web-demo/package.json'));
-  } catch {
-    throw new UserError('the package @generatrix/web-demo is not installed: the page cannot be served');
-  }
-}
+/** The page as it lies in the published package. */
+const packaged = fileURLToPath(new URL('../site', import.meta.url));
 
-/** Folder of the built page, if there is one. */
-export function builtSite(): string | undefined {
+/** In a checkout, the folder of the page's sources; nothing elsewhere. */
+function sourcesOfSite(): string | undefined {
   try {
-    const built = join(siteFolder(), 'dist-site');
-    return existsSync(join(built, 'index.html')) ? built : undefined;
+    return dirname(createRequire(import.meta.url).resolve('@generatrix/web-demo/package.json'));
   } catch {
     return undefined;
   }
 }
 
-/** Builds the page with Vite, if this is a checkout, and returns the folder of its static files. */
-export async function buildSite(): Promise<string> {
-  const folder = siteFolder();
+/**
+ * Folder of the page's static files: what the package brings along; in a checkout they are built with Vite where the
+ * sources have changed since they last were.
+ * @throws UserError when there are none, or they cannot be built.
+ */
+export async function builtSite(): Promise<string> {
+  if (existsSync(join(packaged, 'index.html'))) return packaged;
+  const folder = sourcesOfSite();
+  if (folder === undefined) throw new UserError(`${packaged}: the page is missing: install generatrix again`);
   const built = join(folder, 'dist-site');
-  if (existsSync(join(folder, 'vite.config.ts'))) {
+  if (isNewer([join(folder, 'src'), folder, join(folder, '../runtime/src')], join(built, 'index.html'))) {
     const vite = createRequire(join(folder, 'package.json')).resolve('vite/package.json');
-    await run(process.execPath, [join(dirname(vite), 'bin/vite.js'), 'build', '--logLevel', 'warn'], folder);
+    const unfinished = join(folder, `dist-site-${process.pid}`);
+    try {
+      const flags = ['--logLevel', 'warn', '--outDir', unfinished, '--emptyOutDir'];
+      await run(process.execPath, [join(dirname(vite), 'bin/vite.js'), 'build', ...flags], folder);
+      await rm(built, { recursive: true, force: true });
+      // Another process that builds at the same time may have been faster: its page is as good.
+      await rename(unfinished, built).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+      });
+    } finally {
+      await rm(unfinished, { recursive: true, force: true });
+    }
   }
-  if (!existsSync(join(built, 'index.html'))) throw new UserError(`${built}: the page is not built`);
   return built;
+}
+
+/**
+ * Whether one of the files in some folders has changed since another file was written, or that one does not exist. Of a
+ * folder called `src` all files count, of another those that lie in it directly.
+ */
+export function isNewer(folders: readonly string[], than: string): boolean {
+  const written = statSync(than, { throwIfNoEntry: false })?.mtimeMs;
+  if (written === undefined) return true;
+  return folders.some((folder) =>
+    readdirSync(folder, { recursive: basename(folder) === 'src', withFileTypes: true }).some(
+      (entry) => entry.isFile() && statSync(join(entry.parentPath, entry.name)).mtimeMs > written,
+    ),
+  );
 }
 
 /** Runs a command without a word; what it says on standard error is told when it fails. */

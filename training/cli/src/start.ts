@@ -7,7 +7,7 @@ import type { RunSettingsInput } from '@generatrix/training/record';
 import type { Command } from 'commander';
 import { wholeNumber } from './flags.ts';
 import { printParity } from './parity.ts';
-import { buildSite, serveSite } from './site.ts';
+import { builtSite, serveSite } from './site.ts';
 import { checkTourFolders, rememberBundle } from './tour-folder.ts';
 import { trainInTerminal } from './train.ts';
 
@@ -63,7 +63,7 @@ export function addStart(program: Command): void {
       }
       if (!flags.serve) return;
       console.log('\nBuilding the page ...');
-      const server = await serveSite(await buildSite(), models, port);
+      const server = await serveSite(await builtSite(), models, port);
       console.log(`The models run in your browser at ${server.url} (Ctrl-C stops the server)`);
       await new Promise<void>((resolve) => process.once('SIGINT', resolve));
       await server.close();

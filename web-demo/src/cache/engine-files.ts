@@ -1,3 +1,4 @@
+import { configureWeb } from '@generatrix/runtime/web';
 import { type OnBytes, readAll } from './download.ts';
 import { engineBuild } from './engine-build.ts';
 import { dropOldEngines, engineStore, keep, openStore } from './stores.ts';
@@ -21,6 +22,14 @@ export async function readEngineFile(folder: string, file: string, onBytes?: OnB
   await keep(store, key, bytes);
   await dropOldEngines(version);
   return unpacked;
+}
+
+/**
+ * Lets the runtime take onnxruntime's files from a folder of the site.
+ * @param folder its address, ending in `/`
+ */
+export function useEngineFolder(folder: string, onBytes?: OnBytes): void {
+  configureWeb({ wasmPaths: folder, readWasm: (file) => readEngineFile(folder, file, onBytes) });
 }
 
 /** Some servers mark `.gz` files as compressed content, which the browser has then unpacked already. */

@@ -7,7 +7,6 @@ import {
 } from '@generatrix/runtime/train';
 import {
   type Bundle,
-  configureWeb,
   createExecutor,
   type Executor,
   openBundle,
@@ -15,6 +14,7 @@ import {
   webSource,
 } from '@generatrix/runtime/web';
 import { zipSync } from 'fflate';
+import { useEngineFolder } from '../cache/engine-files.ts';
 import type { FromTrainer, OpenRequest, OwnExamples, ToTrainer } from './protocol.ts';
 
 /** The thread that training blocks, so that the page stays free. It holds one model for its whole life. */
@@ -42,7 +42,7 @@ async function open(
   { url, device, wasmPaths, seed, from }: OpenRequest,
   own: OwnExamples | undefined,
 ): Promise<void> {
-  configureWeb({ wasmPaths });
+  useEngineFolder(wasmPaths);
   const bundle = await openBundle(webSource(url));
   const executor = await createExecutor(device);
   const read = {

@@ -1,7 +1,6 @@
 import {
   type Bundle,
   checkParity,
-  configureWeb,
   createSampler,
   type Device,
   type DeviceReport,
@@ -17,7 +16,7 @@ import {
 } from '@generatrix/runtime/web';
 import { cachedSource } from '../cache/cached-source.ts';
 import { engineBytes } from '../cache/engine-build.ts';
-import { readEngineFile } from '../cache/engine-files.ts';
+import { useEngineFolder } from '../cache/engine-files.ts';
 import type { LoadedModel, LoadRequest } from './protocol.ts';
 
 /** A model in the worker. */
@@ -37,12 +36,8 @@ const preference = ['webgpu', 'wasm'] as const;
 /** Callbacks for the bytes of an engine as they arrive. */
 const engineListeners = new Set<(received: number, total: number) => void>();
 
-configureWeb({
-  wasmPaths: engineFolder,
-  readWasm: (file) =>
-    readEngineFile(engineFolder, file, (received, total) => {
-      for (const listener of engineListeners) listener(received, total);
-    }),
+useEngineFolder(engineFolder, (received, total) => {
+  for (const listener of engineListeners) listener(received, total);
 });
 
 /**

@@ -1,7 +1,7 @@
 import { basename, dirname } from 'node:path';
 import { bundleFolder, type ParityRow } from '@generatrix/runtime';
 import { UserError } from '@generatrix/runtime/core';
-import { buildSite, serveSite } from '../site.ts';
+import { builtSite, serveSite } from '../site.ts';
 import { findChromium } from './find-chromium.ts';
 import { launchChromium } from './launch.ts';
 
@@ -20,7 +20,7 @@ export async function browserParity(
   const found = findChromium();
   if ('reason' in found) return found.reason;
   const bundle = await bundleFolder(folder);
-  const server = await serveSite(await buildSite(), dirname(bundle), 0);
+  const server = await serveSite(await builtSite(), dirname(bundle), 0);
   try {
     const browser = await launchChromium({ webgpu: device === 'webgpu' });
     try {
