@@ -12,6 +12,7 @@ const rooms = {
   'training/src': [
     'errors',
     'files',
+    'plugin',
     'data',
     'model',
     'nn',
@@ -58,7 +59,7 @@ const heavy = {
   'mpg123-decoder': ['training/src/data/decode-sound.ts'],
   'ogg-opus-decoder': ['training/src/data/decode-sound.ts'],
   'ml-matrix': ['training/src/evaluate/frechet/frechet.ts'],
-  jiti: ['training/src/run/config.ts'],
+  jiti: ['training/src/plugin/load-module.ts'],
   'cli-progress': ['training/cli/src/progress.ts'],
   'cli-table3': ['training/cli/src/table.ts'],
   'playwright-core': ['training/cli/src/browser/launch.ts'],

@@ -8,10 +8,28 @@ export {
   type PortableLoops,
   type PortableOptions,
   portableLoops,
+  tf,
 } from '@generatrix/export';
+export { z } from 'zod';
 export { type Chain, type ChainStep, chainProgram } from './core/chain.ts';
 export { type GradientModel, type GradientPhase, gradientModel } from './core/gradient-model.ts';
-export { type Dataset, type DatasetRequest, datasetCatalogue, loadDataset, partOf } from './data/index.ts';
+export { byteDataset, fieldOf } from './data/dataset.ts';
+export {
+  addDataset,
+  type Dataset,
+  type DatasetCall,
+  type DatasetDeclaration,
+  type DatasetPart,
+  type DatasetPlugin,
+  type DatasetRequest,
+  datasetCatalogue,
+  datasetPlugins,
+  defineDataset,
+  floatDataset,
+  loadDataset,
+  loadDatasetPlugin,
+  partOf,
+} from './data/index.ts';
 export type { Engine, Trainer } from './engine/engine.ts';
 export { initialState } from './engine/initial-state.ts';
 export { onnxEngine } from './engine/onnx-engine.ts';
@@ -38,13 +56,21 @@ export { graphModelParity } from './evaluate/graph-model-parity.ts';
 export { publishedModeSamples } from './evaluate/modes/mode-coverage.ts';
 export { parzen } from './evaluate/parzen/parzen.ts';
 export { type SampleSource, samplerSource } from './evaluate/sample-source.ts';
-export { buildModel, families, familyNamed } from './families/registry.ts';
+export { checkFamily, familyOf, loadFamily } from './families/family-plugin.ts';
+export {
+  addFamily,
+  buildModel,
+  families,
+  familyNamed,
+  knownFamilies,
+  pluginOf,
+} from './families/registry.ts';
 export { type ImportRequest, importModel } from './import/import-model.ts';
-export type { Family, Trainable } from './model/family.ts';
+export type { DataDescription, Family, FamilyDeclaration, Preset, Trainable } from './model/family.ts';
 export { dataDescription, defineFamily, familyDescription } from './model/family.ts';
-export type { Model } from './model/model.ts';
+export type { Model, ModelProgram, StepArguments, StepResult } from './model/model.ts';
 export { scheduleShape } from './model/schedule.ts';
-export type { HostState } from './model/state.ts';
+export type { HostState, StateSpecs } from './model/state.ts';
 export {
   optionsOfOptimizers,
   settleTraining,
@@ -52,8 +78,20 @@ export {
   trainingOptionsShape,
   withoutTraining,
 } from './model/training-options.ts';
+export { dense, mlp } from './nn/dense.ts';
+export {
+  bernoulliLogProb,
+  normalLogProb,
+  standardNormalDivergence,
+  standardNormalLogProb,
+  sumExamples,
+} from './nn/distributions.ts';
 export { distributionTails } from './nn/inversion.ts';
+export { inference, type Module, newPass, type Pass, sequential } from './nn/module.ts';
+export { isModulePath, loadModule } from './plugin/load-module.ts';
+export { type PluginFile, pluginFile } from './plugin/plugin-file.ts';
 export { type RunSettings, type RunSettingsInput, settingsSchema } from './record/index.ts';
+export { defineConfig, type ProjectConfig } from './record/project.ts';
 export { type RunConfig, readConfig } from './run/config.ts';
 export { bindState, exportRun } from './run/export-run.ts';
 export { exportTriton } from './run/export-triton.ts';

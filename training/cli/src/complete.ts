@@ -12,7 +12,7 @@ import {
 import type { Dataset } from '@generatrix/training/data';
 import { checkMemory, writeFileAtomic } from '@generatrix/training/files';
 import { type Command, Option } from 'commander';
-import { addDataFlags, realNumber, wholeNumber } from './flags.ts';
+import { addDataFlags, addDatasetOptionFlags, realNumber, wholeNumber } from './flags.ts';
 import { type ModelDataFlags, modelData } from './model-data.ts';
 import {
   checkBeforeSampling,
@@ -68,6 +68,7 @@ export function addComplete(program: Command): void {
         await sampler.release();
       }
     });
+  addDatasetOptionFlags(command);
 }
 
 async function complete(sampler: Sampler, flags: CompleteFlags, model: string): Promise<void> {

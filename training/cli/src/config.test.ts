@@ -3,7 +3,8 @@ import { familyNamed, type RunConfig, readConfig } from '@generatrix/training';
 import { parseSettings } from '@generatrix/training/record';
 import { expectUserError, folderOf } from '@generatrix/training/testing';
 import { expect, test } from 'vitest';
-import { trainSettings, withFamily } from './train-settings.ts';
+import { withFamily } from './plugins.ts';
+import { trainSettings } from './train-settings.ts';
 
 const given = { family: 'gmm', steps: 7, options: { components: 3 }, data: { name: 'moons', size: 50 } };
 
@@ -33,7 +34,7 @@ test.each<[string, string, RegExp]>([
   ['a.json', '{"steps":3}', /a\.json: family: expected the name of a family/],
   ['a.json', '[1]', /a\.json: expected an object of settings/],
   ['a.json', '{', /a\.json: expected settings, but it does not load: /],
-  ['a.mjs', 'throw new Error("no\\nway")', /a\.mjs: expected settings, but it does not load: no way$/],
+  ['a.mjs', 'throw new Error("no\\nway")', /a\.mjs:1:\d+: it does not load: no way$/],
   ['a.yaml', 'family: vae', /--config .*a\.yaml: expected a file that ends in \.json, \.js, /],
   ['b.json', '{}', /--config .*a\.json: expected a file of settings there, found none/],
 ])('refuses %s: %s', async (name, text, message) => {

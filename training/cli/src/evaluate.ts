@@ -27,7 +27,7 @@ import {
 } from '@generatrix/training/data';
 import { dataChange, fingerprintsOf, hasRun, readRun } from '@generatrix/training/record';
 import { type Command, Option } from 'commander';
-import { addDataFlags, drawOption, labelsOption, wholeNumber } from './flags.ts';
+import { addDataFlags, addDatasetOptionFlags, drawOption, labelsOption, wholeNumber } from './flags.ts';
 import { modelDataRequest } from './model-data.ts';
 import { addCheckpointFlag, type CheckpointFlag, openModel } from './open-model.ts';
 
@@ -82,6 +82,7 @@ export function addEvaluate(program: Command): void {
         .default('auto'),
     )
     .action(runEvaluation);
+  addDatasetOptionFlags(command);
 }
 
 async function runEvaluation(model: string, flags: EvaluateFlags): Promise<void> {

@@ -1,7 +1,14 @@
 import { UserError } from '@generatrix/runtime/core';
-import { type DatasetOption, type DatasetRequest, datasetFlags, type Split } from '@generatrix/training/data';
+import {
+  type DatasetOption,
+  type DatasetRequest,
+  datasetFlags,
+  datasetModule,
+  datasetPlugins,
+  type Split,
+} from '@generatrix/training/data';
 import { flagOf } from '@generatrix/training/errors';
-import { type Command, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { z } from 'zod';
 
 /** Parsers for flag values: each names the flag and what it expects when the text does not fit. */
@@ -130,7 +137,10 @@ const datasetParsers: Record<
  * @param standard what the help says of the data set used when none is named
  */
 export function addDataFlags(command: Command, standard: string): Command {
-  command.option('--data <name>', `data set, see \`generatrix list\` (default: ${standard})`);
+  command.option(
+    '--data <name>',
+    `data set, see \`generatrix list\`, or the module of one (default: ${standard})`,
+  );
   return addDatasetFlags(command);
 }
 
@@ -139,6 +149,24 @@ export function addDatasetFlags(command: Command): Command {
   for (const [option, flag] of Object.entries(datasetFlags) as [DatasetOption, string][]) {
     const { value, summary } = datasetParsers[option];
     command.option(`${flag} <${value}>`, summary);
+  }
+  return command;
+}
+
+/** Adds the options of the user's data sets; two data sets may share the name of one. */
+export function addDatasetOptionFlags(command: Command): Command {
+  const before = command.options.map(({ long }) => long);
+  for (const { name, options } of datasetPlugins()) {
+    const fresh = new Command();
+    addOptionFlags(fresh, options);
+    for (const option of fresh.options) {
+      if (before.includes(option.long)) {
+        throw new UserError(
+          `data set ${name}: ${option.long} is a flag of this command already; give the option another name`,
+        );
+      }
+      if (command.options.every(({ long }) => long !== option.long)) command.addOption(option);
+    }
   }
   return command;
 }
@@ -153,6 +181,12 @@ export function dataRequest(flags: Record<string, unknown>, split: Split, seed?:
   for (const [option, flag] of Object.entries(datasetFlags) as [DatasetOption, string][]) {
     const text = flags[camelCase(flag)];
     if (typeof text === 'string') request[option] = datasetParsers[option].parse(text);
+  }
+  const own = datasetPlugins().find(({ name }) => name === flags.data);
+  if (own !== undefined) {
+    const [path, options] = [datasetModule(own.name), optionsGiven(own.options, flags)];
+    if (path !== undefined) request.plugin = path;
+    if (Object.keys(options).length > 0) request.options = options;
   }
   return request as unknown as DatasetRequest;
 }
@@ -177,13 +211,21 @@ function optionSchemas(options: OptionShape): Record<string, OptionSchema> {
 /**
  * Adds one flag for each option.
  * @param standard defaults that the help says in the place of the schema's
+ * @param owner what has the options, in words
+ * @throws UserError when the command has such a flag already.
  */
 export function addOptionFlags(
   command: Command,
   options: OptionShape,
   standard: Readonly<Record<string, unknown>> = {},
+  owner = 'training',
 ): Command {
   for (const [name, schema] of Object.entries(optionSchemas(options))) {
+    if (command.options.some(({ long }) => long === flagOf(name))) {
+      throw new UserError(
+        `${owner}: option '${name}' would be ${flagOf(name)}, which is a flag of this command already; give it another name`,
+      );
+    }
     const usual = standard[name] ?? schema.default;
     const defaultText = usual === undefined ? '' : ` (default ${[usual].flat().join(',')})`;
     const value = schema.type === 'boolean' ? '' : ` <${schema.type === 'array' ? 'list' : 'value'}>`;

@@ -6,6 +6,7 @@ import {
   type Dataset,
   type DatasetRequest,
   datasetCatalogue,
+  datasetNames,
   describeDatasets,
   extensionOf,
   inspectData,
@@ -17,7 +18,7 @@ import {
 import { writeFileAtomic } from '@generatrix/training/files';
 import { formatNumber } from '@generatrix/training/report';
 import type { Command } from 'commander';
-import { addDatasetFlags, dataRequest, wholeNumber } from './flags.ts';
+import { addDatasetFlags, addDatasetOptionFlags, dataRequest, wholeNumber } from './flags.ts';
 import { checkBeforeSampling, sampleFile } from './sample-file.ts';
 
 const shown = { image: 64, points: 1000, audio: 4 } as const;
@@ -39,8 +40,11 @@ export function addInspect(program: Command): void {
   const command = program
     .command('inspect')
     .description('what a data set holds: parts, values, classes, duplicates, and problems found')
-    .argument('<data>', 'name of a data set, see `generatrix list`, or a path, whose format is found out');
-  addDatasetFlags(command)
+    .argument(
+      '<data>',
+      'name of a data set, see `generatrix list`, or a path, whose format is found out, a module that defines one too',
+    );
+  addDatasetOptionFlags(addDatasetFlags(command))
     .option('--seed <n>', 'seed of a drawn data set', '1')
     .option('--out <file>', 'write the first training examples there: .png, .wav or .npy')
     .action(inspect);
@@ -84,7 +88,7 @@ async function heldOut(request: DatasetRequest, split: Split): Promise<Dataset |
 
 /** The request for a data set that is named, or for a path whose format is found out. */
 async function requestOf(data: string, request: DatasetRequest): Promise<DatasetRequest> {
-  if (datasetCatalogue.some(({ name, aliases }) => name === data || aliases.includes(data))) return request;
+  if (datasetNames.includes(data) || request.plugin !== undefined) return request;
   const kind = await pathKind(data);
   // What is neither is refused where data sets are loaded, with the names that are like it.
   if (kind === 'missing') return request;

@@ -1,6 +1,6 @@
 import { reportDevices } from '@generatrix/runtime';
-import { families } from '@generatrix/training';
-import { datasetCatalogue } from '@generatrix/training/data';
+import { knownFamilies } from '@generatrix/training';
+import { datasetCatalogue, datasetPlugins } from '@generatrix/training/data';
 import type { Command } from 'commander';
 import { textTable } from './table.ts';
 
@@ -13,16 +13,19 @@ export function addList(program: Command): void {
       print(
         'Families',
         ['name', 'what it is', 'place in the taxonomy'],
-        families.map(({ name, title, taxonomy }) => [name, title, taxonomy.join(' > ')]),
+        knownFamilies().map(({ name, title, taxonomy }) => [name, title, taxonomy.join(' > ')]),
       );
       print(
         'Data sets',
         ['name', 'what it is', 'needs'],
-        datasetCatalogue.map(({ name, aliases, summary, needs }) => [
-          [name, ...aliases].join(', '),
-          summary,
-          needs === 'nothing' ? '' : `--data-dir ${needs.toUpperCase()}`,
-        ]),
+        [
+          ...datasetCatalogue.map(({ name, aliases, summary, needs }) => [
+            [name, ...aliases].join(', '),
+            summary,
+            needs === 'nothing' ? '' : `--data-dir ${needs.toUpperCase()}`,
+          ]),
+          ...datasetPlugins().map(({ name, summary }) => [name, summary, '']),
+        ],
       );
       const devices = await reportDevices();
       print(

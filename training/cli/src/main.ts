@@ -44,7 +44,7 @@ export async function main(argv: string[]): Promise<void> {
   process.stderr.on('error', endQuietly);
   process.on('uncaughtException', report);
   try {
-    const named = argv[2] === 'train' ? await (await import('./train-settings.ts')).withFamily(argv) : argv;
+    const named = await (await import('./plugins.ts')).withPlugins(argv);
     await (await createProgram(named[2])).parseAsync(named);
   } catch (error) {
     report(error);

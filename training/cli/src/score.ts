@@ -3,7 +3,7 @@ import { canAnneal, type DeviceRequest, densityOf, type HostTensor, sizeOf } fro
 import type { Dataset } from '@generatrix/training/data';
 import { formatNats } from '@generatrix/training/report';
 import { type Command, Option } from 'commander';
-import { addDataFlags, wholeNumber } from './flags.ts';
+import { addDataFlags, addDatasetOptionFlags, wholeNumber } from './flags.ts';
 import { type ModelDataFlags, modelData } from './model-data.ts';
 import { addCheckpointFlag, type CheckpointFlag, openModel } from './open-model.ts';
 import {
@@ -128,6 +128,7 @@ export function addScore(program: Command): void {
         await close();
       }
     });
+  addDatasetOptionFlags(command);
 }
 
 async function printScore(sampler: Sampler, flags: ScoreFlags, model: string): Promise<void> {

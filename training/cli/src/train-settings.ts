@@ -3,8 +3,8 @@ import { type DeviceRequest, UserError } from '@generatrix/runtime/core';
 import {
   type Family,
   optionsOfOptimizers,
+  pluginOf,
   type RunConfig,
-  readConfig,
   scheduleShape,
   settleTraining,
   trainingOptionsShape,
@@ -14,7 +14,16 @@ import { augmentSummary } from '@generatrix/training/data';
 import type { RunSettingsInput } from '@generatrix/training/record';
 import { type Command, Option } from 'commander';
 import { z } from 'zod';
-import { addDataFlags, addOptionFlags, dataRequest, optionsGiven, realNumber, wholeNumber } from './flags.ts';
+import {
+  addDataFlags,
+  addDatasetOptionFlags,
+  addOptionFlags,
+  dataRequest,
+  optionsGiven,
+  realNumber,
+  wholeNumber,
+} from './flags.ts';
+import { currentProject } from './plugins.ts';
 
 /** Flags of `train`, besides those of the family and of the data. */
 export interface TrainFlags {
@@ -112,7 +121,8 @@ export function addTrainFlags(command: Command, family: Family): void {
   addOptionFlags(command, trainingSchema, { ...settleTraining(family.defaults, {}), ...family.defaults });
   // What --ema was called while some families alone had it.
   command.addOption(new Option('--averaging <value>').hideHelp());
-  addOptionFlags(command, family.options);
+  addOptionFlags(command, family.options, {}, `family ${family.name}`);
+  addDatasetOptionFlags(command);
 }
 
 function presetSummary(family: Family): string {
@@ -128,8 +138,9 @@ function presetSummary(family: Family): string {
 export function trainSettings(
   family: Family,
   flags: TrainFlags & Readonly<Record<string, unknown>>,
-  config: RunConfig = { family: family.name },
+  given: RunConfig = { family: family.name },
 ): RunSettingsInput {
+  const config: RunConfig = { ...currentProject()?.defaults, ...given };
   if (config.family !== family.name) {
     throw new UserError(
       `--config ${flags.config}: it is for family ${config.family}, not ${family.name}; leave the family out: ` +
@@ -152,8 +163,10 @@ export function trainSettings(
     bestBy: flags.bestBy ?? config.bestBy,
     initFrom: flags.initFrom ?? config.initFrom,
   };
+  const plugin = pluginOf(family.name);
   return {
     family: family.name,
+    ...(plugin && { plugin }),
     options: { ...own.options, ...preset?.options, ...optionsGiven(family.options, flags) },
     data: dataSettings(flags, preset?.data, config.data),
     seed: flags.seed === undefined ? (config.seed ?? 1) : wholeNumber('--seed')(flags.seed),
@@ -201,19 +214,4 @@ function dataSettings(
   const name = flags.data ?? ofPreset ?? ofConfig?.name ?? defaultData;
   const { split: _, seed: __, ...given } = dataRequest({ ...flags, data: name }, 'train');
   return ofConfig?.name === name ? { ...ofConfig, ...given } : { ...given };
-}
-
-/**
- * The arguments of `train --config FILE ...` with the family that the file names in its place, so that the family's
- * own flags are known. Others are returned as they are.
- * @throws UserError when the file cannot be used.
- */
-export async function withFamily(argv: readonly string[]): Promise<string[]> {
-  const [node, script, command, next] = argv as [string, string, string?, string?];
-  const at = argv.findIndex((argument) => argument === '--config' || argument.startsWith('--config='));
-  if (command !== 'train' || at < 0 || (next !== undefined && !next.startsWith('-'))) return [...argv];
-  const file = argv[at]!.startsWith('--config=') ? argv[at]!.slice('--config='.length) : argv[at + 1];
-  if (file === undefined) return [...argv];
-  const { family } = await readConfig(file);
-  return [node, script, 'train', family, ...argv.slice(3)];
 }

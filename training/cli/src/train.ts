@@ -5,9 +5,13 @@ import {
   bundleFolder,
   describeRun,
   type Family,
-  families,
+  familyOf,
+  knownFamilies,
+  loadFamily,
   loadTracker,
+  type PluginFile,
   type ProgressCourse,
+  pluginOf,
   readConfig,
   runTraining,
   type TrainResult,
@@ -19,6 +23,7 @@ import {
   hasRun,
   type RunSettingsInput,
   readRun,
+  writeRun,
 } from '@generatrix/training/record';
 import type { Command } from 'commander';
 import { wholeNumber } from './flags.ts';
@@ -37,8 +42,8 @@ export function addTrain(program: Command): void {
   const parent = program
     .command('train')
     .description('train a model and export it as a bundle')
-    .usage('<family> [options], or --config FILE [options of its family]');
-  for (const family of families) {
+    .usage('<family or module of one> [options], or --config FILE [options of its family]');
+  for (const family of knownFamilies()) {
     const command = parent.command(family.name).description(family.title);
     addTrainFlags(command, family);
     addSweepFlags(command);
@@ -62,6 +67,7 @@ interface ResumeFlags {
   readonly learningRate?: string;
   readonly earlyStop?: string;
   readonly tracker?: string;
+  readonly plugin?: string;
 }
 
 /** `generatrix resume RUN`: goes on from the latest checkpoint, bit for bit on the same device. */
@@ -78,20 +84,36 @@ export function addResume(program: Command): void {
     .option('--early-stop <n>', 'evaluations without improvement until it stops; 0 for no early stop')
     .option('--data-dir <path>', 'where the data lies now, when it was moved')
     .option('--tracker <module>', trackerHelp)
+    .option('--plugin <module>', 'module that defines its family from here on, where it was moved or changed')
     .action(async (folder: string, flags: ResumeFlags) => {
-      const { steps, learningRate: rate, earlyStop, dataDir, tracker } = flags;
-      const { earlyStop: before, ...settings } = (await readRun(folder)).settings;
+      const { steps, learningRate: rate, earlyStop, dataDir, tracker, plugin } = flags;
+      const record = await readRun(folder);
+      const { earlyStop: before, ...settings } = record.settings;
       const patience = earlyStop === undefined ? before : wholeNumber('--early-stop')(earlyStop);
       const changed = {
         ...settings,
+        ...(plugin === undefined ? {} : { plugin: await pluginFor(settings.family, plugin) }),
         ...(dataDir === undefined ? {} : { data: { ...settings.data, dir: dataDir } }),
         ...(steps === undefined ? {} : { steps: wholeNumber('--steps', 1)(steps) }),
         ...(rate === undefined ? {} : { learningRate: learningRate(rate) }),
         ...(patience === undefined || patience === 0 ? {} : { earlyStop: patience }),
       };
+      await familyOf(changed);
+      // A finished run is not written again otherwise.
+      if (plugin !== undefined)
+        await writeRun(folder, { ...record, settings: { ...record.settings, plugin: changed.plugin } });
       if (await isFinished(folder, changed.steps, steps !== undefined)) return;
       await trainInTerminal(folder, changed, await watcherOf(tracker));
     });
+}
+
+/** The module that is to define a run's family. @throws UserError when it defines another one */
+async function pluginFor(family: string, path: string): Promise<PluginFile | undefined> {
+  const { name } = await loadFamily(path);
+  if (name === family) return pluginOf(name);
+  throw new UserError(
+    `--plugin ${path}: it defines '${name}', the run is of '${family}'; name the module of that one`,
+  );
 }
 
 /**

@@ -4,6 +4,7 @@ import { checkMemory } from '../files/limits.ts';
 import { audioFolder } from './audio-folder.ts';
 import { csv } from './csv.ts';
 import type { Dataset, DatasetRequest } from './dataset.ts';
+import { type DatasetPlugin, datasetPlugins, loadDatasetPlugin, loadPart } from './dataset-plugin.ts';
 import { digits8, glyphs } from './glyphs.ts';
 import { imageFolder } from './image-folder.ts';
 import { mnist } from './mnist.ts';
@@ -14,7 +15,10 @@ import { points } from './points.ts';
 import { webdataset } from './webdataset.ts';
 
 /** A setting of a request besides its name, split, the rule of the split, and seed. */
-export type DatasetOption = Exclude<keyof DatasetRequest, 'name' | 'split' | 'seed' | 'splitRule'>;
+export type DatasetOption = Exclude<
+  keyof DatasetRequest,
+  'name' | 'split' | 'seed' | 'splitRule' | 'plugin' | 'options'
+>;
 
 /** What `generatrix list` shows of a data set. */
 export interface DatasetEntry {
@@ -162,8 +166,11 @@ const entries: readonly LoadableEntry[] = [
   },
 ];
 
-/** Every data set that `loadDataset` knows, in the order to list them. */
+/** Every data set of this package that `loadDataset` knows, in the order to list them. */
 export const datasetCatalogue: readonly DatasetEntry[] = entries;
+
+/** Names of the data sets of this package, which none of the user's may have. */
+export const datasetNames: readonly string[] = entries.flatMap(({ name, aliases }) => [name, ...aliases]);
 
 /**
  * Loads one split of a data set.
@@ -171,12 +178,14 @@ export const datasetCatalogue: readonly DatasetEntry[] = entries;
  * cannot be used.
  */
 export async function loadDataset(request: DatasetRequest): Promise<Dataset> {
+  const plugin = await pluginOf(request);
+  if (plugin !== undefined) {
+    checkOptions({ ...plugin, options: plugin.reads }, request);
+    return loadPart(plugin, request);
+  }
   const entry = entries.find(({ name, aliases }) => name === request.name || aliases.includes(request.name));
   if (!entry) {
-    const known = closestNames(
-      request.name,
-      entries.flatMap(({ name, aliases }) => [name, ...aliases]),
-    );
+    const known = closestNames(request.name, [...datasetNames, ...datasetPlugins().map(({ name }) => name)]);
     throw new UserError(`unknown data set ${request.name}: expected one of ${known.join(', ')}`);
   }
   checkOptions(entry, request);
@@ -184,6 +193,16 @@ export async function loadDataset(request: DatasetRequest): Promise<Dataset> {
     checkMemory(datasetFlags.size, request.size, entry.exampleBytes, 'examples');
   }
   return entry.needs === 'nothing' ? entry.load(request) : entry.load({ ...request, dir: request.dir! });
+}
+
+/** The data set of the user's that is asked for, loaded where the request names its module. */
+async function pluginOf({ name, plugin }: DatasetRequest): Promise<DatasetPlugin | undefined> {
+  if (plugin === undefined) return datasetPlugins().find((known) => known.name === name);
+  const loaded = await loadDatasetPlugin(plugin, datasetNames);
+  if (loaded.name === name) return loaded;
+  throw new UserError(
+    `${plugin}: expected data set '${name}', it defines '${loaded.name}'; put that one back`,
+  );
 }
 
 /** Does the data set of this name or alias lie in files, rather than being drawn by the seed? */
@@ -197,15 +216,19 @@ export function readsImageFiles(name: string): boolean {
   return entry?.options.includes('imageSize') === true;
 }
 
-function checkOptions(entry: DatasetEntry, request: DatasetRequest): void {
+function checkOptions(
+  entry: Pick<DatasetEntry, 'name' | 'options'> & Partial<Pick<DatasetEntry, 'needs'>>,
+  request: DatasetRequest,
+): void {
   for (const option of Object.keys(datasetFlags) as DatasetOption[]) {
     if (request[option] === undefined || entry.options.includes(option)) continue;
-    const read = entry.options.map((name) => datasetFlags[name]).join(', ');
+    const read =
+      entry.options.map((name) => datasetFlags[name]).join(', ') || 'none of the flags of data sets';
     throw new UserError(
       `data set ${entry.name} does not read ${datasetFlags[option]}: it reads ${read}; leave it out`,
     );
   }
-  if (entry.needs !== 'nothing' && !request.dir) {
+  if ((entry.needs === 'file' || entry.needs === 'folder') && !request.dir) {
     throw new UserError(`data set ${entry.name} needs a ${entry.needs}: name it with ${datasetFlags.dir}`);
   }
   for (const option of ['size', 'sampleRate'] as const)

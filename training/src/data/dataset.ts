@@ -82,6 +82,10 @@ export interface DatasetRequest {
   readonly missing?: 'refuse' | 'drop' | 'mean';
   /** Whether columns are brought to mean 0 and standard deviation 1; not when absent. */
   readonly standardise?: 'yes' | 'no';
+  /** Module that defines the data set, where it is the user's own: an absolute path. */
+  readonly plugin?: string;
+  /** Options of a data set of the user's. */
+  readonly options?: Readonly<Record<string, unknown>>;
 }
 
 /** Everything in a data set but the values themselves. */

@@ -1,10 +1,13 @@
 /** Data sets: drawn, or read from files. */
+
+export { isModulePath } from '../plugin/load-module.ts';
 export { augmentSummary } from './augment.ts';
 export {
   type DatasetEntry,
   type DatasetOption,
   datasetCatalogue,
   datasetFlags,
+  datasetNames,
   loadDataset,
   readsFiles,
   readsImageFiles,
@@ -18,6 +21,17 @@ export {
   type Split,
   type SplitRule,
 } from './dataset.ts';
+export {
+  addDataset,
+  type DatasetCall,
+  type DatasetDeclaration,
+  type DatasetPart,
+  type DatasetPlugin,
+  datasetModule,
+  datasetPlugins,
+  defineDataset,
+  loadDatasetPlugin,
+} from './dataset-plugin.ts';
 export { extensionOf, pathKind } from './files.ts';
 export { changeOf, describeDatasets, type Fingerprint, fingerprintOf } from './fingerprint.ts';
 export type { GlyphFactors } from './glyph-render.ts';

@@ -8,6 +8,7 @@ import {
   type TrainingOptions,
   withoutTraining,
 } from '../model/training-options.ts';
+import type { PluginFile } from '../plugin/plugin-file.ts';
 import { acgan } from './adversarial/acgan.ts';
 import { cgan } from './adversarial/cgan.ts';
 import { cogan } from './adversarial/cogan.ts';
@@ -29,7 +30,7 @@ import { autoencoder } from './variational/autoencoder.ts';
 import { iwae } from './variational/iwae.ts';
 import { vae } from './variational/vae.ts';
 
-/** Every family; the command line, the exporter, the tests and the pages find them here. */
+/** Every family of this package; the command line, the exporter, the tests and the pages find them here. */
 export const families: readonly Family[] = [
   vae,
   iwae,
@@ -53,12 +54,49 @@ export const families: readonly Family[] = [
   rbm,
 ];
 
+/** Families of the user's that this process knows, by their names. */
+const added = new Map<string, AddedFamily>();
+
+interface AddedFamily {
+  readonly family: Family;
+  /** The module that it comes from; absent where a program handed it over. */
+  readonly plugin?: PluginFile;
+}
+
+/** Those of this package, then those that were added. */
+export function knownFamilies(): readonly Family[] {
+  return [...families, ...[...added.values()].map(({ family }) => family)];
+}
+
+/**
+ * Makes a family of the user's known by its name, in the place of an earlier one of that name.
+ * @param plugin the module that it comes from
+ * @throws UserError when the name is one of this package's.
+ */
+export function addFamily(family: Family, plugin?: PluginFile): void {
+  if (families.includes(family)) return;
+  if (families.some(({ name }) => name === family.name)) {
+    const where = plugin === undefined ? '' : `${plugin.path}: `;
+    throw new UserError(
+      `${where}family '${family.name}': there is one of that name already; give it another name`,
+    );
+  }
+  added.set(family.name, { family, ...(plugin && { plugin }) });
+}
+
+/** The module that a family comes from; undefined for those of this package and for those that a program handed over. */
+export function pluginOf(name: string): PluginFile | undefined {
+  return added.get(name)?.plugin;
+}
+
 /** @throws UserError that lists the families when there is none of this name. */
 export function familyNamed(name: string): Family {
-  const family = families.find((candidate) => candidate.name === name);
+  const known = knownFamilies();
+  const family = known.find((candidate) => candidate.name === name);
   if (family !== undefined) return family;
   throw new UserError(
-    `unknown family '${name}'; there are ${families.map((known) => known.name).join(', ')}`,
+    `unknown family '${name}'; there are ${known.map((each) => each.name).join(', ')}, or the path of a module that ` +
+      'defines one, such as ./my-family.ts',
   );
 }
 

@@ -59,9 +59,16 @@ export interface Family<Options extends object = object> {
   readonly reproduce: Readonly<Record<string, Preset>>;
 }
 
-/** Keeps the options' type while the family is written, and forgets it in the registry. */
-export function defineFamily<Options extends object>(family: Family<Options>): Family {
-  return family as unknown as Family;
+/** A family as its file declares it: what can be left out has a default. */
+export type FamilyDeclaration<Options extends object> = Omit<Family<Options>, 'refuses' | 'reproduce'> &
+  Partial<Pick<Family<Options>, 'refuses' | 'reproduce'>>;
+
+/**
+ * A family, complete: without `refuses` it takes all data, without `reproduce` it has no presets. Keeps the options'
+ * type while the family is written, and forgets it in the registry.
+ */
+export function defineFamily<Options extends object>(family: FamilyDeclaration<Options>): Family {
+  return { refuses: () => null, reproduce: {}, ...family } as unknown as Family;
 }
 
 /** What a bundle's manifest says of its family, so that who shows the model needs no table of families. */

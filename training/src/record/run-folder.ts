@@ -1,5 +1,5 @@
 import { lstat, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { UserError } from '@generatrix/runtime/core';
 import {
   type DatasetRequest,
@@ -11,6 +11,7 @@ import {
 import { systemCode, systemError } from '../errors/system-error.ts';
 import { writeFileAtomic } from '../files/atomic.ts';
 import type { DataDescription } from '../model/family.ts';
+import { withPluginPaths } from '../plugin/plugin-paths.ts';
 import { parseSettings, type RunSettings } from './settings.ts';
 
 const fileName = 'run.json';
@@ -39,7 +40,8 @@ export async function hasRun(folder: string): Promise<boolean> {
 
 /** Writes `run.json`, with the rule that its data is split by. */
 export async function writeRun(folder: string, { settings, ...record }: RunRecord): Promise<void> {
-  const recorded = { settings: withSplitRule(settings, 'hash'), ...record };
+  const portable = withPluginPaths(settings, (path) => relative(folder, path).replaceAll('\\', '/'));
+  const recorded = { settings: withSplitRule(portable, 'hash'), ...record };
   await writeFileAtomic(join(folder, fileName), `${JSON.stringify(recorded, null, 2)}\n`);
 }
 
@@ -73,8 +75,9 @@ export async function readRun(folder: string): Promise<RunRecord> {
     throw new UserError(`${path}: not valid JSON; the run cannot be continued`);
   }
   if (record.data === undefined) throw new UserError(`${path}: 'data' is missing`);
+  const settings = withPluginPaths(parseSettings(record.settings, path), (file) => resolve(folder, file));
   return {
-    settings: withLayout(withSplitRule(parseSettings(record.settings, path), 'permutation'), record.data),
+    settings: withLayout(withSplitRule(settings, 'permutation'), record.data),
     data: record.data,
     ...(record.fingerprints === undefined ? {} : { fingerprints: record.fingerprints }),
     ...(record.origin === 'tour' ? { origin: 'tour' } : {}),

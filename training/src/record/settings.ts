@@ -3,10 +3,13 @@ import { z } from 'zod';
 import { describeIssue } from '../errors/describe-issue.ts';
 import { scheduleShape, strayScheduleOption } from '../model/schedule.ts';
 import { trainingOptionsShape } from '../model/training-options.ts';
+import { pluginFileSchema } from '../plugin/plugin-file.ts';
 
 /** Everything that decides what a run computes; kept in the run's folder, so that resuming repeats it exactly. */
 export const settingsSchema = z.strictObject({
   family: z.string(),
+  /** The module that defines the family, where it is the user's own. */
+  plugin: pluginFileSchema.optional(),
   options: z.record(z.string(), z.unknown()),
   data: z.looseObject({ name: z.string() }),
   seed: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),

@@ -1,12 +1,15 @@
 import { readFile } from 'node:fs/promises';
-import { extname, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { dirname, extname, resolve } from 'node:path';
 import { messageOf, UserError } from '@generatrix/runtime/core';
+import { datasetNames, loadDatasetPlugin } from '../data/index.ts';
 import { closestNames } from '../errors/closest-names.ts';
 import { describeIssue } from '../errors/describe-issue.ts';
 import { systemCode, systemError } from '../errors/system-error.ts';
-import { familyNamed } from '../families/registry.ts';
+import { familyOf, loadFamily } from '../families/family-plugin.ts';
+import { familyNamed, pluginOf } from '../families/registry.ts';
 import { withoutTraining } from '../model/training-options.ts';
+import { isModulePath, loadModule } from '../plugin/load-module.ts';
+import { pluginFileSchema } from '../plugin/plugin-file.ts';
 import { type RunSettings, settingsSchema } from '../record/settings.ts';
 
 /** Settings of a run as a file gives them: at least the family; the rest may be left to flags and defaults. */
@@ -24,7 +27,31 @@ export async function readConfig(path: string): Promise<RunConfig> {
   if (!isRecord(given)) {
     throw new UserError(`${path}: expected an object of settings such as { family: 'vae', steps: 1000 }`);
   }
-  return checkConfig(given, path);
+  return checkConfig(await withModules(given, dirname(path)), path);
+}
+
+/** The settings with names in the place of paths of modules, which are loaded: paths in a file begin at its folder. */
+async function withModules(
+  given: Readonly<Record<string, unknown>>,
+  folder: string,
+): Promise<Readonly<Record<string, unknown>>> {
+  const { family, plugin, data, ...rest } = given;
+  const settings: Record<string, unknown> = { ...rest };
+  const own = pluginFileSchema.safeParse(plugin);
+  if (typeof family === 'string' && isModulePath(family)) {
+    const { name } = await loadFamily(resolve(folder, family));
+    Object.assign(settings, { family: name, plugin: pluginOf(name) });
+  } else if (typeof family === 'string' && own.success) {
+    const file = { ...own.data, path: resolve(folder, own.data.path) };
+    await familyOf({ family, plugin: file });
+    Object.assign(settings, { family, plugin: file });
+  } else
+    Object.assign(settings, { ...('family' in given && { family }), ...('plugin' in given && { plugin }) });
+  if (!isRecord(data)) return 'data' in given ? { ...settings, data } : settings;
+  const path = [data.plugin, data.name].find((value) => typeof value === 'string' && isModulePath(value));
+  if (path === undefined) return { ...settings, data };
+  const { name } = await loadDatasetPlugin(resolve(folder, path as string), datasetNames);
+  return { ...settings, data: { ...data, name, plugin: resolve(folder, path as string) } };
 }
 
 /** Checks the settings that are there. @throws UserError naming the setting. */
@@ -59,7 +86,9 @@ function refuseUnknown(
 }
 
 async function load(path: string): Promise<unknown> {
-  const extension = extname(path);
+  if (isModulePath(path)) return (await loadModule(path)).default;
+  if (extname(path) !== '.json')
+    throw new UserError(`--config ${path}: expected a file that ends in .json, .js, .mjs, .ts or .mts`);
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     if (systemCode(error) === 'ENOENT') {
       throw new UserError(`--config ${path}: expected a file of settings there, found none; check the path`);
@@ -67,22 +96,10 @@ async function load(path: string): Promise<unknown> {
     throw systemError(path, 'expected to read it', error);
   });
   try {
-    if (extension === '.json') return JSON.parse(text);
-    if (['.js', '.mjs'].includes(extension))
-      return defaultOf(await import(pathToFileURL(resolve(path)).href));
-    if (['.ts', '.mts'].includes(extension)) {
-      // Not every Node that is supported reads TypeScript.
-      const { createJiti } = await import('jiti');
-      return defaultOf(await createJiti(import.meta.url, { fsCache: false }).import(resolve(path)));
-    }
+    return JSON.parse(text);
   } catch (error) {
     throw new UserError(`${path}: expected settings, but it does not load: ${messageOf(error)}`);
   }
-  throw new UserError(`--config ${path}: expected a file that ends in .json, .js, .mjs, .ts or .mts`);
-}
-
-function defaultOf(module: unknown): unknown {
-  return isRecord(module) ? module.default : undefined;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -21,7 +21,7 @@ import {
 } from '@generatrix/runtime/core';
 import { canRender, renderSamples } from '@generatrix/runtime/media';
 import { toTensor } from '../engine/tfjs-engine.ts';
-import { familyNamed } from '../families/registry.ts';
+import { familyOf } from '../families/family-plugin.ts';
 import { familyDescription } from '../model/family.ts';
 import type { Model } from '../model/model.ts';
 import { signaturesOf } from '../model/signatures.ts';
@@ -96,7 +96,7 @@ export async function exportRun(
       name: `${settings.family}-${settings.data.name}`,
       family: settings.family,
       options: jsonOnly(options),
-      description: familyDescription(familyNamed(settings.family)),
+      description: familyDescription(await familyOf(settings)),
       data: {
         ...data.spec,
         name: settings.data.name,

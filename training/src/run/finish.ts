@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { messageOf } from '@generatrix/runtime/core';
 import type { Dataset } from '../data/dataset.ts';
 import { pointDistributionOf } from '../data/point-distributions.ts';
-import { familyNamed } from '../families/registry.ts';
+import { familyOf } from '../families/family-plugin.ts';
 import { describePhases, planPhases } from '../model/phases.ts';
 import { readMetrics } from '../record/metrics.ts';
 import { readRun } from '../record/run-folder.ts';
@@ -35,13 +35,13 @@ export async function finishRun(
   }).catch((error: unknown) => ({ error }));
   const failed = 'error' in exported;
   const { settings, data: description } = await readRun(folder);
-  const { model } = runModel(settings, description);
+  const { model } = await runModel(settings, description);
   const phases = describePhases(planPhases(model, settings));
   const path = join(folder, 'report.html');
   await writeReport(path, {
     title: `${settings.family} on ${settings.data.name}`,
     notes: [
-      `${familyNamed(settings.family).title}.`,
+      `${(await familyOf(settings)).title}.`,
       `${result.step} steps in ${result.seconds.toFixed(1)} s, on ${result.engine}.`,
       ...(phases === null
         ? []

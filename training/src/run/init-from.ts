@@ -33,7 +33,7 @@ export async function weightsFrom(run: string, specs: StateSpecs): Promise<Taken
   const taken = own.filter((name) => state[name] !== undefined && fits(name));
   const reshaped = own.filter((name) => state[name] !== undefined && !fits(name));
   const missing = own.filter((name) => state[name] === undefined);
-  const slots = slotsOf(record);
+  const slots = await slotsOf(record);
   const unused = Object.keys(state).filter((name) => specs[name] === undefined && !slots.has(name));
   if (taken.length === 0) {
     throw new UserError(
@@ -60,9 +60,9 @@ function withoutSlots(specs: StateSpecs): StateSpecs {
 }
 
 /** Names of the slots in a run's state; none where its settings no longer make a model. */
-function slotsOf({ settings, data }: RunRecord): ReadonlySet<string> {
+async function slotsOf({ settings, data }: RunRecord): Promise<ReadonlySet<string>> {
   try {
-    const { model } = runModel(settings, data);
+    const { model } = await runModel(settings, data);
     return new Set(Object.keys(ofKind(model.state, 'slot')));
   } catch (error) {
     if (error instanceof UserError) return new Set();

@@ -25,7 +25,7 @@ export interface Watcher
 export async function describeRun(given: RunSettingsInput): Promise<string[]> {
   const settings = parseSettings(given, 'settings');
   const parts = await loadParts(settings);
-  const { model, phases, settled } = modelFor(settings, parts.train);
+  const { model, phases, settled } = await modelFor(settings, parts.train);
   const stages = describePhases(phases);
   return [
     describeDatasets([parts.train, parts.validation]),
@@ -43,10 +43,10 @@ async function loadParts(settings: RunSettings): Promise<{ train: Dataset; valid
 }
 
 /** The model of a run, and its settings with the family's defaults. @throws UserError when they do not fit the data. */
-function modelFor(settings: RunSettings, dataset: Dataset) {
+async function modelFor(settings: RunSettings, dataset: Dataset) {
   augmentation(settings.augment, dataset.spec, settings.seed);
   const data = dataDescription(dataset);
-  const { model, options } = runModel(settings, data);
+  const { model, options } = await runModel(settings, data);
   const phases = planPhases(model, settings);
   if (settings.engine === 'onnx')
     for (const phase of phases) checkBatchMemory(phase.model, phase.batchSize, dataset.spec.shape);
@@ -91,7 +91,7 @@ async function trainIn(
   refuseChange(folder, before?.fingerprints, fingerprints);
   if (before !== null && before.fingerprints === undefined)
     output.error(`${folder}: the run did not record its data; it is taken to be the same`);
-  const { model, data, settled } = modelFor(settings, dataset);
+  const { model, data, settled } = await modelFor(settings, dataset);
   // The checkpoints, the one that is being written, and the bundle.
   await checkSpace(
     folder,

@@ -47,7 +47,7 @@ export async function loadTrained(run: string, choice?: CheckpointChoice): Promi
   if (loaded === null) {
     throw new UserError(`${run}: no checkpoint to export yet; go on with: generatrix resume ${run}`);
   }
-  const { model, options } = runModel(settings, data);
+  const { model, options } = await runModel(settings, data);
   const { step, score } = loaded.meta;
   return {
     settings,

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { familyNamed } from '../../families/registry.ts';
+import { familyOf } from '../../families/family-plugin.ts';
 import { type MetricsLine, readMetrics } from '../../record/metrics.ts';
 import { readRun } from '../../record/run-folder.ts';
 import { runModel } from '../../record/run-model.ts';
@@ -18,8 +18,8 @@ export async function convergence(evaluation: Evaluation): Promise<Outcome | Ski
   if (runFolder === null)
     return { skipped: 'it needs the folder of a training run: a bundle alone has no curves' };
   const { settings, data } = await readRun(runFolder);
-  const family = familyNamed(settings.family);
-  const { model, options } = runModel(settings, data);
+  const family = await familyOf(settings);
+  const { model, options } = await runModel(settings, data);
   const objective = objectiveOf(family, model, options);
   return curvesOutcome(await readMetrics(join(runFolder, 'metrics.jsonl')), objective);
 }

@@ -66,7 +66,7 @@ async function openGenerator(
   run: string,
 ): Promise<{ generator: Generator; state: Record<string, tf.Tensor> } | Skipped> {
   const { settings, data } = await readRun(run);
-  const { model } = runModel(settings, data);
+  const { model } = await runModel(settings, data);
   const generator = generatorOf(model);
   if (generator === null)
     return { skipped: 'it needs a program that makes an example of one code whose prior is known' };
