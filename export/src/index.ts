@@ -35,6 +35,7 @@ export * from './graph-model/index.ts';
 export { traceLayersModel } from './layers-model.ts';
 export type { LayersStep, LayersTensors, LayersTraining } from './layers-training.ts';
 export { largestOnnx, lowerToOnnx, type OnnxOptions, type OnnxProgram, writeOnnx } from './onnx/write.ts';
+export { piecewise } from './passes/piecewise.ts';
 export { simplify } from './passes/simplify.ts';
 export { tf } from './tf.ts';
 export { TraceError } from './trace/errors.ts';

@@ -9,7 +9,7 @@ import {
   stepInputs,
   TrainingState,
 } from '@generatrix/runtime';
-import { initialState, loadDataset, traceStep, traceSteps } from '@generatrix/training';
+import { initialState, loadDataset, traceStep, writeSteps } from '@generatrix/training';
 import { untrainedModel } from '../untrained.ts';
 import { type Answer, models, turn } from './models.ts';
 
@@ -21,8 +21,11 @@ const [name, manner, threads] = process.argv.slice(2) as [string, string, string
 const { family, options, batchSize, data } = models[name]!;
 const dataset = await loadDataset({ name: data, split: 'train', seed: 1, size: 500 });
 const model = untrainedModel(family, options, dataset.spec);
-const trace = manner === 'block' ? traceSteps : traceStep;
-const onnx = writeOnnx(trace(model, batchSize, dataset.spec.shape), { name, openLoop: manner === 'block' });
+const { shape } = dataset.spec;
+const onnx =
+  manner === 'block'
+    ? writeSteps(model, batchSize, shape, 'cpu')
+    : writeOnnx(traceStep(model, batchSize, shape), { name });
 const loaded = await (await createExecutor('cpu')).load(name, onnx, { threads: Number(threads) });
 const program: LoadedProgram =
   manner === 'copied'

@@ -6,13 +6,13 @@ export function gradientNorm(gradients: NamedTensors): tf.Scalar {
 }
 
 /**
- * The gradients scaled by min(1, limit / norm), with the norm of all of them together: their direction is kept
+ * The gradients divided by max(1, norm / limit), with the norm of all of them together: their direction is kept
  * (Pascanu et al. 2013, algorithm 1).
  * @param limit the largest norm that is left as it is, positive
  */
 export function clipByNorm(gradients: NamedTensors, limit: number): NamedTensors {
-  const factor = tf.div(limit, tf.maximum(gradientNorm(gradients), limit));
+  const excess = tf.maximum(tf.div(gradientNorm(gradients), limit), 1);
   return Object.fromEntries(
-    Object.entries(gradients).map(([name, gradient]) => [name, tf.mul(gradient, factor)]),
+    Object.entries(gradients).map(([name, gradient]) => [name, tf.div(gradient, excess)]),
   );
 }

@@ -17,7 +17,7 @@ import type { Model } from '../model/model.ts';
 import type { HostState } from '../model/state.ts';
 import type { Engine, Trainer } from './engine.ts';
 import { type Manner, StepPace } from './step-pace.ts';
-import { traceProgram, traceStep, traceSteps } from './step-program.ts';
+import { traceProgram, traceStep, writeSteps } from './step-program.ts';
 
 /**
  * The engine that compiles the whole training step to one ONNX program, and steps in a row to another. Where the device
@@ -36,11 +36,7 @@ export function onnxEngine(device: DeviceRequest = 'auto', options: { threads?: 
             ...options,
           }),
         block: () =>
-          executor.load(
-            'steps',
-            writeOnnx(traceSteps(model, batchSize, dataShape), { name: 'steps', openLoop: true }),
-            options,
-          ),
+          executor.load('steps', writeSteps(model, batchSize, dataShape, executor.device), options),
       });
       // What the device cannot run is said before anything is trained.
       await programs.get('single');

@@ -1,5 +1,14 @@
-import { type Graph, type NamedTensors, scan, type TraceInput, tf, trace } from '@generatrix/export';
-import { portNames } from '@generatrix/runtime/core';
+import {
+  type Graph,
+  type NamedTensors,
+  piecewise,
+  scan,
+  type TraceInput,
+  tf,
+  trace,
+  writeOnnx,
+} from '@generatrix/export';
+import { type Device, portNames } from '@generatrix/runtime/core';
 import type { Model, ModelProgram } from '../model/model.ts';
 
 const statePrefix = portNames.state('');
@@ -104,6 +113,17 @@ export function traceSteps(model: Model, batchSize: number, dataShape: readonly 
     });
     return { ...Object.fromEntries(next.map(([before, after]) => [after, carries[before]!])), ...outputs };
   }, Object.fromEntries(inputs));
+}
+
+/** The loop of `traceSteps` as an ONNX program of any number of steps, arranged for a device. */
+export function writeSteps(
+  model: Model,
+  batchSize: number,
+  dataShape: readonly number[],
+  device: Device,
+): Uint8Array<ArrayBuffer> {
+  const steps = traceSteps(model, batchSize, dataShape);
+  return writeOnnx(device === 'cpu' ? piecewise(steps) : steps, { name: 'steps', openLoop: true });
 }
 
 /** A model's program on named tensors with the state among them, as `state/NAME`. */
