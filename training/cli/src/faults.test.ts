@@ -116,6 +116,19 @@ const faults: readonly Fault[] = [
     'sample RUN --count 1000000000000000 --out DIR/x.npy',
     /the disk is full, .* are free and .*x\.npy takes 8 PB/,
   ],
+  [
+    'more shards than blocks',
+    'draw-many RUN --count 100 --seed 1 --shards 2 --out DIR/many',
+    /^--shards 2: 100 samples are 1 blocks of 65536, which stay whole; say at most 1/,
+  ],
+  ['a shard past the last', 'draw-many RUN --count 9 --seed 1 --shard 1 --out DIR/many', /say at most 0/],
+  ['more samples than indices', 'draw-many RUN --count 9e9 --seed 1 --out DIR/many', /^--count/],
+  ['shards through a file', 'draw-many RUN --count 9 --seed 1 --out FILE/x', /a part of the path is a file/],
+  [
+    'shards that are not there',
+    'draw-many RUN --count 9 --seed 1 --out DIR/many --verify',
+    /shard 0 of 1: it was not drawn/,
+  ],
   ['a port beyond ports', 'start --port 65536', /--port: expected a whole number of at most 65535/],
   [
     'samples of a bound beyond sense',
@@ -166,6 +179,44 @@ it('a mixture of one component is the Gaussian of the mean and covariance of the
   const scored = await command('score', out, '--split', 'train');
   expect(Number(/log-likelihood: (-?[\d.]+) nats/.exec(scored.stdout)?.[1])).toBeCloseTo(expected, 2);
   expect((await command('sample', out, '--count', '3', '--out', join(folder, 'one.npy'))).status).toBe(0);
+});
+
+it('shards that are drawn apart, in any order, are those that are drawn together', async () => {
+  const many = (...flags: string[]) =>
+    command(
+      'draw-many',
+      run,
+      '--count',
+      '65600',
+      '--seed',
+      '7',
+      '--shards',
+      '2',
+      '--format',
+      'npy',
+      ...flags,
+    );
+  const [together, apart] = [join(folder, 'together'), join(folder, 'apart')];
+  const whole = await many('--out', together);
+  expect([whole.status, whole.stderr]).toEqual([0, '']);
+  expect((await many('--out', apart, '--shard', '1')).stdout).toContain('other shards are missing');
+  const last = await many('--out', apart, '--shard', '0');
+  const hash = / SHA-256 of the samples [0-9a-f]{64}$/m;
+  expect(hash.exec(last.stdout)?.[0]).toBe(hash.exec(whole.stdout)?.[0]);
+  for (const file of await readdir(together)) {
+    expect([file, (await readFile(join(apart, file))).equals(await readFile(join(together, file)))]).toEqual([
+      file,
+      true,
+    ]);
+  }
+  const verified = await many('--out', apart, '--verify');
+  expect(verified.stdout).toContain(
+    `${apart}: 65600 samples in 2 shards, verified; ${hash.exec(whole.stdout)?.[0].trim()}`,
+  );
+  const sampled = join(folder, 'sampled.npy');
+  await command('sample', run, '--count', '100', '--seed', '7', '--out', sampled);
+  const values = async (path: string) => (await readFile(path)).subarray(128, 128 + 64 * 8);
+  expect((await values(join(apart, 'shard-00000-of-00002.npy'))).equals(await values(sampled))).toBe(true);
 });
 
 it('a run whose steps are done says so, and is left as it is', async () => {

@@ -9,6 +9,7 @@ const subcommands: Readonly<Record<string, () => Promise<(program: Command) => v
   train: async () => (await import('./train.ts')).addTrain,
   resume: async () => (await import('./train.ts')).addResume,
   sample: async () => (await import('./sample.ts')).addSample,
+  'draw-many': async () => (await import('./draw-many.ts')).addDrawMany,
   complete: async () => (await import('./complete.ts')).addComplete,
   compare: async () => (await import('./compare.ts')).addCompare,
   partition: async () => (await import('./partition.ts')).addPartition,

@@ -3,3 +3,4 @@ export { checkFileWritable, makeFolder, writeFileAtomic } from './atomic.ts';
 export { checkMemory, checkSpace } from './limits.ts';
 export { takeLock } from './lock.ts';
 export { foreignFile } from './owned-folder.ts';
+export { clearSiblings } from './siblings.ts';
