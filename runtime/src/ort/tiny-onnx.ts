@@ -9,12 +9,12 @@ type Bytes = Uint8Array<ArrayBuffer>;
 const elementCodes: Readonly<Record<ElementType, number>> = { float32: 1, int32: 6, int64: 7, bool: 9 };
 
 export interface TinyProgram {
-  /** Operator, inputs, outputs, and integer attributes. */
+  /** Operator, inputs, outputs, and attributes: integers, and the bodies of loops and branches. */
   readonly nodes: readonly (readonly [
     string,
     readonly string[],
     readonly string[],
-    Record<string, number>?,
+    Record<string, number | TinyProgram>?,
   ])[];
   /** Named constants; int64 values must be exact as numbers. */
   readonly constants?: Readonly<Record<string, readonly [ElementType, readonly number[], readonly number[]]>>;
@@ -33,8 +33,12 @@ interface OutsideConstant {
 type TinyPort = readonly [ElementType, readonly (number | string)[] | null];
 
 /** Encodes a ModelProto of IR version 8, opset 17. */
-export function encodeTinyOnnx({ nodes, constants = {}, outside = {}, inputs, outputs }: TinyProgram): Bytes {
-  const graph = [
+export function encodeTinyOnnx(program: TinyProgram): Bytes {
+  return join([integer(1, 8), message(8, text(1, ''), integer(2, 17)), message(7, ...graphFields(program))]);
+}
+
+function graphFields({ nodes, constants = {}, outside = {}, inputs, outputs }: TinyProgram): Bytes[] {
+  return [
     ...nodes.map(([operator, from, to, attributes = {}]) =>
       message(
         1,
@@ -42,7 +46,9 @@ export function encodeTinyOnnx({ nodes, constants = {}, outside = {}, inputs, ou
         ...to.map((name) => text(2, name)),
         text(4, operator),
         ...Object.entries(attributes).map(([name, value]) =>
-          message(5, text(1, name), integer(3, value), integer(20, 2)),
+          typeof value === 'number'
+            ? message(5, text(1, name), integer(3, value), integer(20, 2))
+            : message(5, text(1, name), message(6, ...graphFields(value)), integer(20, 5)),
         ),
       ),
     ),
@@ -70,7 +76,6 @@ export function encodeTinyOnnx({ nodes, constants = {}, outside = {}, inputs, ou
     ...Object.entries(inputs).map((entry) => port(11, ...entry)),
     ...Object.entries(outputs).map((entry) => port(12, ...entry)),
   ];
-  return join([integer(1, 8), message(8, text(1, ''), integer(2, 17)), message(7, ...graph)]);
 }
 
 function port(field: number, name: string, [type, shape]: TinyPort): Bytes {

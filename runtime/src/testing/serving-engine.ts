@@ -5,7 +5,7 @@ import { afterEach, vi } from 'vitest';
 import { encodeManifest } from '../bundle/manifest.ts';
 import type { Manifest } from '../bundle/manifest-schema.ts';
 import { sha256Hex } from '../bundle/sha256.ts';
-import { encodeTinyOnnx } from '../ort/tiny-onnx.ts';
+import { encodeTinyOnnx, type TinyProgram } from '../ort/tiny-onnx.ts';
 import type { EngineOptions, RunRequest } from '../serve/engine/engine.ts';
 import { ServeError, type ServeErrorKind } from '../serve/engine/engine.ts';
 import { ServingEngine } from '../serve/engine/serving.ts';
@@ -57,6 +57,37 @@ export function sums(factor = 1, width = 40): Files {
       onnx,
       inputs: { z: { dtype: 'float32', shape: [width], role: 'noise', distribution: 'normal' } },
       outputs: { value: { dtype: 'float32', shape: [], meaning: 'other' } },
+    },
+  });
+}
+
+/** A bundle of one program, `sample`: value = x + 1, but for x > 0 the addition of 1 - 1 before it goes on for ever. */
+export function endless(): Files {
+  const row = ['float32', ['batch', 1]] as const;
+  const body = {
+    nodes: [
+      ['Identity', ['more'], ['on']],
+      ['Add', ['before', 'none'], ['after']],
+    ],
+    inputs: { turn: ['int64', []], more: ['bool', []], before: row },
+    outputs: { on: ['bool', []], after: row },
+  } satisfies TinyProgram;
+  const onnx = encodeTinyOnnx({
+    nodes: [
+      ['ReduceMax', ['x'], ['most'], { keepdims: 0 }],
+      ['Greater', ['most', 'none'], ['positive']],
+      ['Loop', ['turns', 'positive', 'x'], ['same'], { body }],
+      ['Add', ['same', 'one'], ['value']],
+    ],
+    constants: { none: ['float32', [], [0]], one: ['float32', [], [1]], turns: ['int64', [], [2 ** 53]] },
+    inputs: { x: row },
+    outputs: { value: row },
+  });
+  return withPrograms({
+    sample: {
+      onnx,
+      inputs: { x: { dtype: 'float32', shape: [1], role: 'latent' } },
+      outputs: { value: { dtype: 'float32', shape: [1], meaning: 'other' } },
     },
   });
 }

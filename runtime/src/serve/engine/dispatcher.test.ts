@@ -23,6 +23,7 @@ function create(workers: number, limit = 8) {
   const slots: Slot[] = Array.from({ length: workers }, (_, index) => ({
     index,
     worker: {} as WorkerHandle,
+    has: new Set(),
   }));
   const pool = {
     slots,
@@ -39,7 +40,13 @@ function create(workers: number, limit = 8) {
       }),
   };
   const queues = new Queues({ maxWaitMs: 1e9, batchLimit: () => limit });
-  const dispatcher = new Dispatcher({ pool, queues, batchLimit: () => limit, onStarted: () => undefined });
+  const dispatcher = new Dispatcher({
+    pool,
+    queues,
+    batchLimit: () => limit,
+    onStarted: () => undefined,
+    onEnded: () => undefined,
+  });
   const submit = (seed: number, count: number, model = 'm') => {
     const rows = { count, seed, firstIndex: 0, draw: 0, given: {}, scalars: {}, scalarKey: '' };
     return new Promise<number[]>((resolve, reject) => {

@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { messageOf } from '../../errors.ts';
 import { ServeError } from './engine.ts';
 import type { Job, Piece } from './job.ts';
+import type { LoadedModel } from './loaded-model.ts';
 import type { BatchAnswer, BatchRows, Values } from './messages.ts';
 import type { Slot, WorkerPool } from './pool.ts';
 import type { Batch, Queues } from './queues.ts';
@@ -32,6 +33,8 @@ export interface DispatchOptions {
   readonly batchLimit: (job: Job) => number;
   /** A job's first rows begin to run. */
   readonly onStarted: (job: Job, batchRows: number) => void;
+  /** A model's run has come to its end; or it has ended its worker, for the reason given. */
+  readonly onEnded: (model: LoadedModel, died: string | null) => void;
 }
 
 /** Hands batches to workers, and their answers to the jobs. */
@@ -102,6 +105,7 @@ export class Dispatcher {
       (answer) => {
         line.splice(line.indexOf(flight), 1);
         if (line[0]?.startedAt === null) this.#start(line[0]);
+        this.#options.onEnded(job.model, null);
         this.#learn(batch, answer.runMs);
         this.#handOut();
         deliver(batch, paddedRows, answer);
@@ -131,12 +135,18 @@ export class Dispatcher {
   }
 
   /** What was still waiting in the worker had no part in its death. */
-  #afterDeath({ batch, startedAt }: InFlight, error: Error): void {
+  #afterDeath({ batch, startedAt }: InFlight, error: WorkerDied): void {
     const started = startedAt !== null;
+    const { model, program } = batch.pieces[0]!.job;
+    if (started) this.#options.onEnded(model, `program ${program}: ${error.message}`);
     for (const piece of batch.pieces) {
       const { job, retried } = piece;
       if (job.settled) continue;
-      if (!started || !retried) this.#options.queues.addAgain({ ...piece, retried: retried || started });
+      if (!started) this.#options.queues.addAgain(piece);
+      else if (model.state === 'unhealthy') job.settle(unhealthy(model));
+      else if (error.late && batch.pieces.length === 1) {
+        job.settle(new ServeError('timeout', `${nameOf(job)}: the run did not end in time`));
+      } else if (!retried) this.#options.queues.addAgain({ ...piece, retried: true });
       else job.settle(new ServeError('unavailable', `${nameOf(job)}: twice in a row ${error.message}`, 1));
     }
   }
@@ -160,6 +170,13 @@ export class Dispatcher {
   #isQuick(job: Job): boolean {
     return (this.#runMs.get(programKey(job)) ?? Number.POSITIVE_INFINITY) < quickMs;
   }
+}
+
+/** Why a model that is set aside takes no requests. */
+export function unhealthy({ name, health }: LoadedModel): ServeError {
+  const seconds = Math.ceil(health.restsFor(performance.now()) / 1000);
+  const message = `model ${name} is set aside for ${seconds} s, since its runs have ended several workers (${health.reason})`;
+  return new ServeError('unavailable', message, seconds);
 }
 
 function programKey({ model, program }: Job): string {

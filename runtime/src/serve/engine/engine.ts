@@ -33,8 +33,13 @@ export interface EngineOptions {
    * the highest of them the default.
    */
   readonly folder: string;
-  /** Worker threads, each with sessions of its own. */
+  /** Worker processes, each with sessions of its own. */
   readonly workers: number;
+  /**
+   * Memory that one worker may take, bytes; one that takes more is ended and replaced. When absent, three quarters of the
+   * machine's, or of what the container may have, shared by all workers.
+   */
+  readonly workerMemoryBytes?: number;
   /** Intra-op threads of each session. With 1, answers are the same to the last bit whoever shares the batch. */
   readonly threadsPerWorker: number;
   /** `webgpu` has room for one worker only. */
@@ -51,8 +56,12 @@ export interface EngineOptions {
    * larger than the queue is taken when nothing waits.
    */
   readonly queueLimit: number;
-  /** For one request, its wait included, milliseconds; past it the request fails as `timeout`. */
+  /**
+   * For one request, its wait included, milliseconds; past it the request fails as `timeout`.
+   */
   readonly timeoutMs: number;
+  /** For one run of a program, milliseconds; past it its worker is ended and replaced. `timeoutMs` when absent. */
+  readonly runLimitMs?: number;
   /** Rows in one request; more are a `bad-request`. */
   readonly maxCount: number;
   /** Looks at the folder again every second or two, and loads what changed. */
@@ -69,7 +78,8 @@ export interface ServedModel {
   /** SHA-256 of its manifest, which has the hashes of all other files. */
   readonly digest: string;
   readonly folder: string;
-  readonly state: 'ready' | 'loading' | 'draining';
+  /** `unhealthy`: its runs have ended one worker after the other, so it is set aside for a while. */
+  readonly state: 'ready' | 'loading' | 'draining' | 'unhealthy';
   readonly loadedAt: Date;
 }
 
@@ -140,10 +150,12 @@ export interface EngineObserver {
     readonly reason: string;
   }): void;
   workerDied?(event: { readonly worker: number; readonly reason: string }): void;
+  /** A worker has printed a line; it is onnxruntime that does. */
+  workerSaid?(event: { readonly line: string }): void;
   modelChanged?(event: {
     readonly name: string;
     readonly version: string;
-    readonly change: 'loaded' | 'replaced' | 'removed' | 'refused';
+    readonly change: 'loaded' | 'replaced' | 'removed' | 'refused' | 'unhealthy';
     readonly reason?: string;
   }): void;
 }
@@ -166,10 +178,10 @@ export interface InferenceEngine {
     readonly running: number;
     readonly workersAlive: number;
   };
-  /** At least one model and one live worker, and neither draining nor closed. */
+  /** At least one model that is `ready` and one live worker, and neither draining nor closed. */
   ready(): boolean;
   /** Accepts no more, and finishes what was accepted. */
   drain(): Promise<void>;
-  /** Ends the workers; requests that are still open fail as `unavailable`. */
+  /** Ends the workers, whatever they do; requests that are still open fail as `unavailable`. */
   close(): Promise<void>;
 }

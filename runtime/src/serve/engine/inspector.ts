@@ -1,43 +1,62 @@
 import type { InspectedBundle } from './messages.ts';
-import { WorkerHandle } from './worker-handle.ts';
+import { type OnLine, patienceMs, WorkerDied, WorkerHandle } from './worker-handle.ts';
 
-/** Reading and compiling the largest bundles takes seconds; a network mount may be slow. */
-const patienceMs = 300_000;
+export interface InspectorOptions {
+  readonly memoryBytes: number;
+  /** For one run of a program. */
+  readonly runLimitMs: number;
+  readonly onLine: OnLine;
+}
 
 /**
- * Inspects bundles in a thread of its own, which a bundle may crash or stall without disturbing the threads that serve. It uses
- * the CPU whatever the device, since some devices have room for one thread only.
+ * Inspects bundles in a process of its own, which a bundle may crash or stall without disturbing those that serve. It
+ * uses the CPU whatever the device, since some devices have room for one process only.
  */
 export class Inspector {
+  readonly #options: InspectorOptions;
   #worker: WorkerHandle | null = null;
 
-  /** @throws with what is wrong with the bundle, in one line. */
-  async inspect(folder: string): Promise<InspectedBundle> {
-    const worker = this.#worker ?? new WorkerHandle({ device: 'cpu', threads: 1 });
-    this.#worker = worker;
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      void worker.close(0);
-    }, patienceMs);
-    try {
-      await worker.ready;
-      return await worker.request({ kind: 'inspect', folder });
-    } catch (error) {
-      if (late) throw new Error(`bundle ${folder}: not read within ${patienceMs / 1000} s`);
-      throw error;
-    } finally {
-      clearTimeout(timer);
-      void worker.ended.then(() => {
-        if (this.#worker === worker) this.#worker = null;
-      });
-    }
+  constructor(options: InspectorOptions) {
+    this.#options = options;
   }
 
-  /** Ends the thread; a later `inspect` starts another. */
-  async close(): Promise<void> {
+  /**
+   * @param idle a worker on the CPU that has nothing else to do
+   * @throws with what is wrong with the bundle, in one line.
+   */
+  async inspect(folder: string, idle?: WorkerHandle | null): Promise<InspectedBundle> {
+    const worker = idle ?? this.#own();
+    await worker.ready;
+    const inspected = await worker.request({ kind: 'inspect', folder }, patienceMs).catch(explain(folder));
+    for (const program of Object.keys(inspected.programs)) {
+      await worker
+        .request({ kind: 'try', program }, this.#options.runLimitMs)
+        .catch(explain(`${folder}, program ${program}`));
+    }
+    await worker.request({ kind: 'forget' }, patienceMs);
+    return inspected;
+  }
+
+  /** Ends the process; a later `inspect` starts another. */
+  async close(graceMs?: number): Promise<void> {
     const worker = this.#worker;
     this.#worker = null;
-    await worker?.close();
+    await worker?.close(graceMs);
   }
+
+  #own(): WorkerHandle {
+    const { memoryBytes, onLine } = this.#options;
+    const worker = this.#worker ?? new WorkerHandle({ device: 'cpu', threads: 1, memoryBytes }, onLine);
+    this.#worker = worker;
+    void worker.ended.then(() => {
+      if (this.#worker === worker) this.#worker = null;
+    });
+    return worker;
+  }
+}
+
+function explain(what: string): (error: unknown) => never {
+  return (error) => {
+    throw error instanceof WorkerDied ? new Error(`bundle ${what}: ${error.message}`) : error;
+  };
 }

@@ -1,10 +1,15 @@
+import { performance } from 'node:perf_hooks';
 import type { Manifest } from '../../bundle/manifest-schema.ts';
 import { rowBytes } from './accept.ts';
 import type { ServedModel } from './engine.ts';
+import { Health } from './health.ts';
 import type { InspectedBundle, SharedProgram } from './messages.ts';
 
-/** Memory that one run's inputs and outputs may take, bytes: programs with large rows get smaller batches. */
-const largestBatch = 2 ** 29;
+/**
+ * Memory that one run's inputs and outputs may take, bytes: programs with large rows get smaller batches. The server
+ * copies a batch into the answers of its requests in one go, which for this much takes some 20 ms.
+ */
+const largestBatch = 2 ** 26;
 
 /** One bundle as it was when it was loaded. A changed bundle is another model; both are kept until the old one is idle. */
 export class LoadedModel implements ServedModel {
@@ -17,7 +22,8 @@ export class LoadedModel implements ServedModel {
   readonly digest: string;
   readonly programs: Readonly<Record<string, SharedProgram>>;
   readonly loadedAt = new Date();
-  state: ServedModel['state'] = 'loading';
+  readonly health = new Health();
+  phase: 'loading' | 'ready' | 'draining' = 'loading';
   /** Requests that were accepted and not answered. */
   open = 0;
   /** Called when the last of them is answered. */
@@ -41,6 +47,10 @@ export class LoadedModel implements ServedModel {
   batchLimit(program: string, maxBatch: number): number {
     const bytes = Math.max(1, rowBytes(this.manifest.programs[program]!));
     return Math.max(1, Math.min(maxBatch, Math.floor(largestBatch / bytes)));
+  }
+
+  get state(): ServedModel['state'] {
+    return this.phase === 'ready' && this.health.restsFor(performance.now()) > 0 ? 'unhealthy' : this.phase;
   }
 
   enter(): void {

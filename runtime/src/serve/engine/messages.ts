@@ -4,23 +4,25 @@ import type { Device, DeviceRequest } from '../../program/executor.ts';
 import type { InputSpec } from '../../program/program.ts';
 import type { HostTensor } from '../../program/tensor.ts';
 
-/** What the main thread and its workers say to each other. */
+/** What the server and its workers, processes of their own, say to each other. */
 
 /** What a worker is started with. */
 export interface WorkerSettings {
   readonly device: DeviceRequest;
   readonly threads: number;
+  /** Memory that the process may take, bytes. */
+  readonly memoryBytes: number;
 }
 
 export type Values = HostTensor['data'];
 type Inputs = Readonly<Record<string, InputSpec>>;
 
-/** A program's bytes, shared by all threads: a worker that is replaced gets the verified bytes, even if the files have changed since. */
+/** A program's bytes: a worker that is replaced gets the verified ones, even if the files have changed since. */
 export interface SharedProgram {
   readonly inputs: Inputs;
-  readonly onnx: SharedArrayBuffer;
+  readonly onnx: Uint8Array;
   /** Files that it takes weights from, by their names; programs of a bundle share them. */
-  readonly weights: Readonly<Record<string, SharedArrayBuffer>>;
+  readonly weights: Readonly<Record<string, Uint8Array>>;
 }
 
 /**
@@ -55,17 +57,24 @@ export interface BatchAnswer {
 }
 
 /** How a test makes a worker die. */
-export type Death = 'exit' | 'throw' | 'heap';
+export type Death = 'exit' | 'throw' | 'heap' | 'memory';
 
 /** Requests by what answers them. */
 export interface Answers {
   inspect: InspectedBundle;
+  try: null;
+  forget: null;
   load: null;
+  prepare: null;
   run: BatchAnswer;
 }
 
 export type WorkerRequest =
   | { readonly kind: 'inspect'; readonly folder: string }
+  /** Runs a program of the bundle that was inspected last, once. */
+  | { readonly kind: 'try'; readonly program: string }
+  /** Frees the bundle that was inspected last. */
+  | { readonly kind: 'forget' }
   | {
       readonly kind: 'load';
       readonly model: number;
@@ -74,17 +83,22 @@ export type WorkerRequest =
       /** Compiles everything now; else each program when it is first used. */
       readonly eager: boolean;
     }
+  /** Compiles a program if it is not yet. */
+  | { readonly kind: 'prepare'; readonly model: number; readonly program: string }
   | { readonly kind: 'run'; readonly model: number; readonly program: string; readonly rows: BatchRows };
 
 export type ToWorker =
   | (WorkerRequest & { readonly id: number })
   | { readonly kind: 'unload'; readonly model: number }
   | { readonly kind: 'close' }
-  /** For tests: blocks the thread until the first element is not 0, and then lets it die if that is asked for. */
-  | { readonly kind: 'hold'; readonly gate: Int32Array; readonly death?: Death };
+  /** For tests: stands still, as in a long run, until a file is there, and then dies if that is asked for. */
+  | { readonly kind: 'hold'; readonly gate: string; readonly death?: Death };
 
 export type FromWorker =
   | { readonly kind: 'ready'; readonly device: Device }
   | { readonly kind: 'unusable'; readonly reason: string }
   | { readonly kind: 'done'; readonly id: number; readonly answer: Answers[keyof Answers] }
   | { readonly kind: 'failed'; readonly id: number; readonly reason: string; readonly user: boolean };
+
+/** The file descriptor of a worker's end of the socket. */
+export const channel = 3;

@@ -5,7 +5,7 @@ import { ServeError } from './engine.ts';
 import { type FoundBundle, folderExists, readModelFolder } from './folder.ts';
 import type { Inspector } from './inspector.ts';
 import { LoadedModel } from './loaded-model.ts';
-import type { WorkerPool } from './pool.ts';
+import type { Slot, WorkerPool } from './pool.ts';
 
 interface Entry {
   readonly name: string;
@@ -75,9 +75,10 @@ export class ModelRegistry {
    * Looks at the folder, loads what is new or changed and unloads what was removed.
    * @param settledOnly leaves what changed since the last look to the next one: it may be half copied. What was
    *   refused is tried again only when it changed.
+   * @param idle a place whose worker has nothing to do yet, to inspect bundles: saves the start of another
    * @throws UserError when the folder cannot be read; what is served stays.
    */
-  refresh(settledOnly: boolean): Promise<void> {
+  refresh(settledOnly: boolean, idle?: Slot): Promise<void> {
     return this.#inTurn(async () => {
       const { folder, inspector } = this.#options;
       const contents = await readModelFolder(folder).catch((error: unknown) => {
@@ -86,7 +87,7 @@ export class ModelRegistry {
         throw new UserError(reason);
       });
       this.#unreadable = null;
-      for (const found of contents.found) await this.#look(found, settledOnly);
+      for (const found of contents.found) await this.#look(found, settledOnly, idle);
       for (const refusal of contents.refused) this.#refuse(this.#entry(refusal), refusal.reason);
       const present = new Set([...contents.found, ...contents.refused].map(keyOf));
       for (const [key, entry] of this.#entries) if (!present.has(key)) await this.#missing(key, entry);
@@ -94,7 +95,7 @@ export class ModelRegistry {
     });
   }
 
-  async #look(found: FoundBundle, settledOnly: boolean): Promise<void> {
+  async #look(found: FoundBundle, settledOnly: boolean, idle?: Slot): Promise<void> {
     const entry = this.#entry(found);
     const { seen } = entry;
     entry.folder = found.folder;
@@ -102,7 +103,7 @@ export class ModelRegistry {
     if (entry.processed === found.fingerprint && (settledOnly || !entry.refusal)) return;
     if (settledOnly && seen !== found.fingerprint) return;
     try {
-      await this.#load(entry, found);
+      await this.#load(entry, found, idle);
       entry.refusal = null;
     } catch (error) {
       this.#refuse(entry, messageOf(error));
@@ -110,9 +111,12 @@ export class ModelRegistry {
     entry.processed = found.fingerprint;
   }
 
-  async #load(entry: Entry, found: FoundBundle): Promise<void> {
+  async #load(entry: Entry, found: FoundBundle, idle?: Slot): Promise<void> {
     const { pool, inspector, onChange } = this.#options;
-    const inspected = await inspector.inspect(found.folder);
+    const inspected = await inspector.inspect(
+      found.folder,
+      idle?.worker?.device === 'cpu' ? idle.worker : null,
+    );
     const old = entry.current;
     if (old?.digest === inspected.digest) return;
     const model = new LoadedModel(this.#nextId++, found, inspected);
@@ -122,7 +126,7 @@ export class ModelRegistry {
     } finally {
       this.#passing.delete(model);
     }
-    model.state = 'ready';
+    model.phase = 'ready';
     entry.current = model;
     const { name, version } = entry;
     onChange({ name, version, change: old ? 'replaced' : 'loaded' });
@@ -131,7 +135,7 @@ export class ModelRegistry {
 
   /** The old model serves what it has accepted. */
   #retire(model: LoadedModel): void {
-    model.state = 'draining';
+    model.phase = 'draining';
     this.#passing.add(model);
     model.onIdle = () => {
       model.onIdle = null;

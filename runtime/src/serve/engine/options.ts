@@ -22,7 +22,7 @@ export function checkOptions(options: EngineOptions): void {
   checkTime('maxWaitMs', options.maxWaitMs, 0);
   checkTime('timeoutMs', options.timeoutMs, 1);
   if (options.device === 'webgpu' && options.workers !== 1) {
-    throw new UserError(`workers: webgpu has room for 1 worker in a process, got ${options.workers}`);
+    throw new UserError(`workers: webgpu has room for 1 worker, got ${options.workers}`);
   }
 }
 

@@ -1,12 +1,18 @@
 import { performance } from 'node:perf_hooks';
 import type { LoadedModel } from './loaded-model.ts';
 import type { BatchAnswer, BatchRows, Death, WorkerSettings } from './messages.ts';
-import { WorkerDied, WorkerHandle } from './worker-handle.ts';
+import { type OnLine, patienceMs, WorkerDied, WorkerHandle } from './worker-handle.ts';
 
 export interface PoolEvents {
   /** A worker is ready for work. */
   readonly onAlive: () => void;
   readonly onDeath: (worker: number, reason: string) => void;
+  readonly onLine: OnLine;
+}
+
+export interface PoolSettings extends WorkerSettings {
+  /** How long a run may take before its worker is ended, milliseconds. */
+  readonly runLimitMs: number;
 }
 
 /** A place for a worker: when one dies, another takes it. */
@@ -14,24 +20,28 @@ export interface Slot {
   readonly index: number;
   /** Null while there is none that is ready. */
   worker: WorkerHandle | null;
+  /** What the worker has: models, and programs of them that it has compiled. */
+  readonly has: Set<string>;
 }
 
 /** A worker that ran this long did not die of its start, so its replacement starts without delay. */
 const healthyMs = 10_000;
 const longestDelayMs = 10_000;
 
-/** Worker threads that have all models. One that dies is replaced: at once the first time, then after growing delays. */
+/**
+ * Worker processes. One that dies, or whose run takes too long, is replaced: at once the first time, then after growing
+ * delays.
+ */
 export class WorkerPool {
   readonly slots: readonly Slot[];
-  readonly #settings: WorkerSettings;
+  readonly #settings: PoolSettings;
   readonly #events: PoolEvents;
-  readonly #models = new Map<number, LoadedModel>();
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #starting = new Set<WorkerHandle>();
   #closed = false;
 
-  constructor(workers: number, settings: WorkerSettings, events: PoolEvents) {
-    this.slots = Array.from({ length: workers }, (_, index) => ({ index, worker: null }));
+  constructor(workers: number, settings: PoolSettings, events: PoolEvents) {
+    this.slots = Array.from({ length: workers }, (_, index) => ({ index, worker: null, has: new Set() }));
     this.#settings = settings;
     this.#events = events;
   }
@@ -51,9 +61,8 @@ export class WorkerPool {
 
   /** Compiles a model in one worker after the other, so that the others go on. @throws when one cannot. */
   async load(model: LoadedModel): Promise<void> {
-    this.#models.set(model.id, model);
     try {
-      for (const { worker } of this.slots) if (worker) await send(worker, model, true);
+      for (const slot of this.slots) await this.#give(slot, model, true);
     } catch (error) {
       this.unload(model);
       throw error;
@@ -61,14 +70,24 @@ export class WorkerPool {
   }
 
   unload(model: LoadedModel): void {
-    this.#models.delete(model.id);
-    for (const { worker } of this.slots) worker?.unload(model.id);
+    for (const { worker, has } of this.slots) {
+      if (has.delete(keyOf(model))) worker?.unload(model.id);
+      for (const program of Object.keys(model.programs)) has.delete(keyOf(model, program));
+    }
   }
 
   /** Runs a batch. @throws WorkerDied, or what went wrong in the worker. */
   run(slot: Slot, model: LoadedModel, program: string, rows: BatchRows): Promise<BatchAnswer> {
-    if (!slot.worker) return Promise.reject(new WorkerDied('the worker died'));
-    return slot.worker.request({ kind: 'run', model: model.id, program, rows });
+    const { worker, has } = slot;
+    if (!worker) return Promise.reject(new WorkerDied('the worker died'));
+    const key = keyOf(model, program);
+    if (!has.has(key)) {
+      // Both fail as the run does, which says so.
+      this.#give(slot, model, false).catch(() => undefined);
+      worker.request({ kind: 'prepare', model: model.id, program }, patienceMs).catch(() => undefined);
+      has.add(key);
+    }
+    return worker.request({ kind: 'run', model: model.id, program, rows }, this.#settings.runLimitMs);
   }
 
   /** For tests: see `WorkerHandle.hold`. */
@@ -76,17 +95,18 @@ export class WorkerPool {
     return this.slots[index]!.worker!.hold(death);
   }
 
-  async close(): Promise<void> {
+  /** @param graceMs for what the workers have begun */
+  async close(graceMs?: number): Promise<void> {
     this.#closed = true;
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
     const workers = [...this.slots.flatMap(({ worker }) => worker ?? []), ...this.#starting];
-    await Promise.all(workers.map((worker) => worker.close()));
+    await Promise.all(workers.map((worker) => worker.close(graceMs)));
   }
 
   /** @throws when the first worker of the slot does not start; later ones are tried again and again. */
   async #spawn(slot: Slot, attempt: number): Promise<void> {
-    const worker = new WorkerHandle(this.#settings);
+    const worker = new WorkerHandle(this.#settings, this.#events.onLine);
     const born = performance.now();
     this.#starting.add(worker);
     try {
@@ -98,11 +118,10 @@ export class WorkerPool {
       this.#starting.delete(worker);
     }
     if (this.#closed) return;
-    // On demand: a worker that starts under load should not first compile what nobody asks for.
-    for (const model of this.#models.values()) send(worker, model, false).catch(() => undefined);
     slot.worker = worker;
     void worker.ended.then((reason) => {
       slot.worker = null;
+      slot.has.clear();
       if (this.#closed) return;
       this.#events.onDeath(slot.index, reason);
       this.#replace(slot, performance.now() - born > healthyMs ? 0 : attempt);
@@ -111,8 +130,6 @@ export class WorkerPool {
   }
 
   #replace(slot: Slot, attempt: number): void {
-    // onnxruntime's WebGPU crashes the process when a second thread opens it, even after the first has ended.
-    if (this.#settings.device === 'webgpu') return;
     const delay = attempt === 0 ? 0 : Math.min(longestDelayMs, 100 * 2 ** attempt);
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
@@ -124,12 +141,27 @@ export class WorkerPool {
     }, delay);
     this.#timers.add(timer);
   }
+
+  /**
+   * Sends a model to a worker that does not have it: at once when it is loaded, on demand to a worker that has replaced
+   * another, which should not first compile what nobody asks for.
+   * @throws when the worker cannot compile it. One that dies meanwhile is not the model's fault.
+   */
+  async #give({ worker, has }: Slot, model: LoadedModel, eager: boolean): Promise<void> {
+    if (!worker || has.has(keyOf(model))) return;
+    has.add(keyOf(model));
+    const { id, name, programs } = model;
+    const request = { kind: 'load', model: id, name, programs, eager } as const;
+    try {
+      await worker.request(request, patienceMs);
+    } catch (error) {
+      if (error instanceof WorkerDied) return;
+      throw error;
+    }
+    if (eager) for (const program of Object.keys(programs)) has.add(keyOf(model, program));
+  }
 }
 
-/** A worker that dies meanwhile is not the model's fault: its replacement loads the model, too. */
-async function send(worker: WorkerHandle, model: LoadedModel, eager: boolean): Promise<void> {
-  const { id, name, programs } = model;
-  await worker.request({ kind: 'load', model: id, name, programs, eager }).catch((error: unknown) => {
-    if (!(error instanceof WorkerDied)) throw error;
-  });
+function keyOf({ id }: LoadedModel, program?: string): string {
+  return program === undefined ? String(id) : `${id} ${program}`;
 }

@@ -1,8 +1,9 @@
 import { stat } from 'node:fs/promises';
+import { totalmem } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { messageOf, UserError } from '../../errors.ts';
 import { type AcceptedRows, acceptRows, rowBytes } from './accept.ts';
-import { Dispatcher } from './dispatcher.ts';
+import { Dispatcher, unhealthy } from './dispatcher.ts';
 import {
   type EngineObserver,
   type EngineOptions,
@@ -42,7 +43,7 @@ export class ServingEngine implements InferenceEngine {
   readonly #queues: Queues;
   readonly #dispatcher: Dispatcher;
   readonly #registry: ModelRegistry;
-  readonly #inspector = new Inspector();
+  readonly #inspector: Inspector;
   readonly #jobs = new Set<Job>();
   #watcher: NodeJS.Timeout | null = null;
   #state: 'open' | 'draining' | 'closed' = 'open';
@@ -57,7 +58,8 @@ export class ServingEngine implements InferenceEngine {
     const engine = new ServingEngine(options);
     await engine.#pool.start();
     try {
-      await engine.#registry.refresh(false);
+      const [first] = engine.#pool.slots;
+      await engine.#registry.refresh(false, first);
     } catch (error) {
       await engine.close();
       throw error;
@@ -68,11 +70,16 @@ export class ServingEngine implements InferenceEngine {
 
   private constructor(options: EngineOptions) {
     this.#options = options;
-    const { workers, device, threadsPerWorker: threads, maxBatch, maxWaitMs, folder } = options;
+    const { workers, device, threadsPerWorker: threads, maxBatch, maxWaitMs, folder, timeoutMs } = options;
+    const { workerMemoryBytes: memoryBytes = memoryShare(workers) } = options;
+    const { runLimitMs = timeoutMs } = options;
+    const onLine = (line: string) => this.#tell('workerSaid', { line });
+    this.#inspector = new Inspector({ memoryBytes, runLimitMs: timeoutMs, onLine });
     this.#pool = new WorkerPool(
       workers,
-      { device, threads },
+      { device, threads, memoryBytes, runLimitMs },
       {
+        onLine,
         onAlive: () => this.#dispatcher.pump(),
         onDeath: (worker, reason) => this.#tell('workerDied', { worker, reason }),
       },
@@ -85,6 +92,12 @@ export class ServingEngine implements InferenceEngine {
       batchLimit,
       onStarted: (job, batchRows) => {
         this.#tell('started', { ...eventOf(job), batchRows, queueMs: job.startedAt! - job.arrivedAt });
+      },
+      onEnded: ({ name, version, health }, died) => {
+        if (died === null) health.success();
+        else if (health.offence(performance.now(), died)) {
+          this.#tell('modelChanged', { name, version, change: 'unhealthy', reason: died });
+        }
       },
     });
     this.#registry = new ModelRegistry({
@@ -118,6 +131,7 @@ export class ServingEngine implements InferenceEngine {
     }
     let rows: AcceptedRows;
     try {
+      if (model.state === 'unhealthy') throw unhealthy(model);
       rows = this.#accept(model, request);
     } catch (error) {
       const refusal = asServeError(error);
@@ -158,8 +172,10 @@ export class ServingEngine implements InferenceEngine {
   async close(): Promise<void> {
     this.#state = 'closed';
     this.#stopWatching();
+    // A run whose request is gone has nothing to finish for.
+    const graceMs = this.#jobs.size > 0 || this.#dispatcher.running > 0 ? 0 : undefined;
     for (const job of this.#jobs) job.settle(closing());
-    await Promise.all([this.#pool.close(), this.#inspector.close()]);
+    await Promise.all([this.#pool.close(graceMs), this.#inspector.close(0)]);
   }
 
   /** For tests: see `WorkerHandle.hold`. */
@@ -255,6 +271,13 @@ export class ServingEngine implements InferenceEngine {
       process.emitWarning(`engine observer: ${what} threw ${messageOf(error)}`);
     }
   }
+}
+
+/** Three quarters of the memory there is, for all workers together; 1 GiB each at least. */
+function memoryShare(workers: number): number {
+  const available = process.constrainedMemory();
+  const memory = available > 0 ? Math.min(available, totalmem()) : totalmem();
+  return Math.max(2 ** 30, Math.floor((0.75 * memory) / workers));
 }
 
 function eventOf({ model, program, rows }: Job) {

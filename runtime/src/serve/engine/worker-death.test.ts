@@ -3,12 +3,20 @@ import { busy, draw, modelFolder, startEngine, sums } from '../../testing/servin
 import type { EngineObserver } from './engine.ts';
 import type { Death } from './messages.ts';
 
-const deaths: Death[] = ['exit', 'throw', 'heap'];
+const deaths: readonly [Death, RegExp][] = [
+  ['exit', /^exit code 3$/],
+  ['throw', /^exit code 1$/],
+  ['heap', /^ended by SIGABRT$/],
+  ['memory', /^it took more than 300 MB$/],
+];
 
-describe.each(deaths)('a worker that dies by %s', (death) => {
+describe.each(deaths)('a worker that dies by %s', (death, reason) => {
   test('is replaced; its requests are tried again and others unharmed', async () => {
     const workerDied = vi.fn<NonNullable<EngineObserver['workerDied']>>();
-    const engine = await startEngine(await modelFolder({ sums: sums() }), { observer: { workerDied } });
+    const engine = await startEngine(await modelFolder({ sums: sums() }), {
+      observer: { workerDied },
+      workerMemoryBytes: (death === 'memory' ? 300 : 3000) * 2 ** 20,
+    });
     const known = await engine.run(draw('sums', 20));
     const { release, first } = await busy(engine, 'sums', death);
     const waiting = engine.run(draw('sums', 20));
@@ -16,7 +24,7 @@ describe.each(deaths)('a worker that dies by %s', (death) => {
     expect((await waiting).outputs).toEqual(known.outputs);
     expect((await first).outputs.value!.data).toEqual(known.outputs.value!.data.slice(0, 1));
     expect(workerDied).toHaveBeenCalledTimes(1);
-    expect(workerDied.mock.calls[0]![0].reason).not.toBe('');
+    expect(workerDied.mock.calls[0]![0].reason).toMatch(reason);
     expect(engine.pending()).toMatchObject({ requests: 0, rows: 0, workersAlive: 1 });
     expect(engine.ready()).toBe(true);
   });

@@ -1,42 +1,63 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { existsSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { Worker } from 'node:worker_threads';
 import { messageOf, UserError } from '../../errors.ts';
 import { createExecutor } from '../../ort/ort-node.ts';
 import type { Executor } from '../../program/executor.ts';
 import { createQueue } from '../../program/queue.ts';
-import { inspectBundle } from './inspect.ts';
-import type { Answers, FromWorker, ToWorker, WorkerRequest, WorkerSettings } from './messages.ts';
+import { FrameReader, writeFrame } from './frames.ts';
+import type { Guard } from './guard.ts';
+import type { Inspection } from './inspect.ts';
+import {
+  type Answers,
+  channel,
+  type FromWorker,
+  type ToWorker,
+  type WorkerRequest,
+  type WorkerSettings,
+} from './messages.ts';
 import { WorkerModel } from './worker-model.ts';
 
-/** What a worker thread does: compiles programs and runs batches, one message after the other. */
+/** What a worker does: compiles programs and runs batches, one message after the other. A process of its own. */
 
-const port = parentPort!;
-const send = (message: FromWorker, transfer: readonly ArrayBuffer[] = []) =>
-  port.postMessage(message, transfer);
+const socket = new Socket({ fd: channel, readable: true, writable: true });
+const send = (message: FromWorker) => writeFrame(socket, message);
 const inTurn = createQueue();
 const models = new Map<number, WorkerModel>();
+let inspection: Inspection | null = null;
 
-async function answer(
-  executor: Executor,
-  request: WorkerRequest,
-): Promise<readonly [Answers[keyof Answers], readonly ArrayBuffer[]]> {
+async function answer(executor: Executor, request: WorkerRequest): Promise<Answers[keyof Answers]> {
   switch (request.kind) {
     case 'inspect':
-      return [await inspectBundle(request.folder, executor), []];
+      await inspection?.release();
+      // Few workers inspect: the others start faster without what reads manifests.
+      inspection = new (await import('./inspect.ts')).Inspection(executor);
+      return inspection.inspect(request.folder);
+    case 'try':
+      await inspection!.tryOut(request.program);
+      return null;
+    case 'forget':
+      await inspection?.release();
+      inspection = null;
+      return null;
     case 'load': {
       const model = new WorkerModel(request.name, request.programs, executor);
       models.set(request.model, model);
-      if (request.eager) await model.prepare();
-      return [null, []];
+      if (request.eager) await model.prepareAll();
+      return null;
     }
-    case 'run': {
-      const model = models.get(request.model);
-      if (!model) throw new Error(`model ${request.model} is not loaded in this worker`);
-      const done = await model.run(request.program, request.rows);
-      // Two outputs may share memory, which can be handed over only once.
-      const buffers = new Set(Object.values(done.outputs).map(({ data }) => data.buffer as ArrayBuffer));
-      return [done, [...buffers]];
-    }
+    case 'prepare':
+      await loaded(request.model).prepare(request.program);
+      return null;
+    case 'run':
+      return loaded(request.model).run(request.program, request.rows);
   }
+}
+
+function loaded(id: number): WorkerModel {
+  const model = models.get(id);
+  if (!model) throw new Error(`model ${id} is not loaded in this worker`);
+  return model;
 }
 
 async function handle(executor: Executor, message: ToWorker): Promise<void> {
@@ -47,17 +68,16 @@ async function handle(executor: Executor, message: ToWorker): Promise<void> {
       return;
     case 'close':
       for (const model of models.values()) await model.release();
-      port.close();
+      process.exit(0);
       return;
     case 'hold':
-      Atomics.wait(message.gate, 0, 0);
+      while (!existsSync(message.gate)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
       if (message.death) die[message.death]();
       return;
     default: {
       const { id } = message;
       try {
-        const [value, transfer] = await answer(executor, message);
-        send({ kind: 'done', id, answer: value }, transfer);
+        send({ kind: 'done', id, answer: await answer(executor, message) });
       } catch (error) {
         send({ kind: 'failed', id, reason: messageOf(error), user: error instanceof UserError });
       }
@@ -71,23 +91,37 @@ const die = {
     setImmediate(() => {
       throw new Error('a test asked for it');
     });
-    // Later messages must not be answered before the thread has ended.
+    // Later messages must not be answered before the process has ended.
     return inTurn(() => new Promise<never>(() => undefined));
   },
   heap: () => {
     const kept: unknown[] = [];
     for (;;) kept.push(new Array(1000).fill(kept));
   },
+  memory: () => {
+    const kept: Uint8Array[] = [];
+    for (;;) kept.push(new Uint8Array(2 ** 20).fill(1));
+  },
 };
 
-const { device, threads } = workerData as WorkerSettings;
+const { device, threads, parent, memoryBytes } = JSON.parse(process.argv[2]!) as WorkerSettings & Guard;
+// Terminals and service managers signal whole groups. It is the server that ends its workers, when they are done.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
+new Worker(new URL('./watchdog.js', import.meta.url), {
+  workerData: { parent, memoryBytes } satisfies Guard,
+  resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 },
+}).unref();
+socket.on('close', () => process.exit(0)).on('error', () => process.exit(0));
 try {
   const executor = await createExecutor(device, { threads });
-  port.on('message', (message: ToWorker) => {
-    inTurn(() => handle(executor, message)).catch((error: unknown) => {
-      throw error;
+  const reader = new FrameReader((message) => {
+    inTurn(() => handle(executor, message as ToWorker)).catch((error: unknown) => {
+      setImmediate(() => {
+        throw error;
+      });
     });
   });
+  socket.on('data', (bytes: Uint8Array) => reader.push(bytes));
   send({ kind: 'ready', device: executor.device });
 } catch (error) {
   send({ kind: 'unusable', reason: messageOf(error) });

@@ -12,7 +12,15 @@ export const configSchema = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('address to listen on; 0.0.0.0 for every interface'),
   port: port.default(8080).describe('port to listen on; 0 lets the system choose'),
   device: z.enum(['auto', 'cpu', 'cuda', 'webgpu']).default('auto').describe('where programs run'),
-  workers: z.int().min(0).max(256).default(0).describe('worker threads; 0: as many as there are cores'),
+  workers: z.int().min(0).max(256).default(0).describe('worker processes; 0: as many as there are cores'),
+  workerMemoryMb: z
+    .int()
+    .min(0)
+    .max(16_777_216)
+    .default(0)
+    .describe(
+      'memory of a worker, MB; one that takes more is replaced; 0: its share of 3/4 of what there is',
+    ),
   threadsPerWorker: z.int().min(1).max(256).default(1).describe('threads of each run of a program'),
   maxBatch: z.int().min(1).max(65_536).default(64).describe('rows in one run of a program'),
   maxWaitMs: z.int().min(0).max(10_000).default(5).describe('how long a batch waits for more rows, ms'),

@@ -160,10 +160,13 @@ test('a full queue refuses at once, says when to come again, and answers all tha
 });
 
 test('a request that waits too long is a 504, and those after it are answered', async () => {
-  const { engine, ask, values } = await serveSums({ timeoutMs: 200 });
+  const { engine, ask, values, url } = await serveSums();
   const known = await values(await ask(3));
   const { release } = await busy(engine, 'sums');
-  const late = await ask(3);
+  const late = await fetch(`${url}/v2/models/sums/infer`, {
+    method: 'POST',
+    body: JSON.stringify({ parameters: { count: 3, timeout: 200_000 } }),
+  });
   expect(late.status).toBe(504);
   expect(((await late.json()) as { error: string }).error).toMatch(/200 ms/);
   release();

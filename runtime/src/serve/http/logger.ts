@@ -20,8 +20,12 @@ export function createLogger(
 export function logObserver(logger: Logger): EngineObserver {
   return {
     workerDied: (event) => logger.error(event, 'worker died'),
+    workerSaid: (event) => logger.warn(event, 'worker said'),
     modelChanged: (event) =>
-      logger[event.change === 'refused' ? 'warn' : 'info'](event, `model ${event.change}`),
+      logger[event.change === 'refused' || event.change === 'unhealthy' ? 'warn' : 'info'](
+        event,
+        `model ${event.change}`,
+      ),
   };
 }
 
@@ -38,6 +42,7 @@ export function allObservers(...observers: readonly EngineObserver[]): EngineObs
     finished: tell('finished'),
     failed: tell('failed'),
     workerDied: tell('workerDied'),
+    workerSaid: tell('workerSaid'),
     modelChanged: tell('modelChanged'),
   };
 }

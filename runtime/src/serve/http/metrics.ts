@@ -54,9 +54,11 @@ export function createMetrics(): Metrics {
     'model',
     'result',
   ]);
-  const changes = counter('generatrix_model_changes_total', 'Bundles loaded, replaced, removed, refused', [
-    'change',
-  ]);
+  const changes = counter(
+    'generatrix_model_changes_total',
+    'Bundles loaded, replaced, removed, refused, set aside',
+    ['change'],
+  );
 
   return {
     registry,

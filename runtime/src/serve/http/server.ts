@@ -52,6 +52,7 @@ export async function startServer(
   const engine = await makeEngine({
     folder: config.models,
     workers: config.device === 'webgpu' ? 1 : config.workers || availableParallelism(),
+    ...(config.workerMemoryMb > 0 && { workerMemoryBytes: config.workerMemoryMb * 2 ** 20 }),
     threadsPerWorker: config.threadsPerWorker,
     device: config.device,
     maxBatch: config.maxBatch,

@@ -1,5 +1,5 @@
 import type { InputSpec, OutputSpec } from '../../../program/program.ts';
-import type { InferenceEngine } from '../../engine/engine.ts';
+import type { InferenceEngine, ServedModel } from '../../engine/engine.ts';
 import { type ProtocolModel, protocolNames, versionsOf } from './names.ts';
 import { datatypeOf } from './tensors.ts';
 
@@ -56,14 +56,21 @@ function inputParameters(spec: InputSpec): Record<string, string | number | bool
   }
 }
 
+const protocolStates: Readonly<Record<ServedModel['state'], string>> = {
+  ready: 'READY',
+  loading: 'LOADING',
+  draining: 'UNLOADING',
+  unhealthy: 'UNAVAILABLE',
+};
+
 /** The repository index: every name in this protocol, and bundles that are refused. The log says why. */
 export function repositoryIndex(engine: InferenceEngine, readyOnly: boolean) {
   const served = engine.models().flatMap((model) =>
     protocolNames(model).map((name) => ({
       name,
       version: model.version,
-      state: model.state === 'ready' ? 'READY' : model.state === 'loading' ? 'LOADING' : 'UNLOADING',
-      reason: '',
+      state: protocolStates[model.state],
+      reason: model.state === 'unhealthy' ? 'its runs have ended several workers; the log says why' : '',
     })),
   );
   const refused = engine.refused().map(({ name, version }) => ({
