@@ -61,7 +61,7 @@ async function tryElsewhere(device: Device): Promise<void> {
 
 async function opened(made: OrtBackend): Promise<Executor> {
   const executor = ortExecutor(made);
-  await probe(executor);
+  await probe(executor, { keep: made.device === 'webgpu' });
   return executor;
 }
 

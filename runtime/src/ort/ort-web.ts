@@ -28,6 +28,9 @@ export interface WebConfiguration {
 
 let configuration: WebConfiguration = {};
 
+/** Does a program of this page stay loaded on WebGPU, for the sake of the shaders? One is enough. */
+let keepsShaders = false;
+
 /** Sets where onnxruntime's files are. Only the files of the build in use are fetched. */
 export function configureWeb(wanted: WebConfiguration): void {
   configuration = { ...configuration, ...wanted };
@@ -40,7 +43,9 @@ const platform: Platform = {
   open: async (device, { threads, automatic }) => {
     if (device === 'webgpu') await requireAdapter(automatic);
     const executor = ortExecutor(await backend(device, threads));
-    await probe(executor);
+    const keep = device === 'webgpu' && !keepsShaders;
+    await probe(executor, { keep });
+    keepsShaders ||= keep;
     return executor;
   },
 };

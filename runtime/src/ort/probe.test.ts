@@ -35,6 +35,16 @@ describe('probe', () => {
     expect(events).toEqual(['released']);
   });
 
+  test('leaves the program loaded where it is asked to, unless the device computes wrongly', async () => {
+    const events: string[] = [];
+    await probe(answering(right, events), { keep: true });
+    expect(events).toEqual([]);
+    await expect(probe(answering([8, 12, 18, 0], events), { keep: true })).rejects.toThrow(
+      'computes wrongly',
+    );
+    expect(events).toEqual(['released']);
+  });
+
   test('refuses a device that computes wrongly, and frees the program', async () => {
     const events: string[] = [];
     await expect(probe(answering([8, 12, 18, 0], events))).rejects.toThrow(

@@ -16,10 +16,13 @@ export const probeAnswer = [8, 12, 18, 26];
 
 /**
  * Runs a tiny program and checks its result: a device that is listed, or even opens, may still not work.
+ * @param options.keep leaves the program loaded when the device works. On WebGPU onnxruntime throws away all compiled
+ * shaders with its last session, so that who loads programs one after the other would compile the same ones each time.
  * @throws with the reason when it does not.
  */
-export async function probe(executor: Executor): Promise<void> {
+export async function probe(executor: Executor, options: { readonly keep?: boolean } = {}): Promise<void> {
   const program = await executor.load('probe', probeProgram);
+  let works = false;
   try {
     const { y } = await program.run({ a: hostTensor('float32', [2, 2], probeInput) });
     const got = y && !('location' in y) ? [...y.data] : [];
@@ -27,7 +30,8 @@ export async function probe(executor: Executor): Promise<void> {
     if (String(got) !== String(probeAnswer)) {
       throw new Error(`probe: expected [${probeAnswer}], got [${got}]: the device computes wrongly`);
     }
+    works = true;
   } finally {
-    await program.release();
+    if (!(works && options.keep)) await program.release();
   }
 }
