@@ -13,6 +13,14 @@ import { writeModelBundle } from './model-bundles.ts';
 import { pageExecutor } from './page-executor.ts';
 import { softwareVulkan } from './software-vulkan.ts';
 
+/** A line that `generatrix parity --json` prints. */
+interface Line {
+  readonly bundle: string;
+  readonly device: string;
+  readonly rows?: ParityRow[];
+  readonly notRun?: string;
+}
+
 /**
  * Every program of every family, on every runtime there is here, against the eager tfjs run that its bundle
  * carries. The tolerance is `parityTolerance` of the runtime, 1e-4 of an output's scale; integers must be equal.
@@ -87,28 +95,28 @@ const webgpuCases = cases.filter(
 const kinds = ['gmm, full', 'realnvp, points', 'dcgan, least squares'];
 const processCases = cases.filter(({ name }) => allCases || kinds.includes(name));
 
-describe('in a process of its own', () => {
-  it.each(['webgpu', 'cuda'] as const)(
-    'on onnxruntime-node, %s',
-    async (device) => {
-      const software = (device === 'webgpu' ? softwareVulkan(chromium) : null) ?? {};
-      const bundles = processCases.map(({ index }) => bundleOf(index));
-      const { stdout, stderr } = await startCommand(
-        ['parity', ...bundles, '--devices', device, '--json'],
-        software,
-      ).outcome;
-      const lines = stdout.split('\n').filter((line) => line.startsWith('{'));
-      expect(bundles.length).toBeGreaterThanOrEqual(kinds.length);
-      expect(lines.length, stderr).toBe(bundles.length);
-      for (const [i, line] of lines.entries()) {
-        const { rows, notRun: reason } = JSON.parse(line) as { rows?: ParityRow[]; notRun?: string };
-        if (rows !== undefined) record(`onnxruntime-node ${device}`, processCases[i]!.name, rows);
-        else if (i === 0) skip(`onnxruntime-node ${device}`, reason!);
-      }
-    },
-    softwareTimeout,
-  );
-});
+it(
+  "in a process of its own, on onnxruntime-node's GPU devices",
+  async () => {
+    const devices = ['webgpu', 'cuda'] as const;
+    const bundles = processCases.map(({ index }) => bundleOf(index));
+    const { stdout, stderr } = await startCommand(
+      ['parity', ...bundles, '--devices', devices.join(), '--json'],
+      softwareVulkan(chromium) ?? {},
+    ).outcome;
+    const lines = stdout.split('\n').filter((line) => line.startsWith('{'));
+    expect(bundles.length).toBeGreaterThanOrEqual(kinds.length);
+    expect(lines.length, stderr).toBe(bundles.length * devices.length);
+    for (const [i, line] of lines.entries()) {
+      const { bundle, device, rows, notRun: reason } = JSON.parse(line) as Line;
+      const [at, expected] = [Math.floor(i / devices.length), devices[i % devices.length]];
+      expect({ bundle, device }).toEqual({ bundle: bundles[at], device: expected });
+      if (rows !== undefined) record(`onnxruntime-node ${device}`, processCases[at]!.name, rows);
+      else if (at === 0) skip(`onnxruntime-node ${device}`, reason!);
+    }
+  },
+  softwareTimeout,
+);
 
 describe.each(['wasm', 'webgpu'] as const)('in Chromium, %s', (device) => {
   if (missing !== '') skip(`onnxruntime-web ${device}`, missing);

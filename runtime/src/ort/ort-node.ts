@@ -43,12 +43,12 @@ export async function openDevice(device: DeviceRequest, options?: ExecutorOption
 }
 
 /**
- * Tries every device of this machine. CUDA and WebGPU are tried in a process of their own, so that a driver that
+ * Tries every device of this machine, or those that are named. CUDA and WebGPU are tried in a process of their own, so that a driver that
  * crashes, hangs or holds memory does not harm this one; that takes about a second for each.
  */
-export async function reportDevices(): Promise<DeviceReport[]> {
+export async function reportDevices(devices: readonly Device[] = platform.devices): Promise<DeviceReport[]> {
   return Promise.all(
-    platform.devices.map((device) =>
+    devices.map((device) =>
       reportOn(device, device === 'cpu' ? createExecutor('cpu') : tryElsewhere(device)),
     ),
   );

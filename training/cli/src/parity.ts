@@ -1,4 +1,12 @@
-import { checkParity, createExecutor, openFolder, type ParityRow, reportDevices } from '@generatrix/runtime';
+import {
+  checkParity,
+  createExecutor,
+  type Device,
+  type DeviceReport,
+  openFolder,
+  type ParityRow,
+  reportDevices,
+} from '@generatrix/runtime';
 import { UserError } from '@generatrix/runtime/core';
 import { graphModelParity } from '@generatrix/training';
 import type { Command } from 'commander';
@@ -92,6 +100,15 @@ export async function printParity(folder: string, devices: readonly ParityDevice
   return passed;
 }
 
+const reports = new Map<Device, Promise<DeviceReport>>();
+
+/** Whether a device works here: found out once, however many bundles there are. */
+function reportOf(device: Device): Promise<DeviceReport> {
+  const report = reports.get(device) ?? reportDevices([device]).then(([only]) => only!);
+  reports.set(device, report);
+  return report;
+}
+
 /** The rows of one runtime, or one line that says why it was not run. */
 async function runDevice(folder: string, device: ParityDevice): Promise<ParityRow[] | string> {
   switch (device) {
@@ -100,8 +117,8 @@ async function runDevice(folder: string, device: ParityDevice): Promise<ParityRo
     case 'cpu':
     case 'cuda':
     case 'webgpu': {
-      const report = (await reportDevices()).find((candidate) => candidate.device === device);
-      if (report?.available === false) return report.reason;
+      const { available, reason } = await reportOf(device);
+      if (!available) return reason;
       return checkParity(await openFolder(folder), await createExecutor(device));
     }
     case 'browser-wasm':
