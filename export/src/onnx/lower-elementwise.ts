@@ -278,7 +278,11 @@ export const elementwiseLowerings = {
     const { dtype } = node.inputs[0]!;
     const positive = emit.op('Greater', [x!, zero(emit, dtype)]);
     const { alpha } = node.attrs;
-    if (alpha === 0) return [emit.cast(positive, dtype)];
+    const step = emit.cast(positive, dtype);
+    if (alpha === 0) return [step];
+    // A tenth of what Where takes.
+    if (dtype === 'float32' && alpha > 0 && alpha <= 1)
+      return [emit.op('Clip', [step, emit.scalar(dtype, alpha), emit.scalar(dtype, 1)])];
     return [emit.op('Where', [positive, emit.scalar(dtype, 1), emit.scalar(dtype, alpha)])];
   },
   Sub: numberOp('Sub'),

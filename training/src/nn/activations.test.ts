@@ -20,6 +20,16 @@ it('leaky ReLU has slope 1 above 0 and the given slope below, 0.2 when absent', 
   expect([...slopes].map((value) => Number(value.toFixed(6)))).toEqual([0.2, 1]);
 });
 
+it('the gradient of leaky ReLU can be differentiated again, as a gradient penalty needs', () => {
+  const slopeOf = tf.grad((x: tf.Tensor) => tf.sum(tf.square(leakyRelu(x))));
+  // d/dx of the square of (2 s^2 x) is 8 s^4 x.
+  const [below, above] = tf
+    .grad((x: tf.Tensor) => tf.sum(tf.square(slopeOf(x))))(tf.tensor1d([-2, 3]))
+    .dataSync();
+  expect(below).toBeCloseTo(8 * 0.2 ** 4 * -2, 6);
+  expect(above).toBeCloseTo(24, 5);
+});
+
 /** The error function by its series about 0, in doubles: exact to 1e-12 for the arguments here. */
 function erf(x: number): number {
   let [term, sum] = [x, x];

@@ -18,9 +18,17 @@ export const activationNames = [
 
 /** max(x, slope x) for a slope below 1 (Maas et al. 2013; Radford et al. 2016 use 0.2). */
 export function leakyRelu(x: tf.Tensor, slope = 0.2): tf.Tensor {
-  // Not tf.leakyRelu: its gradient selects by a comparison that tfjs cannot differentiate again, which a gradient
-  // penalty needs; that of relu is a product with a step, which it can.
-  return tf.add(tf.mul(slope, x), tf.mul(1 - slope, tf.relu(x)));
+  // tfjs's own gradient selects by a comparison that it cannot differentiate again, which a gradient penalty needs: a
+  // product with a step it can.
+  const sloped = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
+    const [x, save] = args as [tf.Tensor, tf.GradSaveFunc];
+    save([x]);
+    return {
+      value: tf.leakyRelu(x, slope),
+      gradFunc: (dy: tf.Tensor, [x]: tf.Tensor[]) => tf.mul(dy, tf.step(x!, slope)),
+    };
+  });
+  return sloped(x);
 }
 
 /** x sigmoid(x), also called swish (Elfwing et al. 2018; Ramachandran et al. 2017). */

@@ -1,12 +1,11 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import type { StateSpecs } from '../model/state.ts';
+import { batchNormalised, channelMoments, epsilon } from './batch-normalised.ts';
 import type { Module, Pass } from './module.ts';
 
 /** Normalisations that a family's options may name. `none` is the identity. */
 export type NormalisationKind = 'none' | 'batch' | 'virtual';
 
-/** Added to variances before the root. */
-const epsilon = 1e-5;
 /** Weight of the old running statistics after each step. */
 const decay = 0.9;
 
@@ -25,14 +24,20 @@ export function batchNorm(name: string, width: number): Module {
     [`${name}/mean`]: { shape: [width], initial: 0, kind: 'statistic' },
     [`${name}/variance`]: { shape: [width], initial: 1, kind: 'statistic' },
   };
-  return normalised(name, width, statistics, (state, x, pass) => {
-    if (!pass.training) return { mean: state[`${name}/mean`]!, variance: state[`${name}/variance`]! };
-    const axes = x.shape.slice(0, -1).map((_, axis) => axis);
-    const moments = momentsOver(x, axes, false); // [width] each
-    pass.moments[`${name}/mean`] = moments.mean;
-    pass.moments[`${name}/variance`] = moments.variance;
-    return moments;
-  });
+  const running = normalised(name, width, statistics, (state) => ({
+    mean: state[`${name}/mean`]!,
+    variance: state[`${name}/variance`]!,
+  }));
+  return {
+    specs: running.specs,
+    apply: (state, x, pass) => {
+      if (!pass.training) return running.apply(state, x, pass);
+      const { mean, variance } = channelMoments(x); // [width] each
+      pass.moments[`${name}/mean`] = mean;
+      pass.moments[`${name}/variance`] = variance;
+      return batchNormalised(x, state[`${name}/scale`]!, state[`${name}/offset`]!);
+    },
+  };
 }
 
 /**
