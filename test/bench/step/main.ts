@@ -1,21 +1,22 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { type Answer, type Manner, manners, models, turn } from './models.ts';
 
 /**
- * `npm run bench:step -- MODEL ...` times training steps: single ones, single ones between two buffers, blocks, and
- * those of PyTorch where Python has it (GENERATRIX_PYTHON names another than `python3`). All run in turn (A B C D A B
- * ...), each in a process of its own, so that what else the machine does falls on all of them; processor time is
- * compared, by minima and medians. Writes `results/training-step.json`.
+ * `npm run bench:step -- MODEL ...` times training steps: single ones, blocks, and those of PyTorch where Python has it
+ * (GENERATRIX_PYTHON names another than `python3`). All run in turn (A B C A B C ...), each in a process of its own, so
+ * that what else the machine does falls on all of them; processor time is compared, by minima and medians. Writes
+ * `results/training-step.json`: rows of models that are not timed stay.
  */
-const rounds = 6;
+const rounds = 4;
 const threadCounts = [1, 2];
 const child = fileURLToPath(new URL('./child.js', import.meta.url));
-const torchScript = fileURLToPath(new URL('../../../bench/step/torch_vae.py', import.meta.url));
+const torchScript = fileURLToPath(new URL('../../../bench/step/torch_step.py', import.meta.url));
 const python = process.env.GENERATRIX_PYTHON ?? 'python3';
 const torch = spawnSync(python, ['-c', 'import torch; print(torch.__version__)'], { encoding: 'utf8' });
 if (torch.status !== 0) console.log(`without PyTorch: ${python} cannot import torch`);
@@ -28,6 +29,8 @@ interface Row {
   readonly model: string;
   readonly batchSize: number;
   readonly threads: number;
+  /** Processes that wanted a core when it was timed. */
+  readonly load: number;
   /** Milliseconds a step, and the most memory of the process in MiB, by manner. */
   readonly manners: Partial<Record<Manner, { processor: Summary; wall: Summary; peak: number }>>;
 }
@@ -69,8 +72,8 @@ async function timed(name: string, threads: number): Promise<Row> {
   const trainees = new Map<Manner, Trainee>();
   const answers = new Map<Manner, Answer[]>();
   for (const manner of manners) {
-    if (manner === 'torch' && (name !== 'mlp-vae' || torch.status !== 0)) continue;
-    const args = manner === 'torch' ? [torchScript, `${threads}`] : [child, name, manner, `${threads}`];
+    if (manner === 'torch' && (!models[name]!.torch || torch.status !== 0)) continue;
+    const args = manner === 'torch' ? [torchScript, name, `${threads}`] : [child, name, manner, `${threads}`];
     const trainee = new Trainee(manner === 'torch' ? python : process.execPath, args);
     await trainee.answer();
     trainees.set(manner, trainee);
@@ -88,7 +91,21 @@ async function timed(name: string, threads: number): Promise<Row> {
     },
   ]);
   const { title, batchSize } = models[name]!;
-  return { model: title, batchSize, threads, manners: Object.fromEntries(measured) };
+  return {
+    model: title,
+    batchSize,
+    threads,
+    load: Number(loadavg()[0]!.toFixed(1)),
+    manners: Object.fromEntries(measured),
+  };
+}
+
+const file = 'results/training-step.json';
+
+/** The rows that the file holds. */
+async function timedBefore(): Promise<Row[]> {
+  if (!existsSync(file)) return [];
+  return (JSON.parse(await readFile(file, 'utf8')) as { rows: Row[] }).rows;
 }
 
 const chosen = process.argv.slice(2);
@@ -97,13 +114,13 @@ if (unknown !== undefined) {
   console.error(`bench:step: there are ${Object.keys(models).join(', ')}, got '${unknown}'`);
   process.exitCode = 1;
 } else {
-  const rows: Row[] = [];
-  const load = loadavg()[0]!;
+  const rows = await timedBefore();
   for (const threads of threadCounts) {
     for (const name of chosen.length === 0 ? Object.keys(models) : chosen) {
       const row = await timed(name, threads);
-      rows.push(row);
-      const first = row.manners.copied!.processor.minimum;
+      const known = rows.findIndex((each) => each.model === row.model && each.threads === threads);
+      rows.splice(known < 0 ? rows.length : known, 1, row);
+      const first = (row.manners.torch ?? row.manners.single!).processor.minimum;
       const parts = Object.entries(row.manners).map(
         ([manner, { processor, peak }]) =>
           `${manner} ${processor.minimum} ms (${(processor.minimum / first).toFixed(2)}), ${peak} MiB`,
@@ -112,8 +129,8 @@ if (unknown !== undefined) {
     }
   }
   const { model } = cpus()[0]!;
-  const machine = { processor: model, cores: cpus().length, load: Number(load.toFixed(1)) };
+  const machine = { processor: model, cores: cpus().length };
   const what = { stepsATurn: turn, rounds, torch: torch.status === 0 ? torch.stdout.trim() : null };
   await mkdir('results', { recursive: true });
-  await writeFile('results/training-step.json', `${JSON.stringify({ machine, ...what, rows }, null, 2)}\n`);
+  await writeFile(file, `${JSON.stringify({ machine, ...what, rows }, null, 2)}\n`);
 }

@@ -1,10 +1,13 @@
-/** A model whose training step is timed, untrained, on a data set that the program draws itself. */
+/** A model whose training step is timed, untrained. */
 export interface TimedModel {
   readonly title: string;
   readonly family: string;
   readonly options: Record<string, unknown>;
   readonly batchSize: number;
-  readonly data: string;
+  /** A data set that the program draws itself, or samples a clip: tones of that length. */
+  readonly data: string | number;
+  /** Is the model in torch_step.py too? */
+  readonly torch: boolean;
 }
 
 export const models: Readonly<Record<string, TimedModel>> = {
@@ -14,6 +17,7 @@ export const models: Readonly<Record<string, TimedModel>> = {
     options: { latent: 20, hidden: [400, 400] },
     batchSize: 100,
     data: 'glyphs',
+    torch: true,
   },
   'conv-vae': {
     title: 'convolutional VAE',
@@ -21,24 +25,31 @@ export const models: Readonly<Record<string, TimedModel>> = {
     options: { architecture: 'conv' },
     batchSize: 32,
     data: 'glyphs',
+    torch: true,
   },
-  dcgan: { title: 'DCGAN 64/128', family: 'dcgan', options: {}, batchSize: 64, data: 'glyphs' },
-  made: { title: 'MADE 2,000', family: 'made', options: {}, batchSize: 100, data: 'glyphs' },
+  dcgan: { title: 'DCGAN 64/128', family: 'dcgan', options: {}, batchSize: 64, data: 'glyphs', torch: true },
+  made: { title: 'MADE 2,000', family: 'made', options: {}, batchSize: 100, data: 'glyphs', torch: true },
   realnvp: {
     title: 'Real NVP, 8 couplings',
     family: 'realnvp',
     options: { couplings: 8 },
     batchSize: 256,
     data: 'ring8',
+    torch: false,
   },
-  pixelcnn: { title: 'PixelCNN 7 x 32', family: 'pixelcnn', options: {}, batchSize: 32, data: 'glyphs' },
+  pixelcnn: {
+    title: 'PixelCNN 7 x 32',
+    family: 'pixelcnn',
+    options: {},
+    batchSize: 32,
+    data: 'glyphs',
+    torch: true,
+  },
+  wavenet: { title: 'WaveNet 7 x 2', family: 'wavenet', options: {}, batchSize: 4, data: 2000, torch: true },
 };
 
-/**
- * How steps are run: one by one with a new state from each, one by one between two buffers, several in one run, or by
- * PyTorch.
- */
-export const manners = ['copied', 'swapped', 'block', 'torch'] as const;
+/** How steps are run: one by one, several in one run, or by PyTorch. */
+export const manners = ['single', 'block', 'torch'] as const;
 export type Manner = (typeof manners)[number];
 
 /** Steps of a block, and of what a child is asked for at once. */
