@@ -24,6 +24,7 @@ import { wavenet } from './autoregressive/wavenet/wavenet.ts';
 import { rbm } from './energy/rbm/rbm.ts';
 import { nice } from './flow/nice.ts';
 import { realnvp } from './flow/realnvp.ts';
+import { gsn } from './markov-chain/gsn.ts';
 import { gmm } from './mixture/gmm.ts';
 import { gmmn } from './moment-matching/gmmn.ts';
 import { autoencoder } from './variational/autoencoder.ts';
@@ -52,6 +53,7 @@ export const families: readonly Family[] = [
   gmmn,
   vaegan,
   rbm,
+  gsn,
 ];
 
 /** Families of the user's that this process knows, by their names. */

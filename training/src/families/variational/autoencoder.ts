@@ -12,8 +12,9 @@ import {
   deterministicEncoder,
 } from '../../nn/encoder-decoder.ts';
 import { declared, inference } from '../../nn/module.ts';
+import { isUnitImage } from '../../nn/unit-image.ts';
 import { architectureOptions } from './architecture-options.ts';
-import { isUnitImage, reconstructionOf } from './reconstruction.ts';
+import { reconstructionOf } from './reconstruction.ts';
 
 const options = z.strictObject({
   latent: z.number().int().min(1).max(4096).default(32).describe('dimensions of the code'),

@@ -25,6 +25,7 @@ import {
   gaussianEncoder,
 } from '../../nn/encoder-decoder.ts';
 import { declared, inference } from '../../nn/module.ts';
+import { isUnitImage } from '../../nn/unit-image.ts';
 import { architectureOptions } from './architecture-options.ts';
 
 /** Options of every model of one layer of Gaussian codes. */
@@ -227,6 +228,7 @@ export function latentRefuses(data: DataDescription, model: LatentOptions): stri
 
 function bernoulliRefuses({ spec }: DataDescription, { likelihood }: LatentOptions): string | null {
   if (likelihood !== 'bernoulli') return null;
-  const inRange = spec.kind === 'image' && spec.range[0] === 0 && spec.range[1] === 1;
-  return inRange ? null : 'likelihood bernoulli needs images with values in [0, 1]; use likelihood gaussian';
+  return isUnitImage(spec)
+    ? null
+    : 'likelihood bernoulli needs images with values in [0, 1]; use likelihood gaussian';
 }

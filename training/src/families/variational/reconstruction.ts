@@ -1,6 +1,7 @@
 import { tf } from '@generatrix/export';
 import type { DataSpec } from '@generatrix/runtime/core';
 import { bernoulliLogProb, sumExamples } from '../../nn/distributions.ts';
+import { isUnitImage } from '../../nn/unit-image.ts';
 
 /** How well a decoder's output repeats the data, and what it means. */
 export interface Reconstruction {
@@ -9,11 +10,6 @@ export interface Reconstruction {
   mean(output: tf.Tensor): tf.Tensor;
   /** Loss of each example summed over its values: [batch, dimensions] each to [batch]. */
   loss(x: tf.Tensor, output: tf.Tensor): tf.Tensor1D;
-}
-
-/** Whether values are pixels in [0, 1], which a sigmoid output fits. */
-export function isUnitImage(spec: DataSpec): boolean {
-  return spec.kind === 'image' && spec.range[0] === 0 && spec.range[1] === 1;
 }
 
 /**

@@ -6,6 +6,7 @@ import { type DataDescription, defineFamily, type Trainable } from '../../../mod
 import type { NoiseSpec } from '../../../model/model.ts';
 import { sumExamples } from '../../../nn/distributions.ts';
 import { mapBounds, mapNoise } from '../../../nn/inversion.ts';
+import { isUnitImage } from '../../../nn/unit-image.ts';
 import {
   type AutoregressiveNetwork,
   autoregressivePrograms,
@@ -137,8 +138,9 @@ function refuses(data: DataDescription, made: MadeOptions): string | null {
   const { spec } = data;
   if (sizeOf(spec.shape) < 2) return 'needs data of at least two dimensions';
   if (likelihoodOf(made, data) === 'mixture') return null;
-  const inRange = spec.kind === 'image' && spec.range[0] === 0 && spec.range[1] === 1;
-  return inRange ? null : 'likelihood bernoulli needs images with values in [0, 1]; use likelihood mixture';
+  return isUnitImage(spec)
+    ? null
+    : 'likelihood bernoulli needs images with values in [0, 1]; use likelihood mixture';
 }
 
 export const made = defineFamily<MadeOptions>({

@@ -7,6 +7,7 @@ import { type DataDescription, defineFamily, type Trainable } from '../../../mod
 import type { ModelProgram, NoiseSpec } from '../../../model/model.ts';
 import { asKind, type StateSpecs } from '../../../model/state.ts';
 import { binarise } from '../../../nn/distributions.ts';
+import { isUnitImage } from '../../../nn/unit-image.ts';
 import {
   divergenceGradients,
   divergenceMetrics,
@@ -197,8 +198,7 @@ export const rbm = defineFamily<RbmOptions>({
     schedule: 'linear',
   },
   refuses: ({ spec }) => {
-    const inRange = spec.kind === 'image' && spec.range[0] === 0 && spec.range[1] === 1;
-    return inRange ? null : 'models binary data: it needs images with values in [0, 1]';
+    return isUnitImage(spec) ? null : 'models binary data: it needs images with values in [0, 1]';
   },
   build,
   reproduce: {},
