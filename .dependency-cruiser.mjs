@@ -63,6 +63,8 @@ const heavy = {
   jiti: ['training/src/plugin/load-module.ts'],
   'cli-progress': ['training/cli/src/progress.ts'],
   'cli-table3': ['training/cli/src/table.ts'],
+  '@grpc/reflection': ['runtime/src/serve/grpc/listen-grpc.ts'],
+  'grpc-health-check': ['runtime/src/serve/grpc/listen-grpc.ts'],
   'playwright-core': ['training/cli/src/browser/launch.ts'],
 };
 

@@ -1,5 +1,8 @@
+import { fileURLToPath } from 'node:url';
 import type { RunningServer } from '@generatrix/runtime/serve';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { credentials as keys, loadPackageDefinition, type ServiceClientConstructor } from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { removeFolder, serveFolder, writeServedBundles } from './serve-bundles.ts';
 
 let folder: string;
@@ -7,7 +10,7 @@ let server: RunningServer;
 
 beforeAll(async () => {
   folder = await writeServedBundles(['vae', 'pixelcnn', 'wavenet']);
-  server = await serveFolder(folder);
+  server = await serveFolder(folder, { grpcPort: 0 });
 });
 afterAll(async () => {
   await server.stop();
@@ -101,4 +104,70 @@ it('a client that leaves midway ends the stream', async () => {
   await expect(reader.read()).rejects.toThrow();
   await expect.poll(() => server.engine.pending().requests).toBe(0);
   expect((await post('/v1/models/wavenet/samples', { seed: 1 })).status).toBe(200);
+});
+
+describe('over gRPC, by a client made of the published interface', () => {
+  type Choice = {
+    readonly int64_param?: number;
+    readonly bool_param?: boolean;
+    readonly double_param?: number;
+  };
+  interface Streamed {
+    readonly error_message?: string;
+    readonly infer_response: {
+      readonly id: string;
+      readonly parameters: Record<string, Choice>;
+      readonly outputs: { readonly name: string; readonly shape: number[] }[];
+      readonly raw_output_contents: Buffer[];
+    };
+  }
+  const proto = fileURLToPath(new URL('../../runtime/src/serve/grpc/inference.proto', import.meta.url));
+
+  /** All answers to some requests on one stream. */
+  async function streamed(...requests: object[]): Promise<Streamed[]> {
+    const options = { keepCase: true, longs: Number, arrays: true, objects: true };
+    const { inference } = loadPackageDefinition(loadSync(proto, options));
+    const Client = (inference as Record<string, ServiceClientConstructor>).GRPCInferenceService!;
+    const client = new Client(server.grpcAddress!, keys.createInsecure());
+    const call = client.makeBidiStreamRequest<object, Streamed>(
+      Client.service.ModelStreamInfer!.path,
+      Client.service.ModelStreamInfer!.requestSerialize,
+      Client.service.ModelStreamInfer!.responseDeserialize,
+    );
+    for (const request of requests) call.write(request);
+    call.end();
+    const answers = (await call.toArray()) as Streamed[];
+    client.close();
+    return answers;
+  }
+  const values = (bytes: Buffer) => [...new Float32Array(new Uint8Array(bytes).buffer)];
+  const parameters = { seed: { int64_param: 11 }, count: { int64_param: 2 } };
+
+  it('parts are those of the samples, requests are answered in order, and one that fails ends nothing', async () => {
+    const answers = await streamed(
+      { model_name: 'wavenet', id: 'a', parameters: { ...parameters, stream: { bool_param: true } } },
+      { model_name: 'vae', id: 'b', parameters: { ...parameters, stream: { bool_param: true } } },
+      { model_name: 'wavenet', id: 'c', parameters },
+    );
+    expect(answers.slice(-2).map(({ error_message: error, infer_response: { id } }) => [id, error])).toEqual([
+      ['b', 'model vae draws its answer in one piece: it cannot stream'],
+      ['c', undefined],
+    ]);
+    const parts = answers.slice(0, -2).map(({ infer_response: part }) => part);
+    const last = parts.map((part) => part.parameters.triton_final_response!.bool_param);
+    expect(parts.length).toBeGreaterThan(1);
+    expect(last).toEqual([...new Array<boolean>(parts.length - 1).fill(false), true]);
+    expect(parts.map((part) => part.parameters.index!.int64_param)).toEqual([...parts.keys()]);
+    const whole = answers.at(-1)!.infer_response;
+    const at = whole.outputs.findIndex(({ name }) => name === 'data');
+    const samples = values(whole.raw_output_contents[at]!);
+    const rows = [0, 1].map((row) =>
+      parts.flatMap(({ raw_output_contents: [part] }) => {
+        const both = values(part!);
+        return both.slice((row * both.length) / 2, ((row + 1) * both.length) / 2);
+      }),
+    );
+    expect(rows.flat()).toEqual(samples);
+    expect(samples.length).toBeGreaterThan(0);
+  });
 });

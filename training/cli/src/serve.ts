@@ -44,7 +44,7 @@ async function siteOf({ site }: ServeConfig): Promise<string | undefined> {
 }
 
 /** One line for each model served, and for each refused. */
-function report({ url, managementUrl, engine }: RunningServer, site: string | undefined): void {
+function report({ url, managementUrl, grpcAddress, engine }: RunningServer, site: string | undefined): void {
   for (const { name, version, manifest } of engine.models()) {
     const programs = Object.keys(manifest.programs).join(', ');
     console.log(`serving ${name} version ${version} (${manifest.family}): ${programs}`);
@@ -53,6 +53,7 @@ function report({ url, managementUrl, engine }: RunningServer, site: string | un
     console.log(`refused ${name} version ${version}: ${reason}`);
   }
   console.log(`${url}/docs says what can be asked${site === undefined ? '' : `; the page is at ${url}/`}`);
+  if (grpcAddress !== undefined) console.log(`gRPC on ${grpcAddress}`);
   if (managementUrl !== undefined) console.log(`management at ${managementUrl}`);
   console.log(`listening on ${url} (Ctrl-C or SIGTERM ends it when open requests are done; twice, at once)`);
 }

@@ -10,7 +10,6 @@ import { oipRoutes } from './oip/routes.ts';
 import { jsonLengthHeader } from './oip/wire.ts';
 import { docsRoutes, operationRoutes } from './operation-routes.ts';
 import { pageHeaders } from './page-headers.ts';
-import { limitRate } from './rate-limit.ts';
 import { refuseWhenFull, requestScope, scopeOf } from './request-scope.ts';
 import { registerRoutes } from './route.ts';
 import { samplingRoutes } from './sampling/routes.ts';
@@ -42,7 +41,7 @@ export function createApp(context: ServerContext, version: string, site?: string
   // Numbers pack badly at any level, and the cores have samples to draw.
   app.use(compression({ level: 1, filter: (_request, response) => isCompressible(response) }));
 
-  const guarded = [requireKey(config.apiKeys), limitRate(config.rateLimitPerMinute)];
+  const guarded = [requireKey(config.apiKeys), context.limiter.handler];
   const routes = [...samplingRoutes(context), ...oipRoutes(context, version), ...operationRoutes(context)];
   registerRoutes(app, [...routes, ...docsRoutes(routes, version, config.apiKeys.length > 0)], {
     guarded,

@@ -90,6 +90,7 @@ export const configSchema = z.strictObject({
     .describe('proxies in front whose X-Forwarded-For is believed'),
   tlsCert: z.string().min(1).optional().describe('certificate chain, a PEM file; with tlsKey turns TLS on'),
   tlsKey: z.string().min(1).optional().describe('private key, a PEM file'),
+  grpcPort: port.optional().describe('port of the Open Inference Protocol over gRPC; absent: off'),
   managementPort: port.optional().describe('loopback port of POST /reload and GET /status; absent: off'),
   logLevel: z
     .enum(['silent', 'error', 'warn', 'info', 'debug'])

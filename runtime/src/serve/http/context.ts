@@ -1,8 +1,23 @@
+import type { RequestHandler } from 'express';
 import type { Logger } from 'pino';
 import type { InferenceEngine } from '../engine/engine.ts';
 import type { ResponseCache } from './cache/response-cache.ts';
 import type { ServeConfig } from './config-schema.ts';
 import type { Metrics } from './metrics.ts';
+
+/** Who asks: by key, or by address where no key is asked for. */
+export interface Asker {
+  readonly key?: string | undefined;
+  readonly address: string | undefined;
+}
+
+/** A limit on requests, counted together whatever they come by. */
+export interface RateLimit {
+  /** For requests over HTTP. */
+  readonly handler: RequestHandler;
+  /** Counts a request that came by something else. @throws HttpError 429. */
+  count(asker: Asker): Promise<void>;
+}
 
 /** What every part of the server shares. */
 export interface ServerContext {
@@ -12,6 +27,7 @@ export interface ServerContext {
   readonly engine: InferenceEngine;
   readonly metrics: Metrics;
   readonly cache: ResponseCache;
+  readonly limiter: RateLimit;
   readonly logger: Logger;
   /** True from the first signal to stop: readiness has dropped. */
   readonly draining: () => boolean;

@@ -15,6 +15,14 @@ export interface Listener {
   closeSilent(): void;
 }
 
+/** Something that listens beside HTTP and ends with it. */
+export interface Closing {
+  /** Takes no more, and ends when what is open has ended. */
+  close(): Promise<void>;
+  /** Cuts what is open. */
+  cut(): void;
+}
+
 /**
  * A listening server that cuts off what is slow or malformed.
  * @param onRefused called with the status of each request that the parser refused
@@ -64,7 +72,8 @@ export function addressOf({ server }: Listener, secure: boolean): string {
   return `${secure ? 'https' : 'http'}://${host}:${port}`;
 }
 
-async function certificate({ tlsCert = '', tlsKey = '' }: ServeConfig) {
+/** The certificate and key of the settings. @throws UserError when one cannot be read. */
+export async function certificate({ tlsCert = '', tlsKey = '' }: ServeConfig) {
   const read = (flag: string, path: string) =>
     readFile(path).catch((error: unknown) => {
       throw new UserError(`${flag} ${path}: cannot be read: ${messageOf(error)}`);
@@ -76,14 +85,23 @@ async function certificate({ tlsCert = '', tlsKey = '' }: ServeConfig) {
   } as const;
 }
 
-function listenError({ code, message }: NodeJS.ErrnoException, host: string, port: number): UserError {
-  if (code === 'EADDRINUSE') return new UserError(`--port: ${host}:${port} is taken: give another port`);
+/**
+ * Why a port cannot be listened on.
+ * @param flag what the port was given by
+ */
+export function listenError(
+  { code, message }: NodeJS.ErrnoException,
+  host: string,
+  port: number,
+  flag = '--port',
+): UserError {
+  if (code === 'EADDRINUSE') return new UserError(`${flag}: ${host}:${port} is taken: give another port`);
   if (code === 'EACCES')
-    return new UserError(`--port: ${host}:${port} needs more rights: give a port from 1024`);
+    return new UserError(`${flag}: ${host}:${port} needs more rights: give a port from 1024`);
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
     return new UserError(`--host: ${host} is no address of this machine`);
   }
-  return new UserError(`--host ${host} --port ${port}: ${message}`);
+  return new UserError(`--host ${host} ${flag} ${port}: ${message}`);
 }
 
 /** Answers what the parser refused, in the form of all errors, and ends the connection. */

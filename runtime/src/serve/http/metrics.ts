@@ -19,7 +19,8 @@ export interface Metrics {
   readonly observer: EngineObserver;
   /** Reads the engine's state whenever metrics are scraped. */
   watch(engine: InferenceEngine, cache: StoredAnswers): void;
-  answered(labels: RequestLabels, code: number, seconds: number): void;
+  /** @param code status of HTTP, or the name of gRPC's */
+  answered(labels: RequestLabels, code: number | string, seconds: number): void;
   failed(labels: RequestLabels, reason: string): void;
   /** A seeded request was answered from the cache, had to run, or had its answer already. */
   cached(event: { readonly model: string; readonly result: 'hit' | 'miss' | 'not-modified' }): void;

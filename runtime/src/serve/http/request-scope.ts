@@ -24,13 +24,17 @@ export interface RequestScope {
 /** An id from outside that is fit for logs and headers. */
 const saneId = /^[\w.:=+/-]{1,128}$/;
 
+/** The id that a client gave its request if that is sane, else a new one. */
+export function requestId(given: string | undefined): string {
+  return given !== undefined && saneId.test(given) ? given : randomUUID();
+}
+
 /** Gives each request its scope, an id (its own `X-Request-Id` if that is sane), a log line and its metrics. */
 export function requestScope({ logger, metrics, draining }: ServerContext): RequestHandler {
   return (request, response, next) => {
     const start = performance.now();
     const path = request.path.slice(0, 200);
-    const given = request.get('X-Request-Id');
-    const id = given !== undefined && saneId.test(given) ? given : randomUUID();
+    const id = requestId(request.get('X-Request-Id'));
     const controller = new AbortController();
     const scope: RequestScope = {
       id,
@@ -86,29 +90,45 @@ export function findModel(
   return model;
 }
 
-/** Runs a program for a request: with its metric labels, its id and its abort signal. */
+/** What a request runs. */
+export type ProgramRun = Pick<RunRequest, 'program' | 'sources'> & {
+  readonly model: ServedModel;
+  readonly timeoutMs?: number | undefined;
+};
+
+/** Runs a program for a request that is answered over HTTP. */
 export async function runFor(
-  { engine }: ServerContext,
+  context: ServerContext,
   response: Response,
-  run: Pick<RunRequest, 'program' | 'sources' | 'timeoutMs'> & { readonly model: ServedModel },
+  run: ProgramRun,
 ): Promise<RunResult> {
   const scope = scopeOf(response);
-  const { model, program, ...request } = run;
+  const result = await runInScope(context, scope, run);
+  // Replaced since the request was read: the tag is of the other bundle.
+  if (scope.bundle !== undefined && scope.bundle !== result.digest) forbidStoring(response);
+  return result;
+}
+
+/** Runs a program for a request: with its metric labels, its id and its abort signal. */
+export function runInScope(
+  { engine }: Pick<ServerContext, 'engine'>,
+  scope: RequestScope,
+  run: ProgramRun,
+): Promise<RunResult> {
+  const { model, program, sources, timeoutMs } = run;
   if (!Object.hasOwn(model.manifest.programs, program)) {
     throw new UserError(`model ${model.name} has no program '${program}'`);
   }
   scope.labels = { model: model.name, program };
-  const result = await engine.run({
-    ...request,
+  return engine.run({
+    sources,
+    ...(timeoutMs !== undefined && { timeoutMs }),
     model: model.name,
     version: model.version,
     program,
     signal: scope.signal,
     requestId: scope.id,
   });
-  // Replaced since the request was read: the tag is of the other bundle.
-  if (scope.bundle !== undefined && scope.bundle !== result.digest) forbidStoring(response);
-  return result;
 }
 
 /**

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import type { DestinationStream } from 'pino';
 import type { EngineOptions, InferenceEngine } from '../engine/engine.ts';
 import { createEngine } from '../engine/serving.ts';
+import type { GrpcListener } from '../grpc/listen-grpc.ts';
 import { createApp } from './app.ts';
 import { ResponseCache } from './cache/response-cache.ts';
 import type { ServeConfig } from './config-schema.ts';
@@ -11,12 +12,15 @@ import { addressOf, type Listener, listen } from './listen.ts';
 import { allObservers, createLogger, logObserver } from './logger.ts';
 import { createManagementApp } from './management.ts';
 import { createMetrics } from './metrics.ts';
+import { limitRate } from './rate-limit.ts';
 import { shutDown } from './shutdown.ts';
 
 export interface RunningServer {
   /** `http://127.0.0.1:8080` */
   readonly url: string;
   readonly managementUrl?: string;
+  /** Of gRPC: `127.0.0.1:9000`. */
+  readonly grpcAddress?: string;
   readonly engine: InferenceEngine;
   /**
    * Readiness drops; after the grace time the server closes, open requests end, the engine drains and ends. Called
@@ -75,10 +79,12 @@ export async function startServer(
     engine,
     metrics,
     cache,
+    limiter: limitRate(config.rateLimitPerMinute),
     logger,
     draining: () => draining,
   };
   const listeners: Listener[] = [];
+  let grpc: GrpcListener | undefined;
   const secure = config.tlsCert !== undefined;
   const onRefused = (status: number) => {
     metrics.answered({ model: 'none', program: 'none' }, status, 0);
@@ -91,6 +97,11 @@ export async function startServer(
       const at = { host: '127.0.0.1', port: config.managementPort, secure: false };
       listeners.push(await listen(createManagementApp(context), config, at, onRefused));
     }
+    if (config.grpcPort !== undefined) {
+      // What gRPC needs is loaded by those who want it only.
+      const { listenGrpc } = await import('../grpc/listen-grpc.ts');
+      grpc = await listenGrpc(context, config.grpcPort);
+    }
   } catch (error) {
     for (const { server } of listeners) server.close();
     await engine.close();
@@ -101,9 +112,10 @@ export async function startServer(
   return {
     url: addressOf(main!, secure),
     ...(management && { managementUrl: addressOf(management, false) }),
+    ...(grpc && { grpcAddress: grpc.address }),
     engine,
     stop: () => {
-      stopped ??= shutDown(context, listeners, () => {
+      stopped ??= shutDown(context, { listeners, others: grpc ? [grpc] : [] }, () => {
         draining = true;
       });
       return stopped;
@@ -114,6 +126,7 @@ export async function startServer(
         server.close();
         server.closeAllConnections();
       }
+      grpc?.cut();
       await engine.close();
     },
   };

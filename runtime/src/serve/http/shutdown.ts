@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerContext } from './context.ts';
-import type { Listener } from './listen.ts';
+import type { Closing, Listener } from './listen.ts';
 
 /** For the first request of a connection that was opened just before the end, ms. */
 const firstRequestMs = 500;
@@ -9,11 +9,12 @@ const firstRequestMs = 500;
  * Ends the server so that nothing accepted is lost: readiness drops, balancers get the grace time to notice, no more
  * connections are taken, open requests end, the engine finishes its queue. Connections on which no request begins are
  * closed, and what is still open after the time limit is cut.
+ * @param others what listens beside HTTP
  * @param drop makes readiness fail from now on
  */
 export async function shutDown(
   { config, engine, logger }: ServerContext,
-  listeners: readonly Listener[],
+  { listeners, others }: { readonly listeners: readonly Listener[]; readonly others: readonly Closing[] },
   drop: () => void,
 ): Promise<void> {
   logger.info({ graceMs: config.shutdownGraceMs }, 'shutting down: not ready any more');
@@ -22,6 +23,7 @@ export async function shutDown(
   const late = setTimeout(() => {
     logger.warn('open requests are cut: the time for shutdown is over');
     for (const { server } of listeners) server.closeAllConnections();
+    for (const other of others) other.cut();
     // Requests that wait in the queue fail now, and `drain` returns.
     void engine.close();
   }, config.shutdownTimeoutMs);
@@ -33,7 +35,7 @@ export async function shutDown(
     for (const { closeSilent } of listeners) closeSilent();
   }, firstRequestMs);
   try {
-    await Promise.all(listeners.map(closed));
+    await Promise.all([...listeners.map(closed), ...others.map((other) => other.close())]);
     await engine.drain();
   } finally {
     clearTimeout(late);

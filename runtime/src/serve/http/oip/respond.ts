@@ -1,24 +1,16 @@
 import type { Response } from 'express';
-import type { Seed } from '../../../noise/noise.ts';
 import type { RunResult } from '../../engine/engine.ts';
 import { seedJson } from '../seed.ts';
-import type { ProtocolModel } from './names.ts';
-import type { InferRequest } from './schemas.ts';
+import type { Inference } from './inference.ts';
 import { datatypeOf, tensorBytes, tensorValues } from './tensors.ts';
 import { jsonLengthHeader } from './wire.ts';
 
-interface Answer {
-  readonly target: ProtocolModel;
-  readonly asked: InferRequest;
-  /** Names, in order. */
-  readonly outputs: readonly string[];
-  readonly result: RunResult;
-  /** Of noise that was drawn. */
-  readonly seed: Seed | undefined;
-}
-
 /** Answers an inference: JSON, and after it the bytes of the outputs that are wanted so. */
-export function sendOutputs(response: Response, { target, asked, outputs, result, seed }: Answer): void {
+export function sendOutputs(
+  response: Response,
+  { target, asked, outputs, seed }: Inference,
+  result: RunResult,
+): void {
   const all = asked.parameters?.binary_data_output ?? false;
   const binary: Uint8Array[] = [];
   const tensors = outputs.map((name) => {

@@ -46,6 +46,7 @@ export function inferSchema(maxCount: number) {
         count: z.int().min(1).max(maxCount).optional().describe('Rows, where no tensor says how many'),
         timeout: z.int().min(0).optional().describe("Microseconds, 0 for the server's own limit"),
         binary_data_output: z.boolean().optional(),
+        stream: z.boolean().optional().describe('Part by part; over gRPC, by ModelStreamInfer'),
       })
       .optional(),
     inputs: z.array(inputSchema).max(64).default([]),

@@ -1,10 +1,11 @@
 import type { Response } from 'express';
 import { spread } from '../../../model/arguments.ts';
 import type { RunnableModel } from '../../../model/contract.ts';
+import type { InputSources } from '../../../model/inputs.ts';
 import { randomSeed, type Seed } from '../../../noise/noise.ts';
 import type { InputSpec } from '../../../program/program.ts';
 import { type HostTensor, hostTensor, sizeOf } from '../../../program/tensor.ts';
-import type { ServedModel } from '../../engine/engine.ts';
+import type { RunResult, ServedModel } from '../../engine/engine.ts';
 import type { ServerContext } from '../context.ts';
 import { HttpError } from '../http-error.ts';
 import { tensorFromJson } from '../json-tensor.ts';
@@ -19,6 +20,14 @@ export interface RequestModel extends RunnableModel {
 
 /** A served model for the operations of a request. */
 export function requestModel(context: ServerContext, response: Response, model: ServedModel): RequestModel {
+  return modelOver(model, (program, sources) => runFor(context, response, { model, program, sources }));
+}
+
+/** A served model for the operations, over whatever runs its programs. */
+export function modelOver(
+  model: ServedModel,
+  run: (program: string, sources: InputSources) => Promise<RunResult>,
+): RequestModel {
   const { name, manifest } = model;
   let { version } = model;
   return {
@@ -30,7 +39,7 @@ export function requestModel(context: ServerContext, response: Response, model: 
       return manifest.programs[program]!;
     },
     run: async (program, sources) => {
-      const result = await runFor(context, response, { model, program, sources });
+      const result = await run(program, sources);
       version = result.version;
       return result.outputs;
     },

@@ -1,0 +1,153 @@
+import {
+  type Metadata,
+  ResponderBuilder,
+  ServerInterceptingCall,
+  type ServerInterceptor,
+  ServerListenerBuilder,
+  status,
+} from '@grpc/grpc-js';
+import { ServeError } from '../engine/engine.ts';
+import { givenKey, keyCheck } from '../http/api-key.ts';
+import type { ServerContext } from '../http/context.ts';
+import { HttpError } from '../http/http-error.ts';
+import { type RequestScope, requestId } from '../http/request-scope.ts';
+import { codeName, failureOf } from './status.ts';
+
+/** What is known of a call, by the metadata that its handler sees, too. */
+const scopes = new WeakMap<Metadata, RequestScope>();
+
+/** The scope of a call that `guardCalls` let in. */
+export function scopeOfCall({ metadata }: { readonly metadata: Metadata }): RequestScope {
+  return scopes.get(metadata)!;
+}
+
+const service = '/inference.GRPCInferenceService/';
+const openMethods = new Set([`${service}ServerLive`, `${service}ServerReady`]);
+const workMethods = new Set([`${service}ModelInfer`, `${service}ModelStreamInfer`]);
+const healthService = '/grpc.health.v1.Health/';
+
+/**
+ * Stands before every call, as its metadata arrives: asks for the key, holds the rate limit, refuses work while the
+ * queue is full, ends calls whose message does not arrive in time, and keeps the log and the metrics.
+ * @param beforeHealth called before a call of the health service is answered
+ */
+export function guardCalls(context: ServerContext, beforeHealth: () => void): ServerInterceptor {
+  const { config, engine, limiter } = context;
+  const check = keyCheck(config.apiKeys);
+  const admit = async (path: string, metadata: Metadata, scope: RequestScope, address?: string) => {
+    if (path.startsWith(healthService)) return beforeHealth();
+    if (openMethods.has(path)) return;
+    const key = check(givenKey(textOf(metadata, 'authorization'), textOf(metadata, 'x-api-key')));
+    if (key !== undefined) scope.key = key;
+    await limiter.count({ key, address });
+    if (!workMethods.has(path) || engine.pending().rows < config.queueLimit) return;
+    throw new ServeError('overloaded', 'the queue is full; try again later', 1);
+  };
+  return ({ path }, call) => {
+    const controller = new AbortController();
+    let scope: RequestScope | undefined;
+    let arrival: NodeJS.Timeout | undefined;
+    const start = performance.now();
+    let ended = false;
+    const end = (code: status) => {
+      if (ended) return;
+      ended = true;
+      clearTimeout(arrival);
+      if (scope) report(context, { path, code, scope, ms: performance.now() - start });
+    };
+    const refuse = (error: unknown) => {
+      const failure = failureOf(error, config.maxBodyBytes);
+      if (scope) scope.failure = error;
+      end(failure.code);
+      call.sendStatus(failure);
+    };
+    const listener = new ServerListenerBuilder()
+      .withOnReceiveMetadata((metadata, next) => {
+        const id = requestId(textOf(metadata, 'x-request-id'));
+        const made: RequestScope = {
+          id,
+          signal: controller.signal,
+          labels: { model: 'none', program: 'none' },
+        };
+        scope = made;
+        scopes.set(metadata, made);
+        admit(path, metadata, made, call.getConnectionInfo().remoteAddress).then(() => {
+          arrival = setTimeout(
+            () => refuse(new HttpError(408, 'the request took too long to arrive')),
+            config.requestTimeoutMs,
+          );
+          next(metadata);
+        }, refuse);
+      })
+      .withOnReceiveMessage((message, next) => {
+        clearTimeout(arrival);
+        next(message);
+      })
+      .withOnReceiveHalfClose((next) => {
+        clearTimeout(arrival);
+        next();
+      })
+      .withOnCancel(() => {
+        controller.abort();
+        end(Number(call.getDeadline()) <= Date.now() ? status.DEADLINE_EXCEEDED : status.CANCELLED);
+      })
+      .build();
+    const responder = new ResponderBuilder()
+      .withStart((next) => next(listener))
+      .withSendMetadata((metadata, next) => {
+        if (scope) metadata.set('x-request-id', scope.id);
+        next(metadata);
+      })
+      .withSendStatus((sent, next) => {
+        end(sent.code ?? status.UNKNOWN);
+        next(sent);
+      })
+      .build();
+    return new ServerInterceptingCall(call, responder);
+  };
+}
+
+interface Ended {
+  readonly path: string;
+  readonly code: status;
+  readonly scope: RequestScope;
+  readonly ms: number;
+}
+
+/** Codes that say that the server is at fault; the log has them as errors. */
+const faults = new Set([status.INTERNAL, status.UNKNOWN, status.UNAVAILABLE, status.DATA_LOSS]);
+/** What metrics call failures that no error of ours explains. */
+const reasons: Readonly<Partial<Record<status, string>>> = {
+  [status.CANCELLED]: 'cancelled',
+  [status.DEADLINE_EXCEEDED]: 'timeout',
+  [status.RESOURCE_EXHAUSTED]: 'too-large',
+};
+
+function report({ config, logger, metrics }: ServerContext, { path, code, scope, ms }: Ended): void {
+  const { id, labels, key, failure } = scope;
+  metrics.answered(labels, codeName(code), ms / 1000);
+  if (code !== status.OK) {
+    const known = failure === undefined ? undefined : failureOf(failure, config.maxBodyBytes);
+    metrics.failed(labels, known?.code === code ? known.reason : (reasons[code] ?? 'malformed'));
+  }
+  const quiet = code === status.OK && (openMethods.has(path) || path.startsWith(healthService));
+  logger[faults.has(code) ? 'error' : quiet ? 'debug' : 'info'](
+    {
+      requestId: id,
+      method: 'gRPC',
+      path: path.slice(0, 200),
+      code: codeName(code),
+      ms: Math.round(ms * 10) / 10,
+      ...(labels.model !== 'none' && labels),
+      ...(key !== undefined && { key }),
+      ...(failure !== undefined && faults.has(code) ? { err: failure } : {}),
+    },
+    'request',
+  );
+}
+
+/** A text of a call's metadata. */
+function textOf(metadata: Metadata, name: string): string | undefined {
+  const [value] = metadata.get(name);
+  return typeof value === 'string' ? value : undefined;
+}

@@ -1,0 +1,88 @@
+import type { UntypedServiceImplementation } from '@grpc/grpc-js';
+import { sizeOf } from '../../program/tensor.ts';
+import type { InferenceEngine } from '../engine/engine.ts';
+import type { ServerContext } from '../http/context.ts';
+import { prepareInference } from '../http/oip/inference.ts';
+import { extensions, modelMetadata, repositoryIndex } from '../http/oip/metadata.ts';
+import { protocolModel } from '../http/oip/names.ts';
+import { inferSchema } from '../http/oip/schemas.ts';
+import { type RequestScope, runInScope } from '../http/request-scope.ts';
+import { unary } from './handlers.ts';
+import { answerOf, requestOf } from './infer-message.ts';
+import { GRPCInferenceService, type ModelInferRequest } from './inference_pb.ts';
+import { modelConfig } from './model-config.ts';
+import { streamInfer } from './stream-infer.ts';
+
+/** The methods of the Open Inference Protocol's service. */
+export function inferenceService(context: ServerContext): UntypedServiceImplementation {
+  const { engine, draining, config, version } = context;
+  const { method } = GRPCInferenceService;
+  const limits = { bodyLimit: config.maxBodyBytes };
+  const schema = inferSchema(config.maxCount);
+  const find = (scope: RequestScope, { name, version: wanted }: { name: string; version: string }) => {
+    scope.labels = { model: 'unknown', program: 'none' };
+    const found = protocolModel(engine, name, wanted || undefined);
+    scope.labels = { model: found.model.name, program: 'none' };
+    return found;
+  };
+  const ready = () => engine.ready() && !draining();
+  const prepare = (request: ModelInferRequest, scope: RequestScope) => {
+    const { modelName: name, modelVersion } = request;
+    const target = find(scope, { name, version: modelVersion });
+    scope.labels = { model: target.model.name, program: target.program };
+    const { asked, bytesOf } = requestOf(request, schema);
+    return prepareInference(target, asked, { bytesOf, maxCount: config.maxCount });
+  };
+  const mostElements = () => mostValues(engine, config.maxCount);
+  return {
+    ServerLive: unary(method.serverLive, limits, () => ({ live: true })),
+    ServerReady: unary(method.serverReady, limits, () => ({ ready: ready() })),
+    ModelReady: unary(method.modelReady, limits, (request, scope) => {
+      const { model } = find(scope, request);
+      return { ready: model.state === 'ready' && ready() };
+    }),
+    ServerMetadata: unary(method.serverMetadata, limits, () => ({
+      name: 'generatrix',
+      version,
+      extensions: [...extensions],
+    })),
+    ModelMetadata: unary(method.modelMetadata, limits, (request, scope) => {
+      const { inputs, outputs, ...about } = modelMetadata(engine, find(scope, request));
+      return { ...about, inputs: inputs.map(tensorMetadata), outputs: outputs.map(tensorMetadata) };
+    }),
+    ModelConfig: unary(method.modelConfig, limits, (request, scope) => ({
+      config: modelConfig(find(scope, request), config),
+    })),
+    ModelInfer: unary(method.modelInfer, { ...limits, mostElements }, async (request, scope) => {
+      const inference = prepare(request, scope);
+      const { target, sources, timeoutMs } = inference;
+      const { model, program } = target;
+      const result = await runInScope(context, scope, { model, program, sources, timeoutMs });
+      const outputs = new Map(inference.outputs.map((name) => [name, result.outputs[name]!]));
+      return answerOf(inference, { version: result.version, outputs });
+    }),
+    ModelStreamInfer: streamInfer(context, { prepare, mostElements }),
+    RepositoryIndex: unary(method.repositoryIndex, limits, (request) => ({
+      models: repositoryIndex(engine, request.ready),
+    })),
+  };
+}
+
+function tensorMetadata({ name, datatype, shape }: ReturnType<typeof modelMetadata>['inputs'][number]) {
+  return { name, datatype, shape: shape.map(BigInt) };
+}
+
+/** Numbers that all inputs of a request may have, whichever program it asks for. */
+function mostValues(engine: InferenceEngine, maxCount: number): number {
+  const rows = engine
+    .models()
+    .flatMap(({ manifest }) =>
+      Object.values(manifest.programs).map(({ inputs }) =>
+        Object.values(inputs).reduce(
+          (sum, input) => sum + (input.role === 'scalar' ? 1 : sizeOf(input.shape)),
+          0,
+        ),
+      ),
+    );
+  return Math.max(1, ...rows) * maxCount;
+}
