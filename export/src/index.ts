@@ -37,6 +37,7 @@ export type { LayersStep, LayersTensors, LayersTraining } from './layers-trainin
 export { largestOnnx, lowerToOnnx, type OnnxOptions, type OnnxProgram, writeOnnx } from './onnx/write.ts';
 export { piecewise } from './passes/piecewise.ts';
 export { simplify } from './passes/simplify.ts';
+export { softplusInParts } from './passes/softplus.ts';
 export { tf } from './tf.ts';
 export { TraceError } from './trace/errors.ts';
 export { ForeignData } from './trace/recorder.ts';

@@ -33,7 +33,7 @@ export {
 export type { Engine, Trainer } from './engine/engine.ts';
 export { initialState } from './engine/initial-state.ts';
 export { onnxEngine } from './engine/onnx-engine.ts';
-export { traceStep, traceSteps, writeSteps } from './engine/step-program.ts';
+export { writeStep, writeSteps } from './engine/step-program.ts';
 export { tfjsEngine, toTensor } from './engine/tfjs-engine.ts';
 export { binarised } from './evaluate/binarisation.ts';
 export { diagnostics, type Reported } from './evaluate/catalogue.ts';

@@ -13,7 +13,7 @@ beforeAll(async () => {
   await tf.setBackend('cpu');
 });
 
-const [rows, columns] = [210, 200];
+const [rows, columns] = [420, 400];
 const float = (...shape: number[]) => ({ dtype: 'float32', shape }) as const;
 
 /** Momentum with a clipped gradient and a running mean, on a large kernel and a bias, two steps. */
@@ -82,9 +82,9 @@ describe('updates in pieces', () => {
     const [loop] = scansOf(cut.nodes);
     const [update, ...others] = scansOf(loop!.body.nodes);
     expect(others).toEqual([]);
-    expect(update!.length).toBe(2);
-    // Gradient, mean, momentum and weights of 21,000 elements each.
-    expect(update!.body.inputs.filter(({ value }) => value.shape[0] === 21_000).length).toBe(4);
+    expect(update!.length).toBe(6);
+    // Gradient, mean, momentum and weights of 28,000 elements each.
+    expect(update!.body.inputs.filter(({ value }) => value.shape[0] === 28_000).length).toBe(4);
     expect(update!.body.outputs.length).toBe(3);
     // Of the whole tensors only the norm of the gradient is left outside.
     const outside = elementwiseGroups(loop!.body).filter(({ size }) => size === rows * columns);
@@ -136,9 +136,9 @@ describe('updates in pieces', () => {
       );
       return scansOf(scansOf(piecewise(graph).nodes)[0]!.body.nodes).map(({ length }) => length);
     };
-    expect(sizes(32_768)).toEqual([]);
-    expect(sizes(32_769)).toEqual([3]);
-    expect(sizes(40_009)).toEqual([]); // a prime
+    expect(sizes(131_072)).toEqual([]);
+    expect(sizes(131_075)).toEqual([5]);
+    expect(sizes(131_101)).toEqual([]); // a prime
   });
 });
 

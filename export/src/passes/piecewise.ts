@@ -2,6 +2,7 @@ import type { Graph, Node, ScanNode, Value } from '../graph/ir.ts';
 import type { KernelName } from '../kernels/names.ts';
 import { removeDeadNodes } from './dead.ts';
 import { type ElementwiseGroup, elementwiseGroups } from './elementwise-groups.ts';
+import { largestId } from './largest-id.ts';
 import { deeply } from './rewrite.ts';
 
 /**
@@ -9,6 +10,8 @@ import { deeply } from './rewrite.ts';
  * around them costs little. Measured on Adam's update of a million parameters: 16 to 32 thousand are best.
  */
 const longestPiece = 32_768;
+/** Tensors up to this stay in the cache from operation to operation as they are. */
+const largestWhole = 131_072;
 /** Smaller pieces are more loop than work. */
 const shortestPiece = 4096;
 /** Operations that read large tensors several times: for fewer the loop does not pay. */
@@ -182,7 +185,7 @@ function ordered({ nodes }: Graph, groups: readonly ElementwiseGroup[]): (Node |
 
 /** [pieces, elements of each] for a tensor of this size, null where it is not worth it or does not come out even. */
 function piecesOf(size: number): [number, number] | null {
-  if (size <= longestPiece) return null;
+  if (size <= largestWhole) return null;
   for (let pieces = Math.ceil(size / longestPiece); pieces <= size / shortestPiece; pieces++)
     if (size % pieces === 0) return [pieces, size / pieces];
   return null;
@@ -202,10 +205,4 @@ function reshape(from: Value, to: Value): Node {
 
 function sizeOf({ shape }: Value): number {
   return (shape as number[]).reduce((product, length) => product * length, 1);
-}
-
-function largestId({ inputs, nodes }: Graph): number {
-  const own = [...inputs.map(({ value }) => value), ...nodes.flatMap(({ outputs }) => outputs)];
-  const bodies = nodes.map((node) => (node.op === 'scan' ? largestId(node.body) : 0));
-  return [...own.map(({ id }) => id), ...bodies].reduce((largest, id) => Math.max(largest, id), 0);
 }

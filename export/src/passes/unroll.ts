@@ -1,4 +1,5 @@
 import type { Dim, Graph, KernelNode, Node, ScanNode, Value } from '../graph/ir.ts';
+import { largestId } from './largest-id.ts';
 import { deeply } from './rewrite.ts';
 
 /** Nodes of an unrolled graph beyond which runtimes take minutes and gigabytes to load it. */
@@ -25,16 +26,6 @@ function unrolledNodes({ nodes }: Graph): number {
     (sum, node) => sum + (node.op === 'scan' ? node.length * unrolledNodes(node.body) : 1),
     0,
   );
-}
-
-function largestId(graph: Graph): number {
-  let largest = 0;
-  for (const { value } of graph.inputs) largest = Math.max(largest, value.id);
-  for (const node of graph.nodes) {
-    for (const { id } of node.outputs) largest = Math.max(largest, id);
-    if (node.op === 'scan') largest = Math.max(largest, largestId(node.body));
-  }
-  return largest;
 }
 
 type Fresh = (like: Value, shape: readonly Dim[]) => Value;

@@ -1,5 +1,4 @@
 import { createInterface } from 'node:readline';
-import { writeOnnx } from '@generatrix/export';
 import {
   batchPlan,
   createExecutor,
@@ -10,7 +9,7 @@ import {
   stepInputs,
   TrainingState,
 } from '@generatrix/runtime';
-import { type Dataset, initialState, loadDataset, traceStep, writeSteps } from '@generatrix/training';
+import { type Dataset, initialState, loadDataset, writeStep, writeSteps } from '@generatrix/training';
 import { untrainedModel } from '../untrained.ts';
 import { type Answer, models, turn } from './models.ts';
 
@@ -26,10 +25,8 @@ const dataset =
     : await loadDataset({ name: data, split: 'train', seed: 1, size: 500 });
 const model = untrainedModel(family, options, dataset.spec);
 const { shape } = dataset.spec;
-const onnx =
-  manner === 'block'
-    ? writeSteps(model, batchSize, shape, 'cpu')
-    : writeOnnx(traceStep(model, batchSize, shape), { name });
+const write = manner === 'block' ? writeSteps : writeStep;
+const onnx = write(model, batchSize, shape, 'cpu');
 const program = await (await createExecutor('cpu')).load(name, onnx, { threads: Number(threads) });
 const start = initialState(model, 1);
 const state = new TrainingState();

@@ -5,16 +5,16 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { type Answer, type Manner, manners, models, turn } from './models.ts';
 
 /**
- * `npm run bench:step -- MODEL ...` times training steps: single ones, blocks, and those of PyTorch where Python has it
+ * `npm run bench:step -- MODEL ... [--threads 1,2]` times training steps: single ones, blocks, and those of PyTorch where Python has it
  * (GENERATRIX_PYTHON names another than `python3`). All run in turn (A B C A B C ...), each in a process of its own, so
  * that what else the machine does falls on all of them; processor time is compared, by minima and medians. Writes
  * `results/training-step.json`: rows of models that are not timed stay.
  */
 const rounds = 4;
-const threadCounts = [1, 2];
 const child = fileURLToPath(new URL('./child.js', import.meta.url));
 const torchScript = fileURLToPath(new URL('../../../bench/step/torch_step.py', import.meta.url));
 const python = process.env.GENERATRIX_PYTHON ?? 'python3';
@@ -108,7 +108,20 @@ async function timedBefore(): Promise<Row[]> {
   return (JSON.parse(await readFile(file, 'utf8')) as { rows: Row[] }).rows;
 }
 
-const chosen = process.argv.slice(2);
+/** Writes what has been timed so far. */
+async function write(rows: readonly Row[]): Promise<void> {
+  const { model } = cpus()[0]!;
+  const machine = { processor: model, cores: cpus().length };
+  const what = { stepsATurn: turn, rounds, torch: torch.status === 0 ? torch.stdout.trim() : null };
+  await mkdir('results', { recursive: true });
+  await writeFile(file, `${JSON.stringify({ machine, ...what, rows }, null, 2)}\n`);
+}
+
+const { values: flags, positionals: chosen } = parseArgs({
+  options: { threads: { type: 'string', default: '1,2' } },
+  allowPositionals: true,
+});
+const threadCounts = flags.threads.split(',').map(Number);
 const unknown = chosen.find((name) => !Object.hasOwn(models, name));
 if (unknown !== undefined) {
   console.error(`bench:step: there are ${Object.keys(models).join(', ')}, got '${unknown}'`);
@@ -125,12 +138,8 @@ if (unknown !== undefined) {
         ([manner, { processor, peak }]) =>
           `${manner} ${processor.minimum} ms (${(processor.minimum / first).toFixed(2)}), ${peak} MiB`,
       );
+      await write(rows);
       console.log(`${row.model}, batch ${row.batchSize}, ${threads} thread(s): ${parts.join('; ')}`);
     }
   }
-  const { model } = cpus()[0]!;
-  const machine = { processor: model, cores: cpus().length };
-  const what = { stepsATurn: turn, rounds, torch: torch.status === 0 ? torch.stdout.trim() : null };
-  await mkdir('results', { recursive: true });
-  await writeFile(file, `${JSON.stringify({ machine, ...what, rows }, null, 2)}\n`);
 }

@@ -17,7 +17,7 @@ import type { Model } from '../model/model.ts';
 import type { HostState } from '../model/state.ts';
 import type { Engine, Trainer } from './engine.ts';
 import { type Manner, StepPace } from './step-pace.ts';
-import { traceProgram, traceStep, writeSteps } from './step-program.ts';
+import { traceProgram, writeStep, writeSteps } from './step-program.ts';
 
 /**
  * The engine that compiles the whole training step to one ONNX program, and steps in a row to another. Where the device
@@ -31,7 +31,7 @@ export function onnxEngine(device: DeviceRequest = 'auto', options: { threads?: 
       const keepOnDevice = Object.keys(model.state).map(portNames.next);
       const programs = new StepPrograms({
         single: () =>
-          executor.load('step', writeOnnx(traceStep(model, batchSize, dataShape), { name: 'step' }), {
+          executor.load('step', writeStep(model, batchSize, dataShape, executor.device), {
             keepOnDevice,
             ...options,
           }),

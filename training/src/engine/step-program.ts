@@ -3,6 +3,7 @@ import {
   type NamedTensors,
   piecewise,
   scan,
+  softplusInParts,
   type TraceInput,
   tf,
   trace,
@@ -115,7 +116,18 @@ export function traceSteps(model: Model, batchSize: number, dataShape: readonly 
   }, Object.fromEntries(inputs));
 }
 
-/** The loop of `traceSteps` as an ONNX program of any number of steps, arranged for a device. */
+/** The step of `traceStep` as an ONNX program, arranged for a device. */
+export function writeStep(
+  model: Model,
+  batchSize: number,
+  dataShape: readonly number[],
+  device: Device,
+): Uint8Array<ArrayBuffer> {
+  const step = traceStep(model, batchSize, dataShape);
+  return writeOnnx(device === 'cpu' ? softplusInParts(step) : step, { name: 'step' });
+}
+
+/** The loop of `traceSteps` as an ONNX program of any number of steps, of the same numbers as `writeStep`. */
 export function writeSteps(
   model: Model,
   batchSize: number,
@@ -123,7 +135,8 @@ export function writeSteps(
   device: Device,
 ): Uint8Array<ArrayBuffer> {
   const steps = traceSteps(model, batchSize, dataShape);
-  return writeOnnx(device === 'cpu' ? piecewise(steps) : steps, { name: 'steps', openLoop: true });
+  const arranged = device === 'cpu' ? piecewise(softplusInParts(steps)) : steps;
+  return writeOnnx(arranged, { name: 'steps', openLoop: true });
 }
 
 /** A model's program on named tensors with the state among them, as `state/NAME`. */
