@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hostTensor, loadSampler } from '@generatrix/runtime';
 import { openWatchedPage, type PageTroubles } from 'generatrix/browser';
@@ -263,6 +263,57 @@ describe.skipIf(missing !== '')('<generatrix-sampler>', () => {
     expect(names).not.toContain('error');
   });
 
+  test('promises and attributes: what is shown at the end is what the attributes say', async () => {
+    await open();
+    await embed(page, server.url, '');
+    // As soon as it stands in the page, and with attributes that change while it loads and while it draws.
+    const drawn = await page.evaluate(async () => {
+      const element = document.createElement('generatrix-sampler') as Element;
+      const seeds: number[] = [];
+      const failures: string[] = [];
+      element.addEventListener('generatrix-sample', (event) =>
+        seeds.push((event as CustomEvent<{ seed: number }>).detail.seed),
+      );
+      element.addEventListener('generatrix-error', () => failures.push('error'));
+      element.setAttribute('src', '../models/images');
+      element.setAttribute('device', 'wasm');
+      element.setAttribute('count', '2000');
+      document.body.append(element);
+      await element.sample();
+      element.seed = 191;
+      await new Promise((resolve) => setTimeout(resolve));
+      element.shadowRoot!.querySelector<HTMLInputElement>('[type=number]')!.value = '199';
+      element.shadowRoot!.querySelector<HTMLButtonElement>('[part~=sample]')!.click();
+      await element.sample();
+      const box = element.shadowRoot!.querySelector<HTMLInputElement>('[type=number]')!.value;
+      const moved = document.createElement('div');
+      document.body.append(moved);
+      moved.append(element);
+      await new Promise((resolve) => setTimeout(resolve));
+      const afterMove = element.getAttribute('state');
+      element.setAttribute('count', '1');
+      element.setAttribute('src', '../models/vae');
+      const other = element.sample();
+      element.seed = 3;
+      await other;
+      const removed = element.sample().catch((error: Error) => error.message);
+      element.remove();
+      const empty = document.createElement('generatrix-sampler') as Element;
+      empty.setAttribute('src', '');
+      document.body.append(empty);
+      const refused = await empty.sample().catch((error: Error) => error.message);
+      return { seeds, box, failures, afterMove, removed: await removed, refused, seed: element.seed };
+    });
+    expect(drawn.seeds[0]).toBe(42);
+    expect(drawn.seeds.at(-2)).toBe(199);
+    expect(drawn.seeds).not.toContain(191);
+    expect(drawn).toMatchObject({
+      ...{ box: '199', failures: [], afterMove: 'ready', removed: 'the element was removed', seed: 3 },
+      refused: "no model: the element's attribute src is empty",
+    });
+    expect(drawn.seeds.at(-1)).toBe(3);
+  });
+
   test('loadSampler in a module, three lines', async () => {
     await open();
     await embed(page, server.url, '');
@@ -320,7 +371,7 @@ describe.skipIf(missing !== '')('<generatrix-sampler>', () => {
     await page.route('**/ort/**', (route) => route.fulfill({ status: 404, body: '' }));
     await embed(page, server.url, '<generatrix-sampler src="../models/vae" autoload></generatrix-sampler>');
     await page.locator('generatrix-sampler[state=failed]').waitFor();
-    expect(await message(page)).toMatch(/^no device works here: webgpu: .*; wasm: .*/);
+    expect(await message(page)).toMatch(/^no device works here: wasm: .*; webgpu: .*/);
     watched.forgive(/404|ERR_ABORTED/);
   });
 
@@ -345,6 +396,41 @@ describe.skipIf(missing !== '')('<generatrix-sampler>', () => {
     );
     await page.locator('generatrix-sampler[state=failed]').waitFor();
     expect(await message(page)).toMatch(/wasm: it computes data of sample wrongly/);
+  });
+
+  test('a reference that is missing keeps nobody from sampling; a worker that dies is replaced', async () => {
+    const folder = await copyBundle(fixture, 'vae', 'no-reference');
+    await rm(join(folder, 'reference.safetensors'));
+    await open();
+    await page.addInitScript(() => {
+      const workers: Worker[] = [];
+      Object.assign(globalThis, { workers });
+      globalThis.Worker = class extends Worker {
+        constructor(...given: ConstructorParameters<typeof Worker>) {
+          super(...given);
+          workers.push(this);
+        }
+      };
+    });
+    const markup = '<generatrix-sampler src="../models/no-reference" autoload></generatrix-sampler>';
+    await embed(page, server.url, markup);
+    await page.locator('generatrix-sampler[state=ready]').waitFor();
+    const first = await greys(page);
+    const alive = await page.evaluate(async () => {
+      const { workers } = globalThis as unknown as { workers: Worker[] };
+      const element = document.querySelector('generatrix-sampler') as Element;
+      element.count = 10_000;
+      const asked = element.sample();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      workers[0]!.terminate(); // as the system does with what takes too much memory: nobody is told
+      await asked;
+      element.setAttribute('count', '16');
+      await element.sample();
+      return workers.length;
+    });
+    expect(alive).toBe(2);
+    watched.forgive(/reference\.safetensors|status of 404/);
+    expect(await greys(page)).toEqual(first);
   });
 
   test('the second visit fetches neither model nor engine, and works without a network', async () => {

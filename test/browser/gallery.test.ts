@@ -185,6 +185,10 @@ describe.skipIf(missing !== '')('the pages', () => {
       expect(await findings(), colorScheme).toEqual([]);
     }
     expect(seen[0]).not.toBe(seen[1]);
+    // The example says nothing of colours: it is light, whatever the visitor prefers, and so is the element in it.
+    await page.goto(`${server.url}examples/embed.html`);
+    await page.locator('generatrix-sampler[state=poster]').waitFor();
+    expect(await findings(), 'the example, dark').toEqual([]);
   });
 
   test('axe finds nothing serious in the page of a model with its panels', async () => {
@@ -208,6 +212,9 @@ describe.skipIf(missing !== '')('the pages', () => {
     await expectNoWider();
     await page.goto(`${server.url}model.html?model=models/vae&device=wasm`);
     expect(await waitUntilIdle(page)).toBe('ready');
+    await expectNoWider();
+    await page.goto(`${server.url}parity.html?model=models/vae&device=wasm`);
+    await page.locator('#main[data-state=ready]').waitFor();
     await expectNoWider();
   });
 

@@ -108,6 +108,29 @@ describe.skipIf(missing !== '')('training in the page', () => {
     },
   );
 
+  it('can be stopped while it trains, and goes on; a browser that names no language trains as well', async () => {
+    const browser = await openChromium();
+    const context = await browser.newContext();
+    // As WebKit under the locale C does.
+    await context.addInitScript(() =>
+      Object.defineProperty(Navigator.prototype, 'language', { configurable: true, get: () => 'C' }),
+    );
+    const { page, lines } = await openWatchedPage(context, server.url);
+    await page.goto(`${server.url}train.html?model=models/vae`);
+    await page.selectOption('#device', 'wasm');
+    await page.fill('#steps', '100000');
+    await page.click('#start');
+    await page.waitForFunction(() => Number(document.getElementById('main')!.dataset.step) >= 20);
+    expect(await page.getAttribute('#main', 'data-state')).toBe('training');
+    await page.click('#stop');
+    expect(await idle(page)).toBe('stopped');
+    const step = Number(/^Stopped after step (\d+)$/.exec((await page.textContent('#status'))!)![1]);
+    expect(step).toBeLessThan(100_000);
+    await trainTo(page, step + 5);
+    expect(lines).toEqual([]);
+    await browser.close();
+  });
+
   it('trains on pictures of the visitor, and says what is wrong with what cannot be trained', async () => {
     const browser = await openChromium();
     const context = await browser.newContext();

@@ -19,7 +19,9 @@ function show(device: string, rows: readonly ParityRow[]): void {
     const line = table.tBodies[0]!.insertRow();
     for (const text of [...cells, passed ? 'yes' : 'NO']) line.insertCell().textContent = text;
   }
-  table.hidden = false;
+  const box = table.parentElement!;
+  box.hidden = false;
+  box.tabIndex = 0; // so that the keyboard can scroll it
   const main = document.getElementById('main')!;
   main.dataset.rows = JSON.stringify(rows);
   finish(`Checked on ${device}`, 'ready');
@@ -33,7 +35,7 @@ function finish(message: string, state: 'ready' | 'unavailable' | 'failed'): voi
 async function run(): Promise<void> {
   const query = new URLSearchParams(location.search);
   const model = query.get('model');
-  if (model === null) throw new Error('the address must say which model to check, as ?model=models/NAME');
+  if (!model) throw new Error('the address must say which model to check, as ?model=models/NAME');
   useEngineFolder(new URL('ort/', document.baseURI).href);
   const executor = await createExecutor((query.get('device') ?? 'auto') as DeviceRequest).catch(
     (error: unknown) => finish(messageOf(error), 'unavailable'),

@@ -1,4 +1,5 @@
-import { contentKey, keep, modelStore, openStore } from './stores.ts';
+import type { Manifest } from '@generatrix/runtime/web';
+import { contentKey, keep, modelStore, openStore, readKept } from './stores.ts';
 
 /** What this file needs to know of a manifest: any object in it that names a file, its size and its hash. */
 interface FileEntry {
@@ -22,7 +23,7 @@ export interface ManifestText {
  */
 export async function fetchManifest(url: string, signal?: AbortSignal): Promise<ManifestText> {
   const store = await openStore(modelStore);
-  const kept = await (await store?.match(url))?.text();
+  const kept = await (await readKept(store, url))?.text();
   let response: Response;
   try {
     response = await fetch(url, { cache: 'no-cache', ...(signal ? { signal } : {}) });
@@ -38,6 +39,24 @@ export async function fetchManifest(url: string, signal?: AbortSignal): Promise<
     await dropFiles(store, kept, text);
   }
   return { text, fromCache: false };
+}
+
+/**
+ * A manifest as it came, for those who look at it before the worker has checked it: they must expect anything of its
+ * members.
+ * @param bundle how messages call it
+ * @throws when it is no JSON, or no object.
+ */
+export function parseManifest(text: string, bundle: string): Partial<Manifest> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new Error(`bundle ${bundle}: model.json is not JSON: ${(error as Error).message}`);
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  const found = value === null ? 'null' : Array.isArray(value) ? 'a list' : `a ${typeof value}`;
+  throw new Error(`bundle ${bundle}: model.json is no manifest: expected an object, found ${found}`);
 }
 
 /** The files that a manifest names, by their paths; none when it is no manifest. */
@@ -62,11 +81,11 @@ async function dropFiles(store: Cache | undefined, before: string | undefined, n
   if (store === undefined || before === undefined) return;
   const wanted = new Set([...filesOf(now).values()].map(({ sha256 }) => sha256));
   const gone = [...filesOf(before).values()].filter(({ sha256 }) => !wanted.has(sha256));
-  await Promise.all(gone.map(({ sha256 }) => store.delete(contentKey(sha256))));
+  await Promise.all(gone.map(({ sha256 }) => store.delete(contentKey(sha256)).catch(() => false)));
 }
 
 /** Whether a file of a bundle need not be fetched. */
 export async function isKept(sha256: string): Promise<boolean> {
   const store = await openStore(modelStore);
-  return (await store?.match(contentKey(sha256))) !== undefined;
+  return (await readKept(store, contentKey(sha256))) !== undefined;
 }

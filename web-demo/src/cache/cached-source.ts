@@ -6,7 +6,7 @@ import {
   webSource,
 } from '@generatrix/runtime/web';
 import { fetchManifest, filesOf } from './bundle-files.ts';
-import { contentKey, keep, modelStore, openStore } from './stores.ts';
+import { contentKey, keep, modelStore, openStore, readKept } from './stores.ts';
 
 const manifestFile = 'model.json';
 
@@ -24,7 +24,7 @@ export function cachedSource(url: string): CachedSource {
   const server = webSource(url);
   let hashes: ReturnType<typeof filesOf> = new Map();
   let downloaded = 0;
-  /** Where there is no cache, a file that was just fetched serves once more: reading twice must not fetch twice. */
+  /** Where there is no cache, or no room in it, a file that was just fetched serves once more: reading twice must not fetch twice. */
   const unkept = new Map<string, Uint8Array>();
 
   const readManifest = async (signal?: AbortSignal) => {
@@ -43,7 +43,7 @@ export function cachedSource(url: string): CachedSource {
     if (!entry) return server.read(path, options);
     const store = await openStore(modelStore);
     const key = contentKey(entry.sha256);
-    const kept = await (await store?.match(key))?.arrayBuffer();
+    const kept = await (await readKept(store, key))?.arrayBuffer();
     if (kept?.byteLength === entry.bytes) {
       options.onProgress?.({ received: entry.bytes, total: entry.bytes });
       return new Uint8Array(kept);
@@ -52,10 +52,12 @@ export function cachedSource(url: string): CachedSource {
     unkept.delete(path);
     if (again) return again;
     const bytes = await server.read(path, options);
-    if (!store) unkept.set(path, bytes);
     downloaded += bytes.byteLength;
-    if (store && (await digestHex(bytes)) === entry.sha256)
-      await keep(store, key, bytes as Uint8Array<ArrayBuffer>);
+    const isKept =
+      store !== undefined &&
+      (await digestHex(bytes)) === entry.sha256 &&
+      (await keep(store, key, bytes as Uint8Array<ArrayBuffer>));
+    if (!isKept) unkept.set(path, bytes);
     return bytes;
   };
 

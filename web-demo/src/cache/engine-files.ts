@@ -1,7 +1,7 @@
 import { configureWeb } from '@generatrix/runtime/web';
 import { type OnBytes, readAll } from './download.ts';
 import { engineBuild } from './engine-build.ts';
-import { dropOldEngines, engineStore, keep, openStore } from './stores.ts';
+import { dropOldEngines, engineStore, keep, openStore, readKept } from './stores.ts';
 
 /**
  * Reads one of onnxruntime's `.wasm` files: from the cache of its version, else from the server, where it lies
@@ -13,7 +13,7 @@ export async function readEngineFile(folder: string, file: string, onBytes?: OnB
   const { version, files } = engineBuild;
   const key = new URL(`${file}.gz`, folder).href;
   const store = await openStore(engineStore(version));
-  const kept = await store?.match(key);
+  const kept = await readKept(store, key);
   if (kept) return unpack(new Uint8Array(await kept.arrayBuffer()));
   const response = await fetch(key);
   if (!response.ok) throw new Error(`${key} cannot be fetched: the server answered ${response.status}`);

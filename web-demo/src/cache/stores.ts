@@ -18,16 +18,29 @@ export async function openStore(name: string): Promise<Cache | undefined> {
   }
 }
 
-/** Keeps an answer, or does not, where there is no room: a cache may fail without a word. */
-export async function keep(store: Cache | undefined, key: string, body: BodyInit): Promise<void> {
-  await store?.put(key, new Response(body)).catch(() => undefined);
+/** What a cache keeps; nothing where it keeps none, or cannot be read. */
+export async function readKept(store: Cache | undefined, key: string): Promise<Response | undefined> {
+  return store?.match(key).catch(() => undefined);
+}
+
+/** Keeps an answer. @returns false where there is no room, or no cache. */
+export async function keep(store: Cache | undefined, key: string, body: BodyInit): Promise<boolean> {
+  const kept = store?.put(key, new Response(body)).then(
+    () => true,
+    () => false,
+  );
+  return (await kept) ?? false;
 }
 
 /** Removes engines of other versions than the one in use. */
 export async function dropOldEngines(current: string): Promise<void> {
-  const names = (await globalThis.caches?.keys().catch(() => [])) ?? [];
-  const old = names.filter((name) => name.startsWith(engineStore('')) && name !== engineStore(current));
-  await Promise.all(old.map((name) => caches.delete(name)));
+  try {
+    const names = (await globalThis.caches?.keys()) ?? [];
+    const old = names.filter((name) => name.startsWith(engineStore('')) && name !== engineStore(current));
+    await Promise.all(old.map((name) => caches.delete(name)));
+  } catch {
+    // storage is switched off: there are none
+  }
 }
 
 /** The key of a file by its contents; an address that no server answers, since a cache wants addresses. */

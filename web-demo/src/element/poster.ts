@@ -1,7 +1,7 @@
-import { type Manifest, programFiles } from '@generatrix/runtime/web';
-import { fetchManifest, isKept } from '../cache/bundle-files.ts';
+import { type Manifest, programFiles, samplingProgram } from '@generatrix/runtime/core';
+import { fetchManifest, isKept, parseManifest } from '../cache/bundle-files.ts';
 import { engineBuild, engineBytes, engineFile } from '../cache/engine-build.ts';
-import { contentKey, engineStore, keep, modelStore, openStore } from '../cache/stores.ts';
+import { contentKey, engineStore, keep, modelStore, openStore, readKept } from '../cache/stores.ts';
 import { drawSamples } from '../view/sample-view.ts';
 import { formatBytes } from '../view/text.ts';
 
@@ -9,6 +9,8 @@ import { formatBytes } from '../view/text.ts';
 export interface Preview {
   /** The manifest as it came: the worker checks it, whoever reads it here must expect anything. */
   readonly manifest: Partial<Manifest>;
+  /** Whether samples can be drawn from it: an autoencoder only encodes and decodes. */
+  readonly draws: boolean;
   /** Bytes that running it will fetch; 0 when all is in the cache. */
   readonly bytes: number;
   /** `Download: model 1.2 MB, engine 3.7 MB` */
@@ -18,10 +20,10 @@ export interface Preview {
 /** Reads the manifest and works out what there is to fetch. @throws when there is no manifest. */
 export async function previewBundle(url: string, device: string, signal: AbortSignal): Promise<Preview> {
   const { text } = await fetchManifest(new URL('model.json', url).href, signal);
-  const manifest = parse(text, url);
-  const program = manifest.programs?.sample ?? Object.values(manifest.programs ?? {})[0];
+  const manifest = parseManifest(text, url);
+  const { draws, files } = firstProgram(manifest, url);
   let model = 0;
-  for (const { bytes, sha256 } of program ? programFiles(manifest, program) : []) {
+  for (const { bytes, sha256 } of files) {
     if (!(await isKept(sha256))) model += bytes;
   }
   const engine = await engineToFetch(device);
@@ -30,36 +32,46 @@ export async function previewBundle(url: string, device: string, signal: AbortSi
     ...(engine.length > 0 ? [`engine ${engine.map(formatBytes).join(' to ')}`] : []),
   ];
   const line = parts.length > 0 ? `Download: ${parts.join(', ')}` : 'Nothing to download';
-  return { manifest, bytes: model + Math.max(0, ...engine), line };
+  return {
+    manifest,
+    draws,
+    bytes: model + Math.max(0, ...engine),
+    line: draws ? line : `${line}. It draws no samples`,
+  };
 }
 
-function parse(text: string, url: string): Partial<Manifest> {
+/** The files of the program that runs first, and whether it draws samples. @throws when the manifest has no programs. */
+function firstProgram(manifest: Partial<Manifest>, url: string) {
   try {
-    return JSON.parse(text) as Partial<Manifest>;
-  } catch (error) {
-    throw new Error(`bundle ${url}: model.json is not JSON: ${(error as Error).message}`);
+    const programs = manifest.programs!;
+    const sampling = samplingProgram(programs);
+    const program = programs[sampling ?? Object.keys(programs)[0]!]!;
+    return { draws: sampling !== undefined, files: programFiles(manifest, program) };
+  } catch {
+    throw new Error(`bundle ${url}: model.json is no manifest: it names no programs with their files`);
   }
 }
 
 /**
- * Bytes of the engine that will be fetched, smallest first: none when it is kept, two where it is not settled which
- * one it will be. Whether there is a GPU is for the worker to find out: asking here would fill the page's console.
+ * Bytes of the engine that will be fetched, smallest first: none when it is kept; two figures where it is not settled
+ * whether the model is tried on the GPU, too. Whether there is a GPU is for the worker to find out: asking here would
+ * fill the page's console.
  */
 async function engineToFetch(device: string): Promise<readonly number[]> {
   const mayUseGpu = device !== 'wasm' && 'gpu' in navigator;
-  const candidates: ('wasm' | 'webgpu')[] =
-    mayUseGpu && device === 'auto' ? ['wasm', 'webgpu'] : [mayUseGpu ? 'webgpu' : 'wasm'];
-  const sizes: number[] = [];
-  for (const candidate of candidates) {
-    if (await engineIsKept(candidate)) return [];
-    sizes.push(engineBytes(candidate));
+  const toFetch = async (engine: 'wasm' | 'webgpu') =>
+    (await engineIsKept(engine)) ? 0 : engineBytes(engine);
+  if (!mayUseGpu || device === 'webgpu') {
+    const engine = mayUseGpu ? 'webgpu' : 'wasm';
+    return (await engineIsKept(engine)) ? [] : [engineBytes(engine)];
   }
-  return sizes.sort((a, b) => a - b);
+  const [wasm, webgpu] = [await toFetch('wasm'), await toFetch('webgpu')];
+  return wasm === 0 ? [] : [...new Set([wasm, wasm + webgpu])];
 }
 
 async function engineIsKept(device: 'wasm' | 'webgpu'): Promise<boolean> {
   const store = await openStore(engineStore(engineBuild.version));
-  const keys = (await store?.keys()) ?? [];
+  const keys = (await store?.keys().catch(() => [])) ?? [];
   return keys.some(({ url }) => url.endsWith(`/${engineFile(device)}.gz`));
 }
 
@@ -76,7 +88,7 @@ export async function drawPoster(
   if (!sample) return false;
   const store = await openStore(modelStore);
   const key = contentKey(sample.sha256);
-  let blob = await (await store?.match(key))?.blob();
+  let blob = await (await readKept(store, key))?.blob();
   if (!blob) {
     const response = await fetch(new URL(sample.file, url), { signal });
     if (!response.ok) return false;

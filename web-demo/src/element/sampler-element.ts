@@ -12,6 +12,7 @@ import { play } from '../view/sound.ts';
 import { formatBytes, sampleLine } from '../view/text.ts';
 import type { SampleRequest } from '../worker/protocol.ts';
 import { loadSampler, type RemoteSampler } from '../worker/remote-sampler.ts';
+import { Follower } from './follower.ts';
 import { drawPoster, previewBundle } from './poster.ts';
 import { buildView, offerInputs, type View } from './view.ts';
 
@@ -39,21 +40,28 @@ const devices: readonly string[] = ['auto', 'webgpu', 'wasm'];
 export class GeneratrixSampler extends HTMLElement {
   static readonly observedAttributes = attributes;
   readonly #view: View;
-  #sampler: RemoteSampler | undefined;
-  /** Ends whatever is going on; a new one for each task. */
-  #task = new AbortController();
+  /** Opens and draws as the attributes say, whenever they change. */
+  readonly #follower = new Follower<RemoteSampler>({
+    key: () => `${this.src}\n${this.device}`,
+    open: (signal) => this.#shown(signal, this.#open(signal)),
+    close: (sampler) => sampler.close(),
+    draw: (sampler, signal) => this.#shown(signal, this.#draw(sampler, signal)),
+  });
+  /** Ends the look at a bundle before its model is loaded. */
+  #preview = new AbortController();
   #sound: Float32Array | undefined;
-  #restart = false;
+  #scheduled = false;
+  #removed = false;
 
   constructor() {
     super();
     this.#view = buildView(this.attachShadow({ mode: 'open' }), {
-      run: () => void this.sample().catch(() => undefined),
+      run: () => this.#sampleQuietly(),
       cancel: () => this.cancel(),
-      sample: () => void this.#submit(),
+      sample: () => this.#submit(),
       newSeed: () => {
         this.#view.seed.valueAsNumber = randomSeed();
-        void this.#submit();
+        this.#submit();
       },
       sound: () => this.#play(),
     });
@@ -121,7 +129,7 @@ export class GeneratrixSampler extends HTMLElement {
   }
   /** The model, once it is loaded: everything that can be asked of it. */
   get sampler(): RemoteSampler | undefined {
-    return this.#sampler;
+    return this.#follower.model;
   }
   get state(): ElementState {
     return (this.getAttribute('state') as ElementState | null) ?? 'empty';
@@ -130,11 +138,14 @@ export class GeneratrixSampler extends HTMLElement {
   connectedCallback(): void {
     const offline = this.getAttribute('offline');
     if (offline) void keepOffline(offline);
+    this.#removed = false;
     this.#schedule();
   }
 
+  /** An element that is moved leaves the page for a moment: what is open stays until it is known to be gone. */
   disconnectedCallback(): void {
-    this.#close();
+    this.#removed = true;
+    this.#schedule();
   }
 
   attributeChangedCallback(
@@ -142,124 +153,152 @@ export class GeneratrixSampler extends HTMLElement {
     before: string | null,
     now: string | null,
   ): void {
-    if (before === now || !this.isConnected) return;
-    if (name === 'seed') this.#view.seed.valueAsNumber = this.seed;
+    if (before === now) return;
+    this.#showInBoxes(name);
     if (name === 'src' || name === 'device') this.#schedule();
-    else if (this.state === 'ready' && name !== 'autoload') void this.sample().catch(() => undefined);
+    else if (name === 'autoload') {
+      if (now !== null && this.state === 'poster') this.#sampleQuietly();
+    } else if (this.#follower.busy) this.#follower.changed();
+    else if (this.sampler && this.isConnected && this.state !== 'empty') this.#sampleQuietly();
   }
 
   /** Attributes come one by one; what they mean together is looked at once. */
   #schedule(): void {
-    if (this.#restart) return;
-    this.#restart = true;
+    if (this.#scheduled) return;
+    this.#scheduled = true;
     queueMicrotask(() => {
-      this.#restart = false;
-      if (this.isConnected) void this.#start();
+      this.#scheduled = false;
+      if (this.#removed) {
+        this.#close('the element was removed');
+        this.#setState('empty');
+      } else if (this.#follower.busy) this.#follower.changed();
+      else if (this.isConnected && (!this.sampler || this.#follower.astray)) void this.#start();
     });
   }
 
+  /** Shows what is known of a bundle before its model is loaded. */
   async #start(): Promise<void> {
-    this.#close();
+    this.#close('the bundle was replaced');
     this.#setState('empty');
     this.#fail('');
+    this.#clear();
     this.#view.seed.valueAsNumber = this.seed;
-    if (this.src === '') return;
-    const { signal } = this.#task;
+    if (this.src.trim() === '') return;
+    const { signal } = this.#preview;
     try {
       const preview = await previewBundle(this.#address(), this.device, signal);
       signal.throwIfAborted();
+      this.#view.run.textContent = preview.draws ? 'Run here' : 'Load here';
       this.#view.runNote.textContent = preview.line;
       this.#setState('poster');
-      if (this.hasAttribute('autoload')) void this.sample().catch(() => undefined);
+      if (this.hasAttribute('autoload')) this.#sampleQuietly();
       else await drawPoster(this.#view.canvas, this.#address(), preview.manifest, signal).catch(() => false);
     } catch (error) {
       if (!signal.aborted) this.#report(error);
     }
   }
 
-  /** Loads the model, if it is not loaded. @throws what went wrong, which the element also shows. */
-  async load(): Promise<RemoteSampler> {
-    if (this.#sampler) return this.#sampler;
-    const { signal } = this.#newTask();
-    this.#setState('loading');
-    this.#progress('Loading', 0, 0);
-    try {
-      const sampler = await loadSampler(this.#address(), {
-        device: this.device,
-        signal,
-        onProgress: (received, total) => {
-          const done = total > 0 && received >= total;
-          this.#progress(done ? 'Getting ready' : bytesLine(received, total), received, total);
-          this.#emit('progress', { phase: 'load', received, total });
-        },
-      });
-      this.#sampler = sampler;
-      const { manifest, device, deviceReports, loadMs, downloadBytes } = sampler;
-      offerInputs(this.#view, samplingInputs(manifest.programs) ?? {}, manifest.data.classNames);
-      if (this.temperature !== undefined) this.#view.temperature.valueAsNumber = this.temperature;
-      if (this.label !== undefined) this.#view.label.value = String(this.label);
-      this.#setState('ready');
-      this.#emit('load', { manifest, device, deviceReports, loadMs, downloadBytes });
-      return sampler;
-    } catch (error) {
-      if (!signal.aborted) this.#report(error);
-      throw error;
-    }
+  /**
+   * Loads the model, if it is not loaded. Attributes that change meanwhile count: the model of the last ones it is.
+   * @throws what went wrong, which the element also shows; `cancelled`; that the element was removed.
+   */
+  load(): Promise<RemoteSampler> {
+    this.#preview.abort();
+    return this.#follower.load();
   }
 
-  /** Draws samples as the attributes say, and shows them. @throws what went wrong, which the element also shows. */
-  async sample(): Promise<void> {
-    const sampler = this.#sampler ?? (await this.load());
+  /**
+   * Draws samples as the attributes say, and shows them. When attributes change meanwhile it draws again: the promise
+   * settles when what is shown is what they say.
+   * @throws as `load`.
+   */
+  sample(): Promise<void> {
+    this.#preview.abort();
+    return this.#follower.sample();
+  }
+
+  #sampleQuietly(): void {
+    this.sample().catch(() => undefined);
+  }
+
+  async #open(signal: AbortSignal): Promise<RemoteSampler> {
+    if (this.src.trim() === '') throw new Error("no model: the element's attribute src is empty");
+    this.#setState('loading');
+    this.#fail('');
+    this.#progress('Loading', 0, 0);
+    const sampler = await loadSampler(this.#address(), {
+      device: this.device,
+      signal,
+      onProgress: (received, total) => {
+        const done = total > 0 && received >= total;
+        this.#progress(done ? 'Getting ready' : bytesLine(received, total), received, total);
+        this.#emit('progress', { phase: 'load', received, total });
+      },
+    });
+    const { manifest, device, deviceNote, deviceReports, loadMs, downloadBytes } = sampler;
+    offerInputs(this.#view, samplingInputs(manifest.programs) ?? {}, manifest.data.classNames);
+    for (const name of attributes) this.#showInBoxes(name);
+    this.#setState('ready', sampler);
+    this.#emit('load', { manifest, device, deviceNote, deviceReports, loadMs, downloadBytes });
+    return sampler;
+  }
+
+  async #draw(sampler: RemoteSampler, signal: AbortSignal): Promise<void> {
     if (samplingInputs(sampler.manifest.programs) === undefined) {
-      this.#view.form.hidden = true;
       this.#view.status.textContent = 'This model is loaded; it draws no samples.';
       return;
     }
-    const { signal } = this.#newTask();
     const { count, seed } = this;
     this.#setState('sampling');
     this.#fail('');
     this.#progress('Sampling', 0, 0);
-    try {
-      const { data, sampleMs } = await sampler.sample(
-        { count, seed, ...this.#conditions(sampler.manifest) },
-        { signal },
-      );
-      const spec = sampler.manifest.data;
-      const line = sampleLine(count, seed, sampleMs, sampler.device);
-      drawSamples(this.#view.canvas, data.data, spec);
-      this.#view.canvas.setAttribute(
-        'aria-label',
-        `${line}, ${sampler.manifest.family} trained on ${spec.name}`,
-      );
-      this.#view.status.textContent = line;
-      this.#sound = spec.kind === 'audio' ? (data.data as Float32Array).slice(0, spec.shape[0]) : undefined;
-      this.#view.sound.hidden = this.#sound === undefined;
-      this.#setState('ready');
-      this.#emit('sample', { data, seed, count, sampleMs, device: sampler.device });
-    } catch (error) {
-      if (!signal.aborted) this.#report(error);
-      throw error;
-    }
+    const { data, sampleMs } = await sampler.sample(
+      { count, seed, ...this.#conditions(sampler.manifest) },
+      { signal },
+    );
+    signal.throwIfAborted();
+    const spec = sampler.manifest.data;
+    const line = sampleLine(count, seed, sampleMs, sampler.device);
+    drawSamples(this.#view.canvas, data.data, spec);
+    this.#view.canvas.setAttribute(
+      'aria-label',
+      `${line}, ${sampler.manifest.family} trained on ${spec.name}`,
+    );
+    this.#view.status.textContent = line;
+    this.#sound = spec.kind === 'audio' ? (data.data as Float32Array).slice(0, spec.shape[0]) : undefined;
+    this.#view.sound.hidden = this.#sound === undefined;
+    this.#setState('ready');
+    this.#emit('sample', { data, seed, count, sampleMs, device: sampler.device });
   }
 
-  /** Stops loading or sampling. */
+  /** Stops loading or sampling: who waits for it is told `cancelled`. */
   cancel(): void {
-    this.#task.abort(new Error('cancelled'));
-    this.#setState(this.#sampler ? 'ready' : 'poster');
+    if (!this.#follower.busy) return;
+    this.#follower.cancel(new Error('cancelled'));
+    this.#setState(this.sampler ? 'ready' : 'poster');
     this.#view.status.textContent = 'Stopped';
-    (this.#sampler ? this.#view.form.querySelector('button') : this.#view.run)?.focus();
+    (this.sampler ? this.#view.form.querySelector('button') : this.#view.run)?.focus();
   }
 
-  async #submit(): Promise<void> {
+  /** The attributes follow the boxes; what is being drawn is drawn again when they change it. */
+  #submit(): void {
     const { form, seed, label, temperature, labelField, temperatureField } = this.#view;
-    if (this.state !== 'ready' || !form.reportValidity()) return;
-    // The attributes follow the boxes; one sampling at the end, not one for each.
-    this.#setState('sampling');
+    if (!this.sampler || !form.reportValidity()) return;
+    this.#sampleQuietly();
+    const temperatureNow = temperature.valueAsNumber;
+    const labelNow = label.value === '' ? undefined : Number(label.value);
     this.seed = seed.valueAsNumber;
-    if (!labelField.hidden) this.label = label.value === '' ? undefined : Number(label.value);
-    if (!temperatureField.hidden) this.temperature = temperature.valueAsNumber;
-    await this.sample().catch(() => undefined);
+    if (!labelField.hidden) this.label = labelNow;
+    if (!temperatureField.hidden) this.temperature = temperatureNow;
+  }
+
+  /** The boxes follow the attributes. */
+  #showInBoxes(name: (typeof attributes)[number]): void {
+    const { seed, label, temperature } = this.#view;
+    if (name === 'seed') seed.valueAsNumber = this.seed;
+    if (name === 'label') label.value = String(this.label ?? '');
+    if (name === 'temperature' && this.temperature !== undefined)
+      temperature.valueAsNumber = this.temperature;
   }
 
   #set(name: string, value: string | undefined): void {
@@ -285,32 +324,35 @@ export class GeneratrixSampler extends HTMLElement {
     return url.href;
   }
 
-  #newTask(): AbortController {
-    this.#task.abort(new Error('overtaken'));
-    this.#task = new AbortController();
-    return this.#task;
-  }
-
-  #close(): void {
-    this.#newTask();
-    this.#sampler?.close();
-    this.#sampler = undefined;
+  #close(reason: string): void {
+    this.#preview.abort();
+    this.#preview = new AbortController();
+    this.#follower.close(new Error(reason));
     this.#sound = undefined;
   }
 
+  /** An empty picture, so that no samples of another model stay in sight. */
+  #clear(): void {
+    const { canvas, sound } = this.#view;
+    canvas.width = 1;
+    canvas.height = 1;
+    canvas.setAttribute('aria-label', 'No samples yet');
+    sound.hidden = true;
+  }
+
   #play(): void {
-    const spec = this.#sampler?.manifest.data;
+    const spec = this.sampler?.manifest.data;
     if (this.#sound && spec?.kind === 'audio') play(this.#sound, spec.sampleRate);
   }
 
-  #setState(state: ElementState): void {
+  #setState(state: ElementState, sampler = this.sampler): void {
     this.setAttribute('state', state);
     const { offer, busy, form, status } = this.#view;
     const isBusy = state === 'loading' || state === 'sampling';
     this.shadowRoot?.firstElementChild?.setAttribute('aria-busy', String(isBusy));
-    offer.hidden = state !== 'poster' && !(state === 'failed' && !this.#sampler);
+    offer.hidden = state !== 'poster' && !(state === 'failed' && !sampler);
     busy.hidden = !isBusy;
-    form.hidden = !this.#sampler || state === 'failed';
+    form.hidden = !sampler || samplingInputs(sampler.manifest.programs) === undefined;
     if (state === 'poster' || isBusy) status.textContent = '';
   }
 
@@ -328,6 +370,16 @@ export class GeneratrixSampler extends HTMLElement {
   #fail(message: string): void {
     this.#view.error.textContent = message;
     this.#view.error.hidden = message === '';
+  }
+
+  /** Shows what goes wrong in a step, unless it was told to stop. */
+  async #shown<T>(signal: AbortSignal, step: Promise<T>): Promise<T> {
+    try {
+      return await step;
+    } catch (error) {
+      if (!signal.aborted) this.#report(error);
+      throw error;
+    }
   }
 
   #report(error: unknown): void {

@@ -4,7 +4,7 @@ import type { GeneratrixSampler } from '../element/sampler-element.ts';
 import type { ModelEntry } from '../model-list.ts';
 import { parityBadge } from '../panels/parity-badge.ts';
 import { make } from '../view/make.ts';
-import { deviceName, formatTime } from '../view/text.ts';
+import { deviceLine, formatTime } from '../view/text.ts';
 import { descriptionOf } from './description.ts';
 import { equation } from './equation.ts';
 import { likelihoodOf } from './likelihood.ts';
@@ -33,8 +33,9 @@ export function makeCard(entry: ModelEntry, manifest: Manifest, taxonomy: Taxono
   sampler.setAttribute('src', entry.url);
   sampler.setAttribute('count', String(counts[manifest.data.kind]));
   sampler.setAttribute('device', device);
-  sampler.setAttribute('aria-label', `Samples of ${entry.title}`);
-  const speed = make('dd', {}, 'not measured yet');
+  const draws = samplingProgram(manifest.programs) !== undefined;
+  sampler.setAttribute('aria-label', draws ? `Samples of ${entry.title}` : entry.title);
+  const speed = make('dd', {}, draws ? 'not measured yet' : 'draws no samples');
   const parity = make('dd', {}, 'not checked yet');
   const likelihood = likelihoodOf(manifest.provenance.metrics);
   const facts = make('dl', {}, ...row('Data', make('dd', {}, manifest.data.name)));
@@ -47,7 +48,8 @@ export function makeCard(entry: ModelEntry, manifest: Manifest, taxonomy: Taxono
 
   sampler.addEventListener('generatrix-sample', (event) => {
     const { sampleMs, count, device } = (event as CustomEvent).detail;
-    speed.textContent = `${formatTime(sampleMs / count)} a sample on ${deviceName(device)}`;
+    const where = deviceLine(device, sampler.sampler?.deviceNote ?? '');
+    speed.textContent = `${formatTime(sampleMs / count)} a sample on ${where}`;
     // The badge waits for the first samples, which whoever looks at the card wants first.
     if (parity.childElementCount === 0 && sampler.sampler) {
       const drawing = samplingProgram(manifest.programs);
@@ -56,8 +58,7 @@ export function makeCard(entry: ModelEntry, manifest: Manifest, taxonomy: Taxono
   });
   sampler.addEventListener('generatrix-load', () => {
     parity.replaceChildren();
-    if (samplingProgram(manifest.programs) !== undefined || !sampler.sampler) return;
-    speed.textContent = 'draws no samples';
+    if (draws || !sampler.sampler) return;
     parity.replaceChildren(parityBadge(sampler.sampler));
   });
   const explore = make('a', {

@@ -1,6 +1,6 @@
 import type { Manifest } from '@generatrix/runtime/web';
 import '../element/index.ts';
-import { fetchManifest } from '../cache/bundle-files.ts';
+import { fetchManifest, parseManifest } from '../cache/bundle-files.ts';
 import { listModels, type ModelEntry } from '../model-list.ts';
 import { keepOffline } from '../offline/keep-offline.ts';
 import { type Card, makeCard } from './card.ts';
@@ -16,14 +16,26 @@ function find(id: string): HTMLElement {
 async function readEntry(entry: ModelEntry): Promise<{ entry: ModelEntry; manifest: Manifest } | string> {
   try {
     const { text } = await fetchManifest(new URL('model.json', entry.url).href);
-    const manifest = JSON.parse(text) as Manifest;
-    if (typeof manifest.family !== 'string' || typeof manifest.data?.kind !== 'string') {
-      return `${entry.title}: its model.json is no manifest`;
-    }
-    return { entry, manifest };
+    const manifest = parseManifest(text, entry.url);
+    return isForCard(manifest) ? { entry, manifest } : `${entry.title}: its model.json is no manifest`;
   } catch (error) {
     return `${entry.title}: ${error instanceof Error ? error.message : String(error)}`;
   }
+}
+
+/** Whether a manifest has what a card shows, before the worker checks all of it. */
+function isForCard(manifest: Partial<Manifest>): manifest is Manifest {
+  const { family, data, programs, provenance } = manifest as Partial<Record<keyof Manifest, unknown>>;
+  const isObject = (value: unknown) => typeof value === 'object' && value !== null;
+  return (
+    typeof family === 'string' &&
+    isObject(data) &&
+    ['image', 'points', 'audio'].includes((data as Manifest['data']).kind) &&
+    isObject(programs) &&
+    Object.values(programs as object).every(isObject) &&
+    isObject(provenance) &&
+    isObject((provenance as Manifest['provenance']).metrics)
+  );
 }
 
 /** In the order of the taxonomy, so that relatives stand together. */
@@ -46,7 +58,7 @@ async function runAll(cards: readonly Card[]): Promise<void> {
 
 async function start(): Promise<void> {
   const query = new URLSearchParams(location.search);
-  if (query.has('model')) {
+  if (query.get('model')) {
     location.replace(new URL(`model.html${location.search}`, document.baseURI));
     return;
   }

@@ -1,5 +1,6 @@
 import { samplingInputs } from '@generatrix/runtime/core';
 import type { DeviceRequest, Manifest } from '@generatrix/runtime/web';
+import { labelClasses } from '../model-inputs.ts';
 import type { ModelEntry } from '../model-list.ts';
 import type { SampleRequest } from '../worker/protocol.ts';
 
@@ -48,9 +49,8 @@ export function applyQuery(query: URLSearchParams): void {
 /** Shows the class and scalar boxes that this model asks for, keeping values that still fit. */
 export function offerInputs({ programs, data }: Manifest): void {
   const specs = Object.entries(samplingInputs(programs) ?? {});
-  const label = specs.map(([, spec]) => spec).find((spec) => spec.role === 'label');
-  controls.labelField.hidden = label === undefined;
-  const classes = label?.role === 'label' ? label.classes : 0;
+  const classes = labelClasses({ programs });
+  controls.labelField.hidden = classes === 0;
   const before = controls.label.value;
   controls.label.replaceChildren(new Option('each in turn', ''));
   for (let i = 0; i < classes; i += 1) {

@@ -125,7 +125,7 @@ async function draw(): Promise<void> {
 function offerMore(sampler: RemoteSampler): void {
   const first = samplingProgram(sampler.manifest.programs);
   find('parity').replaceChildren(parityBadge(sampler, first === undefined ? undefined : [first]));
-  offerPanels(find('panels'), sampler);
+  offerPanels(find('panels'), sampler, controls.label);
 }
 
 /** So that the address can be shared and shows the same picture. */
@@ -146,7 +146,7 @@ function reopen(): void {
 async function start(): Promise<void> {
   const query = new URLSearchParams(location.search);
   applyQuery(query);
-  const wanted = query.get('model');
+  const wanted = query.get('model') || null;
   const base = document.baseURI;
   entries = await listModels(base, wanted);
   const wantedUrl = wanted === null ? entries[0]!.url : toEntry(wanted, '', base).url;

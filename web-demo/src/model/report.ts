@@ -1,4 +1,4 @@
-import { deviceName, formatBytes, formatTime } from '../view/text.ts';
+import { deviceLine, deviceName, formatBytes, formatTime } from '../view/text.ts';
 import type { RemoteSampler } from '../worker/remote-sampler.ts';
 
 /** What the page is doing; also its `data-state`, which the style sheet and the tests read. */
@@ -53,8 +53,11 @@ export function showFacts(model: RemoteSampler, sampleMs: number): void {
   const threads = crossOriginIsolated ? 'available (cross-origin isolated page)' : 'one (page not isolated)';
   const facts: [string, string][] = [
     ['Model', `${family}, trained on ${data.name}`],
-    ['Device', deviceName(model.device)],
+    ['Device', deviceLine(model.device, model.deviceNote)],
     ...passedOver.map(({ device, reason }): [string, string] => [`Not ${deviceName(device)}`, reason]),
+    ...model.deviceReports
+      .filter(({ available, reason }) => available && reason !== '')
+      .map(({ reason }): [string, string] => ['Check', reason]),
     ...(model.device === 'wasm' ? [['Threads', threads] as [string, string]] : []),
     [
       'Download of the model',

@@ -1,12 +1,15 @@
 import { hostTensor, type Manifest } from '@generatrix/runtime/core';
 import { drawDensity, type Ellipse, ellipseOf } from '../view/density-plot.ts';
 import { make } from '../view/make.ts';
+import { gridOf, massInSight } from '../view/mass.ts';
 import { plotRegion } from '../view/scatter.ts';
 import { formatTime } from '../view/text.ts';
 import { has, type Panel, type PanelContext, scores } from './panel.ts';
 
 /** Cells of the heat map along a side. */
 const side = 96;
+/** Cells of the grid that the mass is summed on where the first is too coarse. */
+const fineSide = 192;
 const cloud = 1000;
 /** Draws of each component that its ellipse is made from. */
 const drawsOfComponent = 2000;
@@ -26,31 +29,38 @@ function build({ sampler, manifest, condition, fail }: PanelContext): HTMLElemen
   const compute = async () => {
     const { data } = await sampler.sample({ count: cloud, seed: 42, ...condition() });
     const region = plotRegion(data.data, 2);
-    const grid = new Float32Array(side * side * 2);
-    for (let i = 0; i < side * side; i += 1) {
-      const place = (cell: number) => ((cell + 0.5) / side - 0.5) * 2 * region.halfWidth;
-      grid[2 * i] = region.centre[0] + place(i % side);
-      grid[2 * i + 1] = region.centre[1] - place(Math.floor(i / side));
-    }
+    const score = (cells: number) =>
+      sampler.logProb(hostTensor('float32', [cells * cells, 2], gridOf(region, cells)), {
+        samples: 8,
+        ...condition(),
+      });
     const start = performance.now();
-    const examples = hostTensor('float32', [side * side, 2], grid);
-    const scored = await sampler.logProb(examples, { samples: 8, ...condition() });
+    const scored = await score(side);
     const time = formatTime(performance.now() - start);
     const ellipses = await componentEllipses(manifest, sampler);
-    const what = scored.kind === 'exact' ? 'Density' : 'Bound of the density';
-    const mass = scored.values.reduce((sum, value) => sum + Math.exp(value), 0);
-    const share = (100 * mass * ((2 * region.halfWidth) / side) ** 2).toFixed(0);
+    const isExact = scored.kind === 'exact';
     const contours = ellipses.length > 0 ? `, ${ellipses.length} components at one and two deviations` : '';
-    note.textContent = `${what} at ${side * side} places in ${time}; ${share} % of the mass is in sight${contours}`;
+    const line = `${isExact ? 'Density' : 'Bound of the density'} at ${side * side} places in ${time}${contours}`;
+    note.textContent = line;
     const draw = () =>
       drawDensity(canvas, scored.values, { region, ellipses, points: withPoints.checked ? data.data : [] });
     withPoints.addEventListener('change', draw);
     draw();
+    // Of a bound there is no mass to speak of.
+    if (!isExact) return;
+    const share = massInSight(scored.values, region) ?? massInSight((await score(fineSide)).values, region);
+    const mass =
+      share === undefined
+        ? 'the grid is too coarse to sum the mass on'
+        : `${percent(share)} of the mass is in sight`;
+    note.textContent = `${line}; ${mass}`;
   };
   compute().catch(fail);
   const box = make('label', { className: 'check' }, withPoints, ` Show ${cloud} samples`);
   return make('div', {}, canvas, box, note);
 }
+
+const percent = (share: number) => `${(100 * Math.min(1, share)).toFixed(0)} %`;
 
 /**
  * A mixture's components as ellipses, from the means and covariances of draws of each (their parameters are inside

@@ -1,5 +1,5 @@
-import { samplingInputs } from '@generatrix/runtime/core';
-import { field, make } from '../view/make.ts';
+import { labelClasses } from '../model-inputs.ts';
+import { make } from '../view/make.ts';
 import type { RemoteSampler } from '../worker/remote-sampler.ts';
 import { complete } from './complete.ts';
 import { density } from './density.ts';
@@ -14,6 +14,9 @@ import { sound } from './sound.ts';
 /** All panels, in the order they are offered. */
 const panels: readonly Panel[] = [density, explorer, interpolate, reconstruct, complete, likely, sound];
 
+/** Ends the panels' following of the class box when others take their place. */
+let listening: AbortController | undefined;
+
 const style = new CSSStyleSheet();
 style.replaceSync(styleText);
 
@@ -21,21 +24,29 @@ style.replaceSync(styleText);
  * Puts what can be done with a model into a container, as sections that open one at a time; each is built when it is
  * first opened. What is offered follows from the programs that the bundle declares.
  * @param container an element in the page or in a shadow tree
+ * @param classBox the page's box for the class of samples, which the panels follow; where it says that all take turns,
+ *   they show the first. Models without classes need none.
  */
-export function offerPanels(container: HTMLElement, sampler: RemoteSampler): void {
+export function offerPanels(
+  container: HTMLElement,
+  sampler: RemoteSampler,
+  classBox: HTMLSelectElement,
+): void {
   const root = container.getRootNode() as Document | ShadowRoot;
   if (!root.adoptedStyleSheets.includes(style)) root.adoptedStyleSheets.push(style);
   const { manifest } = sampler;
   const error = make('p', { className: 'panel-error', role: 'alert', hidden: true });
-  const classBox = make('select');
-  const classes = classCount(sampler);
-  for (let i = 0; i < classes; i += 1) {
-    classBox.add(new Option(manifest.data.classNames[i] ?? String(i), String(i)));
-  }
+  const classes = labelClasses(manifest);
+  const classNote = make('p', { className: 'note', role: 'status' });
+  const sayClass = () => {
+    const name = manifest.data.classNames[Number(classBox.value)] ?? classBox.value;
+    classNote.textContent = `The class below is ${classBox.value === '' ? (manifest.data.classNames[0] ?? '0') : name}, by the box Class.`;
+  };
+  sayClass();
   const context: PanelContext = {
     sampler,
     manifest,
-    condition: () => (classes > 0 ? { label: Number(classBox.value) } : {}),
+    condition: () => (classes > 0 ? { label: Number(classBox.value) } : {}), // '' is 0
     fail: (reason) => {
       error.textContent = reason instanceof Error ? reason.message : String(reason);
       error.hidden = false;
@@ -44,22 +55,24 @@ export function offerPanels(container: HTMLElement, sampler: RemoteSampler): voi
   const group = `generatrix-panels-${Math.random()}`;
   const offered = panels.filter(({ fits }) => fits(manifest));
   const sections = offered.map((panel, i) => section(panel, context, group, i === 0));
-  classBox.addEventListener('change', () => {
-    for (const { element } of sections) if (element.open) element.dispatchEvent(new Event('rebuild'));
-  });
+  listening?.abort();
+  listening = new AbortController();
+  classBox.addEventListener(
+    'change',
+    () => {
+      sayClass();
+      for (const { element } of sections) if (element.open) element.dispatchEvent(new Event('rebuild'));
+      // What is closed is built anew when it is opened.
+      for (const { element, body } of sections) if (!element.open) body.replaceChildren();
+    },
+    { signal: listening.signal },
+  );
   container.classList.add('generatrix-panels');
   container.replaceChildren(
-    ...(classes > 0 ? [field('Class', classBox)] : []),
+    ...(classes > 0 ? [classNote] : []),
     error,
     ...sections.map(({ element }) => element),
   );
-}
-
-/** Classes that the model takes, and not a mixture's components, which only one of its programs takes. */
-function classCount({ manifest }: RemoteSampler): number {
-  const inputs = samplingInputs(manifest.programs) ?? Object.values(manifest.programs)[0]!.inputs;
-  const label = Object.values(inputs).find(({ role }) => role === 'label');
-  return label?.role === 'label' ? label.classes : 0;
 }
 
 function section(
@@ -67,7 +80,7 @@ function section(
   context: PanelContext,
   group: string,
   open: boolean,
-): { element: HTMLDetailsElement } {
+): { element: HTMLDetailsElement; body: HTMLElement } {
   const body = make('div', { className: 'panel-body' });
   const element = make('details', {}, make('summary', {}, panel.title), body);
   element.dataset.panel = panel.name;
@@ -84,5 +97,5 @@ function section(
   });
   element.addEventListener('rebuild', build);
   element.open = open;
-  return { element };
+  return { element, body };
 }

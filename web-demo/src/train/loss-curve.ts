@@ -1,3 +1,4 @@
+import '../view/language.ts'; // before uPlot, which asks for the language as it is loaded
 import uPlot from 'uplot';
 import type { TrainingReport } from './protocol.ts';
 

@@ -30,12 +30,10 @@ export interface OpenedTraining {
   readonly parameters: number;
 }
 
-/** Means over the steps since the last report. */
+/** Means over the steps since the last report, of which the steps decide, and not the time. */
 export interface TrainingReport {
   readonly step: number;
   readonly metrics: Readonly<Record<string, number>>;
-  /** Milliseconds. */
-  readonly stepTime: number;
 }
 
 /** From the page to the training worker. */
@@ -50,6 +48,8 @@ export type FromTrainer =
   | { readonly kind: 'progress'; readonly received: number; readonly total: number }
   | { readonly kind: 'opened'; readonly training: OpenedTraining }
   | { readonly kind: 'report'; readonly report: TrainingReport }
+  /** How far it is, several times a second; `stepTime` in milliseconds. */
+  | { readonly kind: 'pace'; readonly step: number; readonly stepTime: number }
   | { readonly kind: 'samples'; readonly step: number; readonly data: HostTensor }
   | { readonly kind: 'stopped'; readonly step: number }
   | { readonly kind: 'bundle'; readonly zip: Uint8Array<ArrayBuffer>; readonly name: string }

@@ -1,3 +1,4 @@
+import { type SignOfLife, watchLife } from '../worker/life.ts';
 import type { FromTrainer, OpenRequest, OwnExamples, ToTrainer } from './protocol.ts';
 
 /** A model that trains in a worker of its own. What it has to say arrives at the listener. */
@@ -19,18 +20,26 @@ export function openTrainer(
   listener: (message: FromTrainer) => void,
 ): RemoteTrainer {
   const worker = new Worker(new URL('./train-worker.ts', import.meta.url), { type: 'module' });
-  worker.onmessage = ({ data }: MessageEvent<FromTrainer>) => listener(data);
+  const fail = (reason: string) => listener({ kind: 'failed', message: `the worker stopped: ${reason}` });
+  const life = watchLife(fail);
+  worker.onmessage = ({ data }: MessageEvent<FromTrainer | SignOfLife>) => {
+    if (data.kind === 'alive') life.heard(data);
+    else listener(data);
+  };
   worker.onerror = (event) => {
     event.preventDefault();
-    const reason = event.message || 'its script could not be loaded';
-    listener({ kind: 'failed', message: `the worker stopped: ${reason}` });
+    fail(event.message || 'its script could not be loaded');
   };
+  worker.onmessageerror = () => fail('an answer of it cannot be read');
   const tell = (message: ToTrainer) => worker.postMessage(message);
   tell({ kind: 'open', request, ...(examples === undefined ? {} : { examples }) });
   return {
     train: (steps) => tell({ kind: 'train', steps }),
     stop: () => tell({ kind: 'stop' }),
     requestBundle: () => tell({ kind: 'bundle' }),
-    close: () => worker.terminate(),
+    close: () => {
+      life.end();
+      worker.terminate();
+    },
   };
 }

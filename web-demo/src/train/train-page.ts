@@ -1,4 +1,5 @@
 import type { DeviceRequest } from '@generatrix/runtime/web';
+import { fetchManifest, parseManifest } from '../cache/bundle-files.ts';
 import { makeStage } from '../model/stage.ts';
 import { toEntry } from '../model-list.ts';
 import { formatBytes } from '../view/text.ts';
@@ -30,6 +31,9 @@ const numberOf = (id: string) => find<HTMLInputElement>(id).valueAsNumber;
 
 let trainer: RemoteTrainer | undefined;
 let opened: OpenedTraining | undefined;
+let lossLine = '';
+/** Counts the trainings that were begun or stopped while they were opened. */
+let attempts = 0;
 
 function show(state: PageState, line: string): void {
   main.dataset.state = state;
@@ -37,7 +41,7 @@ function show(state: PageState, line: string): void {
   main.setAttribute('aria-busy', String(busy));
   buttons.start.disabled = busy;
   buttons.start.textContent = opened === undefined ? 'Train' : 'Go on';
-  buttons.stop.disabled = state !== 'training';
+  buttons.stop.disabled = state !== 'training' && state !== 'opening';
   buttons.download.disabled = state !== 'stopped';
   for (const id of ['device', 'seed', 'from', 'files']) {
     find<HTMLInputElement>(id).disabled = busy || opened !== undefined;
@@ -63,7 +67,7 @@ function close(): void {
 }
 
 function bundleAddress(): string {
-  const path = new URLSearchParams(location.search).get('model') ?? 'models/vae';
+  const path = new URLSearchParams(location.search).get('model') || 'models/vae';
   return toEntry(path, path, document.baseURI).url;
 }
 
@@ -71,9 +75,10 @@ function bundleAddress(): string {
 async function ownExamples(): Promise<OwnExamples | undefined> {
   const chosen = [...(files.files ?? [])];
   if (chosen.length === 0) return undefined;
-  const answer = await fetch(new URL('model.json', bundleAddress()));
-  const { data: spec } = (await answer.json()) as { data: OpenedTraining['spec'] };
-  if (spec.kind !== 'image') throw new Error(`own pictures can train image models only, not ${spec.kind}`);
+  const { text } = await fetchManifest(new URL('model.json', bundleAddress()).href);
+  const spec = parseManifest(text, bundleAddress()).data;
+  if (spec?.kind !== 'image')
+    throw new Error(`own pictures can train image models only, not ${spec?.kind ?? 'those of other data'}`);
   return { data: await imagesAsExamples(chosen, spec), name: `${chosen.length} pictures of yours` };
 }
 
@@ -87,7 +92,11 @@ async function start(): Promise<void> {
   }
   show('opening', 'Loading the training step');
   curve.clear();
+  lossLine = '';
+  attempts += 1;
+  const attempt = attempts;
   const examples = await ownExamples();
+  if (attempt !== attempts) return; // stopped meanwhile
   trainer = openTrainer(
     {
       url: bundleAddress(),
@@ -104,7 +113,9 @@ async function start(): Promise<void> {
 function receive(message: FromTrainer, steps: number): void {
   switch (message.kind) {
     case 'progress':
-      show('opening', `Loading: ${formatBytes(message.received)} of ${formatBytes(message.total)}`);
+      // Programs are fetched when they are first needed: that of the samples after the training has begun.
+      if (main.dataset.state === 'opening')
+        show('opening', `Loading: ${formatBytes(message.received)} of ${formatBytes(message.total)}`);
       break;
     case 'opened':
       opened = message.training;
@@ -113,12 +124,21 @@ function receive(message: FromTrainer, steps: number): void {
       trainer!.train(steps);
       break;
     case 'report': {
-      const { step, metrics, stepTime } = message.report;
+      const { step, metrics } = message.report;
       curve.add(message.report);
       main.dataset.step = String(step);
       main.dataset.loss = String(metrics.loss);
-      find('progress-line').textContent =
-        `step ${step}, loss ${metrics.loss!.toPrecision(5)}, ${stepTime.toFixed(1)} ms a step`;
+      lossLine = `loss ${metrics.loss!.toPrecision(5)} up to step ${step}`;
+      find('progress-line').textContent = lossLine;
+      break;
+    }
+    case 'pace': {
+      const { step, stepTime } = message;
+      find('progress-line').textContent = [
+        `Step ${step}`,
+        `${stepTime.toFixed(1)} ms each`,
+        ...(lossLine === '' ? [] : [lossLine]),
+      ].join(', ');
       break;
     }
     case 'samples':
@@ -157,6 +177,12 @@ form.addEventListener('submit', (event) => {
   start().catch((error: unknown) => fail(error instanceof Error ? error.message : String(error)));
 });
 buttons.stop.addEventListener('click', () => {
+  if (main.dataset.state === 'opening') {
+    attempts += 1;
+    close();
+    show('choosing', 'Stopped');
+    return;
+  }
   show('stopping', 'Stopping after this step');
   trainer?.stop();
 });
@@ -166,6 +192,8 @@ find('restart').addEventListener('click', () => {
   curve.clear();
   stage.clear();
   find('progress-line').textContent = '';
+  find('facts').textContent = '';
+  find('stage-caption').textContent = '';
   show('choosing', '');
 });
 const drop = find('drop');

@@ -15,7 +15,9 @@ import {
 } from '@generatrix/runtime/web';
 import { zipSync } from 'fflate';
 import { useEngineFolder } from '../cache/engine-files.ts';
+import { tellLife } from '../worker/life.ts';
 import type { FromTrainer, OpenRequest, OwnExamples, ToTrainer } from './protocol.ts';
+import { windowMeans } from './window-means.ts';
 
 /** The thread that training blocks, so that the page stays free. It holds one model for its whole life. */
 interface Training {
@@ -27,14 +29,14 @@ interface Training {
   readonly metrics: Record<string, number>;
 }
 
-/** Milliseconds between two reports, and between two grids of samples. */
-const reportInterval = 250;
+/** Milliseconds between two grids of samples, and between two turns of the event loop, which let `stop` in. */
 const sampleInterval = 2000;
+const turnInterval = 100;
 /** Drawn with one seed all along, so that what changes is the model. */
 const samples = { seed: 42, count: { image: 36, points: 500, audio: 4 } };
 
 let training: Training | undefined;
-let running = false;
+let stopped = false;
 
 const reply = (message: FromTrainer, transfer: Transferable[] = []) => postMessage(message, { transfer });
 
@@ -80,31 +82,29 @@ function current(): Training {
 /** Trains until that many steps are done in all, or it is stopped. */
 async function train(steps: number): Promise<void> {
   const { trainer, metrics } = current();
-  running = true;
-  let sums: Record<string, number> = {};
+  const means = windowMeans();
+  let [turned, sampled] = [performance.now(), performance.now()];
   let counted = 0;
-  let [reported, sampled] = [performance.now(), performance.now()];
-  while (running && trainer.step < steps) {
-    for (const [name, value] of Object.entries(await trainer.advance()))
-      sums[name] = (sums[name] ?? 0) + value;
+  while (!stopped && trainer.step < steps) {
+    const values = await trainer.advance();
+    const report = means.add(trainer.step, values, trainer.step === steps);
     counted++;
+    if (report !== undefined) {
+      if (!Number.isFinite(report.metrics.loss))
+        throw new Error(`training diverged at step ${report.step}: no finite loss`);
+      Object.assign(metrics, report.metrics);
+      reply({ kind: 'report', report });
+    }
     const now = performance.now();
-    if (now - reported < reportInterval && trainer.step < steps) continue;
-    const means = Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / counted]));
-    if (!Number.isFinite(means.loss))
-      throw new Error(`training diverged at step ${trainer.step}: no finite loss`);
-    Object.assign(metrics, means);
-    const report = { step: trainer.step, metrics: means, stepTime: (now - reported) / counted };
-    reply({ kind: 'report', report });
+    if (now - turned < turnInterval && trainer.step < steps) continue;
+    reply({ kind: 'pace', step: trainer.step, stepTime: (now - turned) / counted });
     if (now - sampled > sampleInterval) {
       await showSamples();
       sampled = performance.now();
     }
-    [sums, counted, reported] = [{}, 0, performance.now()];
-    // Steps block the thread; a turn of the event loop lets `stop` in.
     await new Promise((resolve) => setTimeout(resolve));
+    [turned, counted] = [performance.now(), 0];
   }
-  running = false;
   await showSamples();
   reply({ kind: 'stopped', step: trainer.step });
 }
@@ -136,24 +136,27 @@ async function sendBundle(): Promise<void> {
 }
 
 function fail(error: unknown): void {
-  running = false;
+  stopped = true;
   reply({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
 }
 
-function handle(message: ToTrainer): Promise<void> {
+function handle(message: Exclude<ToTrainer, { kind: 'stop' }>): Promise<void> {
   switch (message.kind) {
     case 'open':
       return open(message.request, message.examples);
     case 'train':
       return train(message.steps);
-    case 'stop':
-      running = false;
-      return Promise.resolve();
     case 'bundle':
       return sendBundle();
   }
 }
 
+/** One after the other: onnxruntime does not bear two programs at once on WebGPU. */
+let queue = Promise.resolve();
+
 addEventListener('message', ({ data }: MessageEvent<ToTrainer>) => {
-  handle(data).catch(fail);
+  stopped = data.kind === 'stop';
+  if (data.kind !== 'stop') queue = queue.then(() => handle(data)).catch(fail);
 });
+
+tellLife((sign) => postMessage(sign));

@@ -5,16 +5,24 @@ import { drawWaveform } from './waveform.ts';
 
 export type ViewedData = Manifest['data'];
 
-/** Colours of plots, from the custom properties of the element they stand in. */
-export function plotColours(element: Element) {
-  const style = getComputedStyle(element);
-  const colour = (name: string, fallback: string) => style.getPropertyValue(name).trim() || fallback;
-  return {
+/**
+ * Colours of plots, from the custom properties of the element they stand in. They are read as the colour of a canvas:
+ * custom properties come as they were written, and not every canvas takes `light-dark()`.
+ */
+export function plotColours(canvas: HTMLElement) {
+  const before = canvas.style.color;
+  const colour = (name: string, fallback: string) => {
+    canvas.style.color = `var(${name}, ${fallback})`;
+    return getComputedStyle(canvas).color;
+  };
+  const colours = {
     background: colour('--generatrix-surface', '#fff'),
     axis: colour('--generatrix-line', '#ccc'),
     point: colour('--generatrix-accent', '#246'),
     text: colour('--generatrix-muted', '#666'),
   };
+  canvas.style.color = before;
+  return colours;
 }
 
 const waveHeight = 56;

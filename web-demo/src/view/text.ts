@@ -3,6 +3,10 @@ const deviceNames: Readonly<Record<string, string>> = { wasm: 'WASM', webgpu: 'W
 /** What a device is called in text. */
 export const deviceName = (device: string) => deviceNames[device] ?? device;
 
+/** `WASM, 3 times faster here than WebGPU`; the note may be empty. */
+export const deviceLine = (device: string, note: string) =>
+  note === '' ? deviceName(device) : `${deviceName(device)}, ${note}`;
+
 /** Bytes in decimal units. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;

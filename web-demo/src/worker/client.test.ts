@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { workerLink } from './client.ts';
+import type { SignOfLife } from './life.ts';
 import type { FromWorker, ToWorker } from './protocol.ts';
 
 /** A worker that answers when the test says so. */
@@ -7,7 +8,7 @@ class FakeWorker {
   static made: FakeWorker[] = [];
   readonly received: ToWorker[] = [];
   ended = false;
-  onmessage: (event: { data: FromWorker }) => void = () => {};
+  onmessage: (event: { data: FromWorker | SignOfLife }) => void = () => {};
   constructor() {
     FakeWorker.made.push(this);
   }
@@ -109,4 +110,82 @@ test('a released model gives up what was asked of it', async () => {
   link.release(a);
   await asked;
   expect(worker.calls()).toContain(`release ${a}`);
+});
+
+/** Locks as a page has them: whoever waits for one gets it when `free` is called. */
+function stubLocks() {
+  const waiting = new Map<string, () => Promise<void>>();
+  const request = (name: string, { signal }: { signal: AbortSignal }, then: () => Promise<void>) =>
+    new Promise<void>((_, reject) => {
+      signal.addEventListener('abort', () => {
+        waiting.delete(name);
+        reject(signal.reason);
+      });
+      waiting.set(name, then);
+    });
+  vi.stubGlobal('navigator', { locks: { request } });
+  return { waiting, free: (name: string) => waiting.get(name)?.() };
+}
+
+test('what a worker was asked when it died without a word is asked of the next; over what two die is refused', async () => {
+  const locks = stubLocks();
+  const { link, a, b, worker } = await openTwo();
+  worker.onmessage({ data: { kind: 'alive', lock: 'first' } });
+  const asked = link.ask('sample', a, sample);
+  await vi.advanceTimersByTimeAsync(600_000);
+  expect(FakeWorker.made.length, 'a call that takes long is no death').toBe(1);
+  await locks.free('first');
+  await vi.advanceTimersByTimeAsync(0);
+  expect(FakeWorker.made.length).toBe(2);
+  const next = FakeWorker.made[1]!;
+  next.onmessage({ data: { kind: 'alive', lock: 'second' } });
+  await next.answer('load', a, null);
+  await next.answer('sample', a, 'drawn');
+  expect(await asked).toBe('drawn');
+
+  const fatal = link.ask('sample', b, sample);
+  await vi.advanceTimersByTimeAsync(0);
+  await next.answer('load', b, null);
+  await locks.free('second');
+  FakeWorker.made[2]!.onmessage({ data: { kind: 'alive', lock: 'third' } });
+  const refused = expect(fatal).rejects.toThrow('the worker stopped, twice: it died');
+  await locks.free('third');
+  await refused;
+  const again = link.ask('sample', b, sample);
+  await vi.advanceTimersByTimeAsync(0);
+  await FakeWorker.made[3]!.answer('load', b, null);
+  await FakeWorker.made[3]!.answer('sample', b, 'drawn');
+  expect(await again, 'the next question gets a worker of its own').toBe('drawn');
+});
+
+test('a worker that never begins is replaced once, then refused', async () => {
+  const link = workerLink();
+  const refused = expect(link.ask('load', link.newModel(), request('a'))).rejects.toThrow(
+    'the worker stopped, twice: it did not start within 60 s',
+  );
+  await vi.advanceTimersByTimeAsync(120_000);
+  await refused;
+  expect(FakeWorker.made.map(({ ended }) => ended)).toEqual([true, true]);
+});
+
+test('a worker that was ended on purpose is not mourned', async () => {
+  const locks = stubLocks();
+  const { link, a, worker } = await openTwo();
+  worker.onmessage({ data: { kind: 'alive', lock: 'first' } });
+  const controller = new AbortController();
+  const stuck = expect(link.ask('sample', a, sample, { signal: controller.signal })).rejects.toThrow('no');
+  await vi.advanceTimersByTimeAsync(0);
+  controller.abort(new Error('no'));
+  await stuck;
+  await vi.advanceTimersByTimeAsync(5000);
+  expect([FakeWorker.made.length, locks.waiting.size]).toEqual([2, 0]);
+});
+
+test('an answer that cannot be read is a failure, and no endless wait', async () => {
+  const { link, a, worker } = await openTwo();
+  const refused = expect(link.ask('sample', a, sample)).rejects.toThrow('cannot be read');
+  await vi.advanceTimersByTimeAsync(0);
+  (worker as unknown as { onmessageerror(): void }).onmessageerror();
+  await refused;
+  expect(worker.ended).toBe(true);
 });

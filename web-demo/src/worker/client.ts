@@ -1,3 +1,4 @@
+import { type LifeWatch, type SignOfLife, watchLife } from './life.ts';
 import type { CallName, Calls, FromWorker, LoadRequest, ToWorker } from './protocol.ts';
 
 /** A question to the worker that has not been answered. */
@@ -8,6 +9,8 @@ interface Pending {
   readonly part: (part: unknown) => void;
   /** Nobody waits for it any more. */
   readonly abandoned?: boolean;
+  /** Workers that died while they were at it. */
+  readonly deaths?: number;
 }
 
 export interface AskOptions<K extends CallName> {
@@ -17,6 +20,9 @@ export interface AskOptions<K extends CallName> {
 
 /** How long the worker may take to stop by itself, in milliseconds, before it is ended. */
 const patience = 700;
+
+/** Workers that may die over one question: the first may have been short of memory for what others had asked. */
+const deathsAllowed = 1;
 
 /** What the page remembers of a model, to open it again in another worker. */
 interface Opened {
@@ -30,10 +36,12 @@ interface Opened {
 /**
  * The page's one worker, started when it is first needed. Inference blocks the worker's thread, so a call that does
  * not stop when told can only be stopped with the whole worker: a new one then takes its place, opens the models
- * again (from the cache) as they are needed, and is asked anew what others were waiting for.
+ * again (from the cache) as they are needed, and is asked anew what others were waiting for. The same happens where
+ * the worker dies by itself; what two workers have died over is refused.
  */
 class WorkerLink {
   #worker: Worker | undefined;
+  #life: LifeWatch | undefined;
   #generation = 0;
   #lastId = 0;
   readonly #pending = new Map<number, Pending>();
@@ -138,16 +146,45 @@ class WorkerLink {
     const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
     this.#generation += 1;
     this.#worker = worker;
-    worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#receive(data);
+    const life = watchLife((reason) => this.#mourn(reason));
+    this.#life = life;
+    worker.onmessage = ({ data }: MessageEvent<FromWorker | SignOfLife>) => {
+      if (data.kind === 'alive') life.heard(data);
+      else this.#receive(data);
+    };
     worker.onerror = (event) => {
       event.preventDefault();
-      const error = new Error(`the worker stopped: ${event.message || 'its script could not be loaded'}`);
-      this.#worker = undefined;
-      worker.terminate();
-      for (const { reject } of this.#pending.values()) reject(error);
-      this.#pending.clear();
+      this.#fail(event.message || 'its script could not be loaded');
     };
+    worker.onmessageerror = () => this.#fail('an answer of it cannot be read');
     return worker;
+  }
+
+  /** Ends the worker; whoever waits is told. The next question starts another. */
+  #fail(reason: string): void {
+    this.#end();
+    const error = new Error(`the worker stopped: ${reason}`);
+    for (const { reject } of this.#pending.values()) reject(error);
+    this.#pending.clear();
+  }
+
+  #end(): void {
+    this.#life?.end();
+    this.#worker?.terminate();
+    this.#worker = undefined;
+  }
+
+  /** The worker died by itself: another is asked what it left unanswered, once. */
+  #mourn(reason: string): void {
+    for (const [id, pending] of this.#pending) {
+      const deaths = (pending.deaths ?? 0) + 1;
+      this.#pending.set(id, { ...pending, deaths });
+      if (deaths <= deathsAllowed) continue;
+      this.#pending.delete(id);
+      pending.reject(new Error(`the worker stopped, twice: ${reason}`));
+    }
+    if (this.#pending.size > 0) this.#restart();
+    else this.#end();
   }
 
   #receive(message: FromWorker): void {
@@ -163,8 +200,7 @@ class WorkerLink {
   }
 
   #restart(): void {
-    this.#worker?.terminate();
-    this.#worker = undefined;
+    this.#end();
     const waiting = [...this.#pending].filter(([, { abandoned }]) => !abandoned);
     this.#pending.clear();
     const worker = this.#start();

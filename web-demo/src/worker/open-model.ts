@@ -17,7 +17,9 @@ import {
 import { cachedSource } from '../cache/cached-source.ts';
 import { engineBytes } from '../cache/engine-build.ts';
 import { useEngineFolder } from '../cache/engine-files.ts';
+import { type Chosen, chooseDevice, type DeviceChoice, type DeviceTrial, timeOf } from './choose-device.ts';
 import type { LoadedModel, LoadRequest } from './protocol.ts';
+import { rememberDevice, rememberedDevice } from './remembered-device.ts';
 
 /** A model in the worker. */
 export interface OpenModel {
@@ -27,11 +29,13 @@ export interface OpenModel {
   readonly described: LoadedModel;
 }
 
+type Prepared = Pick<OpenModel, 'executor' | 'sampler'>;
 type Progress = (part: { readonly received: number; readonly total: number }) => void;
 
 /** onnxruntime's files lie beside the built library's assets; the development server has them at its root. */
 const engineFolder = new URL(import.meta.env.DEV ? '/ort/' : '../ort/', location.href).href;
-const preference = ['webgpu', 'wasm'] as const;
+/** Samples of the batch that decides which device is faster. */
+const timedCount = 16;
 
 /** Callbacks for the bytes of an engine as they arrive. */
 const engineListeners = new Set<(received: number, total: number) => void>();
@@ -41,8 +45,8 @@ useEngineFolder(engineFolder, (received, total) => {
 });
 
 /**
- * Opens a bundle on a device, with its sampling program compiled. With `auto`, a device that cannot run the program,
- * or computes it wrongly, is left for the next.
+ * Opens a bundle on a device, with its sampling program compiled. With `auto` that is the device on which the model is
+ * faster; one that cannot run the program, or computes it wrongly, is passed over.
  * @throws UserError when there is no bundle, a file of it is wrong, or no device will do.
  */
 export async function openModel(
@@ -69,47 +73,80 @@ export async function openModel(
       report();
     },
   });
+  let enginesBefore = 0;
   const listener = (received: number, total: number) => {
-    tell.engine = received;
-    tell.engineTotal = total;
+    tell.engine = enginesBefore + received;
+    tell.engineTotal = enginesBefore + total;
     report();
   };
   engineListeners.add(listener);
-  const reports: DeviceReport[] = [];
-  try {
-    for (const candidate of device === 'auto' ? preference : [device as Device]) {
+  let unverified = '';
+  const trial: DeviceTrial<Prepared> = {
+    open: async (candidate) => {
       signal.throwIfAborted();
-      tell.engineTotal = engineBytes(candidate === 'webgpu' ? 'webgpu' : 'wasm');
-      try {
-        const executor = await openExecutor(candidate, device === 'auto');
-        const used = { device: executor.device, available: true, reason: '' };
-        const sampler = createSampler(bundle, executor, [...reports, used]);
-        await prepare(first, sampler, { bundle, executor, verify: verify && device === 'auto' });
-        if (signal.aborted) await sampler.release();
-        signal.throwIfAborted();
-        const described: LoadedModel = {
-          manifest: bundle.manifest,
-          device: executor.device,
-          deviceReports: [...reports, used],
-          loadMs: performance.now() - start,
-          downloadBytes: source.downloaded(),
-          scripts: [location.href, ...scripts()],
-        };
-        return { bundle, executor, sampler, described };
-      } catch (error) {
-        signal.throwIfAborted();
-        reports.push({ device: candidate, available: false, reason: messageOf(error) });
-      }
-    }
+      enginesBefore = tell.engine;
+      tell.engineTotal = enginesBefore + engineBytes(candidate === 'webgpu' ? 'webgpu' : 'wasm');
+      const executor = await openExecutor(candidate, device === 'auto');
+      const sampler = createSampler(bundle, executor);
+      unverified = await prepare(first, sampler, { bundle, executor, verify: verify && device === 'auto' });
+      if (signal.aborted) await sampler.release();
+      signal.throwIfAborted();
+      return { executor, sampler };
+    },
+    time: async ({ sampler }) =>
+      first === samplingProgram(programs)
+        ? timeOf(() => sampler.sample({ count: timedCount, seed: 1, signal }))
+        : 0,
+    close: ({ sampler }) => sampler.release(),
+  };
+  try {
+    const { sha256 } = programs[first]!;
+    const found =
+      device === 'auto'
+        ? await chooseDevice(trial, await rememberedDevice(sha256), signal)
+        : await openNamed(trial, device, signal);
+    if (!('opened' in found)) throw new UserError(refusal(device, found));
+    const { opened, choice, passedOver } = found;
+    await rememberDevice(sha256, choice);
+    const used = { device: opened.executor.device, available: true, reason: unverified };
+    const described: LoadedModel = {
+      manifest: bundle.manifest,
+      device: opened.executor.device,
+      deviceNote: choice.note,
+      deviceReports: [...passedOver, used],
+      loadMs: performance.now() - start,
+      downloadBytes: source.downloaded(),
+      scripts: [location.href, ...scripts()],
+    };
+    return { bundle, ...opened, described };
   } finally {
     engineListeners.delete(listener);
   }
-  const reasons = reports.map((report) => `${report.device}: ${report.reason}`).join('; ');
-  throw new UserError(
-    device === 'auto'
-      ? `no device works here: ${reasons}`
-      : `device '${device}' does not work here: ${reports[0]!.reason}`,
-  );
+}
+
+/** A device that was asked for by its name never gives way to another. */
+async function openNamed(
+  trial: DeviceTrial<Prepared>,
+  device: Device,
+  signal: AbortSignal,
+): Promise<Chosen<Prepared> | readonly DeviceReport[]> {
+  try {
+    const opened = await trial.open(device);
+    return {
+      opened,
+      choice: { device: device as DeviceChoice['device'], note: '', compared: false },
+      passedOver: [],
+    };
+  } catch (error) {
+    signal.throwIfAborted();
+    return [{ device, available: false, reason: messageOf(error) }];
+  }
+}
+
+function refusal(device: LoadRequest['device'], reports: readonly DeviceReport[]): string {
+  return device === 'auto'
+    ? `no device works here: ${reports.map((report) => `${report.device}: ${report.reason}`).join('; ')}`
+    : `device '${device}' does not work here: ${reports[0]!.reason}`;
 }
 
 const scripts = () =>
@@ -131,18 +168,26 @@ function openExecutor(device: Device, automatic: boolean): Promise<Executor> {
   return opening;
 }
 
-/** Compiles a program and, where it is to be verified, compares it with the reference. @throws when it is wrong. */
+/**
+ * Compiles a program and, where it is to be verified, compares it with the reference. A reference that cannot be read
+ * keeps nobody from sampling: it says nothing of the device.
+ * @returns why it was not verified though it was to be; empty otherwise
+ * @throws when it is wrong.
+ */
 async function prepare(
   program: string,
   sampler: Sampler,
   { bundle, executor, verify }: { bundle: Bundle; executor: Executor; verify: boolean },
-): Promise<void> {
+): Promise<string> {
   try {
     await sampler.prepare(program);
-    if (!verify || !(await hasReference(bundle, program))) return;
+    if (!verify || bundle.manifest.reference === undefined) return '';
+    const reference = await readReference(bundle).catch((error: unknown) => messageOf(error));
+    if (typeof reference === 'string') return `not verified: ${reference}`;
+    if (Object.keys(reference.outputs(program)).length === 0) return '';
     const rows = await checkParity(bundle, executor, { programs: [program] });
     const wrong = rows.find(({ passed }) => !passed);
-    if (wrong === undefined) return;
+    if (wrong === undefined) return '';
     const [error, scaled] = [
       wrong.maxAbsoluteError.toExponential(1),
       wrong.maxRelativeError.toExponential(1),
@@ -154,9 +199,4 @@ async function prepare(
     await sampler.release();
     throw error;
   }
-}
-
-async function hasReference(bundle: Bundle, program: string): Promise<boolean> {
-  if (bundle.manifest.reference === undefined) return false;
-  return Object.keys((await readReference(bundle)).outputs(program)).length > 0;
 }

@@ -1,5 +1,6 @@
 import { messageOf } from '@generatrix/runtime/web';
 import { type CallContext, handlers } from './handlers.ts';
+import { tellLife } from './life.ts';
 import { type OpenModel, openModel } from './open-model.ts';
 import type { CallName, FromWorker, ToWorker } from './protocol.ts';
 
@@ -45,3 +46,5 @@ addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
   if (data.call !== 'cancel') void answer(data);
   else running.get(data.id)?.abort(new Error('cancelled'));
 });
+
+tellLife((sign) => postMessage(sign));
