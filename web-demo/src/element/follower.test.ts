@@ -19,6 +19,7 @@ function follow() {
       await step(`open ${src}`, signal);
       return src;
     },
+    opened: (model) => expect(follower.model).toBe(model),
     close: (model) => void log.push(`close ${model}`),
     draw: async (model, signal) => {
       const { seed } = state;

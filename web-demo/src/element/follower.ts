@@ -3,6 +3,8 @@ export interface FollowerSteps<Model> {
   /** Names what is to be open: a model that was opened under another name is closed and opened anew. */
   key(): string;
   open(signal: AbortSignal): Promise<Model>;
+  /** Called when a model is open, and before samples are drawn from it. */
+  opened(model: Model): void;
   close(model: Model): void;
   /** Draws what is asked for at that moment. */
   draw(model: Model, signal: AbortSignal): Promise<void>;
@@ -125,6 +127,7 @@ export class Follower<Model> {
       if (signal.aborted) this.#steps.close(model);
       signal.throwIfAborted();
       this.#open = { model, key };
+      this.#steps.opened(model);
       return model;
     } finally {
       this.#opening = undefined;

@@ -44,6 +44,7 @@ export class GeneratrixSampler extends HTMLElement {
   readonly #follower = new Follower<RemoteSampler>({
     key: () => `${this.src}\n${this.device}`,
     open: (signal) => this.#shown(signal, this.#open(signal)),
+    opened: (sampler) => this.#offer(sampler),
     close: (sampler) => sampler.close(),
     draw: (sampler, signal) => this.#shown(signal, this.#draw(sampler, signal)),
   });
@@ -226,7 +227,7 @@ export class GeneratrixSampler extends HTMLElement {
     this.#setState('loading');
     this.#fail('');
     this.#progress('Loading', 0, 0);
-    const sampler = await loadSampler(this.#address(), {
+    return loadSampler(this.#address(), {
       device: this.device,
       signal,
       onProgress: (received, total) => {
@@ -235,12 +236,15 @@ export class GeneratrixSampler extends HTMLElement {
         this.#emit('progress', { phase: 'load', received, total });
       },
     });
+  }
+
+  /** Shows what can be asked of a model that is open. */
+  #offer(sampler: RemoteSampler): void {
     const { manifest, device, deviceNote, deviceReports, loadMs, downloadBytes } = sampler;
     offerInputs(this.#view, samplingInputs(manifest.programs) ?? {}, manifest.data.classNames);
     for (const name of attributes) this.#showInBoxes(name);
-    this.#setState('ready', sampler);
+    this.#setState('ready');
     this.#emit('load', { manifest, device, deviceNote, deviceReports, loadMs, downloadBytes });
-    return sampler;
   }
 
   async #draw(sampler: RemoteSampler, signal: AbortSignal): Promise<void> {
@@ -345,7 +349,8 @@ export class GeneratrixSampler extends HTMLElement {
     if (this.#sound && spec?.kind === 'audio') play(this.#sound, spec.sampleRate);
   }
 
-  #setState(state: ElementState, sampler = this.sampler): void {
+  #setState(state: ElementState): void {
+    const { sampler } = this;
     this.setAttribute('state', state);
     const { offer, busy, form, status } = this.#view;
     const isBusy = state === 'loading' || state === 'sampling';
