@@ -3,6 +3,14 @@ import { chooseDevice, type DeviceTrial } from './choose-device.ts';
 
 const { signal } = new AbortController();
 
+/** A clock that only drawing moves. */
+let now = 0;
+const time = async (task: () => Promise<unknown>) => {
+  const start = now;
+  await task();
+  return now - start;
+};
+
 /** A model that takes so many milliseconds on each device; a text is why a device does not work. */
 function tried(on: Readonly<Record<'wasm' | 'webgpu', number | string>>) {
   const log: string[] = [];
@@ -13,9 +21,9 @@ function tried(on: Readonly<Record<'wasm' | 'webgpu', number | string>>) {
       if (typeof found === 'string') throw new Error(found);
       return device as 'wasm' | 'webgpu';
     },
-    time: async (device) => {
+    batch: async (device) => {
       log.push(`time ${device}`);
-      return on[device] as number;
+      now += on[device] as number;
     },
     close: async (device) => void log.push(`close ${device}`),
   };
@@ -24,7 +32,7 @@ function tried(on: Readonly<Record<'wasm' | 'webgpu', number | string>>) {
 
 test('where WASM is faster it is taken, and the page can say by how much', async () => {
   const { log, trial } = tried({ wasm: 40, webgpu: 120 });
-  const chosen = await chooseDevice(trial, undefined, signal);
+  const chosen = await chooseDevice(trial, undefined, signal, time);
   expect(chosen).toEqual({
     opened: 'wasm',
     choice: { device: 'wasm', note: '3 times faster here than WebGPU', compared: true },
@@ -41,7 +49,7 @@ test('where WASM is faster it is taken, and the page can say by how much', async
 
 test('where WebGPU is faster it is taken', async () => {
   const { log, trial } = tried({ wasm: 300, webgpu: 200 });
-  const chosen = await chooseDevice(trial, undefined, signal);
+  const chosen = await chooseDevice(trial, undefined, signal, time);
   expect(chosen).toMatchObject({
     opened: 'webgpu',
     choice: { device: 'webgpu', note: '1.5 times faster here than WASM', compared: true },
@@ -51,21 +59,21 @@ test('where WebGPU is faster it is taken', async () => {
 
 test('a model that takes less than a frame on WASM costs no other engine', async () => {
   const { log, trial } = tried({ wasm: 4, webgpu: 1 });
-  const chosen = await chooseDevice(trial, undefined, signal);
+  const chosen = await chooseDevice(trial, undefined, signal, time);
   expect(chosen).toMatchObject({ opened: 'wasm', choice: { note: '', compared: false }, passedOver: [] });
   expect(log).toEqual(['open wasm', 'time wasm']);
 });
 
 test('the one that works is taken without a comparison; where none does, each says why', async () => {
-  const noGpu = await chooseDevice(tried({ wasm: 90, webgpu: 'no GPU' }).trial, undefined, signal);
+  const noGpu = await chooseDevice(tried({ wasm: 90, webgpu: 'no GPU' }).trial, undefined, signal, time);
   expect(noGpu).toMatchObject({
     opened: 'wasm',
     choice: { note: '', compared: false },
     passedOver: [{ device: 'webgpu', available: false, reason: 'no GPU' }],
   });
-  const noWasm = await chooseDevice(tried({ wasm: 'wrong', webgpu: 5 }).trial, undefined, signal);
+  const noWasm = await chooseDevice(tried({ wasm: 'wrong', webgpu: 5 }).trial, undefined, signal, time);
   expect(noWasm).toMatchObject({ opened: 'webgpu', passedOver: [{ device: 'wasm', reason: 'wrong' }] });
-  expect(await chooseDevice(tried({ wasm: 'a', webgpu: 'b' }).trial, undefined, signal)).toEqual([
+  expect(await chooseDevice(tried({ wasm: 'a', webgpu: 'b' }).trial, undefined, signal, time)).toEqual([
     { device: 'wasm', available: false, reason: 'a' },
     { device: 'webgpu', available: false, reason: 'b' },
   ]);
@@ -74,14 +82,14 @@ test('the one that works is taken without a comparison; where none does, each sa
 test('what was found before is taken without a trial, unless it works no more', async () => {
   const before = { device: 'webgpu', note: '2 times faster here than WASM', compared: true } as const;
   const again = tried({ wasm: 40, webgpu: 20 });
-  expect(await chooseDevice(again.trial, before, signal)).toEqual({
+  expect(await chooseDevice(again.trial, before, signal, time)).toEqual({
     opened: 'webgpu',
     choice: before,
     passedOver: [],
   });
   expect(again.log).toEqual(['open webgpu']);
   const gone = tried({ wasm: 40, webgpu: 'no GPU' });
-  expect(await chooseDevice(gone.trial, before, signal)).toMatchObject({
+  expect(await chooseDevice(gone.trial, before, signal, time)).toMatchObject({
     opened: 'wasm',
     passedOver: [{ device: 'webgpu', reason: 'no GPU' }],
   });
@@ -92,12 +100,12 @@ test('a trial that is given up leaves nothing open', async () => {
   const { log, trial } = tried({ wasm: 40, webgpu: 20 });
   const stopping: typeof trial = {
     ...trial,
-    time: async (device) => {
+    batch: async (device) => {
       if (device === 'webgpu') controller.abort(new Error('cancelled'));
       controller.signal.throwIfAborted();
-      return trial.time(device);
+      await trial.batch!(device);
     },
   };
-  await expect(chooseDevice(stopping, undefined, controller.signal)).rejects.toThrow('cancelled');
+  await expect(chooseDevice(stopping, undefined, controller.signal, time)).rejects.toThrow('cancelled');
   expect(log).toEqual(['open wasm', 'time wasm', 'open webgpu', 'close webgpu', 'close wasm']);
 });

@@ -5,8 +5,8 @@ import { deviceName, formatTime } from '../view/text.ts';
 export interface DeviceTrial<Opened> {
   /** Opens it there, ready to draw. @throws why the device does not work, or computes it wrongly. */
   open(device: Device): Promise<Opened>;
-  /** Milliseconds that a batch takes; 0 where there is nothing to time. */
-  time(opened: Opened): Promise<number>;
+  /** Draws a batch, to be timed; nothing for a model that draws none. */
+  readonly batch: ((opened: Opened) => Promise<unknown>) | undefined;
   close(opened: Opened): Promise<void>;
 }
 
@@ -33,6 +33,7 @@ const frame = 16;
  * Takes the device on which this model is faster. A GPU is often several times slower than WASM for a small model,
  * whose many short steps cost more to hand over than to compute. Where WASM takes less than a frame of the screen, the
  * GPU's engine is not even fetched.
+ * @param time milliseconds that a task takes
  * @param remembered what an earlier trial found; it is tried by itself, unless it works no more
  * @returns the choice; where no device works, the reports that say why
  * @throws when the signal says stop.
@@ -41,6 +42,7 @@ export async function chooseDevice<Opened>(
   trial: DeviceTrial<Opened>,
   remembered: DeviceChoice | undefined,
   signal: AbortSignal,
+  time: (task: () => Promise<unknown>) => Promise<number> = timeOf,
 ): Promise<Chosen<Opened> | readonly DeviceReport[]> {
   const passedOver: DeviceReport[] = [];
   const attempt = async (
@@ -49,8 +51,10 @@ export async function chooseDevice<Opened>(
   ): Promise<Tried<Opened> | undefined> => {
     let opened: Opened | undefined;
     try {
-      opened = await trial.open(device);
-      return { opened, ms: isTimed ? await trial.time(opened) : 0 };
+      const tried = await trial.open(device);
+      opened = tried;
+      const { batch } = trial;
+      return { opened, ms: batch !== undefined && isTimed ? await time(() => batch(tried)) : 0 };
     } catch (error) {
       if (opened !== undefined) await trial.close(opened);
       signal.throwIfAborted();

@@ -17,9 +17,8 @@ import {
 import { cachedSource } from '../cache/cached-source.ts';
 import { engineBytes } from '../cache/engine-build.ts';
 import { useEngineFolder } from '../cache/engine-files.ts';
-import { type Chosen, chooseDevice, type DeviceChoice, type DeviceTrial, timeOf } from './choose-device.ts';
+import type { Chosen, DeviceChoice, DeviceTrial } from './choose-device.ts';
 import type { LoadedModel, LoadRequest } from './protocol.ts';
-import { rememberDevice, rememberedDevice } from './remembered-device.ts';
 
 /** A model in the worker. */
 export interface OpenModel {
@@ -93,21 +92,17 @@ export async function openModel(
       signal.throwIfAborted();
       return { executor, sampler };
     },
-    time: async ({ sampler }) =>
+    batch:
       first === samplingProgram(programs)
-        ? timeOf(() => sampler.sample({ count: timedCount, seed: 1, signal }))
-        : 0,
+        ? ({ sampler }) => sampler.sample({ count: timedCount, seed: 1, signal })
+        : undefined,
     close: ({ sampler }) => sampler.release(),
   };
   try {
     const { sha256 } = programs[first]!;
-    const found =
-      device === 'auto'
-        ? await chooseDevice(trial, await rememberedDevice(sha256), signal)
-        : await openNamed(trial, device, signal);
+    const found = await choose(trial, device, sha256, signal);
     if (!('opened' in found)) throw new UserError(refusal(device, found));
     const { opened, choice, passedOver } = found;
-    await rememberDevice(sha256, choice);
     const used = { device: opened.executor.device, available: true, reason: unverified };
     const described: LoadedModel = {
       manifest: bundle.manifest,
@@ -124,22 +119,38 @@ export async function openModel(
   }
 }
 
-/** A device that was asked for by its name never gives way to another. */
-async function openNamed(
+type Found = Chosen<Prepared> | readonly DeviceReport[];
+
+/** The device asked for, which never gives way to another; with `auto` the faster. What compares them is fetched then. */
+async function choose(
   trial: DeviceTrial<Prepared>,
-  device: Device,
+  device: LoadRequest['device'],
+  sha256: string,
   signal: AbortSignal,
-): Promise<Chosen<Prepared> | readonly DeviceReport[]> {
+): Promise<Found> {
+  if (device !== 'auto') return openOnly(trial, device as Engine, signal, []);
+  if ('gpu' in navigator) {
+    const { chooseAndRemember } = await import('./remembered-device.ts');
+    return chooseAndRemember(trial, sha256, signal);
+  }
+  const reason = 'this browser has no WebGPU, or the page is not served over HTTPS';
+  return openOnly(trial, 'wasm', signal, [{ device: 'webgpu', available: false, reason }]);
+}
+
+type Engine = DeviceChoice['device'];
+
+async function openOnly(
+  trial: DeviceTrial<Prepared>,
+  device: Engine,
+  signal: AbortSignal,
+  passedOver: readonly DeviceReport[],
+): Promise<Found> {
   try {
     const opened = await trial.open(device);
-    return {
-      opened,
-      choice: { device: device as DeviceChoice['device'], note: '', compared: false },
-      passedOver: [],
-    };
+    return { opened, choice: { device, note: '', compared: false }, passedOver };
   } catch (error) {
     signal.throwIfAborted();
-    return [{ device, available: false, reason: messageOf(error) }];
+    return [{ device, available: false, reason: messageOf(error) }, ...passedOver];
   }
 }
 

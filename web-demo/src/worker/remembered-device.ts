@@ -1,6 +1,7 @@
+import type { DeviceReport } from '@generatrix/runtime/web';
 import { engineBuild } from '../cache/engine-build.ts';
 import { keep, modelStore, openStore, readKept } from '../cache/stores.ts';
-import type { DeviceChoice } from './choose-device.ts';
+import { type Chosen, chooseDevice, type DeviceChoice, type DeviceTrial } from './choose-device.ts';
 
 interface Kept extends DeviceChoice {
   /** The GPU that WASM was compared with. */
@@ -15,11 +16,24 @@ const place = (sha256: string) =>
   ).href;
 
 /**
- * The device that a trial on this machine found the faster one for a program; nothing when there was none, or another
- * GPU in it.
+ * As `chooseDevice`, with what an earlier trial of the program found here, and what this one finds remembered.
  * @param sha256 the program's hash
  */
-export async function rememberedDevice(sha256: string): Promise<DeviceChoice | undefined> {
+export async function chooseAndRemember<Opened>(
+  trial: DeviceTrial<Opened>,
+  sha256: string,
+  signal: AbortSignal,
+): Promise<Chosen<Opened> | readonly DeviceReport[]> {
+  const found = await chooseDevice(trial, await rememberedDevice(sha256), signal);
+  if ('choice' in found) await rememberDevice(sha256, found.choice);
+  return found;
+}
+
+/**
+ * The device that a trial on this machine found the faster one for a program; nothing when there was none, or another
+ * GPU in it.
+ */
+async function rememberedDevice(sha256: string): Promise<DeviceChoice | undefined> {
   try {
     const text = await (await readKept(await openStore(modelStore), place(sha256)))?.text();
     if (text === undefined) return undefined;
@@ -31,7 +45,7 @@ export async function rememberedDevice(sha256: string): Promise<DeviceChoice | u
 }
 
 /** Keeps what a trial found. What was not compared is not kept: the next visit may find a GPU. */
-export async function rememberDevice(sha256: string, choice: DeviceChoice): Promise<void> {
+async function rememberDevice(sha256: string, choice: DeviceChoice): Promise<void> {
   if (!choice.compared) return;
   const kept: Kept = { ...choice, gpu: await gpuName() };
   await keep(await openStore(modelStore), place(sha256), JSON.stringify(kept));
