@@ -1,4 +1,6 @@
 import { randomSeed, samplingProgram } from '@generatrix/runtime/core';
+import type { Manifest } from '@generatrix/runtime/web';
+import { fetchManifest, parseManifest } from '../cache/bundle-files.ts';
 import { descriptionOf } from '../gallery/description.ts';
 import { listModels, type ModelEntry, toEntry } from '../model-list.ts';
 import { keepOffline } from '../offline/keep-offline.ts';
@@ -61,6 +63,7 @@ function find(id: string): HTMLElement {
 async function openModel(): Promise<Open | undefined> {
   closeModel();
   const entry = entries[controls.model.selectedIndex]!;
+  if (find('main').dataset.state === 'starting') await describeAhead(entry);
   setBusy('loading');
   showStatus(`Loading ${entry.title}`);
   showProgress(0, 0);
@@ -79,14 +82,31 @@ async function openModel(): Promise<Open | undefined> {
     return undefined;
   }
   if (open !== opening) return undefined;
-  const { manifest } = opening.sampler;
+  describe(entry, opening.sampler.manifest);
+  return opening;
+}
+
+/** What the page says of a model, and the boxes that it asks for. */
+function describe(entry: ModelEntry, manifest: Manifest): void {
   find('title').textContent = descriptionOf(manifest).title;
   find('about').textContent = `${manifest.name}, trained on ${manifest.data.name}; computed on your device.`;
   const train = find('train') as HTMLAnchorElement;
   train.hidden = manifest.training === undefined;
   train.href = `train.html?model=${encodeURIComponent(entry.path)}`;
   offerInputs(manifest);
-  return opening;
+}
+
+/**
+ * Describes a model before it is loaded, so that nothing moves when it is. What is wrong with its manifest is for the
+ * worker to say, which checks it.
+ */
+async function describeAhead(entry: ModelEntry): Promise<void> {
+  try {
+    const { text } = await fetchManifest(new URL('model.json', entry.url).href);
+    describe(entry, parseManifest(text, entry.url) as Manifest);
+  } catch {
+    // as above
+  }
 }
 
 /** Draws what the form asks for; opens the model first when none is open. */

@@ -1,10 +1,12 @@
 import { basename, dirname } from 'node:path';
 import { bundleFolder, type ParityRow } from '@generatrix/runtime';
 import { UserError } from '@generatrix/runtime/core';
-import type { Browser, Page } from 'playwright-core';
 import { builtSite, serveSite } from '../site.ts';
 import { findChromium } from './find-chromium.ts';
 import { launchChromium } from './launch.ts';
+
+type Browser = Awaited<ReturnType<typeof launchChromium>>;
+type Page = Awaited<ReturnType<Browser['newPage']>>;
 
 /** Longest that a page may take; WebGPU in software is slow. */
 const pageTimeout = 300_000;
