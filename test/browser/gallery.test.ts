@@ -199,8 +199,21 @@ describe.skipIf(missing !== '')('the pages', () => {
     }
   });
 
-  test('nothing is wider than a screen of 360 or 1280 pixels', async () => {
-    await open();
+  test('nothing is wider than a screen of 360 or 1280 pixels, and nothing moves while a page loads', async () => {
+    await open({ viewport: { width: 360, height: 800 } });
+    await page.addInitScript(() => {
+      const moved = { share: 0 };
+      Object.assign(globalThis, { moved });
+      new PerformanceObserver((list) => {
+        for (const entry of list.getEntries())
+          moved.share += (entry as PerformanceEntry & { value: number }).value;
+      }).observe({ type: 'layout-shift', buffered: true });
+    });
+    /** Cumulative layout shift (https://web.dev/articles/cls), of which 0.1 is called good. */
+    const expectStill = async () =>
+      expect(
+        await page.evaluate(() => (globalThis as unknown as { moved: { share: number } }).moved.share),
+      ).toBeLessThan(0.05);
     const expectNoWider = async () => {
       for (const width of [360, 1280]) {
         await page.setViewportSize({ width, height: 800 });
@@ -209,9 +222,12 @@ describe.skipIf(missing !== '')('the pages', () => {
     };
     await page.goto(server.url);
     await page.locator('#main[data-state=ready]').waitFor();
+    await expectStill();
     await expectNoWider();
+    await page.setViewportSize({ width: 360, height: 800 });
     await page.goto(`${server.url}model.html?model=models/vae&device=wasm`);
     expect(await waitUntilIdle(page)).toBe('ready');
+    await expectStill();
     await expectNoWider();
     await page.goto(`${server.url}parity.html?model=models/vae&device=wasm`);
     await page.locator('#main[data-state=ready]').waitFor();
@@ -274,6 +290,10 @@ describe.skipIf(missing !== '')('the pages', () => {
     await openModel('autoencoder');
     expect(await page.textContent('#status')).toContain('draws no samples');
     expect(await page.locator('[data-panel=reconstruct]').count()).toBe(1);
+    await page.goto(server.url);
+    const card = page.locator('#model-models-autoencoder');
+    await card.getByRole('button', { name: 'Load here' }).waitFor();
+    expect(await card.locator('[part=size]').textContent()).toMatch(/It draws no samples$/);
   });
 
   test('completion: the rows that are given stay, the rest is drawn row by row', async () => {

@@ -281,7 +281,6 @@ export class GeneratrixSampler extends HTMLElement {
     this.#follower.cancel(new Error('cancelled'));
     this.#setState(this.sampler ? 'ready' : 'poster');
     this.#view.status.textContent = 'Stopped';
-    (this.sampler ? this.#view.form.querySelector('button') : this.#view.run)?.focus();
   }
 
   /** The attributes follow the boxes; what is being drawn is drawn again when they change it. */
@@ -353,12 +352,17 @@ export class GeneratrixSampler extends HTMLElement {
     const { sampler } = this;
     this.setAttribute('state', state);
     const { offer, busy, form, status } = this.#view;
+    const focused = this.shadowRoot?.activeElement;
     const isBusy = state === 'loading' || state === 'sampling';
     this.shadowRoot?.firstElementChild?.setAttribute('aria-busy', String(isBusy));
     offer.hidden = state !== 'poster' && !(state === 'failed' && !sampler);
     busy.hidden = !isBusy;
     form.hidden = !sampler || samplingInputs(sampler.manifest.programs) === undefined;
     if (state === 'poster' || isBusy) status.textContent = '';
+    // A box that disappears would take the focus with it, and the keyboard back to the top of the page.
+    if (!focused?.closest('[hidden]')) return;
+    const box = [busy, form, offer].find(({ hidden }) => !hidden);
+    box?.querySelector<HTMLElement>('[part~=cancel], [part~=sample], [part~=run]')?.focus();
   }
 
   #progress(text: string, received: number, total: number): void {
