@@ -21,6 +21,7 @@ import { nade } from './autoregressive/nade/nade.ts';
 import { pixelcnn } from './autoregressive/pixelcnn/pixelcnn.ts';
 import { pixelrnn } from './autoregressive/pixelrnn/pixelrnn.ts';
 import { wavenet } from './autoregressive/wavenet/wavenet.ts';
+import { dbm } from './energy/dbm/dbm.ts';
 import { rbm } from './energy/rbm/rbm.ts';
 import { nice } from './flow/nice.ts';
 import { realnvp } from './flow/realnvp.ts';
@@ -53,6 +54,7 @@ export const families: readonly Family[] = [
   gmmn,
   vaegan,
   rbm,
+  dbm,
   gsn,
 ];
 

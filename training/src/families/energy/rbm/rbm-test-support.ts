@@ -1,5 +1,5 @@
 import type { HostState } from '../../../model/state.ts';
-import { rbmNames } from './rbm-energy.ts';
+import { rbmNames } from './rbm-machine.ts';
 
 /** All states of so many binary units, unit 0 the lowest bit. */
 export function allStates(units: number): number[][] {

@@ -10,7 +10,7 @@ import type { TrainingOptions } from '../../../model/training-options.ts';
 import { exportedSampler } from '../../../testing/sampler-test-support.ts';
 import { describeData } from '../../../testing/tiny-data.ts';
 import { buildModel, familyNamed } from '../../registry.ts';
-import { rbmNames } from './rbm-energy.ts';
+import { rbmNames } from './rbm-machine.ts';
 import { allStates, ExactRbm } from './rbm-test-support.ts';
 
 beforeAll(async () => {

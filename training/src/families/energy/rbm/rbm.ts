@@ -1,5 +1,5 @@
 import { type NamedTensors, scan, tf } from '@generatrix/export';
-import { fillNoise, type HostTensor, hostTensor, type InputSpec, sizeOf } from '@generatrix/runtime/core';
+import { hostTensor, type InputSpec, sizeOf } from '@generatrix/runtime/core';
 import { z } from 'zod';
 import { chainProgram } from '../../../core/chain.ts';
 import { gradientModel } from '../../../core/gradient-model.ts';
@@ -8,14 +8,10 @@ import type { ModelProgram, NoiseSpec } from '../../../model/model.ts';
 import { asKind, type StateSpecs } from '../../../model/state.ts';
 import { binarise } from '../../../nn/distributions.ts';
 import { isUnitImage } from '../../../nn/unit-image.ts';
-import {
-  divergenceGradients,
-  divergenceMetrics,
-  type GibbsNoise,
-  gibbsStep,
-} from './contrastive-divergence.ts';
-import { annealingPrograms, baseRates, logOddsOf } from './rbm-annealing.ts';
-import { freeEnergy, hiddenMean, pseudoLogLikelihood, rbmNames } from './rbm-energy.ts';
+import { annealingPrograms, baseRates, independentUnits, logOddsOf } from '../annealing.ts';
+import { freeEnergy, type GibbsNoise, gibbsStep, hiddenMean, pseudoLogLikelihood } from '../bipartite.ts';
+import { divergenceGradients, divergenceMetrics } from '../contrastive-divergence.ts';
+import { rbmNames, rbmOf } from './rbm-machine.ts';
 
 const options = z.strictObject({
   hidden: z.number().int().min(1).max(65_536).default(500).describe('hidden units'),
@@ -59,9 +55,9 @@ const stepsPerCall = 50;
  *   p(v) = exp(-F(v)) / Z,   F(v) = -b v - sum_j log(1 + exp(c_j + v W_j))
  *
  * trained by (persistent) contrastive divergence: the gradient of log p with its expectation under the model taken at
- * chains of `gibbs` steps (`contrastive-divergence.ts`). Examples are binarised anew in each step. What is drawn is the
+ * chains of `gibbs` steps (`../contrastive-divergence.ts`). Examples are binarised anew in each step. What is drawn is the
  * end of a block Gibbs chain from fair coins, so samples are the model's only as far as that chain has mixed. Its
- * partition function is estimated by annealing (`rbm-annealing.ts`).
+ * partition function is estimated by annealing (`../annealing.ts`).
  */
 function build(rbm: RbmOptions, { spec }: DataDescription): Trainable {
   const { hidden, gibbs } = rbm;
@@ -83,7 +79,7 @@ function build(rbm: RbmOptions, { spec }: DataDescription): Trainable {
       carries: { v: from },
       sequences: { hidden: stepsFirst(noise.hidden!), visible: stepsFirst(noise.visible!) },
       body: ({ v }, draws) => ({
-        carries: { v: gibbsStep(state, v!, draws as unknown as GibbsNoise).values },
+        carries: { v: gibbsStep(rbmOf(state), v!, draws as unknown as GibbsNoise).values },
       }),
     });
     return carries.v!;
@@ -129,11 +125,16 @@ function build(rbm: RbmOptions, { spec }: DataDescription): Trainable {
       unit: uniform([1]),
     },
     gradients: (state, { data, noise }) => {
-      const v = flat(data, noise.uniform!);
+      const [machine, v] = [rbmOf(state), flat(data, noise.uniform!)];
       const chains = moved(state, persistent ? state.chains! : v, noise);
       return {
-        gradients: divergenceGradients(state, v, chains),
-        metrics: divergenceMetrics(state, v, chains, noise.unit!),
+        gradients: Object.fromEntries(
+          Object.entries(divergenceGradients(machine, v, chains)).map(([name, gradient]) => [
+            rbmNames[name as keyof typeof rbmNames],
+            gradient,
+          ]),
+        ),
+        metrics: divergenceMetrics(machine, v, chains, noise.unit!),
         ...(persistent && { statistics: { chains } }),
       };
     },
@@ -155,27 +156,25 @@ function build(rbm: RbmOptions, { spec }: DataDescription): Trainable {
           return { values: binarise(fair, noise.visible!), probabilities: fair };
         },
         step: (state, { values }, { noise }) => ({
-          ...gibbsStep(state, values!, noise as unknown as GibbsNoise),
+          ...gibbsStep(rbmOf(state), values!, noise as unknown as GibbsNoise),
         }),
         finish: (_, { values, probabilities }, { mean }) => {
           const chosen = tf.where(tf.equal(mean!, 1), probabilities!, values!);
           return { data: tf.reshape(chosen, [chosen.shape[0]!, ...shape]) };
         },
       }),
-      ...annealingPrograms({ visible, hidden, shape, temperatures: rbm.temperatures, stepsPerCall }),
-      encode: ofExamples('code', [hidden], 'latent', hiddenMean),
-      freeEnergy: ofExamples('freeEnergy', [], 'other', (state, v) => freeEnergy(state, v)),
-      pseudoLogLikelihood: ofExamples('pseudoLogLikelihood', [], 'other', pseudoLogLikelihood),
+      ...annealingPrograms({
+        machine: (state) => ({ ...rbmOf(state), odds: state[baseRates]! }),
+        ...{ visible, hidden, shape, temperatures: rbm.temperatures, stepsPerCall },
+        example: (values) => tf.reshape(values, [values.shape[0]!, ...shape]),
+      }),
+      encode: ofExamples('code', [hidden], 'latent', (state, v) => hiddenMean(rbmOf(state), v)),
+      freeEnergy: ofExamples('freeEnergy', [], 'other', (state, v) => freeEnergy(rbmOf(state), v)),
+      pseudoLogLikelihood: ofExamples('pseudoLogLikelihood', [], 'other', (state, v) =>
+        pseudoLogLikelihood(rbmOf(state), v),
+      ),
     },
   });
-}
-
-/** Units that are on with these log odds, each by itself: [count, V]. */
-function independentUnits(odds: ArrayLike<number>, count: number, seed: number): HostTensor {
-  const shape = [odds.length];
-  const noise = fillNoise({ distribution: 'uniform', seed, stream: 'chains', firstIndex: 0, count, shape });
-  const values = noise.map((u, i) => (u < 1 / (1 + Math.exp(-odds[i % odds.length]!)) ? 1 : 0));
-  return hostTensor('float32', [count, odds.length], values);
 }
 
 export const rbm = defineFamily<RbmOptions>({

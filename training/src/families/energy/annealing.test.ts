@@ -1,13 +1,13 @@
 import { tf } from '@generatrix/export';
 import { hostTensor, type Sampler } from '@generatrix/runtime';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { floatDataset } from '../../../data/dataset.ts';
-import { initialState } from '../../../engine/initial-state.ts';
-import { exportedSampler } from '../../../testing/sampler-test-support.ts';
-import { describeData } from '../../../testing/tiny-data.ts';
-import { buildModel, familyNamed } from '../../registry.ts';
-import { rbmNames } from './rbm-energy.ts';
-import { ExactRbm } from './rbm-test-support.ts';
+import { floatDataset } from '../../data/dataset.ts';
+import { initialState } from '../../engine/initial-state.ts';
+import { exportedSampler } from '../../testing/sampler-test-support.ts';
+import { describeData } from '../../testing/tiny-data.ts';
+import { buildModel, familyNamed } from '../registry.ts';
+import { rbmNames } from './rbm/rbm-machine.ts';
+import { ExactRbm } from './rbm/rbm-test-support.ts';
 
 const [visible, hidden] = [8, 4];
 const shape = [2, 4, 1] as const;
