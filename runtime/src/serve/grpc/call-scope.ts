@@ -10,7 +10,7 @@ import { ServeError } from '../engine/engine.ts';
 import { givenKey, keyCheck } from '../http/api-key.ts';
 import type { ServerContext } from '../http/context.ts';
 import { HttpError } from '../http/http-error.ts';
-import { type RequestScope, requestId } from '../http/request-scope.ts';
+import { createScope, type RequestScope, requestId } from '../http/request-scope.ts';
 import { codeName, failureOf } from './status.ts';
 
 /** What is known of a call, by the metadata that its handler sees, too. */
@@ -56,7 +56,7 @@ export function guardCalls(context: ServerContext, beforeHealth: () => void): Se
       if (scope) report(context, { path, code, scope, ms: performance.now() - start });
     };
     const refuse = (error: unknown) => {
-      const failure = failureOf(error, config.maxBodyBytes);
+      const failure = failureOf(error);
       if (scope) scope.failure = error;
       end(failure.code);
       call.sendStatus(failure);
@@ -64,11 +64,7 @@ export function guardCalls(context: ServerContext, beforeHealth: () => void): Se
     const listener = new ServerListenerBuilder()
       .withOnReceiveMetadata((metadata, next) => {
         const id = requestId(textOf(metadata, 'x-request-id'));
-        const made: RequestScope = {
-          id,
-          signal: controller.signal,
-          labels: { model: 'none', program: 'none' },
-        };
+        const made = createScope(id, controller.signal);
         scope = made;
         scopes.set(metadata, made);
         admit(path, metadata, made, call.getConnectionInfo().remoteAddress).then(() => {
@@ -123,11 +119,12 @@ const reasons: Readonly<Partial<Record<status, string>>> = {
   [status.RESOURCE_EXHAUSTED]: 'too-large',
 };
 
-function report({ config, logger, metrics }: ServerContext, { path, code, scope, ms }: Ended): void {
+function report({ logger, metrics, budget }: ServerContext, { path, code, scope, ms }: Ended): void {
   const { id, labels, key, failure } = scope;
+  budget.free(scope.bytes);
   metrics.answered(labels, codeName(code), ms / 1000);
   if (code !== status.OK) {
-    const known = failure === undefined ? undefined : failureOf(failure, config.maxBodyBytes);
+    const known = failure === undefined ? undefined : failureOf(failure);
     metrics.failed(labels, known?.code === code ? known.reason : (reasons[code] ?? 'malformed'));
   }
   const quiet = code === status.OK && (openMethods.has(path) || path.startsWith(healthService));

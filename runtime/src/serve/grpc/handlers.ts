@@ -42,7 +42,7 @@ function bufferOf(type: DescMessage, message: MessageShape<DescMessage>): Buffer
 /** A handler of one method. What it throws becomes the call's status. */
 export function unary<I extends DescMessage, O extends DescMessage>(
   { input, output }: DescMethodUnary<I, O>,
-  { bodyLimit, mostElements }: { readonly bodyLimit: number; readonly mostElements?: () => number },
+  { mostElements }: { readonly mostElements?: () => number },
   handle: (
     request: MessageShape<I>,
     scope: RequestScope,
@@ -56,7 +56,7 @@ export function unary<I extends DescMessage, O extends DescMessage>(
       (message) => callback(null, message),
       (error: unknown) => {
         scope.failure = error;
-        callback(failureOf(error, bodyLimit));
+        callback(failureOf(error));
       },
     );
   };

@@ -17,7 +17,6 @@ import { streamInfer } from './stream-infer.ts';
 export function inferenceService(context: ServerContext): UntypedServiceImplementation {
   const { engine, draining, config, version } = context;
   const { method } = GRPCInferenceService;
-  const limits = { bodyLimit: config.maxBodyBytes };
   const schema = inferSchema(config.maxCount);
   const find = (scope: RequestScope, { name, version: wanted }: { name: string; version: string }) => {
     scope.labels = { model: 'unknown', program: 'none' };
@@ -35,25 +34,25 @@ export function inferenceService(context: ServerContext): UntypedServiceImplemen
   };
   const mostElements = () => mostValues(engine, config.maxCount);
   return {
-    ServerLive: unary(method.serverLive, limits, () => ({ live: true })),
-    ServerReady: unary(method.serverReady, limits, () => ({ ready: ready() })),
-    ModelReady: unary(method.modelReady, limits, (request, scope) => {
+    ServerLive: unary(method.serverLive, {}, () => ({ live: true })),
+    ServerReady: unary(method.serverReady, {}, () => ({ ready: ready() })),
+    ModelReady: unary(method.modelReady, {}, (request, scope) => {
       const { model } = find(scope, request);
       return { ready: model.state === 'ready' && ready() };
     }),
-    ServerMetadata: unary(method.serverMetadata, limits, () => ({
+    ServerMetadata: unary(method.serverMetadata, {}, () => ({
       name: 'generatrix',
       version,
       extensions: [...extensions],
     })),
-    ModelMetadata: unary(method.modelMetadata, limits, (request, scope) => {
+    ModelMetadata: unary(method.modelMetadata, {}, (request, scope) => {
       const { inputs, outputs, ...about } = modelMetadata(engine, find(scope, request));
       return { ...about, inputs: inputs.map(tensorMetadata), outputs: outputs.map(tensorMetadata) };
     }),
-    ModelConfig: unary(method.modelConfig, limits, (request, scope) => ({
+    ModelConfig: unary(method.modelConfig, {}, (request, scope) => ({
       config: modelConfig(find(scope, request), config),
     })),
-    ModelInfer: unary(method.modelInfer, { ...limits, mostElements }, async (request, scope) => {
+    ModelInfer: unary(method.modelInfer, { mostElements }, async (request, scope) => {
       const inference = prepare(request, scope);
       const { target, sources, timeoutMs } = inference;
       const { model, program } = target;
@@ -62,7 +61,7 @@ export function inferenceService(context: ServerContext): UntypedServiceImplemen
       return answerOf(inference, { version: result.version, outputs });
     }),
     ModelStreamInfer: streamInfer(context, { prepare, mostElements }),
-    RepositoryIndex: unary(method.repositoryIndex, limits, (request) => ({
+    RepositoryIndex: unary(method.repositoryIndex, {}, (request) => ({
       models: repositoryIndex(engine, request.ready),
     })),
   };

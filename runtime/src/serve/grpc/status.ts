@@ -26,8 +26,8 @@ export interface CallFailure extends Pick<ServerErrorResponse, 'code' | 'details
 }
 
 /** What a call ends with that failed: the same one line that REST would give, and when another attempt is worth it. */
-export function failureOf(error: unknown, bodyLimit: number): CallFailure {
-  const { status: http, message, headers, reason } = toHttpError(error, bodyLimit);
+export function failureOf(error: unknown): CallFailure {
+  const { status: http, message, headers, reason } = toHttpError(error);
   const metadata = new Metadata();
   const seconds = headers['Retry-After'];
   // Clients that retry by themselves wait as long as this says.

@@ -50,7 +50,7 @@ export function streamInfer(
     } catch (error) {
       if (scope.signal.aborted) throw error;
       scope.failure = error;
-      const { details, reason } = failureOf(error, context.config.maxBodyBytes);
+      const { details, reason } = failureOf(error);
       context.metrics.failed(scope.labels, reason);
       const { modelName = '', modelVersion = '', id = '' } = request ?? {};
       const inferResponse = { modelName, modelVersion, id };
@@ -70,8 +70,7 @@ export function streamInfer(
   return (call) => {
     answerAll(call).catch((error: unknown) => {
       // Where the client has left, or its time is over, there is nobody to tell.
-      if (!scopeOfCall(call).signal.aborted)
-        call.emit('error', failureOf(error, context.config.maxBodyBytes));
+      if (!scopeOfCall(call).signal.aborted) call.emit('error', failureOf(error));
     });
   };
 }

@@ -2,8 +2,10 @@ import compression from 'compression';
 import cors from 'cors';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Response } from 'express';
 import { requireKey } from './api-key.ts';
+import { bodyReader } from './body.ts';
 import { forbidStoring } from './cache/forbid-storing.ts';
 import type { ServerContext } from './context.ts';
+import { limitTime } from './deadline.ts';
 import { bundleFiles, sitePages } from './gallery.ts';
 import { HttpError, toHttpError } from './http-error.ts';
 import { oipRoutes } from './oip/routes.ts';
@@ -46,7 +48,8 @@ export function createApp(context: ServerContext, version: string, site?: string
   registerRoutes(app, [...routes, ...docsRoutes(routes, version, config.apiKeys.length > 0)], {
     guarded,
     work: [refuseWhenFull(context)],
-    body: bodyReader(config.maxBodyBytes),
+    started: [limitTime(context)],
+    body: (modelOf) => bodyReader(config, modelOf),
   });
   app.use('/models', bundleFiles(context, guarded));
   if (site !== undefined) app.use(sitePages(site));
@@ -81,14 +84,9 @@ export function withEnding(app: Express, context: ServerContext): Express {
   return app;
 }
 
-/** Reads a body of any type, decompressed, up to the limit. */
-export function bodyReader(limit: number): RequestHandler {
-  return express.raw({ type: () => true, limit, inflate: true });
-}
-
-function sendError({ config, metrics }: ServerContext, response: Response, error: unknown): void {
+function sendError({ metrics }: ServerContext, response: Response, error: unknown): void {
   const scope = scopeOf(response);
-  const { status, message, headers, reason } = toHttpError(error, config.maxBodyBytes);
+  const { status, message, headers, reason } = toHttpError(error);
   metrics.failed(scope.labels, scope.signal.aborted ? 'cancelled' : reason);
   scope.failure = error;
   if (response.headersSent || response.destroyed) {

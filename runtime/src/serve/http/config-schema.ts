@@ -25,7 +25,9 @@ export const configSchema = z.strictObject({
   maxBatch: z.int().min(1).max(65_536).default(64).describe('rows in one run of a program'),
   maxWaitMs: z.int().min(0).max(10_000).default(5).describe('how long a batch waits for more rows, ms'),
   queueLimit: z.int().min(1).max(10_000_000).default(4096).describe('rows that may wait; more get 429'),
-  timeoutMs: milliseconds(1).default(30_000).describe('for one request, its wait included, ms; then 504'),
+  timeoutMs: milliseconds(1)
+    .default(30_000)
+    .describe('for one request, until its answer is sent, ms; then 504'),
   maxCount: z.int().min(1).max(1_000_000).default(1024).describe('rows that one request may ask for'),
   cacheBytes: z
     .int()
@@ -52,6 +54,12 @@ export const configSchema = z.strictObject({
     .max(1_073_741_824)
     .default(16_777_216)
     .describe('body, decompressed, bytes'),
+  answerBytes: z
+    .int()
+    .min(1024)
+    .max(1_099_511_627_776)
+    .default(1_073_741_824)
+    .describe('memory of all answers under way, bytes; more get 429'),
   maxJsonDepth: z.int().min(8).max(256).default(32).describe('lists and objects within one another'),
   maxConnections: z.int().min(1).max(1_000_000).default(1024).describe('open connections; more are cut off'),
   headersTimeoutMs: milliseconds(100).default(10_000).describe('for the headers of a request to arrive, ms'),

@@ -1,8 +1,10 @@
 import type { RequestHandler } from 'express';
 import type { Logger } from 'pino';
 import type { InferenceEngine } from '../engine/engine.ts';
+import type { AnswerBudget } from './answer-budget.ts';
 import type { ResponseCache } from './cache/response-cache.ts';
 import type { ServeConfig } from './config-schema.ts';
+import type { TextThread } from './json/text-thread.ts';
 import type { Metrics } from './metrics.ts';
 
 /** Who asks: by key, or by address where no key is asked for. */
@@ -28,6 +30,9 @@ export interface ServerContext {
   readonly metrics: Metrics;
   readonly cache: ResponseCache;
   readonly limiter: RateLimit;
+  readonly budget: AnswerBudget;
+  /** Reads and writes large JSON. */
+  readonly text: TextThread;
   readonly logger: Logger;
   /** True from the first signal to stop: readiness has dropped. */
   readonly draining: () => boolean;

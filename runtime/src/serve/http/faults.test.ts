@@ -47,7 +47,7 @@ test('a worker killed in a run: each of the clients that wait gets its samples',
   const known = await values(await ask(9));
   const { release, first } = await busy(engine, 'sums', 'exit');
   const answers = counts.map(async (count) => values(await ask(count)));
-  await vi.waitFor(() => expect(engine.pending().requests).toBeGreaterThan(10));
+  await vi.waitFor(() => expect(engine.pending().requests).toBeGreaterThan(10), 10_000);
   release();
   for (const [i, answer] of answers.entries()) expect(await answer).toEqual(known.slice(0, counts[i]));
   await first;
@@ -165,6 +165,7 @@ test('a request that waits too long is a 504, and those after it are answered', 
   const { release } = await busy(engine, 'sums');
   const late = await fetch(`${url}/v2/models/sums/infer`, {
     method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify({ parameters: { count: 3, timeout: 200_000 } }),
   });
   expect(late.status).toBe(504);

@@ -52,9 +52,8 @@ const bodyErrors: Readonly<Record<string, string>> = {
 /**
  * Anything thrown while answering, as what the client is told. A defect of the server becomes a 500 that says
  * nothing of its insides; the log has it.
- * @param bodyLimit bytes that a body may have, for the message of one that is larger
  */
-export function toHttpError(error: unknown, bodyLimit: number): HttpError {
+export function toHttpError(error: unknown): HttpError {
   if (error instanceof HttpError) return error;
   if (error instanceof ServeError) {
     const { kind, message, retryAfterSeconds } = error;
@@ -63,10 +62,8 @@ export function toHttpError(error: unknown, bodyLimit: number): HttpError {
     return new HttpError(statusOf[kind], kind === 'internal' ? internal : message, retry, kind);
   }
   if (error instanceof UserError) return new HttpError(400, error.message);
-  const { status, type } = error as { status?: unknown; type?: unknown };
-  if (type === 'entity.too.large') {
-    return new HttpError(413, `the body is larger than ${bodyLimit} bytes, decompressed`);
-  }
+  const { status, type, limit } = error as { status?: unknown; type?: unknown; limit?: unknown };
+  if (type === 'entity.too.large') return new HttpError(413, tooLarge(Number(limit)));
   if (typeof type === 'string' && Object.hasOwn(bodyErrors, type)) {
     return new HttpError(Number(status), bodyErrors[type]!);
   }
@@ -76,6 +73,11 @@ export function toHttpError(error: unknown, bodyLimit: number): HttpError {
     return new HttpError(status, 'the request is malformed');
   }
   return new HttpError(500, internal);
+}
+
+/** @param limit bytes */
+export function tooLarge(limit: number): string {
+  return `the body is larger than ${limit} bytes, decompressed`;
 }
 
 const internal = 'the server failed to answer; the log says more under this request id';

@@ -1,12 +1,10 @@
-import type { Request } from 'express';
+import type { Request, Response } from 'express';
 import type { z } from 'zod';
+import type { ServerContext } from './context.ts';
 import { HttpError } from './http-error.ts';
-
-/** Limits on the JSON that requests carry. */
-export interface JsonLimits {
-  /** Arrays and objects within one another. */
-  readonly maxJsonDepth: number;
-}
+import { isNumberList } from './json/number-list.ts';
+import { parseJson } from './json/parse.ts';
+import { scopeOf } from './request-scope.ts';
 
 /**
  * Checks what a body says it is. Stock inference clients say nothing, which is taken for what the route expects.
@@ -33,44 +31,23 @@ export function bodyBytes(request: Request): Uint8Array {
   return request.body instanceof Uint8Array ? request.body : new Uint8Array();
 }
 
+/** A body of up to so many bytes is parsed at once; a longer one by another thread. */
+const bytesAtOnce = 65_536;
+/** Lists of up to so many numbers stay lists, and as many as there may be rows: classes are checked as such. */
+const listsKept = 4096;
+
 /**
- * Reads JSON from bytes.
- * @throws HttpError 400 when they are no UTF-8, no JSON, or nested too deeply.
+ * Reads JSON from the bytes of a body. Long lists of numbers in a large one come as `NumberList`.
+ * @throws HttpError 400 when they are no UTF-8, no JSON, or more than a request here can need.
  */
-export function parseJson(bytes: Uint8Array, { maxJsonDepth }: JsonLimits): unknown {
-  checkDepth(bytes, maxJsonDepth);
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    throw new HttpError(400, 'the body is not UTF-8');
-  }
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    // The message quotes what it found, which may be long and of many lines.
-    const place = /at position \d+/.exec((error as Error).message)?.[0] ?? 'at its end';
-    throw new HttpError(400, `the body is not JSON: unexpected text ${place}`);
-  }
-}
-
-const [quote, backslash] = [0x22, 0x5c];
-
-/** Looks at the bytes alone, so that nothing is built from what is refused. */
-function checkDepth(bytes: Uint8Array, limit: number): void {
-  let depth = 0;
-  let inString = false;
-  for (let i = 0; i < bytes.length; i++) {
-    const byte = bytes[i]!;
-    if (inString) {
-      if (byte === backslash) i++;
-      else if (byte === quote) inString = false;
-    } else if (byte === quote) inString = true;
-    // '[' and '{', ']' and '}' differ in one bit.
-    else if ((byte & 0xdf) === 0x5b && ++depth > limit) {
-      throw new HttpError(400, `the body is nested more than ${limit} levels deep`);
-    } else if ((byte & 0xdf) === 0x5d) depth--;
-  }
+export async function readJson(
+  { config, text }: ServerContext,
+  response: Response,
+  bytes: Uint8Array,
+): Promise<unknown> {
+  const limits = scopeOf(response).json;
+  if (bytes.length <= bytesAtOnce) return parseJson(bytes, limits);
+  return text.parse(bytes, limits, Math.max(listsKept, config.maxCount));
 }
 
 /**
@@ -104,6 +81,7 @@ function member(value: unknown, key: PropertyKey): unknown {
 /** A value as an error message shows it: short, on one line. */
 export function show(value: unknown): string {
   if (value === undefined) return 'nothing';
+  if (isNumberList(value)) return `a list of ${value.lengths[0]}`;
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (typeof value === 'object' && value !== null) return 'an object';
   const text = typeof value === 'string' ? JSON.stringify(value.slice(0, 40)) : String(value);

@@ -1,18 +1,7 @@
 import { allocate, type DType, type HostTensor, hostTensor, sizeOf } from '../../program/tensor.ts';
 import { HttpError } from './http-error.ts';
+import { isNumberList, type NumberList } from './json/number-list.ts';
 import { show } from './json-body.ts';
-
-/** A tensor as nested lists, the way NumPy's `tolist` writes it. Values that are not finite become null. */
-export function tensorToJson({ dtype, shape, data }: HostTensor): unknown {
-  let level: unknown[] =
-    dtype === 'bool' ? Array.from(data, (value) => value !== 0) : Array.from(data as ArrayLike<number>);
-  for (let axis = shape.length - 1; axis > 0; axis--) {
-    const size = shape[axis]!;
-    const count = sizeOf(shape.slice(0, axis));
-    level = Array.from({ length: count }, (_, i) => level.slice(i * size, (i + 1) * size));
-  }
-  return shape.length === 0 ? level[0] : level;
-}
 
 /**
  * Numbers from lists nested in any way, in order.
@@ -21,7 +10,7 @@ export function tensorToJson({ dtype, shape, data }: HostTensor): unknown {
  * @throws HttpError 400 when there are more or fewer, or one is not a number of the type.
  */
 export function flatten(where: string, dtype: DType, count: number, value: unknown): HostTensor['data'] {
-  const found = countValues(value);
+  const found = isNumberList(value) ? value.numbers.length : countValues(value);
   // Before memory is taken for what a shape says.
   if (found !== count) throw new HttpError(400, `${where}: expected ${count} values, got ${found}`);
   const into = allocate(dtype, count);
@@ -30,7 +19,8 @@ export function flatten(where: string, dtype: DType, count: number, value: unkno
     if (Array.isArray(item)) for (const part of item) visit(part);
     else into[next++] = element(where, dtype, item);
   };
-  visit(value);
+  if (isNumberList(value)) for (const number of value.numbers) into[next++] = element(where, dtype, number);
+  else visit(value);
   return into;
 }
 
@@ -67,6 +57,7 @@ export function tensorFromJson(
   value: unknown,
   maxCount: number,
 ): HostTensor {
+  if (isNumberList(value)) return tensorFromNumbers(where, dtype, shape, value, maxCount);
   const rows = depth(value) === shape.length ? [value] : value;
   if (!Array.isArray(rows) || rows.length === 0) {
     throw new HttpError(400, `${where}: expected a list of [${shape}] values, got ${show(value)}`);
@@ -79,6 +70,26 @@ export function tensorFromJson(
   });
   const full = [rows.length, ...shape];
   return hostTensor(dtype, full, flatten(where, dtype, sizeOf(full), rows));
+}
+
+function tensorFromNumbers(
+  where: string,
+  dtype: DType,
+  shape: readonly number[],
+  list: NumberList,
+  maxCount: number,
+): HostTensor {
+  const full = list.lengths.length === shape.length ? [1, ...list.lengths] : list.lengths;
+  if (String(full.slice(1)) !== String(shape)) {
+    throw new HttpError(
+      400,
+      `${where}: expected lists of [n,${shape}] values, got lists of [${list.lengths}]`,
+    );
+  }
+  if (full[0]! > maxCount) {
+    throw new HttpError(400, `${where}: expected at most ${maxCount} examples, got ${full[0]}`);
+  }
+  return hostTensor(dtype, full, flatten(where, dtype, sizeOf(full), list));
 }
 
 function depth(value: unknown): number {

@@ -57,6 +57,8 @@ export async function listen(
     const headers = { 'Content-Type': 'application/json', 'Content-Length': body.length };
     response.writeHead(417, headers).end(body);
   });
+  // The reader of the body says so, when nothing is against the request: 413 and 401 come before.
+  server.on('checkContinue', app);
   const closeSilent = watchSilentConnections(server);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
@@ -147,6 +149,7 @@ function watchSilentConnections(server: Server): () => void {
   const began = ({ socket }: { socket: Socket }) => silent.delete(peerOf(socket));
   server.on('request', began);
   server.on('checkExpectation', began);
+  server.on('checkContinue', began);
   return () => {
     for (const socket of silent.values()) socket.destroy();
   };

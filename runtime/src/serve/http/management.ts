@@ -1,5 +1,6 @@
 import type { Express, RequestHandler } from 'express';
-import { baseApp, bodyReader, withEnding } from './app.ts';
+import { baseApp, withEnding } from './app.ts';
+import { bodyReader } from './body.ts';
 import type { ServerContext } from './context.ts';
 import { HttpError } from './http-error.ts';
 import { operationRoutes } from './operation-routes.ts';
@@ -53,7 +54,7 @@ export function createManagementApp(context: ServerContext): Express {
       },
       ...operationRoutes(context),
     ],
-    { guarded: [], work: [], body: bodyReader(1024) },
+    { guarded: [], work: [], started: [], body: () => bodyReader({ ...config, maxBodyBytes: 1024 }) },
   );
   return withEnding(app, context);
 }

@@ -18,7 +18,7 @@ export interface Metrics {
   /** Hang it on the engine. */
   readonly observer: EngineObserver;
   /** Reads the engine's state whenever metrics are scraped. */
-  watch(engine: InferenceEngine, cache: StoredAnswers): void;
+  watch(engine: InferenceEngine, cache: StoredAnswers, budget: { readonly used: number }): void;
   /** @param code status of HTTP, or the name of gRPC's */
   answered(labels: RequestLabels, code: number | string, seconds: number): void;
   failed(labels: RequestLabels, reason: string): void;
@@ -75,7 +75,17 @@ export function createMetrics(): Metrics {
       workerDied: () => deaths.inc(),
       modelChanged: ({ change }) => changes.inc({ change }),
     },
-    watch: (engine, cache) => watchEngine(engine, cache, registers),
+    watch: (engine, cache, budget) => {
+      watchEngine(engine, cache, registers);
+      new Gauge({
+        name: 'generatrix_answer_bytes',
+        help: 'Memory of the answers under way',
+        registers,
+        collect() {
+          this.set(budget.used);
+        },
+      });
+    },
     answered: ({ model, program }, code, took) => {
       requests.inc({ model, program, code: String(code) });
       if (program !== 'none') duration.observe({ model, program }, took);

@@ -5,6 +5,7 @@ import { type RunRequest, type RunResult, type ServedModel, ServeError } from '.
 import { forbidStoring } from './cache/forbid-storing.ts';
 import type { ServerContext } from './context.ts';
 import { clientLeft } from './http-error.ts';
+import type { JsonLimits } from './json/scan.ts';
 import type { RequestLabels } from './metrics.ts';
 
 /** What is known of a request while it is answered. */
@@ -15,6 +16,12 @@ export interface RequestScope {
   labels: RequestLabels;
   /** Digest of the bundle that the answer's entity tag names. */
   bundle?: string;
+  /** Whether its answer was cut off, since it took too long to send. */
+  cut: boolean;
+  /** Bytes of its runs that are in the budget of answers: the largest run's. */
+  bytes: number;
+  /** What JSON in its body may be. */
+  json: JsonLimits;
   /** Name of the API key. */
   key?: string;
   /** Why it failed, for the log: the answer says less of a defect. */
@@ -29,25 +36,34 @@ export function requestId(given: string | undefined): string {
   return given !== undefined && saneId.test(given) ? given : randomUUID();
 }
 
+/** The scope of a request of which nothing is known yet. */
+export function createScope(id: string, signal: AbortSignal): RequestScope {
+  return {
+    id,
+    signal,
+    labels: { model: 'none', program: 'none' },
+    json: { maxJsonDepth: 0, maxValues: 0 },
+    cut: false,
+    bytes: 0,
+  };
+}
+
 /** Gives each request its scope, an id (its own `X-Request-Id` if that is sane), a log line and its metrics. */
-export function requestScope({ logger, metrics, draining }: ServerContext): RequestHandler {
+export function requestScope({ logger, metrics, draining, budget }: ServerContext): RequestHandler {
   return (request, response, next) => {
     const start = performance.now();
     const path = request.path.slice(0, 200);
     const id = requestId(request.get('X-Request-Id'));
     const controller = new AbortController();
-    const scope: RequestScope = {
-      id,
-      signal: controller.signal,
-      labels: { model: 'none', program: 'none' },
-    };
+    const scope = createScope(id, controller.signal);
     response.locals.scope = scope;
     response.setHeader('X-Request-Id', id);
     if (draining()) response.setHeader('Connection', 'close');
     response.once('close', () => {
       const left = !response.writableFinished;
       if (left) controller.abort();
-      const code = left ? clientLeft : response.statusCode;
+      budget.free(scope.bytes);
+      const code = scope.cut ? 504 : left ? clientLeft : response.statusCode;
       const milliseconds = performance.now() - start;
       metrics.answered(scope.labels, code, milliseconds / 1000);
       const { failure } = scope;
@@ -111,7 +127,7 @@ export async function runFor(
 
 /** Runs a program for a request: with its metric labels, its id and its abort signal. */
 export function runInScope(
-  { engine }: Pick<ServerContext, 'engine'>,
+  { engine, budget }: Pick<ServerContext, 'engine' | 'budget'>,
   scope: RequestScope,
   run: ProgramRun,
 ): Promise<RunResult> {
@@ -120,6 +136,7 @@ export function runInScope(
     throw new UserError(`model ${model.name} has no program '${program}'`);
   }
   scope.labels = { model: model.name, program };
+  scope.bytes = budget.take(model.manifest.programs[program]!, sources.count, scope.bytes);
   return engine.run({
     sources,
     ...(timeoutMs !== undefined && { timeoutMs }),

@@ -1,5 +1,6 @@
 import type { Express, Request, RequestHandler, Response } from 'express';
 import type { z } from 'zod';
+import type { ServedModel } from '../engine/engine.ts';
 import { HttpError } from './http-error.ts';
 
 /** An answer as the OpenAPI document describes it. */
@@ -22,6 +23,8 @@ export interface Route {
   /** The body, checked by the handler; by media type. */
   readonly body?: Readonly<Record<string, z.ZodType | null>>;
   readonly response: ResponseDoc;
+  /** The model that a request names, which bounds its body. @throws when there is none */
+  readonly modelOf?: (request: Request, response: Response) => ServedModel;
   /** Answered without an API key. */
   readonly open?: boolean;
   /** Runs programs. One with a body is refused before that is read while the queue is full; the engine refuses others. */
@@ -35,8 +38,10 @@ export interface RouteGuards {
   readonly guarded: readonly RequestHandler[];
   /** Before the body of a request that runs programs. */
   readonly work: readonly RequestHandler[];
+  /** Of a request that runs programs, once it is there. */
+  readonly started: readonly RequestHandler[];
   /** Reads the body. */
-  readonly body: RequestHandler;
+  readonly body: (modelOf: Route['modelOf']) => RequestHandler;
 }
 
 /** Registers routes; another method on one of their paths is refused with 405 and Allow. */
@@ -44,11 +49,12 @@ export function registerRoutes(app: Express, routes: readonly Route[], guards: R
   for (const path of new Set(routes.map((route) => route.path))) {
     const here = routes.filter((route) => route.path === path);
     const express = app.route(path.replace(/\{(\w+)\}/g, ':$1'));
-    for (const { method, open, work, handle } of here) {
+    for (const { method, open, work, modelOf, handle } of here) {
       express[method](
         ...(open ? [] : guards.guarded),
         ...(method === 'post' && work ? guards.work : []),
-        ...(method === 'post' ? [guards.body] : []),
+        ...(method === 'post' ? [guards.body(modelOf)] : []),
+        ...(work ? guards.started : []),
         async (request, response) => {
           await handle(request, response);
         },

@@ -4,10 +4,12 @@ import type { DestinationStream } from 'pino';
 import type { EngineOptions, InferenceEngine } from '../engine/engine.ts';
 import { createEngine } from '../engine/serving.ts';
 import type { GrpcListener } from '../grpc/listen-grpc.ts';
+import { AnswerBudget } from './answer-budget.ts';
 import { createApp } from './app.ts';
 import { ResponseCache } from './cache/response-cache.ts';
 import type { ServeConfig } from './config-schema.ts';
 import type { ServerContext } from './context.ts';
+import { TextThread } from './json/text-thread.ts';
 import { addressOf, type Listener, listen } from './listen.ts';
 import { allObservers, createLogger, logObserver } from './logger.ts';
 import { createManagementApp } from './management.ts';
@@ -71,7 +73,8 @@ export async function startServer(
       },
     }),
   });
-  metrics.watch(engine, cache);
+  const budget = new AnswerBudget(config.answerBytes);
+  metrics.watch(engine, cache, budget);
   let draining = false;
   const context: ServerContext = {
     version,
@@ -80,6 +83,8 @@ export async function startServer(
     metrics,
     cache,
     limiter: limitRate(config.rateLimitPerMinute),
+    budget,
+    text: new TextThread(),
     logger,
     draining: () => draining,
   };
@@ -128,6 +133,7 @@ export async function startServer(
       }
       grpc?.cut();
       await engine.close();
+      await context.text.close();
     },
   };
 }

@@ -13,7 +13,7 @@ const firstRequestMs = 500;
  * @param drop makes readiness fail from now on
  */
 export async function shutDown(
-  { config, engine, logger }: ServerContext,
+  { config, engine, logger, text }: ServerContext,
   { listeners, others }: { readonly listeners: readonly Listener[]; readonly others: readonly Closing[] },
   drop: () => void,
 ): Promise<void> {
@@ -43,6 +43,7 @@ export async function shutDown(
     clearInterval(idle);
   }
   await engine.close();
+  await text.close();
   logger.info('stopped');
   logger.flush();
 }

@@ -1,13 +1,15 @@
 import type { Request, Response } from 'express';
+import { sizeOf } from '../../../program/tensor.ts';
 import { answeredBefore } from '../cache/seeded-answer.ts';
 import type { ServerContext } from '../context.ts';
 import { HttpError } from '../http-error.ts';
 import { checkMediaType, validate } from '../json-body.ts';
 import { runFor, scopeOf } from '../request-scope.ts';
 import { parameter } from '../route.ts';
-import { prepareInference, type TensorBytes } from './inference.ts';
+import { checkTextSize } from '../sampling/present.ts';
+import { type Inference, prepareInference, type TensorBytes } from './inference.ts';
 import { protocolModel } from './names.ts';
-import { sendOutputs } from './respond.ts';
+import { isBinary, sendOutputs } from './respond.ts';
 import type { inferSchema } from './schemas.ts';
 import { splitBody } from './wire.ts';
 
@@ -23,7 +25,7 @@ export async function infer(
   const target = protocolModel(context.engine, parameter(request, 'model'), version);
   scopeOf(response).labels = { model: target.model.name, program: target.program };
   checkMediaType(request, ['application/json', 'application/octet-stream']);
-  const { json, binary } = splitBody(request, context.config);
+  const { json, binary } = await splitBody(context, request, response);
   const asked = validate(schema, json);
   const seeded = asked.parameters?.seed !== undefined;
   if (answeredBefore(context, request, response, { model: target.model, seeded })) return;
@@ -32,8 +34,9 @@ export async function infer(
   checkEnd();
   const { program, model } = target;
   const { sources, timeoutMs } = inference;
+  checkTextSize(sources.count, textValues(inference), 'in binary (binary_data_output)');
   const result = await runFor(context, response, { model, program, sources, timeoutMs });
-  sendOutputs(response, inference, result);
+  await sendOutputs(context, response, inference, result);
 }
 
 /** Tensors' bytes one after the other, each as long as its `binary_data_size`. */
@@ -54,4 +57,10 @@ function bytesAfterJson(binary: Uint8Array): { bytesOf: TensorBytes; checkEnd: (
       throw new HttpError(400, `the body has ${binary.length - offset} bytes more than its inputs say`);
     },
   };
+}
+
+/** Values a row that are answered as text. */
+function textValues({ target: { entry }, asked, outputs }: Inference): number {
+  const texts = outputs.filter((name) => !isBinary(asked, name));
+  return texts.reduce((sum, name) => sum + sizeOf(entry.outputs[name]!.shape), 0);
 }

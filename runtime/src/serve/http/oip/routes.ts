@@ -2,7 +2,7 @@ import type { Request, Response } from 'express';
 import { z } from 'zod';
 import type { ServerContext } from '../context.ts';
 import { HttpError } from '../http-error.ts';
-import { bodyBytes, parseJson, validate } from '../json-body.ts';
+import { bodyBytes, readJson, validate } from '../json-body.ts';
 import { scopeOf } from '../request-scope.ts';
 import { parameter, type Route } from '../route.ts';
 import { infer } from './infer.ts';
@@ -112,6 +112,7 @@ function modelRoutes(context: ServerContext, path: string): Route[] {
         content: { 'application/json': oipAnswers.infer, 'application/octet-stream': null },
       },
       work: true,
+      modelOf: (request, response) => find(request, response).model,
       handle: (request, response) => infer(context, schema, request, response),
     },
   ];
@@ -119,7 +120,8 @@ function modelRoutes(context: ServerContext, path: string): Route[] {
 
 const indexSchema = z.looseObject({ ready: z.boolean().optional() });
 
-function indexRoute({ engine, config }: ServerContext): Route {
+function indexRoute(context: ServerContext): Route {
+  const { engine } = context;
   return {
     method: 'post',
     path: '/v2/repository/index',
@@ -127,9 +129,10 @@ function indexRoute({ engine, config }: ServerContext): Route {
     summary: 'All models and their states',
     body: { 'application/json': indexSchema },
     response: json('The index', oipAnswers.index),
-    handle: (request, response) => {
+    handle: async (request, response) => {
       const bytes = bodyBytes(request);
-      const { ready } = validate(indexSchema, bytes.length === 0 ? {} : parseJson(bytes, config));
+      const body = bytes.length === 0 ? {} : await readJson(context, response, bytes);
+      const { ready } = validate(indexSchema, body);
       response.json(repositoryIndex(engine, ready ?? false));
     },
   };

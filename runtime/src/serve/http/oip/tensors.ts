@@ -50,17 +50,21 @@ function fromBytes(where: string, datatype: Datatype, bytes: Uint8Array, count: 
   if (datatype === 'INT32') return new Int32Array(buffer);
   if (datatype === 'FP32') {
     const values = new Float32Array(buffer);
-    const wrong = values.find((value) => !Number.isFinite(value));
-    if (wrong === undefined) return values;
-    throw new HttpError(400, `${where}: expected finite numbers, got ${wrong}`);
+    for (const value of values) {
+      if (!Number.isFinite(value))
+        throw new HttpError(400, `${where}: expected finite numbers, got ${value}`);
+    }
+    return values;
   }
-  const wide = new BigInt64Array(buffer);
+  // In halves, the low one first: numbers of 64 bits are objects to JavaScript, and there may be millions.
+  const halves = new Int32Array(buffer);
   const values = new Int32Array(count);
   for (let i = 0; i < count; i++) {
-    values[i] = Number(wide[i]!);
-    if (BigInt(values[i]!) !== wide[i]!) {
-      throw new HttpError(400, `${where}: ${wide[i]} does not fit in 32 bits, which the model takes`);
-    }
+    const value = halves[2 * i]!;
+    values[i] = value;
+    if (halves[2 * i + 1] === value >> 31) continue;
+    const wide = new BigInt64Array(buffer)[i];
+    throw new HttpError(400, `${where}: ${wide} does not fit in 32 bits, which the model takes`);
   }
   return values;
 }
@@ -103,9 +107,4 @@ export function fitInput(where: string, spec: InputSpec, tensor: HostTensor): Fi
 /** A tensor's bytes, little-endian, row-major. */
 export function tensorBytes({ data }: HostTensor): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-}
-
-/** A tensor's values for JSON, flat. */
-export function tensorValues({ dtype, data }: HostTensor): unknown[] {
-  return dtype === 'bool' ? Array.from(data, (value) => value !== 0) : Array.from(data as ArrayLike<number>);
 }

@@ -1,6 +1,7 @@
-import type { Request } from 'express';
+import type { Request, Response } from 'express';
+import type { ServerContext } from '../context.ts';
 import { HttpError } from '../http-error.ts';
-import { bodyBytes, type JsonLimits, parseJson } from '../json-body.ts';
+import { bodyBytes, readJson } from '../json-body.ts';
 
 /** The header of the binary tensor data extension: how many bytes of the body are JSON. */
 export const jsonLengthHeader = 'Inference-Header-Content-Length';
@@ -9,12 +10,16 @@ export const jsonLengthHeader = 'Inference-Header-Content-Length';
  * A body's JSON, and the bytes of tensors that follow it.
  * @throws HttpError 400.
  */
-export function splitBody(request: Request, limits: JsonLimits): { json: unknown; binary: Uint8Array } {
+export async function splitBody(
+  context: ServerContext,
+  request: Request,
+  response: Response,
+): Promise<{ json: unknown; binary: Uint8Array }> {
   const bytes = bodyBytes(request);
   const header = request.get(jsonLengthHeader);
   if (header === undefined) {
     if (bytes.length === 0) throw new HttpError(400, 'the request has no body');
-    return { json: parseJson(bytes, limits), binary: new Uint8Array() };
+    return { json: await readJson(context, response, bytes), binary: new Uint8Array() };
   }
   const length = /^\d{1,10}$/.test(header) ? Number(header) : Number.NaN;
   if (!(length >= 1 && length <= bytes.length)) {
@@ -23,5 +28,8 @@ export function splitBody(request: Request, limits: JsonLimits): { json: unknown
       `${jsonLengthHeader}: expected a whole number from 1 to the body's ${bytes.length} bytes, got '${header.slice(0, 20)}'`,
     );
   }
-  return { json: parseJson(bytes.subarray(0, length), limits), binary: bytes.subarray(length) };
+  return {
+    json: await readJson(context, response, bytes.subarray(0, length)),
+    binary: bytes.subarray(length),
+  };
 }

@@ -9,7 +9,7 @@ import type { ServedModel } from '../../engine/engine.ts';
 import { answeredBefore } from '../cache/seeded-answer.ts';
 import type { ServerContext } from '../context.ts';
 import { HttpError } from '../http-error.ts';
-import { chooseFormat, sendSamples } from './present.ts';
+import { checkSize, chooseFormat, sendSamples } from './present.ts';
 import {
   inputOfRole,
   inputsOf,
@@ -39,7 +39,7 @@ export async function answerSamples(
   request: Request,
   response: Response,
 ): Promise<void> {
-  const { model, body, presentation } = readSampleRequest(context, request, response, samples);
+  const { model, body, presentation } = await readSampleRequest(context, request, response, samples);
   const fields = Object.keys(samples.shape);
   const unused =
     body.given === undefined ? undefined : (['labels', 'draw'] as const).find((name) => body[name]);
@@ -60,6 +60,7 @@ export async function answerSamples(
   const seeded = body.seed !== undefined;
   if (answeredBefore(context, request, response, { model, seeded, shown: chosen })) return;
   const { count, first_index: firstIndex, labels, draw } = body;
+  checkSize(model, count, chosen);
   const seed = seedFor(model, program, body.seed);
   const target = requestModel(context, response, model);
   const drawn = await drawSamples(target, {
@@ -69,7 +70,7 @@ export async function answerSamples(
     ...(draw && { draw }),
     ...{ seed: seed ?? 0, firstIndex, count },
   });
-  await sendSamples(response, { model: target, program, seed, samples: drawn }, chosen);
+  await sendSamples(context, response, { model: target, program, seed, samples: drawn }, chosen);
 }
 
 /** `POST .../complete`: keeps a part of the examples given and draws the rest. */
@@ -79,7 +80,7 @@ export async function answerComplete(
   request: Request,
   response: Response,
 ): Promise<void> {
-  const { model, body, presentation } = readRequest(context, request, response, complete);
+  const { model, body, presentation } = await readRequest(context, request, response, complete);
   const fields = Object.keys(complete.shape);
   return sendCompleted(context, request, response, { model, body, fields, presentation });
 }
@@ -103,11 +104,13 @@ async function sendCompleted(
   if (answeredBefore(context, request, response, { model, seeded, shown: chosen })) return;
   const seed = seedFor(model, program, body.seed);
   const target = requestModel(context, response, model);
+  const part = givenPart(context, model, body, fields);
+  checkSize(model, part.data.shape[0]!, chosen);
   const samples = await completeExamples(target, {
-    ...givenPart(context, model, body, fields),
+    ...part,
     ...{ seed: seed ?? 0, firstIndex: body.first_index },
   });
-  await sendSamples(response, { model: target, program, seed, samples }, chosen);
+  await sendSamples(context, response, { model: target, program, seed, samples }, chosen);
 }
 
 /** The examples of a request that are to be continued, and how much of them is kept: the program's default if unsaid. */
@@ -140,7 +143,7 @@ export async function answerDecode(
   request: Request,
   response: Response,
 ): Promise<void> {
-  const { model, body, presentation } = readRequest(context, request, response, decode);
+  const { model, body, presentation } = await readRequest(context, request, response, decode);
   const program = 'decode';
   const spec = inputOfRole(model, program, 'latent');
   const chosen = chooseFormat(request, model, presentation);
@@ -149,10 +152,11 @@ export async function answerDecode(
   const latent = tensorField(context, 'latent', spec, body.latent);
   const seed = seedFor(model, program, body.seed);
   const target = requestModel(context, response, model);
+  checkSize(model, latent.shape[0]!, chosen);
   const samples = await decodeLatents(target, latent, {
     ...labelField(model, program, body.label, { count: latent.shape[0]!, needed: true }),
     scalars: scalarFields(model, program, body, Object.keys(decode.shape)),
     ...{ seed: seed ?? 0, firstIndex: body.first_index },
   });
-  await sendSamples(response, { model: target, program, seed, samples }, chosen);
+  await sendSamples(context, response, { model: target, program, seed, samples }, chosen);
 }

@@ -5,7 +5,7 @@ import type { ServedModel } from '../../engine/engine.ts';
 import { answeredBefore } from '../cache/seeded-answer.ts';
 import type { ServerContext } from '../context.ts';
 import { HttpError } from '../http-error.ts';
-import { chooseFormat, sendSamples } from './present.ts';
+import { checkSize, chooseFormat, sendSamples } from './present.ts';
 import {
   inputOfRole,
   inputsOf,
@@ -27,7 +27,7 @@ export async function answerInterpolate(
   request: Request,
   response: Response,
 ): Promise<void> {
-  const { model, body, presentation } = readRequest(context, request, response, interpolate);
+  const { model, body, presentation } = await readRequest(context, request, response, interpolate);
   const { from, to, steps: count, method } = body;
   if (isCode(from) !== isCode(to)) {
     throw new HttpError(400, 'to: expected a point of the kind of from: both seeds, or both latents');
@@ -41,12 +41,13 @@ export async function answerInterpolate(
   const [start, end] = [endpoint(context, model, 'from', from), endpoint(context, model, 'to', to)];
   const seed = 'seed' in start ? start.seed : seedFor(model, program, body.seed);
   const target = requestModel(context, response, model);
+  checkSize(model, count, chosen);
   const samples = await interpolateExamples(target, {
     ...{ from: start, to: end, places: evenPlaces(count), method, seed: seed ?? 0 },
     ...labelField(model, program, body.label, { count, needed: isCode(from) }),
     scalars: scalarFields(model, program, body, Object.keys(interpolate.shape)),
   });
-  await sendSamples(response, { model: target, program, seed, samples }, chosen);
+  await sendSamples(context, response, { model: target, program, seed, samples }, chosen);
 }
 
 function isCode(point: Point): point is Extract<Point, { latent: unknown }> {

@@ -1,12 +1,15 @@
 import type { Request, Response } from 'express';
 import type { Manifest } from '../../../bundle/manifest-schema.ts';
-import { canRender, encodePng, imageGrid, npyBytes, renderSamples } from '../../../media/index.ts';
+import { canRender, encodePng, imageGrid, npyHeader, renderSamples } from '../../../media/index.ts';
 import type { Samples } from '../../../model/contract.ts';
 import type { Seed } from '../../../noise/noise.ts';
-import type { HostTensor } from '../../../program/tensor.ts';
+import { type HostTensor, sizeOf } from '../../../program/tensor.ts';
 import type { ServedModel } from '../../engine/engine.ts';
+import { sendBytes, sendJson } from '../answer.ts';
+import type { ServerContext } from '../context.ts';
 import { HttpError } from '../http-error.ts';
-import { tensorToJson } from '../json-tensor.ts';
+import { TensorText } from '../json/tensor-text.ts';
+import { tensorBytes } from '../oip/tensors.ts';
 import { seedJson } from '../seed.ts';
 import type { RequestModel } from './programs.ts';
 import type { Presentation } from './schemas.ts';
@@ -78,6 +81,37 @@ function withoutUndefined(presentation: Presentation): Presentation {
   return Object.fromEntries(Object.entries(presentation).filter(([, value]) => value !== undefined));
 }
 
+/** Characters of a number and what stands around it, about. */
+const charactersPerValue = 16;
+/** Of one answer in JSON: a client that reads more has use for another format. */
+const maxCharacters = 2 ** 28;
+
+/**
+ * Refuses what would be too large to show, before any of it is drawn.
+ * @throws HttpError 400 that says what can be asked for instead.
+ */
+export function checkSize(
+  { manifest }: ServedModel,
+  count: number,
+  presentation: Presentation & { readonly format: Format },
+): void {
+  const { format } = presentation;
+  if (format === 'png') columnsOf(manifest, count, presentation);
+  if (format === 'json') checkTextSize(count, sizeOf(manifest.data.shape), 'as application/x-npy');
+}
+
+/** @param otherwise how so many values can be had. @throws HttpError 400. */
+export function checkTextSize(count: number, valuesPerRow: number, otherwise: string): void {
+  const characters = count * valuesPerRow * charactersPerValue;
+  if (characters <= maxCharacters) return;
+  const most = Math.floor(maxCharacters / (valuesPerRow * charactersPerValue));
+  const fewer = most > 0 ? `for at most ${most} rows at a time, or ` : '';
+  throw new HttpError(
+    400,
+    `the answer would be about ${characters} bytes of JSON: ask ${fewer}for it ${otherwise}`,
+  );
+}
+
 /** Samples with what the answer says about them. */
 export interface Drawn {
   readonly model: RequestModel;
@@ -89,6 +123,7 @@ export interface Drawn {
 
 /** Answers with samples in the format chosen. */
 export async function sendSamples(
+  context: ServerContext,
   response: Response,
   drawn: Drawn,
   presentation: Presentation & { readonly format: Format },
@@ -102,21 +137,18 @@ export async function sendSamples(
   response.set('Generatrix-Version', version);
   if (presentation.format !== 'json') {
     const bytes = await encodeSamples(model, data, presentation);
-    response
-      .type(formatTypes[presentation.format])
-      .send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
-    return;
+    return sendBytes(response.type(formatTypes[presentation.format]), bytes);
   }
-  response.json({
+  await sendJson(context, response, {
     model: model.name,
     version,
     program,
     ...(seed !== undefined && { seed: seedJson(seed) }),
     count: data.shape[0],
     shape: data.shape,
-    data: tensorToJson(data),
+    data: new TensorText(data),
     ...(others.length > 0 && {
-      outputs: Object.fromEntries(others.map(([name, tensor]) => [name, tensorToJson(tensor)])),
+      outputs: Object.fromEntries(others.map(([name, tensor]) => [name, new TensorText(tensor)])),
     }),
   });
 }
@@ -125,19 +157,22 @@ async function encodeSamples(
   model: RequestModel,
   samples: HostTensor,
   { format, layout, columns, scale = 1 }: Presentation,
-): Promise<Uint8Array> {
+): Promise<Uint8Array[]> {
   const spec = model.manifest.data;
-  if (format === 'npy') return npyBytes(samples);
-  if (spec.kind !== 'image') return (await renderSamples(samples, spec)).bytes;
-  const count = samples.shape[0]!;
+  if (format === 'npy') return [npyHeader(samples), tensorBytes(samples)];
+  if (spec.kind !== 'image') return [(await renderSamples(samples, spec)).bytes];
+  const across = columnsOf(model.manifest, samples.shape[0]!, { layout, columns, scale });
+  return [await encodePng(imageGrid(samples, { range: spec.range, columns: across, scale }))];
+}
+
+/** How many pictures stand side by side. @throws HttpError 400 when there would be too many pixels. */
+function columnsOf({ data }: Manifest, count: number, { layout, columns, scale = 1 }: Presentation): number {
   const across = Math.min(count, layout === 'strip' ? count : (columns ?? Math.ceil(Math.sqrt(count))));
-  const [height, width] = spec.shape;
+  const [height = 1, width = 1] = data.shape;
   const pixels = across * width * Math.ceil(count / across) * height * scale * scale;
-  if (pixels > maxPixels) {
-    throw new HttpError(
-      400,
-      `the PNG would have ${pixels} pixels, more than ${maxPixels}: ask for fewer samples`,
-    );
-  }
-  return encodePng(imageGrid(samples, { range: spec.range, columns: across, scale }));
+  if (pixels <= maxPixels) return across;
+  throw new HttpError(
+    400,
+    `the PNG would have ${pixels} pixels, more than ${maxPixels}: ask for fewer samples`,
+  );
 }

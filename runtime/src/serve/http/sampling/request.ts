@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import type { ServedModel } from '../../engine/engine.ts';
 import type { ServerContext } from '../context.ts';
 import { HttpError } from '../http-error.ts';
-import { bodyBytes, checkMediaType, parseJson, validate } from '../json-body.ts';
+import { bodyBytes, checkMediaType, readJson, validate } from '../json-body.ts';
 import { findModel } from '../request-scope.ts';
 import { parameter } from '../route.ts';
 import { type Presentation, querySchema, type SamplingSchemas } from './schemas.ts';
@@ -18,17 +18,17 @@ export interface SamplingRequest<T extends z.ZodType> {
  * Reads a request of the sampling API: the model it names, its query, its body. No body is an empty object.
  * @throws HttpError of status 400, 404 or 415.
  */
-export function readRequest<T extends z.ZodType>(
+export async function readRequest<T extends z.ZodType>(
   context: ServerContext,
   request: Request,
   response: Response,
   schema: T,
-): SamplingRequest<T> {
+): Promise<SamplingRequest<T>> {
   const query = validate(querySchema, request.query, 'query');
   const model = findModel(context, response, parameter(request, 'model'), query.version);
   checkMediaType(request, ['application/json']);
   const bytes = bodyBytes(request);
-  const value = bytes.length === 0 ? {} : parseJson(bytes, context.config);
+  const value = bytes.length === 0 ? {} : await readJson(context, response, bytes);
   const body = validate(schema, value);
   const { version: _, ...shown } = query;
   const { format, layout, columns, scale } = body as Presentation;
@@ -39,12 +39,12 @@ export function readRequest<T extends z.ZodType>(
  * Reads a request for samples: as `readRequest`, or, of a GET, from its query alone.
  * @throws HttpError of status 400, 404 or 415.
  */
-export function readSampleRequest(
+export async function readSampleRequest(
   context: ServerContext,
   request: Request,
   response: Response,
   schema: SamplingSchemas['samples'],
-): SamplingRequest<SamplingSchemas['samples']> {
+): Promise<SamplingRequest<SamplingSchemas['samples']>> {
   if (request.method === 'POST') return readRequest(context, request, response, schema);
   const { version, ...fields } = request.query;
   const asked = validate(querySchema.pick({ version: true }), { version }, 'query');

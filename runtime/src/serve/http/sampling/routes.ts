@@ -46,6 +46,15 @@ export function samplingRoutes(context: ServerContext): Route[] {
     body: { 'application/json': schemas[name] },
     response,
     work: true,
+    modelOf: (request, answer) => {
+      const { version } = request.query;
+      return findModel(
+        context,
+        answer,
+        parameter(request, 'model'),
+        typeof version === 'string' ? version : undefined,
+      );
+    },
     handle: (request, answer) => action(context, schemas, request, answer),
   });
   const json = (description: string, schema: z.ZodType) => ({

@@ -1,10 +1,11 @@
 import type { Request, Response } from 'express';
 import { encodeExamples } from '../../../model/convert.ts';
 import { needDensity, scoreExamples } from '../../../model/score.ts';
+import { sendJson } from '../answer.ts';
 import { answeredBefore } from '../cache/seeded-answer.ts';
 import type { ServerContext } from '../context.ts';
 import { HttpError } from '../http-error.ts';
-import { tensorToJson } from '../json-tensor.ts';
+import { TensorText } from '../json/tensor-text.ts';
 import { seedJson } from '../seed.ts';
 import { inputOfRole, labelField, requestModel, scalarFields, seedFor, tensorField } from './programs.ts';
 import { readRequest } from './request.ts';
@@ -17,7 +18,7 @@ export async function answerLogProb(
   request: Request,
   response: Response,
 ): Promise<void> {
-  const { model, body } = readRequest(context, request, response, logprob);
+  const { model, body } = await readRequest(context, request, response, logprob);
   const { program, kind } = needDensity(model);
   if (answeredBefore(context, request, response, { model, seeded: body.seed !== undefined })) return;
   const data = tensorField(context, 'data', inputOfRole(model, program, 'data'), body.data);
@@ -55,7 +56,7 @@ export async function answerEncode(
   request: Request,
   response: Response,
 ): Promise<void> {
-  const { model, body } = readRequest(context, request, response, encode);
+  const { model, body } = await readRequest(context, request, response, encode);
   const program = 'encode';
   if (answeredBefore(context, request, response, { model, seeded: body.seed !== undefined })) return;
   const data = tensorField(context, 'data', inputOfRole(model, program, 'data'), body.data);
@@ -67,11 +68,11 @@ export async function answerEncode(
     ...{ seed: seed ?? 0, firstIndex: body.first_index },
   });
   if (seed !== undefined) response.set('Generatrix-Seed', String(seed));
-  response.json({
+  await sendJson(context, response, {
     model: model.name,
     version: target.version(),
     ...(seed !== undefined && { seed: seedJson(seed) }),
     shape: latent.shape,
-    latent: tensorToJson(latent),
+    latent: new TensorText(latent),
   });
 }

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { Request, Response } from 'express';
 import { canStream } from '../../../model/abilities.ts';
 import type { CompleteRequest, StreamPart, StreamRequest } from '../../../model/contract.ts';
@@ -6,9 +5,10 @@ import { streamSamples } from '../../../model/stream.ts';
 import { randomSeed } from '../../../noise/noise.ts';
 import type { HostTensor } from '../../../program/tensor.ts';
 import type { ServedModel } from '../../engine/engine.ts';
+import { jsonChunks, write } from '../answer.ts';
 import type { ServerContext } from '../context.ts';
 import { HttpError, toHttpError } from '../http-error.ts';
-import { tensorToJson } from '../json-tensor.ts';
+import { TensorText } from '../json/tensor-text.ts';
 import { scopeOf } from '../request-scope.ts';
 import { seedJson } from '../seed.ts';
 import { labelField, requestModel, scalarFields } from './programs.ts';
@@ -51,16 +51,16 @@ export async function streamDrawn(
   let started = false;
   try {
     for await (const part of parts) {
-      if (!started) await start(response, model, part);
+      if (!started) await start(context, response, model, part);
       started = true;
-      await send(response, 'part', { index: part.index, start: part.start, ...valuesOf(part.data) });
+      await send(context, response, 'part', { index: part.index, start: part.start, ...valuesOf(part.data) });
     }
-    await send(response, 'end', {});
+    await send(context, response, 'end', {});
   } catch (error) {
     // Before the first part there is still a status to say it with.
     if (!started) throw error;
     if (!response.destroyed) {
-      await send(response, 'error', { error: toHttpError(error, context.config.maxBodyBytes).message });
+      await send(context, response, 'error', { error: toHttpError(error).message });
     }
     throw error;
   } finally {
@@ -84,6 +84,7 @@ function streamRequest(model: ServedModel, { body, fields, continued }: StreamAs
 }
 
 async function start(
+  context: ServerContext,
   response: Response,
   model: ServedModel,
   { seed, chunks, soFar }: StreamPart,
@@ -97,7 +98,7 @@ async function start(
     'Generatrix-Version': model.version,
   });
   const { name, version } = model;
-  await send(response, 'start', {
+  await send(context, response, 'start', {
     model: name,
     version,
     seed: seedJson(seed),
@@ -107,10 +108,11 @@ async function start(
   });
 }
 
-const valuesOf = (tensor: HostTensor) => ({ shape: tensor.shape, data: tensorToJson(tensor) });
+const valuesOf = (tensor: HostTensor) => ({ shape: tensor.shape, data: new TensorText(tensor) });
 
 /** Waits where the client reads more slowly than the model draws. */
-async function send(response: Response, event: string, data: object): Promise<void> {
-  const more = response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
-  if (!more) await once(response, 'drain', { signal: scopeOf(response).signal });
+async function send(context: ServerContext, response: Response, event: string, data: object): Promise<void> {
+  await write(response, Buffer.from(`event: ${event}\ndata: `));
+  for await (const chunk of jsonChunks(context, data)) await write(response, chunk);
+  await write(response, Buffer.from('\n\n'));
 }
