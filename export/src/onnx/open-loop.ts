@@ -1,4 +1,4 @@
-import type { Graph, Node, Value } from '../graph/ir.ts';
+import type { Graph, Value } from '../graph/ir.ts';
 import { TraceError } from '../trace/errors.ts';
 import type { DeclaredShape } from './proto.ts';
 
@@ -9,27 +9,13 @@ const axisName = 'steps';
  * How the ports of a program that is a loop are declared so that it takes any number of steps, one or more. An ONNX
  * Scan has no length of its own: it walks as far as its sequences go, so the length that it was traced at stands in
  * the ports alone.
- * Carries may be reshaped before and after.
  * @throws TraceError unless the program is one scan over its inputs whose results are its outputs.
  */
 export function openLoop(graph: Graph): (value: Value) => DeclaredShape {
-  const others: Node[] = [];
-  const reshapes: Node[] = [];
-  for (const node of graph.nodes) {
-    if (node.op === 'kernel' && node.kernel === 'Reshape') reshapes.push(node);
-    else if (node.op !== 'constant') others.push(node);
-  }
-  const [scan] = others;
-  if (scan?.op !== 'scan' || others.length > 1) throw notALoop('it is not one scan alone');
+  const [scan, ...others] = graph.nodes.filter(({ op }) => op !== 'constant');
+  if (scan?.op !== 'scan' || others.length > 0) throw notALoop('it is not one scan alone');
   const { inputs, outputs, carries, sequences, length } = scan;
   const carried = new Set<Value>([...inputs.slice(0, carries), ...outputs.slice(0, carries)]);
-  const results = new Set<Value>(outputs);
-  for (const { inputs, outputs } of reshapes) {
-    const [before, after] = [inputs[0]!, outputs[0]!];
-    if (!carried.has(before) && !carried.has(after)) throw notALoop('it is not one scan alone');
-    if (carried.has(before)) results.add(after);
-    carried.add(before).add(after);
-  }
   const shared = new Set(inputs.slice(carries + sequences));
   for (const { name, value } of graph.inputs) {
     if (shared.has(value)) throw notALoop(`its steps share the input '${name}'`);
@@ -38,7 +24,7 @@ export function openLoop(graph: Graph): (value: Value) => DeclaredShape {
       throw notALoop(`input '${name}' is neither carried nor a sequence of ${length} steps`);
   }
   for (const { name, value } of graph.outputs) {
-    if (!results.has(value)) throw notALoop(`output '${name}' is no result of the scan`);
+    if (!outputs.includes(value)) throw notALoop(`output '${name}' is no result of the scan`);
   }
   return (value) => (carried.has(value) ? value.shape : [axisName, ...value.shape.slice(1)]);
 }

@@ -1,4 +1,4 @@
-import type { Graph, Node, ScanNode, Value } from '../graph/ir.ts';
+import type { Graph, Node, Port, ScanNode, Value } from '../graph/ir.ts';
 import type { KernelName } from '../kernels/names.ts';
 import { removeDeadNodes } from './dead.ts';
 import { type ElementwiseGroup, elementwiseGroups } from './elementwise-groups.ts';
@@ -21,21 +21,42 @@ const fewestOperations = 4;
  * What a training loop does element by element to the state it carries (an optimizer's update, a running mean) is done
  * piece by piece, by a loop inside: all operations on the first thousands of elements, then all on the next. One after
  * another over whole tensors they would fetch every tensor from memory as often as there are operations. Only operations
- * that are rounded correctly are moved, so the results are the same bits. Carries go through the outer loop in the shape
- * of pieces: a reshape before and after costs nothing there, and inside it would copy.
+ * that are rounded correctly are moved, so the results are the same bits. The state goes into the loop, through it and out of it
+ * as [pieces, elements], the same numbers in the same order: a reshape of what a program returns is a copy.
  *
  * For processors alone: a GPU has its own way to spread such work.
  */
 export function piecewise(graph: Graph): Graph {
   let next = 1 + largestId(graph);
   const fresh = (shape: readonly number[]): Value => ({ id: next++, dtype: 'float32', shape });
-  const nodes = graph.nodes.flatMap((node) => (node.op === 'scan' ? loopInPieces(node, fresh) : [node]));
-  return deeply({ ...graph, nodes }, removeDeadNodes);
+  // Values of the graph that have become [pieces, elements].
+  const ports = new Map<Value, Value>();
+  const [given, returned] = [graph.inputs, graph.outputs].map(
+    (all) => new Set(all.map(({ value }) => value)),
+  );
+  const nodes = graph.nodes.map((node) => {
+    if (node.op !== 'scan') return node;
+    const carried = (i: number) => given!.has(node.inputs[i]!) && returned!.has(node.outputs[i]!);
+    return loopInPieces(node, fresh, carried, ports);
+  });
+  const inPieces = (port: Port) => ({ ...port, value: ports.get(port.value) ?? port.value });
+  const cut = { inputs: graph.inputs.map(inPieces), outputs: graph.outputs.map(inPieces), nodes };
+  return deeply(cut, removeDeadNodes);
 }
 
 type Fresh = (shape: readonly number[]) => Value;
 
-function loopInPieces(loop: ScanNode, fresh: Fresh): readonly Node[] {
+/**
+ * @param open is the carry an input of the program and its last value an output, so that the program may take and return
+ *   it in pieces?
+ * @param ports what the loop takes and returns in pieces is added
+ */
+function loopInPieces(
+  loop: ScanNode,
+  fresh: Fresh,
+  open: (carry: number) => boolean,
+  ports: Map<Value, Value>,
+): ScanNode {
   const { body, carries } = loop;
   const before = body.inputs.slice(0, carries).map(({ value }) => value);
   const after = body.outputs.slice(0, carries).map(({ value }) => value);
@@ -47,14 +68,12 @@ function loopInPieces(loop: ScanNode, fresh: Fresh): readonly Node[] {
       !fuses(body, group) &&
       [...group.inputs, ...group.outputs].some((value) => state.has(value)),
   );
-  if (groups.length === 0) return [loop];
-  // Carries that the groups compute are carried as [pieces, elements].
   const computed = new Set(groups.flatMap(({ outputs }) => outputs));
-  const recut = after.map((value) => computed.has(value));
+  const recut = after.map((value, carry) => computed.has(value) && open(carry));
   const cuts = new Map<Value, Value>();
   const nodes: Node[] = [];
   const inputs = body.inputs.map((port, i) => {
-    if (i >= carries || !recut[i]) return port;
+    if (!recut[i]) return port;
     const cut = fresh(piecesOf(sizeOf(port.value))!);
     cuts.set(port.value, cut);
     nodes.push(reshape(cut, port.value));
@@ -65,20 +84,21 @@ function loopInPieces(loop: ScanNode, fresh: Fresh): readonly Node[] {
     else nodes.push(...groupInPieces(entry, cuts, fresh));
   }
   const outputs = body.outputs.map((port, i) =>
-    i < carries && recut[i] ? { ...port, value: cuts.get(port.value)! } : port,
+    recut[i] ? { ...port, value: cuts.get(port.value)! } : port,
   );
-  // The same around the loop: what comes in and goes out keeps its shape.
-  const around: Record<'before' | 'after', Node[]> = { before: [], after: [] };
-  const outer = <T extends 'before' | 'after'>(values: readonly Value[], where: T) =>
+  const outside = (values: readonly Value[]) =>
     values.map((value, i) => {
-      if (i >= carries || !recut[i]) return value;
+      if (!recut[i]) return value;
       const cut = fresh(piecesOf(sizeOf(value))!);
-      around[where].push(where === 'before' ? reshape(value, cut) : reshape(cut, value));
+      ports.set(value, cut);
       return cut;
     });
-  const [starts, ends] = [outer(loop.inputs, 'before'), outer(loop.outputs, 'after')];
-  const inPieces: ScanNode = { ...loop, inputs: starts, outputs: ends, body: { inputs, outputs, nodes } };
-  return [...around.before, inPieces, ...around.after];
+  return {
+    ...loop,
+    inputs: outside(loop.inputs),
+    outputs: outside(loop.outputs),
+    body: { inputs, outputs, nodes },
+  };
 }
 
 /**

@@ -56,6 +56,25 @@ describe.each([true, false])('a state on a device that fills memory given to it:
     await state.advance(program, x);
     expect(await values(state)).toEqual([3, 7]);
   });
+
+  it('keeps its shape where a program takes and returns it in another', async () => {
+    const [state, step] = [new TrainingState(), doubling(fills)];
+    const ports = [{ name: 'next/w', dtype: 'float32', shape: [2] }] as const;
+    const seen: unknown[] = [];
+    const flat: LoadedProgram = {
+      ...step,
+      outputs: ports,
+      run: async (inputs, into) => {
+        seen.push(inputs['state/w']!.shape, into?.['next/w']?.shape);
+        return step.run(inputs, into);
+      },
+    };
+    state.set({ w: hostTensor('float32', [1, 2], [1, 3]) });
+    await state.advance(flat, x);
+    await state.advance(flat, x);
+    expect(await state.get()).toEqual({ w: hostTensor('float32', [1, 2], [7, 15]) });
+    expect(seen).toEqual([[2], undefined, [2], [2]]);
+  });
 });
 
 it('steps write the state to the memory of the one before the last', async () => {

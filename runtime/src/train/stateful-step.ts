@@ -1,4 +1,4 @@
-import type { LoadedProgram } from '../program/executor.ts';
+import type { LoadedProgram, ProgramPort } from '../program/executor.ts';
 import { portNames } from '../program/program.ts';
 import type { DeviceTensor, HostTensor } from '../program/tensor.ts';
 
@@ -46,7 +46,8 @@ export class TrainingState {
   }
 
   /**
-   * Runs a compiled step, or several in a row, and keeps the new state.
+   * Runs a compiled step, or several in a row, and keeps the new state. A program may take and return a tensor of it in
+   * another shape of as many elements.
    * @param feeds what the program takes besides the state
    * @param count steps that the program takes at once
    * @returns the metrics of each step
@@ -56,8 +57,10 @@ export class TrainingState {
     feeds: Readonly<Record<string, HostTensor>>,
     count = 1,
   ): Promise<Record<string, number>[]> {
-    const outputs = await program.run({ ...this.#tensors, ...feeds }, this.#spare);
-    this.#swaps &&= Object.entries(this.#spare).every(([name, target]) => outputs[name] === target);
+    const shapes = new Map(Object.entries(this.#tensors).map(([port, { shape }]) => [port, shape]));
+    const spare = shapedAs(program.outputs, this.#spare);
+    const outputs = await program.run({ ...shapedAs(program.inputs, this.#tensors), ...feeds }, spare);
+    this.#swaps &&= Object.entries(spare).every(([name, target]) => outputs[name] === target);
     const before = Object.entries(this.#tensors);
     this.dispose();
     for (const [port, tensor] of this.#swaps ? before : []) {
@@ -66,7 +69,8 @@ export class TrainingState {
     const metrics = Array.from({ length: count }, (): Record<string, number> => ({}));
     for (const [name, tensor] of Object.entries(outputs)) {
       if (name.startsWith(nextPrefix)) {
-        this.#tensors[portNames.state(name.slice(nextPrefix.length))] = tensor;
+        const port = portNames.state(name.slice(nextPrefix.length));
+        this.#tensors[port] = inShape(tensor, shapes.get(port)!);
         continue;
       }
       const { data } = await toHost(tensor);
@@ -81,6 +85,25 @@ export class TrainingState {
     this.#tensors = {};
     this.#spare = {};
   }
+}
+
+/** The tensors in the shapes in which a program takes or returns them: the same numbers. */
+function shapedAs<T extends HostTensor | DeviceTensor>(
+  ports: readonly ProgramPort[],
+  tensors: Readonly<Record<string, T>>,
+): Record<string, T> {
+  const shaped: Record<string, T> = { ...tensors };
+  for (const { name, shape } of ports) {
+    const tensor = shaped[name];
+    if (tensor === undefined || shape.some((dim) => typeof dim === 'string')) continue;
+    shaped[name] = inShape(tensor, shape as readonly number[]);
+  }
+  return shaped;
+}
+
+/** The tensor itself where that is its shape. Only on the host can it be given another. */
+function inShape<T extends HostTensor | DeviceTensor>(tensor: T, shape: readonly number[]): T {
+  return !('data' in tensor) || tensor.shape.join() === shape.join() ? tensor : { ...tensor, shape };
 }
 
 function copyOf(tensor: HostTensor): HostTensor {
