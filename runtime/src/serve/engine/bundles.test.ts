@@ -3,7 +3,7 @@ import { cp, mkdir, rename, symlink, truncate, writeFile } from 'node:fs/promise
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { sha256Hex } from '../../bundle/sha256.ts';
-import { encodeTinyOnnx } from '../../ort/tiny-onnx.ts';
+import { encodeTinyOnnx, type TinyProgram } from '../../ort/tiny-onnx.ts';
 import { hostTensor } from '../../program/tensor.ts';
 import { sharedBundle } from '../../testing/bundle.ts';
 import {
@@ -42,6 +42,23 @@ const otherOnnx = encodeTinyOnnx({
   outputs: { data: ['float32', ['batch', 3]] },
 });
 
+/** Programs whose outputs have open dimensions, so that only a run tells what they are. */
+const open = (output: TinyProgram['nodes'][number], shape: readonly number[], dims: readonly string[]) =>
+  withPrograms({
+    sample: {
+      onnx: encodeTinyOnnx({
+        nodes: [output],
+        constants: { flat: ['int64', [1], [-1]] },
+        inputs: { z: ['float32', ['batch', 'width']] },
+        outputs: { value: ['float32', dims] },
+      }),
+      inputs: { z: { dtype: 'float32', shape: [2], role: 'noise', distribution: 'normal' } },
+      outputs: { value: { dtype: 'float32', shape: [...shape], meaning: 'other' } },
+    },
+  });
+const lying = open(['Identity', ['z'], ['value']], [3], ['batch', 'width']);
+const single = open(['Reshape', ['z', 'flat'], ['value']], [], ['n']);
+
 const bad: Record<string, readonly [Record<string, Uint8Array>, RegExp]> = {
   'a program cut short': [{ ...points(), 'sample.onnx': onnx.slice(0, -9) }, /sample\.onnx has \d+ bytes/],
   'a changed program': [{ ...points(), 'sample.onnx': changed }, /sample\.onnx was changed/],
@@ -63,6 +80,14 @@ const bad: Record<string, readonly [Record<string, Uint8Array>, RegExp]> = {
   'other ports than declared': [
     withOnnx(otherOnnx),
     /its inputs are x float32 \[batch, 3\], model\.json says label int32 \[batch\]/,
+  ],
+  'an output of another shape than it says': [
+    lying,
+    /output 'value' of 4 rows is float32 \[4,2\], the manifest says float32 \[4,3\]/,
+  ],
+  'an output that is not one row for each': [
+    single,
+    /output 'value' of 4 rows is float32 \[8\], the manifest says float32 \[4\]/,
   ],
   'rows of absurd size': [
     withEntry({ inputs: huge }),

@@ -41,7 +41,8 @@ export async function readModelFolder(folder: string): Promise<FolderContents> {
       if (!isInside(root, real)) throw new Error('its folder is a link that leads out of the models folder');
       found.push({ name, version, folder: real, fingerprint: await fingerprintOf(real) });
     } catch (error) {
-      refused.push({ name, version, reason: `model ${name}: ${messageOf(error)}` });
+      const shown = printable(name);
+      refused.push({ name: shown, version, reason: `model ${shown}: ${messageOf(error)}` });
     }
     return true;
   };
@@ -54,6 +55,14 @@ export async function readModelFolder(folder: string): Promise<FolderContents> {
     }
   }
   return { found, refused };
+}
+
+/** A file's name as a line of a log or a terminal can hold it: control characters, of which it may have any, as escapes. */
+function printable(name: string): string {
+  return name.replace(
+    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
+    (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
+  );
 }
 
 /** Whether a folder is there: one without a manifest may be a bundle that is being copied. */

@@ -27,14 +27,18 @@ export class Inspector {
   async inspect(folder: string, idle?: WorkerHandle | null): Promise<InspectedBundle> {
     const worker = idle ?? this.#own();
     await worker.ready;
-    const inspected = await worker.request({ kind: 'inspect', folder }, patienceMs).catch(explain(folder));
-    for (const program of Object.keys(inspected.programs)) {
-      await worker
-        .request({ kind: 'try', program }, this.#options.runLimitMs)
-        .catch(explain(`${folder}, program ${program}`));
+    try {
+      const inspected = await worker.request({ kind: 'inspect', folder }, patienceMs).catch(explain(folder));
+      for (const program of Object.keys(inspected.programs)) {
+        await worker
+          .request({ kind: 'try', program }, this.#options.runLimitMs)
+          .catch(explain(`${folder}, program ${program}`));
+      }
+      return inspected;
+    } finally {
+      // One that has died has forgotten.
+      await worker.request({ kind: 'forget' }, patienceMs).catch(() => undefined);
     }
-    await worker.request({ kind: 'forget' }, patienceMs);
-    return inspected;
   }
 
   /** Ends the process; a later `inspect` starts another. */

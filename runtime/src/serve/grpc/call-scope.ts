@@ -32,12 +32,15 @@ const healthService = '/grpc.health.v1.Health/';
  * @param beforeHealth called before a call of the health service is answered
  */
 export function guardCalls(context: ServerContext, beforeHealth: () => void): ServerInterceptor {
-  const { config, engine, limiter } = context;
-  const check = keyCheck(config.apiKeys);
+  const { config, engine, limiter, wrongKeys } = context;
+  const check = keyCheck(config.apiKeys, wrongKeys);
   const admit = async (path: string, metadata: Metadata, scope: RequestScope, address?: string) => {
     if (path.startsWith(healthService)) return beforeHealth();
     if (openMethods.has(path)) return;
-    const key = check(givenKey(textOf(metadata, 'authorization'), textOf(metadata, 'x-api-key')));
+    const key = await check(
+      givenKey(textOf(metadata, 'authorization'), textOf(metadata, 'x-api-key')),
+      address,
+    );
     if (key !== undefined) scope.key = key;
     await limiter.count({ key, address });
     if (!workMethods.has(path) || engine.pending().rows < config.queueLimit) return;

@@ -12,6 +12,7 @@ import { oipRoutes } from './oip/routes.ts';
 import { jsonLengthHeader } from './oip/wire.ts';
 import { docsRoutes, operationRoutes } from './operation-routes.ts';
 import { pageHeaders } from './page-headers.ts';
+import { limitRate } from './rate-limit.ts';
 import { refuseWhenFull, requestScope, scopeOf } from './request-scope.ts';
 import { registerRoutes } from './route.ts';
 import { samplingRoutes } from './sampling/routes.ts';
@@ -43,10 +44,12 @@ export function createApp(context: ServerContext, version: string, site?: string
   // Numbers pack badly at any level, and the cores have samples to draw.
   app.use(compression({ level: 1, filter: (_request, response) => isCompressible(response) }));
 
-  const guarded = [requireKey(config.apiKeys), context.limiter.handler];
+  const key = requireKey(config.apiKeys, context.wrongKeys);
+  const guarded = [key, context.limiter.handler];
   const routes = [...samplingRoutes(context), ...oipRoutes(context, version), ...operationRoutes(context)];
   registerRoutes(app, [...routes, ...docsRoutes(routes, version, config.apiKeys.length > 0)], {
     guarded,
+    scraped: [key, limitRate(config.rateLimitPerMinute).handler],
     work: [refuseWhenFull(context)],
     started: [limitTime(context)],
     body: (modelOf) => bodyReader(config, modelOf),
@@ -65,7 +68,9 @@ export function baseApp(context: ServerContext): Express {
   app.set('query parser', 'simple');
   app.use(requestScope(context));
   app.use(((request, _response, next) => {
-    if (request.httpVersion === '1.1' && request.headers.host === undefined) {
+    const hosts = request.rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'host').length;
+    if (hosts > 1) throw new HttpError(400, 'the request has more than one Host header');
+    if (hosts === 0 && request.httpVersion === '1.1') {
       throw new HttpError(400, 'the request has no Host header');
     }
     next();

@@ -103,6 +103,27 @@ describe('a body', () => {
   });
 });
 
+it.each([
+  ['GET /v2/health/live HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n', 'the request has more than one Host header'],
+  ['GET /v2/health/live HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n', 'the request has more than one Host header'],
+])('which host is meant must be clear: %j', async (text, error) => {
+  await start();
+  const answer = await sendRaw(server.url, text.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'));
+  expect(answer).toMatch(/^HTTP\/1.1 400 /);
+  expect(answer).toContain(error);
+});
+
+it.each([
+  ['[1,NaN]', 'which has no NaN: send finite numbers'],
+  ['{"a \\" NaN":[1.5, -Infinity]}', 'which has no Infinity: send finite numbers'],
+  ['{"a":"NaN", "b":tru}', /^the body is not JSON: unexpected text/],
+])('numbers that JSON does not have are named: %s', async (body, reason) => {
+  await start();
+  const [status, error] = await errorOf(await server.fetch(infer, { method: 'POST', headers: json, body }));
+  expect(status).toBe(400);
+  expect(error).toMatch(typeof reason === 'string' ? `the body is not JSON, ${reason}` : reason);
+});
+
 describe('an answer', () => {
   it('that is long is written by another thread, to the same values, while others are answered', async () => {
     await start({ maxCount: 5000 });

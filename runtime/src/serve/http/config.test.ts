@@ -71,9 +71,29 @@ describe('loadConfig', () => {
       '--api-keys: expected NAME:SHA256 in hex, got a list of 1',
     ],
     [{ flags: { models, tlsCert: 'a.pem' } }, '--tls-cert: TLS needs tlsKey too'],
+    [
+      { flags: { models }, environment: { GENERATRIX_WORKRES: '2' } },
+      'GENERATRIX_WORKRES: there is no such setting; did you mean GENERATRIX_WORKERS?',
+    ],
+    [
+      { flags: { models }, environment: { generatrix_port: '80' } },
+      'generatrix_port: there is no such setting; did you mean GENERATRIX_PORT?',
+    ],
     [{ environment: {} }, 'models: expected string, got nothing'],
   ])('names the source of a wrong value: %j', async (sources, message) => {
     await expect(loadConfig(sources)).rejects.toThrow(new UserError(message));
+  });
+
+  it('leaves alone what others set: Kubernetes for a service of that name, and what is not the server’s', async () => {
+    const environment = {
+      GENERATRIX_SERVICE_HOST: '10.0.0.1',
+      GENERATRIX_PORT_8080_TCP_ADDR: '10.0.0.1',
+      GENERATRIX_THREADS: '1',
+      GENERATRIX_WORKERZ: '',
+    };
+    expect(await loadConfig({ flags: { models }, environment })).toEqual(
+      await loadConfig({ flags: { models } }),
+    );
   });
 
   it('names the file, the key, and what is wrong there', async () => {

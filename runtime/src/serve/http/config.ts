@@ -37,6 +37,7 @@ export async function loadConfig({
     if (text === undefined || text === '' || /^tcp:\/\//.test(text)) continue;
     found.set(field.name, { value: fromText(field, text), source: field.variable });
   }
+  checkSpelling(environment);
   for (const field of configFields) {
     const value = flags[field.name];
     if (value === undefined) continue;
@@ -46,6 +47,34 @@ export async function loadConfig({
     });
   }
   return check(found);
+}
+
+/**
+ * Refuses variables that are almost a setting's. Others that begin with GENERATRIX_ are left alone: Kubernetes makes many
+ * for a service of that name.
+ */
+function checkSpelling(environment: Readonly<Record<string, string | undefined>>): void {
+  const known = configFields.map(({ variable }) => variable);
+  for (const name of Object.keys(environment)) {
+    if (!/^generatrix_/i.test(name) || known.includes(name) || environment[name] === '') continue;
+    const near = known.map((variable) => ({ variable, off: differences(variable, name.toUpperCase()) }));
+    const [nearest] = near.sort((a, b) => a.off - b.off);
+    if (nearest!.off > 2) continue;
+    throw new UserError(`${name}: there is no such setting; did you mean ${nearest!.variable}?`);
+  }
+}
+
+/** Letters to insert, delete or replace to make one text of the other: Levenshtein's distance. */
+function differences(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, i) => i);
+  for (const [i, letter] of [...from].entries()) {
+    const next = [i + 1];
+    for (const [j, other] of [...to].entries()) {
+      next.push(Math.min(next[j]! + 1, row[j + 1]! + 1, row[j]! + Number(letter !== other)));
+    }
+    row = next;
+  }
+  return row.at(-1)!;
 }
 
 function check(found: ReadonlyMap<string, Found>): ServeConfig {

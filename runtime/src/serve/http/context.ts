@@ -30,6 +30,8 @@ export interface ServerContext {
   readonly metrics: Metrics;
   readonly cache: ResponseCache;
   readonly limiter: RateLimit;
+  /** Wrong API keys, by address. */
+  readonly wrongKeys: RateLimit;
   readonly budget: AnswerBudget;
   /** Reads and writes large JSON. */
   readonly text: TextThread;

@@ -3,6 +3,7 @@ import { createServer, type RequestListener, type Server, type ServerOptions, ST
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { createSecureContext } from 'node:tls';
 import { messageOf, UserError } from '../../errors.ts';
 import type { ServeConfig } from './config-schema.ts';
 
@@ -74,17 +75,22 @@ export function addressOf({ server }: Listener, secure: boolean): string {
   return `${secure ? 'https' : 'http'}://${host}:${port}`;
 }
 
-/** The certificate and key of the settings. @throws UserError when one cannot be read. */
+/** The certificate and key of the settings. @throws UserError when one cannot be read, or is none. */
 export async function certificate({ tlsCert = '', tlsKey = '' }: ServeConfig) {
   const read = (flag: string, path: string) =>
     readFile(path).catch((error: unknown) => {
       throw new UserError(`${flag} ${path}: cannot be read: ${messageOf(error)}`);
     });
-  return {
-    cert: await read('--tls-cert', tlsCert),
-    key: await read('--tls-key', tlsKey),
-    minVersion: 'TLSv1.2',
-  } as const;
+  const cert = await read('--tls-cert', tlsCert);
+  const key = await read('--tls-key', tlsKey);
+  try {
+    createSecureContext({ cert, key });
+  } catch (error) {
+    throw new UserError(
+      `--tls-cert ${tlsCert}, --tls-key ${tlsKey}: expected a certificate chain and its private key, both PEM without a passphrase (OpenSSL says: ${messageOf(error)})`,
+    );
+  }
+  return { cert, key, minVersion: 'TLSv1.2' } as const;
 }
 
 /**

@@ -54,7 +54,13 @@ export function createManagementApp(context: ServerContext): Express {
       },
       ...operationRoutes(context),
     ],
-    { guarded: [], work: [], started: [], body: () => bodyReader({ ...config, maxBodyBytes: 1024 }) },
+    {
+      guarded: [],
+      scraped: [],
+      work: [],
+      started: [],
+      body: () => bodyReader({ ...config, maxBodyBytes: 1024 }),
+    },
   );
   return withEnding(app, context);
 }

@@ -32,6 +32,13 @@ describe('errors', () => {
       "input 'z': expected FP32, got INT32",
     ],
     [
+      'whole numbers of 64 bits for floats',
+      infer(),
+      { inputs: [{ ...zInput, datatype: 'INT64', data: [1, 2, 3, 4, 5, 6] }] },
+      400,
+      "input 'z': expected FP32, got INT64",
+    ],
+    [
       'an unknown type',
       infer(),
       { inputs: [{ ...zInput, datatype: 'BYTES' }] },

@@ -10,6 +10,7 @@ export function operationRoutes({ metrics }: ServerContext): Route[] {
     {
       method: 'get',
       path: '/metrics',
+      scraped: true,
       tag: 'Operation',
       summary: 'Metrics in the text format of Prometheus',
       response: { description: 'Metrics', content: { 'text/plain': z.string() } },

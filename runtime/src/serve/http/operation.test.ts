@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
+import { UserError } from '../../errors.ts';
 import { startTestServer, type TestServer } from '../../testing/http-server.ts';
 import { hashKey } from './api-key.ts';
 
@@ -54,6 +55,44 @@ it('API keys open what is not open to all, by either header', async () => {
   }
   expect(server.log.some((line) => line.key === 'alice' && line.path === samples)).toBe(true);
   expect(JSON.stringify(server.log)).not.toContain('k-alice');
+});
+
+it('wrong keys from one address are refused with 429 after a while, a right one is not', async () => {
+  const server = await start({ apiKeys: [`alice:${hashKey('k-alice')}`] });
+  const ask = (key: string) => server.fetch('/v1/models', { headers: { 'X-API-Key': key } });
+  const codes = [];
+  for (let i = 0; i < 22; i++) codes.push((await ask(`guess ${i}`)).status);
+  expect(codes).toEqual([...Array<number>(20).fill(401), 429, 429]);
+  const refused = await ask('another');
+  expect(Number(refused.headers.get('Retry-After'))).toBeGreaterThan(0);
+  expect(await refused.json()).toEqual({ error: 'more than 20 wrong API keys in a minute; try again later' });
+  expect((await ask('k-alice')).status).toBe(200);
+  // Without any key nothing is tried.
+  expect((await server.fetch('/v1/models')).status).toBe(401);
+});
+
+it('metrics have a rate of their own', async () => {
+  const server = await start({ rateLimitPerMinute: 2 });
+  const codes = async (path: string) => {
+    const answered = [];
+    for (let i = 0; i < 3; i++) answered.push((await server.fetch(path)).status);
+    return answered;
+  };
+  expect(await codes('/v1/models')).toEqual([200, 200, 429]);
+  expect(await codes('/metrics')).toEqual([200, 200, 429]);
+});
+
+it('files that are no certificate and key are refused in one line that names them', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'generatrix-tls-'));
+  const [tlsCert, tlsKey] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+  await writeFile(tlsCert, 'no certificate');
+  await writeFile(tlsKey, 'no key');
+  const attempt = startTestServer({ tlsCert, tlsKey, logLevel: 'silent' });
+  await expect(attempt).rejects.toThrow(UserError);
+  await expect(attempt).rejects.toThrow(
+    new RegExp(`^--tls-cert ${tlsCert}, --tls-key ${tlsKey}: expected [^\\n]*$`),
+  );
+  await rm(folder, { recursive: true });
 });
 
 it('each key has its own rate, and health has none', async () => {

@@ -9,8 +9,9 @@ const windowMs = 60_000;
  * At most so many requests a minute of one API key, or of one address where no key is asked for; more get 429 and
  * Retry-After. The count is this process's own: behind a balancer each replica has one.
  * @param perMinute 0 for no limit
+ * @param what is counted, for the refusal
  */
-export function limitRate(perMinute: number): RateLimit {
+export function limitRate(perMinute: number, what = 'requests'): RateLimit {
   if (perMinute === 0) {
     return { handler: (_request, _response, next) => next(), count: () => Promise.resolve() };
   }
@@ -24,7 +25,7 @@ export function limitRate(perMinute: number): RateLimit {
     keyGenerator: (request, response) => nameOf({ key: scopeOf(response).key, address: request.ip }),
     handler: (_request, _response, next) => {
       // The library has set Retry-After.
-      next(tooMany(perMinute));
+      next(tooMany(perMinute, what));
     },
     // What a client with a forged X-Forwarded-For may do is decided by `trustProxy`, not by a warning.
     validate: false,
@@ -35,7 +36,7 @@ export function limitRate(perMinute: number): RateLimit {
       const { totalHits, resetTime } = await store.increment(nameOf(asker));
       if (totalHits <= perMinute) return;
       const ms = (resetTime?.getTime() ?? Date.now() + windowMs) - Date.now();
-      throw tooMany(perMinute, { 'Retry-After': String(Math.max(1, Math.ceil(ms / 1000))) });
+      throw tooMany(perMinute, what, { 'Retry-After': String(Math.max(1, Math.ceil(ms / 1000))) });
     },
   };
 }
@@ -44,6 +45,6 @@ function nameOf({ key, address = '' }: Asker): string {
   return key === undefined ? `address ${ipKeyGenerator(address)}` : `key ${key}`;
 }
 
-function tooMany(perMinute: number, headers: Readonly<Record<string, string>> = {}): HttpError {
-  return new HttpError(429, `more than ${perMinute} requests in a minute; try again later`, headers);
+function tooMany(perMinute: number, what: string, headers: Readonly<Record<string, string>> = {}): HttpError {
+  return new HttpError(429, `more than ${perMinute} ${what} in a minute; try again later`, headers);
 }

@@ -25,6 +25,8 @@ export interface Route {
   readonly response: ResponseDoc;
   /** The model that a request names, which bounds its body. @throws when there is none */
   readonly modelOf?: (request: Request, response: Response) => ServedModel;
+  /** Read by monitoring, which has a rate of its own: else a busy client could blind it. */
+  readonly scraped?: boolean;
   /** Answered without an API key. */
   readonly open?: boolean;
   /** Runs programs. One with a body is refused before that is read while the queue is full; the engine refuses others. */
@@ -36,6 +38,8 @@ export interface Route {
 export interface RouteGuards {
   /** Asks for an API key and holds the rate limit. */
   readonly guarded: readonly RequestHandler[];
+  /** The same for what monitoring reads. */
+  readonly scraped: readonly RequestHandler[];
   /** Before the body of a request that runs programs. */
   readonly work: readonly RequestHandler[];
   /** Of a request that runs programs, once it is there. */
@@ -49,9 +53,9 @@ export function registerRoutes(app: Express, routes: readonly Route[], guards: R
   for (const path of new Set(routes.map((route) => route.path))) {
     const here = routes.filter((route) => route.path === path);
     const express = app.route(path.replace(/\{(\w+)\}/g, ':$1'));
-    for (const { method, open, work, modelOf, handle } of here) {
+    for (const { method, open, work, modelOf, scraped, handle } of here) {
       express[method](
-        ...(open ? [] : guards.guarded),
+        ...(open ? [] : scraped ? guards.scraped : guards.guarded),
         ...(method === 'post' && work ? guards.work : []),
         ...(method === 'post' ? [guards.body(modelOf)] : []),
         ...(work ? guards.started : []),

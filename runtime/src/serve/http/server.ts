@@ -42,6 +42,9 @@ export interface StartOptions {
   readonly makeEngine?: (options: EngineOptions) => Promise<InferenceEngine>;
 }
 
+/** Wrong API keys from one address that are answered with 401. */
+const wrongKeysPerMinute = 20;
+
 const { version } = createRequire(import.meta.url)('../../../package.json') as { version: string };
 
 /**
@@ -83,6 +86,7 @@ export async function startServer(
     metrics,
     cache,
     limiter: limitRate(config.rateLimitPerMinute),
+    wrongKeys: limitRate(wrongKeysPerMinute, 'wrong API keys'),
     budget,
     text: new TextThread(),
     logger,

@@ -16,8 +16,28 @@ export function parseJson(bytes: Uint8Array, limits: JsonLimits): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
+    // Some writers, Python's among them, write what is not finite so.
+    const literal = strayLiteral(text);
+    if (literal !== undefined) {
+      throw new HttpError(400, `the body is not JSON, which has no ${literal}: send finite numbers`);
+    }
     // The message quotes what it found, which may be long and of many lines.
-    const place = /at position \d+/.exec((error as Error).message)?.[0] ?? 'at its end';
-    throw new HttpError(400, `the body is not JSON: unexpected text ${place}`);
+    const { message } = error as Error;
+    const place = /at position \d+/.exec(message)?.[0] ?? /^Unexpected token ('.')/u.exec(message)?.[1];
+    throw new HttpError(400, `the body is not JSON: unexpected text ${place ?? 'at its end'}`);
   }
+}
+
+/** A word for a number that is not finite, outside of strings. One pass: what is no JSON may be made to be searched for long. */
+function strayLiteral(text: string): string | undefined {
+  let inString = false;
+  for (let i = 0; i < text.length; i++) {
+    const letter = text[i];
+    if (inString && letter === '\\') i++;
+    else if (letter === '"') inString = !inString;
+    else if (!inString && (letter === 'N' || letter === 'I')) {
+      return ['NaN', 'Infinity'].find((word) => text.startsWith(word, i));
+    }
+  }
+  return undefined;
 }

@@ -4,7 +4,7 @@ import { type HostTensor, hostTensor, sizeOf } from '../../../program/tensor.ts'
 import { HttpError } from '../http-error.ts';
 import type { ProtocolModel } from './names.ts';
 import type { InferRequest, WireInput } from './schemas.ts';
-import { fitInput, readTensor } from './tensors.ts';
+import { checkDatatype, fitInput, readTensor } from './tensors.ts';
 
 /** The bytes of an input, little-endian, where they stand outside its description; undefined where they do not. */
 export type TensorBytes = (wire: WireInput, index: number) => Uint8Array | undefined;
@@ -55,6 +55,7 @@ function readTensors(
     if (wire.parameters && 'shared_memory_region' in wire.parameters) {
       throw new HttpError(400, `input '${wire.name}': shared memory is not supported`);
     }
+    checkDatatype(`input '${wire.name}'`, wire.datatype, entry.inputs[wire.name]!.dtype);
     tensors.set(wire.name, readTensor(wire, bytesOf(wire, index)));
   }
   return tensors;

@@ -19,6 +19,12 @@ export const datatypeOf: Readonly<Record<DType, Datatype>> = {
   bool: 'BOOL',
 };
 
+/** @throws HttpError 400 when a program's input does not take what a request says that it sends. */
+export function checkDatatype(where: string, datatype: Datatype, dtype: DType): void {
+  if (hostTypes[datatype] === dtype) return;
+  throw new HttpError(400, `${where}: expected ${datatypeOf[dtype]}, got ${datatype}`);
+}
+
 /**
  * A tensor of a request.
  * @param binary its bytes, little-endian, where they follow the JSON
@@ -77,13 +83,10 @@ export type FittedInput =
 /**
  * A tensor as the program's input takes it. A scalar comes as [], [1] or [N, 1] with equal rows, as servers send it
  * that batch every input; a class, which has no shape beyond its row, as [N] or [N, 1].
- * @throws HttpError 400 when type or shape do not fit.
+ * @throws HttpError 400 when the shape does not fit.
  */
 export function fitInput(where: string, spec: InputSpec, tensor: HostTensor): FittedInput {
   const { shape, data } = tensor;
-  if (tensor.dtype !== spec.dtype) {
-    throw new HttpError(400, `${where}: expected ${datatypeOf[spec.dtype]}, got ${datatypeOf[tensor.dtype]}`);
-  }
   const last = shape.at(-1);
   if (spec.role === 'scalar') {
     const fits = shape.length === 0 || (last === 1 && shape.length <= 2) || shape.length === 1;
