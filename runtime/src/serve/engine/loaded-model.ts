@@ -9,7 +9,7 @@ import type { InspectedBundle, SharedProgram } from './messages.ts';
  * Memory that one run's inputs and outputs may take, bytes: programs with large rows get smaller batches. The server
  * copies a batch into the answers of its requests in one go, which for this much takes some 20 ms.
  */
-const largestBatch = 2 ** 26;
+const largestBatch = 2 ** 24;
 
 /** One bundle as it was when it was loaded. A changed bundle is another model; both are kept until the old one is idle. */
 export class LoadedModel implements ServedModel {
