@@ -24,8 +24,10 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 const models: Record<string, string[]> = {
   mlp: ['vae', '--hidden', '24', '--latent', '3'],
   convolutions: ['vae', '--architecture', 'conv', '--filters', '6,8', '--latent', '3'],
-  pixelcnn: ['pixelcnn', '--layers', '2', '--filters', '6', '--first-kernel', '5'],
-  ...(allCases && { pixelrnn: ['pixelrnn', '--layers', '1', '--filters', '6', '--units', '4'] }),
+  ...(allCases && {
+    pixelcnn: ['pixelcnn', '--layers', '2', '--filters', '6', '--first-kernel', '5'],
+    pixelrnn: ['pixelrnn', '--layers', '1', '--filters', '6', '--units', '4'],
+  }),
 };
 
 /** The losses of a short run, a line of metrics each. */
