@@ -6,6 +6,7 @@ import { einsumValues } from './einsum.ts';
 import { correctedIntegers } from './integers.ts';
 import { maxPool3dGradientValues } from './max-pool-3d.ts';
 import { correctedPoolGradients } from './pool-gradients.ts';
+import { quickSlice } from './slice.ts';
 
 type Shape5 = [number, number, number, number, number];
 
@@ -144,7 +145,7 @@ function resizeGradient(kind: 'bilinear' | 'nearest'): Corrected {
 
 /** Puts the corrected kernels in the places of tfjs's own on its CPU backend. Calling it again changes nothing. */
 export function correctKernels(tfjs: typeof tf): void {
-  const all = { ...corrected, ...correctedIntegers, ...correctedPoolGradients(tfjs) };
+  const all = { ...corrected, ...correctedIntegers, ...correctedPoolGradients(tfjs), ...quickSlice(tfjs) };
   for (const [kernelName, fix] of Object.entries(all)) {
     const original = tfjs.getKernel(kernelName, 'cpu');
     if (original === null || original === undefined) continue;
