@@ -53,7 +53,7 @@ export const manners = ['single', 'block', 'torch'] as const;
 export type Manner = (typeof manners)[number];
 
 /** Steps of a block, and of what a child is asked for at once. */
-export const turn = 8;
+export const turn = 16;
 
 /** What a child answers when it is asked for a turn; it says it once unasked, when it is ready. */
 export interface Answer {

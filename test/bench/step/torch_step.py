@@ -1,6 +1,6 @@
 """The models of the benchmark in PyTorch, eager, with its fused Adam: torch_step.py MODEL THREADS.
 
-The same layers, losses and running means of the weights as in models.ts. Each line on its input asks for a turn of 8
+The same layers, losses and running means of the weights as in models.ts. Each line on its input asks for a turn of 16
 steps, as from child.ts.
 """
 
@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-turn = 8
+turn = 16
 
 
 def adam(*modules, betas=(0.9, 0.999)):

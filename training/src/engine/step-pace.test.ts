@@ -29,12 +29,13 @@ function trained(steps: number, { cost, bytes = 1000, free = Infinity }: Machine
 const counts = (runs: { manner: Manner; count: number }[], wanted: Manner) =>
   runs.filter(({ manner }) => manner === wanted).reduce((sum, { count }) => sum + count, 0);
 
-it('settles on blocks where they are faster, each no longer than a quarter of a second', () => {
-  const { pace, runs } = trained(2000, { cost: (manner) => (manner === 'block' ? 12 : 25) });
+it('settles on blocks where they are faster, each no longer than a second, and tries them by shorter ones', () => {
+  const { pace, runs } = trained(2000, { cost: (manner) => (manner === 'block' ? 25 : 40) });
   expect(pace.unused).toBe('single');
   expect(runs.slice(0, 2).map(({ manner }) => manner)).toEqual(['single', 'single']);
-  expect(Math.max(...runs.slice(20).map(({ time }) => time))).toBeLessThanOrEqual(250);
-  expect(pace.blockSize).toBe(20);
+  expect(Math.max(...runs.slice(20).map(({ time }) => time))).toBe(1000);
+  expect(pace.blockSize).toBe(40);
+  expect(Math.max(...runs.filter(({ at }) => at < 1000).map(({ time }) => time))).toBeLessThanOrEqual(250);
   // 2 to warm up, 3 stretches of about ten steps each, and the one that tells how long a block may be.
   expect(counts(runs, 'single')).toBeLessThan(60);
 });

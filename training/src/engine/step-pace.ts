@@ -4,7 +4,9 @@ export type Manner = 'single' | 'block';
 /** Single steps run before any counts; the first ones are slower, as memory is found for them. */
 const warmUp = 2;
 /** What a block should take, so that progress moves and Ctrl-C is heard. Milliseconds. */
-const blockTime = 250;
+const blockTime = 1000;
+/** What a block should take while the manners are compared, where a single step of a slow model is too much already. */
+const triedTime = 250;
 const longestBlock = 64;
 /** Bytes that the inputs of a block may take. */
 const blockBytes = 16 * 2 ** 20;
@@ -110,7 +112,9 @@ export class StepPace {
   /** Steps of a block that keeps to the limits, by the fastest of the last stretches; 1 where there are none. */
   get #length(): number {
     if (this.#recent.length === 0) return 1;
-    const byTime = Math.floor(blockTime / Math.min(...this.#recent));
+    // onnxruntime-node copies the whole state at the end of a run: the longer a block, the less that is for each step.
+    const time = this.#trial === null && this.#settled?.manner === 'block' ? blockTime : triedTime;
+    const byTime = Math.floor(time / Math.min(...this.#recent));
     const byMemory = Math.floor(blockBytes / this.#stepBytes);
     return Math.max(1, Math.min(longestBlock, byTime, byMemory));
   }
