@@ -24,6 +24,7 @@ const rooms = {
     'tracking',
     'evaluate',
     'run',
+    'check',
     'import',
   ],
 };

@@ -11,6 +11,7 @@ export {
   tf,
 } from '@generatrix/export';
 export { z } from 'zod';
+export { type CheckRequest, type CheckResult, checkFamily } from './check/check-family.ts';
 export { type Chain, type ChainStep, chainProgram } from './core/chain.ts';
 export { type GradientModel, type GradientPhase, gradientModel } from './core/gradient-model.ts';
 export { byteDataset, fieldOf } from './data/dataset.ts';
@@ -56,7 +57,7 @@ export { graphModelParity } from './evaluate/graph-model-parity.ts';
 export { publishedModeSamples } from './evaluate/modes/mode-coverage.ts';
 export { parzen } from './evaluate/parzen/parzen.ts';
 export { type SampleSource, samplerSource } from './evaluate/sample-source.ts';
-export { checkFamily, familyOf, loadFamily } from './families/family-plugin.ts';
+export { checkShape, familyOf, loadFamily } from './families/family-plugin.ts';
 export {
   addFamily,
   buildModel,

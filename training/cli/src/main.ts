@@ -18,6 +18,7 @@ const subcommands: Readonly<Record<string, () => Promise<(program: Command) => v
   export: async () => (await import('./export.ts')).addExport,
   import: async () => (await import('./import.ts')).addImport,
   parity: async () => (await import('./parity.ts')).addParity,
+  check: async () => (await import('./check.ts')).addCheck,
   serve: async () => (await import('./serve.ts')).addServe,
   list: async () => (await import('./list.ts')).addList,
 };

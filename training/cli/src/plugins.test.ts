@@ -176,6 +176,32 @@ it('generatrix.config.ts names families, data sets and defaults', async () => {
   }
 });
 
+it('check says of each thing that families hold to whether this one does', async () => {
+  const checked = (file: string) =>
+    command(
+      'check',
+      file,
+      '--hidden',
+      '4',
+      '--jumps',
+      '2',
+      '--data',
+      './galaxy.ts',
+      '--data-size',
+      '40',
+      '--steps',
+      '40',
+    );
+  const good = await checked('./straight-flow.ts');
+  expect(good.stdout).toMatch(/^ok {5}galaxy: program sample is the same compiled and eager/m);
+  expect(good.stdout).toMatch(/straight-flow: all 5 checks hold\n$/);
+  expect(good.status).toBe(0);
+  await writeFile('bad.ts', flow.replace('outputs: { data: { dtype', 'outputs: { points: { dtype'));
+  const bad = await checked('./bad.ts');
+  expect(bad.stdout).toMatch(/^FAILED galaxy: .*points/m);
+  expect(bad.status).toBe(1);
+});
+
 const brokenFamilies: [string, () => string, RegExp][] = [
   ['throws as it loads', () => `throw new Error('no luck');`, /bad\.ts:1:\d+: it does not load: no luck/],
   ['does not parse', () => 'export default {', /bad\.ts.*: it does not load:/],

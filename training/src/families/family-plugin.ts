@@ -47,14 +47,14 @@ export async function loadFamily(path: string): Promise<Family> {
       `${path}: expected a default export, found none; add: export default defineFamily({ ... })`,
     );
   }
-  const family = checkFamily(exported, path);
+  const family = checkShape(exported, path);
   const guarded = guardedFamily(family, plugin!.path);
   addFamily(guarded, plugin!);
   return guarded;
 }
 
 /** The value as a family. @throws UserError saying what is wrong with it */
-export function checkFamily(value: unknown, where: string): Family {
+export function checkShape(value: unknown, where: string): Family {
   const parsed = familySchema.safeParse(value);
   if (parsed.success) return value as Family;
   throw new UserError(

@@ -1,65 +1,7 @@
-import { fillNoise, type HostTensor, hostTensor } from '@generatrix/runtime/core';
-import { type Dataset, floatDataset } from '../data/dataset.ts';
-import type { DataDescription } from '../model/family.ts';
+import { floatDataset } from '../data/dataset.ts';
 
-/** Small images in [0, 1] of blobs, enough to exercise a family in a test. */
-export function tinyImages(size: number, shape: readonly [number, number, number] = [6, 5, 1]): Dataset {
-  const values = fillNoise({
-    distribution: 'uniform',
-    seed: 3,
-    stream: 'tiny images',
-    firstIndex: 0,
-    count: size,
-    shape,
-  });
-  const spec = { kind: 'image', shape, range: [0, 1] } as const;
-  return floatDataset({ name: 'tiny', split: 'train', spec, size, labels: null, classNames: [] }, values);
-}
-
-/** The data set with classes that take turns. */
-export function labelled(dataset: Dataset, classes: number): Dataset {
-  const labels = Int32Array.from({ length: dataset.size }, (_, i) => i % classes);
-  return { ...dataset, labels, classNames: Array.from({ length: classes }, (_, k) => `class ${k}`) };
-}
-
-/** Two clusters in the plane. */
-export function tinyPoints(size: number): Dataset {
-  const noise = fillNoise({
-    distribution: 'normal',
-    seed: 4,
-    stream: 'tiny points',
-    firstIndex: 0,
-    count: size,
-    shape: [2],
-  });
-  const values = noise.map((value, i) => 0.8 * value + (Math.floor(i / 2) % 2 === 0 ? 1 : -1));
-  const spec = { kind: 'points', shape: [2] } as const;
-  return floatDataset({ name: 'tiny', split: 'train', spec, size, labels: null, classNames: [] }, values);
-}
-
-/** Clips of two tones of different pitch and phase, one for each class. */
-export function tinySounds(size: number, time = 40): Dataset {
-  const values = Float32Array.from({ length: size * time }, (_, i) => {
-    const [clip, t] = [Math.floor(i / time), i % time];
-    return 0.8 * Math.sin((clip % 2 === 0 ? 0.4 : 1.1) * t + clip);
-  });
-  const spec = { kind: 'audio', shape: [time], sampleRate: 8000, range: [-1, 1] } as const;
-  const labels = Int32Array.from({ length: size }, (_, clip) => clip % 2);
-  return floatDataset(
-    { name: 'tiny', split: 'train', spec, size, labels, classNames: ['low', 'high'] },
-    values,
-  );
-}
-
-/** What a family is told of the case's data. */
-export function describeData({ spec, classNames }: Dataset): DataDescription {
-  return { spec, classNames };
-}
-
-/** The first examples of a data set. */
-export async function firstExamples(dataset: Dataset, count: number): Promise<HostTensor> {
-  const { data, shape } = await dataset.gather(Int32Array.from({ length: count }, (_, i) => i));
-  return hostTensor('float32', shape, data);
+/** Tiny data for tests; `generatrix check` uses the same. */
+export { describeData, firstExamples, labelled, tinyImages, tinyPoints, tinySounds } from '../check/tiny-data.ts';
 }
 
 /** Stripes of one direction each: binary images whose pixels depend on each other. */
