@@ -24,6 +24,7 @@ export {
   type DatasetPlugin,
   type DatasetRequest,
   datasetCatalogue,
+  datasetNames,
   datasetPlugins,
   defineDataset,
   floatDataset,
@@ -93,7 +94,7 @@ export { isModulePath, loadModule } from './plugin/load-module.ts';
 export { type PluginFile, pluginFile } from './plugin/plugin-file.ts';
 export { type RunSettings, type RunSettingsInput, settingsSchema } from './record/index.ts';
 export { defineConfig, type ProjectConfig } from './record/project.ts';
-export { type RunConfig, readConfig } from './run/config.ts';
+export { checkConfig, type RunConfig, readConfig } from './run/config.ts';
 export { bindState, exportRun } from './run/export-run.ts';
 export { exportTriton } from './run/export-triton.ts';
 export { bundleFolder } from './run/finish.ts';

@@ -18,10 +18,14 @@ const subcommands: Readonly<Record<string, () => Promise<(program: Command) => v
   export: async () => (await import('./export.ts')).addExport,
   import: async () => (await import('./import.ts')).addImport,
   parity: async () => (await import('./parity.ts')).addParity,
+  new: async () => (await import('./new.ts')).addNew,
   check: async () => (await import('./check.ts')).addCheck,
   serve: async () => (await import('./serve.ts')).addServe,
   list: async () => (await import('./list.ts')).addList,
 };
+
+/** Commands that may be given modules of the user's: families and data sets. */
+const withModules = ['train', 'check', 'list', 'evaluate', 'score', 'complete', 'inspect'];
 
 /** The `generatrix` command with the one subcommand that is named, or with all of them where none is. */
 async function createProgram(named: string | undefined): Promise<Command> {
@@ -46,7 +50,9 @@ export async function main(argv: string[]): Promise<void> {
   process.stderr.on('error', endQuietly);
   process.on('uncaughtException', report);
   try {
-    const named = await (await import('./plugins.ts')).withPlugins(argv);
+    const named = withModules.includes(argv[2] ?? '')
+      ? await (await import('./plugins.ts')).withPlugins(argv)
+      : argv;
     await (await createProgram(named[2])).parseAsync(named);
   } catch (error) {
     report(error);

@@ -6,7 +6,7 @@ import { loadSampler } from '@generatrix/runtime';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { command } from './test-command.ts';
 
-const example = fileURLToPath(new URL('../../../examples/family/', import.meta.url));
+const example = fileURLToPath(new URL('../template/', import.meta.url));
 const working = process.cwd();
 let folder: string;
 let flow: string;
@@ -92,7 +92,7 @@ it('a family and a data set of modules have their flags, their run, their bundle
     'straight-flow-galaxy against galaxy',
   );
   for (const name of ['runs', 'straight-flow.ts', 'galaxy.ts']) await rename(join('elsewhere', name), name);
-}, 60_000);
+});
 
 it('a module that is gone or has changed is said in one line, and taken when it is named', async () => {
   await writeFile('straight-flow.ts', flow.replace("title: 'Rectified flow'", "title: 'Straight flow'"));

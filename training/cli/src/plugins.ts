@@ -3,9 +3,8 @@ import { UserError } from '@generatrix/runtime/core';
 import { datasetNames, isModulePath, loadDatasetPlugin } from '@generatrix/training/data';
 import { type Project, readProject } from '@generatrix/training/record';
 
-/** Commands whose first argument may be the module of a family, and those that read data. */
+/** Commands of families; the others that come here read data alone. */
 const ofFamilies = ['train', 'check', 'list'];
-const ofData = ['train', 'check', 'list', 'evaluate', 'score', 'complete', 'inspect'];
 
 let current: Project | null = null;
 
@@ -22,7 +21,6 @@ export function currentProject(): Project | null {
  */
 export async function withPlugins(argv: readonly string[]): Promise<string[]> {
   const [, , command = ''] = argv;
-  if (!ofData.includes(command)) return [...argv];
   current = await readProject();
   const line = await withFamily(argv);
   const names = new Names();

@@ -38,7 +38,8 @@ function optionOf({ flag, kind, description, choices, default: standard, variabl
   return choices === undefined ? option : option.choices([...choices]);
 }
 
-async function siteOf({ site }: ServeConfig): Promise<string | undefined> {
+/** The folder of the page that a server with these settings shows, built where it is to be; undefined for none. */
+export async function siteOf({ site }: Pick<ServeConfig, 'site'>): Promise<string | undefined> {
   if (site === 'none') return undefined;
   return site === 'auto' ? builtSite() : site;
 }

@@ -16,7 +16,10 @@ import { silent } from './watcher.ts';
 
 /** What follows a run from outside and may stop it, see `TrainRequest`. */
 export interface Watcher
-  extends Pick<TrainRequest, 'onSamples' | 'tracker' | 'progress' | 'output' | 'signal'> {
+  extends Pick<
+    TrainRequest,
+    'onStep' | 'onSamples' | 'onCheckpoint' | 'tracker' | 'progress' | 'output' | 'signal'
+  > {
   /** Called once the folder holds a run that can be resumed, before the first step. */
   readonly onBegin?: () => void;
 }

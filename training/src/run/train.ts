@@ -53,6 +53,10 @@ export interface TrainRequest {
   readonly prefetch?: boolean;
   /** Called with each sample picture as it is written. */
   readonly onSamples?: (step: number, path: string) => void;
+  /** Called after each step with its metrics. */
+  readonly onStep?: (step: number, metrics: Readonly<Record<string, number>>) => void;
+  /** Called with each checkpoint as it is written. */
+  readonly onCheckpoint?: (step: number, path: string) => void;
   /** Is told of the run's course. */
   readonly tracker?: Tracker;
   /** Shows how far the run is; nothing does when absent. */
@@ -224,6 +228,7 @@ class Loop {
         this.#step++;
         this.#accumulate(metrics);
         this.#progress.update(this.#step, metrics);
+        this.#request.onStep?.(this.#step, metrics);
         // A mean over two phases would say nothing of either.
         const last = this.#step === steps || this.#step === this.#trainers.phase.end;
         if (last || this.#step % settings.reportEvery === 0)
@@ -346,12 +351,13 @@ class Loop {
     if (this.#savedStep === this.#step) return state;
     const broken = firstNonFinite(state);
     if (broken !== null) this.#diverged(`state '${broken}' holds a NaN or an infinity`);
-    const { folder, settings } = this.#request;
-    await saveCheckpoint(
+    const { folder, settings, onCheckpoint } = this.#request;
+    const path = await saveCheckpoint(
       checkpointFolder(folder),
       { state, meta: { step: this.#step, seed: settings.seed } },
       { keep: settings.keepCheckpoints },
     );
+    onCheckpoint?.(this.#step, path);
     this.#savedStep = this.#step;
     return state;
   }
