@@ -4,14 +4,14 @@ import type { Dataset } from '../data/dataset.ts';
 import { buildModel } from '../families/registry.ts';
 import { dataDescription, type Family } from '../model/family.ts';
 import type { Model } from '../model/model.ts';
+import { checkExport } from './exported.ts';
 import {
   Conformance,
   type ConformanceCheck,
   ConformanceError,
   checkPhasesTogether,
   phasesOf,
-} from './conformance.ts';
-import { checkExport } from './exported.ts';
+} from './model-checks.ts';
 import { labelled, tinyImages, tinyPoints, tinySounds } from './tiny-data.ts';
 
 /** On what a family is checked. */

@@ -7,7 +7,7 @@ import { toTensor } from '../engine/tfjs-engine.ts';
 import type { Model } from '../model/model.ts';
 import type { HostState } from '../model/state.ts';
 import { bindState } from '../run/export-run.ts';
-import { ConformanceError } from './conformance.ts';
+import { ConformanceError } from './model-checks.ts';
 import { firstExamples } from './tiny-data.ts';
 
 /** Exports the model to memory and loads the bundle on the CPU, as a user of the bundle would. Release it. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Conformance, checkPhasesTogether, phasesOf } from '../check/conformance.ts';
+import { Conformance, checkPhasesTogether, phasesOf } from '../check/model-checks.ts';
 import { describeData } from '../check/tiny-data.ts';
 import type { Model } from '../model/model.ts';
 import { familyCases } from '../testing/cases.ts';

@@ -1,8 +1,14 @@
 import { floatDataset } from '../data/dataset.ts';
 
 /** Tiny data for tests; `generatrix check` uses the same. */
-export { describeData, firstExamples, labelled, tinyImages, tinyPoints, tinySounds } from '../check/tiny-data.ts';
-}
+export {
+  describeData,
+  firstExamples,
+  labelled,
+  tinyImages,
+  tinyPoints,
+  tinySounds,
+} from '../check/tiny-data.ts';
 
 /** Stripes of one direction each: binary images whose pixels depend on each other. */
 export const tinyStripes = floatDataset(

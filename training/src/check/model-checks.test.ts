@@ -2,7 +2,7 @@ import { type NamedTensors, TraceError, tf } from '@generatrix/export';
 import { expect, it } from 'vitest';
 import { type GradientModel, gradientModel } from '../core/gradient-model.ts';
 import { settleTraining } from '../model/training-options.ts';
-import { Conformance, ConformanceError } from './conformance.ts';
+import { Conformance, ConformanceError } from './model-checks.ts';
 import { tinyPoints } from './tiny-data.ts';
 
 const mean = { shape: [2], initial: 0 } as const;
