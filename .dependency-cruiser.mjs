@@ -47,6 +47,10 @@ const heavy = {
     'runtime/src/ort/run-at-once.ts',
   ],
   'onnxruntime-web': ['runtime/src/ort/ort-web.ts'],
+  '@opentelemetry': [
+    'runtime/src/serve/http/telemetry/open-telemetry.ts',
+    'runtime/src/serve/http/telemetry/registry-metrics.ts',
+  ],
   'lru-cache': ['runtime/src/serve/http/cache/response-cache.ts'],
   sharp: ['runtime/src/media/codec.ts'],
   wavefile: ['runtime/src/media/wav.ts'],

@@ -19,7 +19,7 @@ export interface TestServer extends Omit<RunningServer, 'engine'> {
 /** A server over the test engine, on a free port. */
 export async function startTestServer(
   settings: Partial<ServeConfig> = {},
-  options: Pick<StartOptions, 'site'> = {},
+  options: Pick<StartOptions, 'site' | 'environment'> = {},
 ): Promise<TestServer> {
   const engine = await createTestEngine();
   const log: Record<string, unknown>[] = [];

@@ -10,7 +10,8 @@ import { ServeError } from '../engine/engine.ts';
 import { givenKey, keyCheck } from '../http/api-key.ts';
 import type { ServerContext } from '../http/context.ts';
 import { HttpError } from '../http/http-error.ts';
-import { createScope, type RequestScope, requestId } from '../http/request-scope.ts';
+import { createScope, type RequestScope, requestId, traceIds } from '../http/request-scope.ts';
+import type { TraceHeaders } from '../http/telemetry/telemetry.ts';
 import { codeName, failureOf } from './status.ts';
 
 /** What is known of a call, by the metadata that its handler sees, too. */
@@ -50,13 +51,14 @@ export function guardCalls(context: ServerContext, beforeHealth: () => void): Se
     const controller = new AbortController();
     let scope: RequestScope | undefined;
     let arrival: NodeJS.Timeout | undefined;
+    let traceparent: string | undefined;
     const start = performance.now();
     let ended = false;
     const end = (code: status) => {
       if (ended) return;
       ended = true;
       clearTimeout(arrival);
-      if (scope) report(context, { path, code, scope, ms: performance.now() - start });
+      if (scope) report(context, { path, code, scope, traceparent, ms: performance.now() - start });
     };
     const refuse = (error: unknown) => {
       const failure = failureOf(error);
@@ -67,7 +69,8 @@ export function guardCalls(context: ServerContext, beforeHealth: () => void): Se
     const listener = new ServerListenerBuilder()
       .withOnReceiveMetadata((metadata, next) => {
         const id = requestId(textOf(metadata, 'x-request-id'));
-        const made = createScope(id, controller.signal);
+        const made = createScope(id, controller.signal, context.telemetry?.begin(traceOf(metadata)));
+        traceparent = textOf(metadata, 'traceparent');
         scope = made;
         scopes.set(metadata, made);
         admit(path, metadata, made, call.getConnectionInfo().remoteAddress).then(() => {
@@ -95,6 +98,7 @@ export function guardCalls(context: ServerContext, beforeHealth: () => void): Se
       .withStart((next) => next(listener))
       .withSendMetadata((metadata, next) => {
         if (scope) metadata.set('x-request-id', scope.id);
+        if (scope?.trace?.traceparent) metadata.set('traceparent', scope.trace.traceparent);
         next(metadata);
       })
       .withSendStatus((sent, next) => {
@@ -110,6 +114,8 @@ interface Ended {
   readonly path: string;
   readonly code: status;
   readonly scope: RequestScope;
+  /** As the client sent it. */
+  readonly traceparent: string | undefined;
   readonly ms: number;
 }
 
@@ -122,10 +128,12 @@ const reasons: Readonly<Partial<Record<status, string>>> = {
   [status.RESOURCE_EXHAUSTED]: 'too-large',
 };
 
-function report({ logger, metrics, budget }: ServerContext, { path, code, scope, ms }: Ended): void {
+function report({ logger, metrics, budget }: ServerContext, ended: Ended): void {
+  const { path, code, scope, traceparent, ms } = ended;
   const { id, labels, key, failure } = scope;
   budget.free(scope.bytes);
   metrics.answered(labels, codeName(code), ms / 1000);
+  endTrace(ended);
   if (code !== status.OK) {
     const known = failure === undefined ? undefined : failureOf(failure);
     metrics.failed(labels, known?.code === code ? known.reason : (reasons[code] ?? 'malformed'));
@@ -134,6 +142,7 @@ function report({ logger, metrics, budget }: ServerContext, { path, code, scope,
   logger[faults.has(code) ? 'error' : quiet ? 'debug' : 'info'](
     {
       requestId: id,
+      ...traceIds(scope, traceparent),
       method: 'gRPC',
       path: path.slice(0, 200),
       code: codeName(code),
@@ -144,6 +153,29 @@ function report({ logger, metrics, budget }: ServerContext, { path, code, scope,
     },
     'request',
   );
+}
+
+function endTrace({ path, code, scope }: Ended): void {
+  const { trace, ranUntil, id, labels } = scope;
+  if (trace === null) return;
+  if (ranUntil !== undefined && code === status.OK) trace.phase('serialise', ranUntil, performance.now());
+  trace.end({
+    name: path.slice(1, 200),
+    failed: faults.has(code),
+    attributes: {
+      'rpc.system': 'grpc',
+      'rpc.grpc.status_code': code,
+      'generatrix.request_id': id,
+      ...(labels.model !== 'none' && {
+        'generatrix.model': labels.model,
+        'generatrix.program': labels.program,
+      }),
+    },
+  });
+}
+
+function traceOf(metadata: Metadata): TraceHeaders {
+  return { traceparent: textOf(metadata, 'traceparent'), tracestate: textOf(metadata, 'tracestate') };
 }
 
 /** A text of a call's metadata. */

@@ -25,6 +25,7 @@ const exposedHeaders = [
   'Retry-After',
   'ETag',
   'Cache-Status',
+  'traceparent',
   jsonLengthHeader,
 ];
 

@@ -6,6 +6,7 @@ import type { ResponseCache } from './cache/response-cache.ts';
 import type { ServeConfig } from './config-schema.ts';
 import type { TextThread } from './json/text-thread.ts';
 import type { Metrics } from './metrics.ts';
+import type { Telemetry } from './telemetry/telemetry.ts';
 
 /** Who asks: by key, or by address where no key is asked for. */
 export interface Asker {
@@ -36,6 +37,8 @@ export interface ServerContext {
   /** Reads and writes large JSON. */
   readonly text: TextThread;
   readonly logger: Logger;
+  /** Null where no traces are asked for. */
+  readonly telemetry: Telemetry | null;
   /** True from the first signal to stop: readiness has dropped. */
   readonly draining: () => boolean;
 }

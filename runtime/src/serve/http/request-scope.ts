@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import type { RequestHandler, Response } from 'express';
-import { UserError } from '../../errors.ts';
+import type { Request, RequestHandler, Response } from 'express';
+import { messageOf, UserError } from '../../errors.ts';
 import { type RunRequest, type RunResult, type ServedModel, ServeError } from '../engine/engine.ts';
 import { forbidStoring } from './cache/forbid-storing.ts';
 import type { ServerContext } from './context.ts';
 import { clientLeft } from './http-error.ts';
 import type { JsonLimits } from './json/scan.ts';
 import type { RequestLabels } from './metrics.ts';
+import type { RequestTrace, TraceHeaders } from './telemetry/telemetry.ts';
 
 /** What is known of a request while it is answered. */
 export interface RequestScope {
@@ -24,6 +25,10 @@ export interface RequestScope {
   json: JsonLimits;
   /** Name of the API key. */
   key?: string;
+  /** Its span, where requests are traced. */
+  readonly trace: RequestTrace | null;
+  /** When the last of its runs was done. */
+  ranUntil?: number;
   /** Why it failed, for the log: the answer says less of a defect. */
   failure?: unknown;
 }
@@ -37,10 +42,15 @@ export function requestId(given: string | undefined): string {
 }
 
 /** The scope of a request of which nothing is known yet. */
-export function createScope(id: string, signal: AbortSignal): RequestScope {
+export function createScope(
+  id: string,
+  signal: AbortSignal,
+  trace: RequestTrace | null = null,
+): RequestScope {
   return {
     id,
     signal,
+    trace,
     labels: { model: 'none', program: 'none' },
     json: { maxJsonDepth: 0, maxValues: 0 },
     cut: false,
@@ -49,15 +59,17 @@ export function createScope(id: string, signal: AbortSignal): RequestScope {
 }
 
 /** Gives each request its scope, an id (its own `X-Request-Id` if that is sane), a log line and its metrics. */
-export function requestScope({ logger, metrics, draining, budget }: ServerContext): RequestHandler {
+export function requestScope(context: ServerContext): RequestHandler {
+  const { logger, metrics, telemetry, draining, budget } = context;
   return (request, response, next) => {
     const start = performance.now();
     const path = request.path.slice(0, 200);
     const id = requestId(request.get('X-Request-Id'));
     const controller = new AbortController();
-    const scope = createScope(id, controller.signal);
+    const scope = createScope(id, controller.signal, telemetry?.begin(traceHeaders(request)));
     response.locals.scope = scope;
     response.setHeader('X-Request-Id', id);
+    if (scope.trace?.traceparent) response.setHeader('traceparent', scope.trace.traceparent);
     if (draining()) response.setHeader('Connection', 'close');
     response.once('close', () => {
       const left = !response.writableFinished;
@@ -67,11 +79,13 @@ export function requestScope({ logger, metrics, draining, budget }: ServerContex
       const milliseconds = performance.now() - start;
       metrics.answered(scope.labels, code, milliseconds / 1000);
       const { failure } = scope;
+      endTrace(scope, request, code);
       // Health probes come every few seconds and are not logged while they succeed.
       const quiet = code < 400 && (path.startsWith('/v2/health/') || path === '/metrics');
       logger[code >= 500 ? 'error' : quiet ? 'debug' : 'info'](
         {
           requestId: id,
+          ...traceIds(scope, request.headers.traceparent),
           method: request.method,
           path,
           code,
@@ -85,6 +99,42 @@ export function requestScope({ logger, metrics, draining, budget }: ServerContex
     });
     next();
   };
+}
+
+/** The ids that tie a log line to a trace: of the request's span, or, where it has none, of the client's. */
+export function traceIds(
+  { trace }: RequestScope,
+  traceparent: unknown,
+): { trace_id?: string; span_id?: string } {
+  if (trace !== null) return { trace_id: trace.traceId, span_id: trace.spanId };
+  const [, traceId] = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/.exec(String(traceparent)) ?? [];
+  return traceId === undefined ? {} : { trace_id: traceId };
+}
+
+function traceHeaders({ headers: { traceparent, tracestate } }: Request): TraceHeaders {
+  return { traceparent, tracestate };
+}
+
+function endTrace({ trace, ranUntil, id, labels }: RequestScope, request: Request, code: number): void {
+  if (trace === null) return;
+  if (ranUntil !== undefined && code < 400) trace.phase('serialise', ranUntil, performance.now());
+  const { route } = request as { route?: { path?: unknown } };
+  const path = typeof route?.path === 'string' ? route.path : undefined;
+  trace.end({
+    name: path === undefined ? request.method : `${request.method} ${path}`,
+    failed: code >= 500,
+    attributes: {
+      'http.request.method': request.method,
+      'http.response.status_code': code,
+      'url.path': request.path.slice(0, 200),
+      ...(path !== undefined && { 'http.route': path }),
+      'generatrix.request_id': id,
+      ...(labels.model !== 'none' && {
+        'generatrix.model': labels.model,
+        'generatrix.program': labels.program,
+      }),
+    },
+  });
 }
 
 /** The scope that `requestScope` made. */
@@ -126,7 +176,7 @@ export async function runFor(
 }
 
 /** Runs a program for a request: with its metric labels, its id and its abort signal. */
-export function runInScope(
+export async function runInScope(
   { engine, budget }: Pick<ServerContext, 'engine' | 'budget'>,
   scope: RequestScope,
   run: ProgramRun,
@@ -137,15 +187,26 @@ export function runInScope(
   }
   scope.labels = { model: model.name, program };
   scope.bytes = budget.take(model.manifest.programs[program]!, sources.count, scope.bytes);
-  return engine.run({
-    sources,
-    ...(timeoutMs !== undefined && { timeoutMs }),
-    model: model.name,
-    version: model.version,
-    program,
-    signal: scope.signal,
-    requestId: scope.id,
-  });
+  const asked = performance.now();
+  const result = await engine
+    .run({
+      sources,
+      ...(timeoutMs !== undefined && { timeoutMs }),
+      model: model.name,
+      version: model.version,
+      program,
+      signal: scope.signal,
+      requestId: scope.id,
+    })
+    .catch((error: unknown) => {
+      scope.trace?.phase('run', asked, performance.now(), messageOf(error));
+      throw error;
+    });
+  const started = asked + result.queueMs;
+  scope.ranUntil = started + result.runMs;
+  scope.trace?.phase('queue', asked, started);
+  scope.trace?.phase('run', started, scope.ranUntil);
+  return result;
 }
 
 /**

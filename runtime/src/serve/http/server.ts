@@ -16,6 +16,7 @@ import { createManagementApp } from './management.ts';
 import { createMetrics } from './metrics.ts';
 import { limitRate } from './rate-limit.ts';
 import { shutDown } from './shutdown.ts';
+import { createTelemetry } from './telemetry/telemetry.ts';
 
 export interface RunningServer {
   /** `http://127.0.0.1:8080` */
@@ -38,6 +39,8 @@ export interface StartOptions {
   readonly site?: string;
   /** Where log lines go; standard error when absent. */
   readonly logStream?: DestinationStream;
+  /** Where OpenTelemetry's variables, OTEL_..., are read; the process's when absent. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Makes the engine; tests pass one of their own. */
   readonly makeEngine?: (options: EngineOptions) => Promise<InferenceEngine>;
 }
@@ -53,11 +56,12 @@ const { version } = createRequire(import.meta.url)('../../../package.json') as {
  */
 export async function startServer(
   config: ServeConfig,
-  { site, logStream, makeEngine = createEngine }: StartOptions = {},
+  { site, logStream, environment = process.env, makeEngine = createEngine }: StartOptions = {},
 ): Promise<RunningServer> {
   const logger = createLogger(config, logStream);
   const metrics = createMetrics();
   const cache = new ResponseCache(config.cacheBytes);
+  const telemetry = await createTelemetry(environment, metrics.registry, version);
   const engine = await makeEngine({
     folder: config.models,
     workers: config.device === 'webgpu' ? 1 : config.workers || availableParallelism(),
@@ -75,6 +79,9 @@ export async function startServer(
         if (change === 'replaced' || change === 'removed') cache.forget(name, version);
       },
     }),
+  }).catch(async (error: unknown) => {
+    await telemetry?.close();
+    throw error;
   });
   const budget = new AnswerBudget(config.answerBytes);
   metrics.watch(engine, cache, budget);
@@ -90,6 +97,7 @@ export async function startServer(
     budget,
     text: new TextThread(),
     logger,
+    telemetry,
     draining: () => draining,
   };
   const listeners: Listener[] = [];
@@ -113,7 +121,7 @@ export async function startServer(
     }
   } catch (error) {
     for (const { server } of listeners) server.close();
-    await engine.close();
+    await Promise.all([engine.close(), telemetry?.close()]);
     throw error;
   }
   let stopped: Promise<void> | undefined;
@@ -136,7 +144,7 @@ export async function startServer(
         server.closeAllConnections();
       }
       grpc?.cut();
-      await engine.close();
+      await Promise.all([engine.close(), telemetry?.close()]);
       await context.text.close();
     },
   };

@@ -13,7 +13,7 @@ const firstRequestMs = 500;
  * @param drop makes readiness fail from now on
  */
 export async function shutDown(
-  { config, engine, logger, text }: ServerContext,
+  { config, engine, logger, telemetry, text }: ServerContext,
   { listeners, others }: { readonly listeners: readonly Listener[]; readonly others: readonly Closing[] },
   drop: () => void,
 ): Promise<void> {
@@ -42,7 +42,7 @@ export async function shutDown(
     clearTimeout(silent);
     clearInterval(idle);
   }
-  await engine.close();
+  await Promise.all([engine.close(), telemetry?.close()]);
   await text.close();
   logger.info('stopped');
   logger.flush();
