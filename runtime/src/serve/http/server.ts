@@ -16,7 +16,7 @@ import { createManagementApp } from './management.ts';
 import { createMetrics } from './metrics.ts';
 import { limitRate } from './rate-limit.ts';
 import { shutDown } from './shutdown.ts';
-import { createTelemetry } from './telemetry/telemetry.ts';
+import { createTelemetry } from './telemetry/create-telemetry.ts';
 
 export interface RunningServer {
   /** `http://127.0.0.1:8080` */

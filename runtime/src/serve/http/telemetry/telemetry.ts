@@ -1,5 +1,4 @@
-import type { Registry } from 'prom-client';
-import { messageOf, UserError } from '../../../errors.ts';
+import { UserError } from '../../../errors.ts';
 
 type Attributes = Readonly<Record<string, string | number>>;
 
@@ -35,7 +34,7 @@ export interface Telemetry {
   close(): Promise<void>;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What OpenTelemetry's variables ask for: nothing unless an address is given to send to. */
 export interface TelemetrySettings {
@@ -101,28 +100,4 @@ export function telemetrySettings(environment: Environment): TelemetrySettings |
   }
   const samplerArgument = read('OTEL_TRACES_SAMPLER_ARG');
   return { traces, metrics, sampler, samplerArgument, exportIntervalMs: Number(interval) };
-}
-
-/**
- * OpenTelemetry, where its variables ask for it; its packages are loaded only then.
- * @param registry what Prometheus reads: the same figures are sent
- * @returns null where nothing is asked for
- * @throws UserError as `telemetrySettings`, or saying what to install.
- */
-export async function createTelemetry(
-  environment: Environment,
-  registry: Registry,
-  version: string,
-): Promise<Telemetry | null> {
-  const settings = telemetrySettings(environment);
-  if (settings === null) return null;
-  try {
-    const { startOpenTelemetry } = await import('./open-telemetry.ts');
-    return startOpenTelemetry(settings, registry, version);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
-    throw new UserError(
-      `OTEL_EXPORTER_OTLP_ENDPOINT: OpenTelemetry is not installed (${messageOf(error).split('\n')[0]}): run \`npm install @generatrix/server\``,
-    );
-  }
 }
