@@ -1,4 +1,6 @@
+import { execFile, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import type { RunningServer } from '@generatrix/runtime/serve';
 import { credentials as keys, loadPackageDefinition, type ServiceClientConstructor } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
@@ -169,5 +171,41 @@ describe('over gRPC, by a client made of the published interface', () => {
     );
     expect(rows.flat()).toEqual(samples);
     expect(samples.length).toBeGreaterThan(0);
+  });
+});
+
+describe("by Triton's and KServe's clients for Python", () => {
+  const python = process.env.GENERATRIX_PYTHON ?? 'python3';
+  const lacks = (modules: string): boolean => {
+    const { status, stderr } = spawnSync(python, ['-c', `import numpy, ${modules}`], { encoding: 'utf8' });
+    if (status === 0) return false;
+    const reason = (stderr ?? `no ${python}`).trim().split('\n').at(-1);
+    console.log(`skipped: needs a Python (GENERATRIX_PYTHON) with ${modules}: ${reason}`);
+    return true;
+  };
+  const found = async (...flags: string[]): Promise<Record<string, Record<string, unknown>>> => {
+    const script = fileURLToPath(new URL('clients.py', import.meta.url));
+    const at = [new URL(server.url).host, server.grpcAddress!, 'wavenet'];
+    const { stdout } = await promisify(execFile)(python, [script, ...at, ...flags]);
+    return JSON.parse(stdout) as Record<string, Record<string, unknown>>;
+  };
+  const samples = async () => {
+    const { data } = await plain('/v1/models/wavenet/samples', { count: 2, seed: 7, temperature: 0.5 });
+    return (data as number[][][]).flat(2);
+  };
+
+  it.skipIf(lacks('tritonclient.grpc, tritonclient.http'))('Triton gets the samples of REST', async () => {
+    const { http, grpc, stream, config, index } = await found();
+    const data = await samples();
+    const refused = expect.stringMatching(/parameters\.count: expected/);
+    expect([http, grpc]).toMatchObject(new Array(2).fill({ ready: true, data, refused }));
+    expect(grpc!.inputs).toEqual(http!.inputs);
+    expect(stream!.data).toEqual(data);
+    expect(stream!.parts).toBeGreaterThan(1);
+    expect([config, index]).toEqual(['onnxruntime', expect.arrayContaining(['wavenet_sample'])]);
+  });
+
+  it.skipIf(lacks('kserve'))('KServe gets the samples of REST', async () => {
+    expect((await found('--kserve')).kserve).toEqual({ ready: true, data: await samples() });
   });
 });

@@ -1,0 +1,96 @@
+"""Asks a server through clients that others wrote: Triton's over HTTP and gRPC, and KServe's over gRPC.
+
+Usage: clients.py HTTP_ADDRESS GRPC_ADDRESS MODEL [--kserve]
+Prints what each client got, as JSON: its samples of seed 7, and what it says of the model.
+"""
+
+import asyncio
+import json
+import queue
+import sys
+
+import numpy as np
+
+# Both define the protocol's messages, which one process can have once.
+KSERVE = "--kserve" in sys.argv
+if KSERVE:
+    from kserve import InferenceGRPCClient, InferInput, InferRequest
+else:
+    import tritonclient.grpc as triton_grpc
+    import tritonclient.http as triton_http
+
+HTTP, GRPC, MODEL = sys.argv[1:4]
+PARAMETERS = {"seed": 7, "count": 2}
+
+
+def about(client):
+    """Liveness, readiness and metadata, by a client of Triton's."""
+    metadata = client.get_model_metadata(MODEL)
+    if not isinstance(metadata, dict):
+        metadata = {"inputs": [{"name": one.name} for one in metadata.inputs]}
+    names = [one["name"] for one in metadata["inputs"]]
+    return {"ready": client.is_server_ready() and client.is_model_ready(MODEL), "inputs": names}
+
+
+def temperature(module):
+    """The scalar, as a client sends it that batches every input."""
+    given = module.InferInput("temperature", [2, 1], "FP32")
+    given.set_data_from_numpy(np.full([2, 1], 0.5, np.float32))
+    return given
+
+
+def ask(module, client):
+    answer = client.infer(MODEL, [temperature(module)], request_id="r", parameters=PARAMETERS)
+    return answer.as_numpy("data").ravel().tolist()
+
+
+def refused(module, client):
+    """What an error of the request becomes."""
+    try:
+        client.infer(MODEL, [], parameters={"count": 10**9})
+    except module.InferenceServerException as error:
+        return error.message()
+    return None
+
+
+def stream(client):
+    """Parts of the samples, joined as the server drew them."""
+    answers = queue.Queue()
+    client.start_stream(callback=lambda result, error: answers.put((result, error)))
+    client.async_stream_infer(MODEL, [temperature(triton_grpc)], parameters={**PARAMETERS, "stream": True})
+    parts = []
+    last = False
+    while not last:
+        result, error = answers.get(timeout=60)
+        if error is not None:
+            raise error
+        parts.append(result.as_numpy("data"))
+        last = result.get_response().parameters["triton_final_response"].bool_param
+    client.stop_stream()
+    return {"parts": len(parts), "data": np.concatenate(parts, 1).ravel().tolist()}
+
+
+async def kserve():
+    client = InferenceGRPCClient(GRPC)
+    given = InferInput("temperature", [2, 1], "FP32")
+    given.set_data_from_numpy(np.full([2, 1], 0.5, np.float32), binary_data=True)
+    request = InferRequest(MODEL, [given], parameters=PARAMETERS)
+    answer = await client.infer(request)
+    data = next(one for one in answer.outputs if one.name == "data").as_numpy()
+    ready = await client.is_server_ready() and await client.is_model_ready(MODEL)
+    return {"ready": ready, "data": data.ravel().tolist()}
+
+
+def triton():
+    http = triton_http.InferenceServerClient(HTTP)
+    grpc = triton_grpc.InferenceServerClient(GRPC)
+    return {
+        "http": {**about(http), "data": ask(triton_http, http), "refused": refused(triton_http, http)},
+        "grpc": {**about(grpc), "data": ask(triton_grpc, grpc), "refused": refused(triton_grpc, grpc)},
+        "stream": stream(grpc),
+        "config": grpc.get_model_config(MODEL).config.backend,
+        "index": sorted({one.name for one in grpc.get_model_repository_index().models}),
+    }
+
+
+json.dump({"kserve": asyncio.run(kserve())} if KSERVE else triton(), sys.stdout)
