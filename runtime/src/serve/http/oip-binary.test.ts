@@ -84,7 +84,7 @@ describe('binary tensor data', () => {
       'an INT64 beyond 32 bits',
       [tensors[0]!, bytesOf(BigInt64Array.of(1n << 40n, 0n))],
       {},
-      /^input 'label': 1099511627776 does not fit in 32 bits/,
+      /^input 'label': 1099511627776 of INT64 is no INT32, which the model takes/,
     ],
   ] as [string, Uint8Array[], Record<string, string>, RegExp][])(
     '%s',

@@ -4,7 +4,7 @@ import { type HostTensor, hostTensor, sizeOf } from '../../../program/tensor.ts'
 import { HttpError } from '../http-error.ts';
 import type { ProtocolModel } from './names.ts';
 import type { InferRequest, WireInput } from './schemas.ts';
-import { checkDatatype, fitInput, readTensor } from './tensors.ts';
+import { fitInput, readTensor } from './tensors.ts';
 
 /** The bytes of an input, little-endian, where they stand outside its description; undefined where they do not. */
 export type TensorBytes = (wire: WireInput, index: number) => Uint8Array | undefined;
@@ -42,10 +42,11 @@ export function prepareInference(
 
 function readTensors(
   { name, entry }: ProtocolModel,
-  { inputs }: InferRequest,
+  { inputs, parameters }: InferRequest,
   bytesOf: TensorBytes,
 ): Map<string, HostTensor> {
   const tensors = new Map<string, HostTensor>();
+  const cast = parameters?.cast ?? false;
   for (const [index, wire] of inputs.entries()) {
     if (!Object.hasOwn(entry.inputs, wire.name)) {
       const known = Object.keys(entry.inputs).join(', ') || 'none';
@@ -55,8 +56,8 @@ function readTensors(
     if (wire.parameters && 'shared_memory_region' in wire.parameters) {
       throw new HttpError(400, `input '${wire.name}': shared memory is not supported`);
     }
-    checkDatatype(`input '${wire.name}'`, wire.datatype, entry.inputs[wire.name]!.dtype);
-    tensors.set(wire.name, readTensor(wire, bytesOf(wire, index)));
+    const { dtype } = entry.inputs[wire.name]!;
+    tensors.set(wire.name, readTensor(wire, bytesOf(wire, index), { dtype, cast }));
   }
   return tensors;
 }

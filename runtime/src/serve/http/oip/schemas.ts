@@ -1,15 +1,15 @@
 import { z } from 'zod';
 import { seedSchema } from '../seed.ts';
+import { datatypes } from './cast.ts';
 
-/** Element types of the protocol that programs can take; INT64 becomes INT32 where its values fit. */
-export const datatypes = ['BOOL', 'INT32', 'INT64', 'FP32'] as const;
-export type Datatype = (typeof datatypes)[number];
-
+/** JSON that says null where it could say nothing. */
+const absent = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? undefined);
 const name = z.string().min(1).max(200);
 const tensorParameters = z
   .looseObject({
     binary_data_size: z.int().min(0).optional().describe('Bytes of this tensor after the JSON'),
     binary_data: z.boolean().optional(),
+    cast: z.boolean().optional().describe('Values may be rounded to the type that the model takes'),
   })
   .describe('Of the binary tensor data extension');
 const list = z
@@ -34,7 +34,7 @@ export const inputSchema = z.object({
 /** @param maxCount rows that one request may ask for */
 export function inferSchema(maxCount: number) {
   return z.object({
-    id: z.string().max(200).optional(),
+    id: absent(z.string().max(200)),
     parameters: z
       .looseObject({
         seed: seedSchema.optional(),
@@ -46,6 +46,7 @@ export function inferSchema(maxCount: number) {
         count: z.int().min(1).max(maxCount).optional().describe('Rows, where no tensor says how many'),
         timeout: z.int().min(0).optional().describe("Microseconds, 0 for the server's own limit"),
         binary_data_output: z.boolean().optional(),
+        cast: z.boolean().optional().describe('Values may be rounded to the types that the model takes'),
         stream: z.boolean().optional().describe('Part by part; over gRPC, by ModelStreamInfer'),
       })
       .optional(),

@@ -2,15 +2,8 @@ import type { InputSpec } from '../../../program/program.ts';
 import { type DType, type HostTensor, hostTensor, sizeOf } from '../../../program/tensor.ts';
 import { HttpError } from '../http-error.ts';
 import { flatten } from '../json-tensor.ts';
-import type { Datatype, WireInput } from './schemas.ts';
-
-const hostTypes: Readonly<Record<Datatype, DType>> = {
-  BOOL: 'bool',
-  INT32: 'int32',
-  INT64: 'int32',
-  FP32: 'float32',
-};
-const bytesOf: Readonly<Record<Datatype, number>> = { BOOL: 1, INT32: 4, INT64: 8, FP32: 4 };
+import { binaryValues, bytesOfType, type Cast, castValues, type Datatype, jsonValues } from './cast.ts';
+import type { WireInput } from './schemas.ts';
 
 /** Names of our element types in the protocol. */
 export const datatypeOf: Readonly<Record<DType, Datatype>> = {
@@ -19,60 +12,45 @@ export const datatypeOf: Readonly<Record<DType, Datatype>> = {
   bool: 'BOOL',
 };
 
-/** @throws HttpError 400 when a program's input does not take what a request says that it sends. */
-export function checkDatatype(where: string, datatype: Datatype, dtype: DType): void {
-  if (hostTypes[datatype] === dtype) return;
-  throw new HttpError(400, `${where}: expected ${datatypeOf[dtype]}, got ${datatype}`);
-}
-
 /**
- * A tensor of a request.
+ * A tensor of a request, as the program takes it: of another type it is cast where that loses nothing, or where the
+ * tensor's or the request's parameter `cast` is true.
  * @param binary its bytes, little-endian, where they follow the JSON
  * @throws HttpError 400 when data and shape do not agree, or a value is not finite or does not fit.
  */
-export function readTensor(wire: WireInput, binary: Uint8Array | undefined): HostTensor {
-  const { name, shape, datatype } = wire;
+export function readTensor(
+  wire: WireInput,
+  binary: Uint8Array | undefined,
+  { dtype, cast }: { readonly dtype: DType; readonly cast: boolean },
+): HostTensor {
+  const { name, shape, datatype, parameters } = wire;
   const where = `input '${name}'`;
-  const dtype = hostTypes[datatype];
   const count = sizeOf(shape);
+  const how: Cast = { where, datatype, dtype, lossy: parameters?.cast ?? cast };
+  const same = datatype === datatypeOf[dtype];
   if (binary === undefined) {
     if (wire.data === undefined) throw new HttpError(400, `${where}: there is neither data nor binary data`);
-    return hostTensor(dtype, shape, flatten(where, dtype, count, wire.data));
+    const data = same
+      ? flatten(where, dtype, count, wire.data)
+      : castValues(how, jsonValues(where, datatype, count, wire.data));
+    return hostTensor(dtype, shape, data);
   }
-  const expected = count * bytesOf[datatype];
+  const expected = count * bytesOfType(datatype);
   if (binary.length !== expected) {
     throw new HttpError(
       400,
       `${where}: ${datatype} [${shape}] needs ${expected} bytes, got ${binary.length}`,
     );
   }
-  return hostTensor(dtype, shape, fromBytes(where, datatype, binary, count));
-}
-
-function fromBytes(where: string, datatype: Datatype, bytes: Uint8Array, count: number): HostTensor['data'] {
   // A copy starts where typed arrays may: the JSON before it has any length. (Buffer's `slice` would be no copy.)
-  const { buffer } = new Uint8Array(bytes);
-  if (datatype === 'BOOL') return new Uint8Array(buffer).map((value) => Number(value !== 0));
-  if (datatype === 'INT32') return new Int32Array(buffer);
-  if (datatype === 'FP32') {
-    const values = new Float32Array(buffer);
-    for (const value of values) {
-      if (!Number.isFinite(value))
-        throw new HttpError(400, `${where}: expected finite numbers, got ${value}`);
-    }
-    return values;
+  const values = binaryValues(datatype, new Uint8Array(binary).buffer);
+  if (!same) return hostTensor(dtype, shape, castValues(how, values));
+  const data = values as HostTensor['data'];
+  // A loop: there may be millions, and calls would take ten times as long.
+  for (const value of data) {
+    if (!Number.isFinite(value)) throw new HttpError(400, `${where}: expected finite numbers, got ${value}`);
   }
-  // In halves, the low one first: numbers of 64 bits are objects to JavaScript, and there may be millions.
-  const halves = new Int32Array(buffer);
-  const values = new Int32Array(count);
-  for (let i = 0; i < count; i++) {
-    const value = halves[2 * i]!;
-    values[i] = value;
-    if (halves[2 * i + 1] === value >> 31) continue;
-    const wide = new BigInt64Array(buffer)[i];
-    throw new HttpError(400, `${where}: ${wide} does not fit in 32 bits, which the model takes`);
-  }
-  return values;
+  return hostTensor(dtype, shape, data);
 }
 
 /** What a request's tensor is to a program: rows of it, or its scalar. */
