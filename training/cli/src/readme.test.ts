@@ -46,6 +46,7 @@ const rules: readonly (readonly [start: string, added: readonly string[] | null]
   ['npx generatrix list', []],
   ['npx generatrix resume', []],
   ['npx generatrix sample', ['--count', '2']],
+  ['npx generatrix draw-many', ['--count', '64']],
   ['npx generatrix complete runs/pixelcnn', ['--count', '1']],
   ['npx generatrix complete runs/wavenet', ['--count', '1', '--seconds', '0.01']],
   ['npx generatrix score', ['--data-size', '20', '--samples', '2']],
