@@ -22,6 +22,9 @@ const commands = [...ofTraining, ...ofReadme.filter((line) => !ofTraining.includ
 const small = ['--steps', '2', '--device', 'cpu', '--batch-size', '4', '--data-size', '40'];
 const tinyNet = ['--layers', '2', '--filters', '4'];
 
+/** Two shards of a block each, in the place of very many. */
+const fewShards = ['--count', '2048', '--shards', '2'];
+
 /** What makes a command short, by how it begins; a command without a rule fails the test. Null: not run here. */
 const rules: readonly (readonly [start: string, added: readonly string[] | null])[] = [
   ['npm install', null],
@@ -46,7 +49,11 @@ const rules: readonly (readonly [start: string, added: readonly string[] | null]
   ['npx generatrix list', []],
   ['npx generatrix resume', []],
   ['npx generatrix sample', ['--count', '2']],
-  ['npx generatrix draw-many', ['--count', '64']],
+  [
+    'npx generatrix draw-many runs/vae --count 1000000 --seed 42 --shards 64 --out samples --shard',
+    [...fewShards, '--shard', '1'],
+  ],
+  ['npx generatrix draw-many', fewShards],
   ['npx generatrix complete runs/pixelcnn', ['--count', '1']],
   ['npx generatrix complete runs/wavenet', ['--count', '1', '--seconds', '0.01']],
   ['npx generatrix score', ['--data-size', '20', '--samples', '2']],

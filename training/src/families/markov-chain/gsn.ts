@@ -216,7 +216,7 @@ export const gsn = defineFamily<GsnOptions>({
   name: 'gsn',
   title: 'Generative stochastic network',
   taxonomy: ['implicit density', 'Markov chain'],
-  equation: 'x ~ P(x | h),  h ~ P(h | x̃, h)',
+  equation: 'h = f(x̃, h, ε),  x ~ P(x | h)',
   sources: [
     'Bengio, Thibodeau-Laufer, Alain and Yosinski 2014, arXiv:1306.1091',
     'Bengio, Yao, Alain and Vincent 2013, arXiv:1305.6663 (walkback)',
