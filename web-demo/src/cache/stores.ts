@@ -43,7 +43,16 @@ export async function dropOldEngines(current: string): Promise<void> {
   }
 }
 
-/** The key of a file by its contents; an address that no server answers, since a cache wants addresses. */
+/**
+ * An address of this origin that no server answers, since a cache wants addresses for keys. A page without an origin, as in
+ * a sandboxed frame, has no cache: its keys need only be addresses.
+ * @param path of the key, beginning with `/`
+ */
+export function storeKey(path: string): string {
+  return new URL(path, location.origin === 'null' ? 'https://localhost' : location.origin).href;
+}
+
+/** The key of a file by its contents. */
 export function contentKey(sha256: string): string {
-  return new URL(`/generatrix-content/${sha256}`, location.origin).href;
+  return storeKey(`/generatrix-content/${sha256}`);
 }

@@ -1,6 +1,6 @@
 import type { DeviceReport } from '@generatrix/runtime/web';
 import { engineBuild } from '../cache/engine-build.ts';
-import { keep, modelStore, openStore, readKept } from '../cache/stores.ts';
+import { keep, modelStore, openStore, readKept, storeKey } from '../cache/stores.ts';
 import { type Chosen, chooseDevice, type DeviceChoice, type DeviceTrial } from './choose-device.ts';
 
 interface Kept extends DeviceChoice {
@@ -10,10 +10,9 @@ interface Kept extends DeviceChoice {
 
 /** What may decide besides the model: the engine's version, and whether WASM may use threads. */
 const place = (sha256: string) =>
-  new URL(
+  storeKey(
     `/generatrix-device/${engineBuild.version}/${globalThis.crossOriginIsolated ? 'threads' : 'one-thread'}/${sha256}`,
-    location.origin,
-  ).href;
+  );
 
 /**
  * As `chooseDevice`, with what an earlier trial of the program found here, and what this one finds remembered.
