@@ -36,6 +36,9 @@ function imagesFixture(): Fixture {
   });
   const W = tf.tensor2d(waves, [latent, imageSize]);
   const E = tf.tensor2d(bars, [classes, imageSize]);
+  const label: InputSpec = { dtype: 'int32', shape: [], role: 'label', classes };
+  const outputs = { data: { dtype: 'float32', shape: [28, 28, 1], meaning: 'data' } } as const;
+  const image = (logits: tf.Tensor) => ({ data: logits.sigmoid().reshape([-1, 28, 28, 1]) });
   return {
     name: 'images',
     title: 'Images',
@@ -44,15 +47,16 @@ function imagesFixture(): Fixture {
       signature: {
         inputs: {
           z: noise(latent),
-          label: { dtype: 'int32', shape: [], role: 'label', classes },
+          label,
           temperature: { dtype: 'float32', shape: [], role: 'scalar', default: 1, min: 0, max: 2 },
         },
-        outputs: { data: { dtype: 'float32', shape: [28, 28, 1], meaning: 'data' } },
+        outputs,
       },
-      run: ({ z, label, temperature }) => {
-        const logits = z!.mul(temperature!).matMul(W).add(tf.gather(E, label!));
-        return { data: logits.sigmoid().reshape([-1, 28, 28, 1]) };
-      },
+      run: ({ z, label, temperature }) => image(z!.mul(temperature!).matMul(W).add(tf.gather(E, label!))),
+    },
+    decode: {
+      signature: { inputs: { z: { dtype: 'float32', shape: [latent], role: 'latent' }, label }, outputs },
+      run: ({ z, label }) => image(z!.matMul(W).add(tf.gather(E, label!))),
     },
   };
 }

@@ -202,6 +202,25 @@ describe.skipIf('reason' in chromium)('the page of a model', () => {
       expect(unlabelled).toEqual([]);
     });
 
+    test('panels are of the class in the one box Class; of the first where all take turns', async () => {
+      await visit('?device=wasm&model=models/images&count=1');
+      const section = page.locator('[data-panel=explore]');
+      const note = page.locator('#panels > .note');
+      /** What the panel decodes, when the box has been set. A panel that is built anew has a new canvas. */
+      const decoded = async (value: string) => {
+        await page.selectOption('#label', value);
+        await section.locator('canvas.result[data-at]').waitFor();
+        return readCanvasPixels(page, '[data-panel=explore] canvas.result');
+      };
+      const seventh = await decoded('7');
+      expect(await note.textContent()).toBe('The class below is 7, by the box Class.');
+      const first = await decoded('0');
+      expect(samePixels(first, seventh)).toBe(false);
+      expect(samePixels(await decoded(''), first)).toBe(true);
+      expect(await note.textContent()).toBe('The class below is 0, by the box Class.');
+      expect(await page.getByLabel('Class', { exact: true }).count()).toBe(1);
+    });
+
     test('Stop ends a long run at once, and sampling works again afterwards', async () => {
       await visit('?device=wasm&model=models/heavy&count=1&seed=1');
       const before = await readCanvasPixels(page);
