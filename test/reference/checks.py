@@ -285,6 +285,12 @@ def boltzmann(bundle):
     flipped = np.stack([np.abs(v - np.eye(len(b))[i]) for i in range(len(b))])
     conditional = -softplus(free_energy(v) - free_energy(flipped)).sum(0)
     yield "pseudo-log-likelihood", bundle.run("pseudoLogLikelihood", **inputs)["pseudoLogLikelihood"], conditional
+    yield from gibbs_chain(bundle, w, b, c)
+    yield from annealing(bundle, w, b, c, bundle.weight("data/logOdds"))
+
+
+def gibbs_chain(bundle, w, b, c):
+    """The block Gibbs chain of a machine of two sides, from fair coins, by the same uniform numbers."""
     steps, count = bundle.programs["advance"]["chain"]["stepsPerCall"], 5
     hidden, visible = (bundle.random.random((count, steps, len(bias))).astype(np.float32) for bias in (c, b))
     values = (visible[:, 0] < 0.5).astype(np.float64)
@@ -293,8 +299,113 @@ def boltzmann(bundle):
         probabilities = sigmoid(b + h @ w.T)
         values = (visible[:, step] < probabilities).astype(np.float64)
     drawn = bundle.run("advance", hidden=hidden, visible=visible, to=steps)
+    shown = drawn["data"].reshape(count, -1)
     yield "values at the end of a chain", drawn["next/values"], values
+    yield "their probabilities", shown, probabilities[:, : shown.shape[1]]
+
+
+def annealing(bundle, w, b, c, odds):
+    """Log weights of annealed importance sampling (Salakhutdinov and Murray 2008), by the same uniform numbers."""
+    chain, count = bundle.programs["anneal"]["chain"], 5
+    last = chain["steps"] - 1
+    places, inverse = [0, 500 / 14500, 4500 / 14500, 1], [0, 0.5, 0.9, 1]
+    at = [np.interp(k / last, places, inverse) for k in range(last + 1)]
+    noise = {
+        name: bundle.random.random((count, chain["stepsPerCall"], len(bias))).astype(np.float32)
+        for name, bias in (("hidden", c), ("visible", b))
+    }
+
+    def log_f(v, beta):
+        return (1 - beta) * (v @ odds) + beta * (v @ b) + softplus(beta * (c + v @ w)).sum(-1)
+
+    v = (noise["visible"][:, 0] < sigmoid(odds)).astype(np.float64)
+    weight = softplus(odds).sum() + len(c) * np.log(2)
+    for k in range(1, last + 1):
+        weight = weight + log_f(v, at[k]) - log_f(v, at[k - 1])
+        h = (noise["hidden"][:, k] < sigmoid(at[k] * (c + v @ w))).astype(np.float64)
+        inputs = (1 - at[k]) * odds + at[k] * (b + h @ w.T)
+        v = (noise["visible"][:, k] < sigmoid(inputs)).astype(np.float64)
+    drawn = bundle.run("anneal", to=last + 1, **noise)
+    yield "log weights of annealing", drawn["logWeight"], weight
+
+
+def deep_boltzmann(bundle):
+    """Deep Boltzmann machines from their weights: mean field, its free energy, a Gibbs chain and annealing."""
+    w, u, b, c, d = (
+        bundle.weight(name) for name in ("weights/1", "weights/2", "visible/bias", "hidden/1/bias", "hidden/2/bias")
+    )
+    x = bundle.examples(6)
+    uniform = bundle.random.random(x.shape).astype(np.float32)
+    v = (uniform < x).reshape(len(x), -1).astype(np.float64)
+    first = sigmoid(c + 2 * v @ w)
+    for _ in range(bundle.options["meanFieldTurns"]):
+        second = sigmoid(d + first @ u)
+        first = sigmoid(c + v @ w + second @ u.T)
+    entropy = sum(-(q * np.log(q) + (1 - q) * np.log(1 - q)).sum(-1) for q in (first, second))
+    energy = -(v @ b + first @ c + second @ d + ((v @ w) * first).sum(-1) + ((first @ u) * second).sum(-1))
+    inputs = {"data": x, "uniform": uniform}
+    yield "variational free energy", bundle.run("variationalFreeEnergy", **inputs)["freeEnergy"], energy - entropy
+    yield "codes", bundle.run("encode", **inputs)["code"], second
+    back = bundle.run("reconstruct", **inputs)["reconstruction"].reshape(len(x), -1)
+    yield "reconstructions", back, sigmoid(b + first @ w.T)
+    both = np.concatenate([w, u.T]), np.concatenate([b, d]), c
+    yield from gibbs_chain(bundle, *both)
+    yield from annealing(bundle, *both, np.concatenate([bundle.weight("data/logOdds"), np.zeros(len(d))]))
+
+
+def stochastic_network(bundle):
+    """Generative stochastic networks from their weights: a chain by the same noise, and what it gives back without any."""
+    top = len(bundle.options["hidden"])
+    weights = [bundle.weight(f"weights/{layer}") for layer in range(top)]
+    biases = [bundle.weight(f"bias/{layer}") for layer in range(top + 1)]
+    activate = {"tanh": np.tanh, "relu": lambda x: np.maximum(x, 0)}[bundle.options["activation"]]
+    share, deviation = bundle.options["saltAndPepper"], bundle.options["hiddenNoise"]
+
+    def inputs_of(layers, layer):
+        total = np.zeros((len(layers[0]), len(biases[layer]))) + biases[layer]
+        if layer > 0:
+            total = total + layers[layer - 1] @ weights[layer - 1]
+        if layer < top:
+            total = total + layers[layer + 1] @ weights[layer].T
+        return total
+
+    def step(layers, noise):
+        layers = list(layers)
+        if noise is not None:
+            salt = (noise["corrupted"] < share / 2).astype(np.float64)
+            layers[0] = np.where(noise["corrupted"] < share, salt, layers[0])
+
+        def renew(layer):
+            kicks = noise.get(f"noise/{layer}") if noise is not None else None
+            before, after = (0, 0) if kicks is None else (deviation * kicks[:, 0], deviation * kicks[:, 1])
+            layers[layer] = activate(inputs_of(layers, layer) + before) + after
+
+        for layer in range(1, top + 1, 2):
+            renew(layer)
+        probabilities = sigmoid(inputs_of(layers, 0))
+        for layer in range(2, top + 1, 2):
+            renew(layer)
+        layers[0] = probabilities if noise is None else (noise["drawn"] < probabilities).astype(np.float64)
+        return layers, probabilities
+
+    def start(values):
+        return [values, *(np.zeros((len(values), len(bias))) for bias in biases[1:])]
+
+    entry, count = bundle.programs["advance"], 5
+    steps = entry["chain"]["stepsPerCall"]
+    noise = {name: bundle.noise(spec, count) for name, spec in entry["inputs"].items() if spec["role"] == "noise"}
+    layers = start((noise["drawn"][:, 0] < 0.5).astype(np.float64))
+    for k in range(1, steps):
+        layers, probabilities = step(layers, {name: values[:, k] for name, values in noise.items()})
+    drawn = bundle.run("advance", to=steps, **noise)
+    yield "values at the end of a chain", drawn["next/values"], layers[0]
     yield "their probabilities", drawn["data"].reshape(count, -1), probabilities
+    x = bundle.examples(6)
+    layers = start(x.reshape(len(x), -1).astype(np.float64))
+    for _ in range(bundle.options["walkback"]):
+        layers, probabilities = step(layers, None)
+    back = bundle.run("reconstruct", data=x)["reconstruction"].reshape(len(x), -1)
+    yield "reconstructions", back, probabilities
 
 
 checks = {
@@ -308,6 +419,8 @@ checks = {
     "autoencoder": autoencoder,
     "gmmn": moment_matching,
     "rbm": boltzmann,
+    "dbm": deep_boltzmann,
+    "gsn": stochastic_network,
 }
 
 
