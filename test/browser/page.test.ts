@@ -166,7 +166,7 @@ describe.skipIf('reason' in chromium)('the page of a model', () => {
     });
 
     test.each([
-      ['a folder that is not there', 'models/absent', /404/, /models\/absent\/model\.json/],
+      ['a folder that is not there', 'models/absent', /404/, /models\/absent\/model\.json|status of 404/],
       ['a manifest that is no manifest', 'models/broken-manifest', /model\.json/, /^$/],
       ['a program that was changed', 'models/broken-program', /sample\.onnx/, /^$/],
       ['a bundle on another origin', 'https://example.com/models/vae', /another origin/, /^$/],

@@ -74,7 +74,11 @@ export async function chooseDevice<Opened>(
     passedOver.length = 0;
   }
   const wasm = await attempt('wasm');
-  if (wasm !== undefined && wasm.ms < frame) return alone('wasm', wasm);
+  if (wasm !== undefined && wasm.ms < frame) {
+    const reason = `not tried: WASM takes ${formatTime(wasm.ms)} for a batch`;
+    passedOver.push({ device: 'webgpu', available: false, reason });
+    return alone('wasm', wasm);
+  }
   const webgpu = await attempt('webgpu').catch(async (error: unknown) => {
     if (wasm !== undefined) await trial.close(wasm.opened);
     throw error;
