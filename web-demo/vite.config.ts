@@ -1,71 +1,14 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { dirname, join, resolve } from 'node:path';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { defaultClientConditions, defineConfig, type Plugin } from 'vite';
+import { type BuiltFiles, describedEngine, engineFiles } from './engine-of-build.ts';
 
-/**
- * onnxruntime's builds that the site offers, each a `.mjs` loader and a `.wasm`: plain WASM, and WebGPU with and
- * without the browser's JSPI. The JSEP build is left out on purpose: it computes some graphs wrongly.
- */
-const builds = [
-  'ort-wasm-simd-threaded',
-  'ort-wasm-simd-threaded.jspi',
-  'ort-wasm-simd-threaded.asyncify',
-] as const;
-const wasmFiles = builds.map((build) => `${build}.wasm`);
-
-/** A file of the site by its path: served by the development server, written by the build. */
-type SiteFiles = Readonly<Record<string, () => Promise<Uint8Array>>>;
-
-const fromRuntime = createRequire(new URL('../runtime/package.json', import.meta.url));
-const locate = (file: string) => fromRuntime.resolve(`onnxruntime-web/${file}`);
-const compressedFolder = new URL('./node_modules/.cache/', import.meta.url);
-
-async function engineVersion(): Promise<string> {
-  const folder = dirname(locate('ort-wasm-simd-threaded.wasm'));
-  const { version } = JSON.parse(await readFile(join(folder, '../package.json'), 'utf8'));
-  return String(version);
-}
-
-/** A `.wasm` file as gzip, kept from one build to the next: it takes seconds. */
-async function compressed(file: string): Promise<Uint8Array> {
-  const kept = new URL(`${await engineVersion()}-${file}.gz`, compressedFolder);
-  try {
-    return await readFile(kept);
-  } catch {
-    const bytes = await promisify(gzip)(await readFile(locate(file)), { level: 9 });
-    await mkdir(compressedFolder, { recursive: true });
-    const unfinished = new URL(`${kept.href}.${process.pid}`);
-    await writeFile(unfinished, bytes);
-    await rename(unfinished, kept);
-    return bytes;
-  }
-}
-
-/**
- * onnxruntime's files under `ort/`, so that a page fetches only the build it runs; the `.wasm` files as `.gz`, which the
- * pages unpack themselves: small from any host, with a size that is known beforehand.
- */
-const engineFiles: SiteFiles = Object.fromEntries([
-  ...builds.map((build) => [`ort/${build}.mjs`, () => readFile(locate(`${build}.mjs`))] as const),
-  ...wasmFiles.map((file) => [`ort/${file}.gz`, () => compressed(file)] as const),
-]);
-
-function siteFiles(files: SiteFiles): Plugin {
+function siteFiles(files: BuiltFiles): Plugin {
   return {
     name: 'site-files',
     async config() {
-      const sizes = await Promise.all(
-        wasmFiles.map(async (file) => [
-          file,
-          { bytes: (await stat(locate(file))).size, compressed: (await compressed(file)).length },
-        ]),
-      );
-      const build = { version: await engineVersion(), files: Object.fromEntries(sizes) };
-      return { define: { __ENGINE_BUILD__: JSON.stringify(build) } };
+      return { define: { __ENGINE_BUILD__: await describedEngine() } };
     },
     configureServer(server) {
       server.middlewares.use((request, response, next) => {
@@ -145,5 +88,5 @@ export default defineConfig({
     assetsInlineLimit: 0, // inlined assets would be data: URLs, which a strict policy refuses
   },
   worker: { format: 'es' },
-  plugins: [everyPage(), siteFiles(engineFiles)],
+  plugins: [everyPage(), siteFiles(engineFiles('ort'))],
 });

@@ -8,5 +8,6 @@ export {
   createExecutor,
   openCandidate,
   reportDevices,
+  type WebBuild,
   type WebConfiguration,
 } from './ort/ort-web.ts';

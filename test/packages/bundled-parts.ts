@@ -22,7 +22,10 @@ export function neededParts(folder: string, entries: readonly string[]): string[
     found.add(file);
     if (file.endsWith('.js')) waiting.push(file.replace(/\.js$/, '.d.ts'));
     for (const specifier of importsOf(file)) {
-      if (specifier.startsWith('.')) waiting.push(join(dirname(file), specifier));
+      if (!specifier.startsWith('.')) continue;
+      const imported = join(dirname(file), specifier);
+      // Declarations name the sources that they were made of.
+      waiting.push(/\.d\.ts$|\.js$/.test(imported) ? imported : imported.replace(/\.ts$/, '.d.ts'));
     }
   }
   const beside = ['package.json', 'LICENSE', 'LICENSE.md'].filter((name) => existsSync(join(folder, name)));

@@ -44,15 +44,15 @@ afterAll(() => {
 });
 
 /** Node of a release line, as the registry has it. */
-function installedNode(line: number): string {
+async function installedNode(line: number): Promise<string> {
   const name = `node-${process.platform}-${process.arch}`;
   const project = newProject();
-  project.install('--ignore-scripts', `${name}@${line}`);
+  await project.install('--ignore-scripts', `${name}@${line}`);
   return join(project.folder, 'node_modules', name, 'bin/node');
 }
 
 /** Trains, exports and samples as the command does, and returns the folder of models. */
-function trainAndExport({ folder, run }: Project): string {
+async function trainAndExport({ folder, run }: Project): Promise<string> {
   const settings = [
     '--data',
     'ring8',
@@ -65,9 +65,9 @@ function trainAndExport({ folder, run }: Project): string {
     '--device',
     'cpu',
   ];
-  run('generatrix', 'train', 'gmm', ...settings, '--out', 'runs/gmm');
-  run('generatrix', 'export', 'runs/gmm', '--out', 'models/gmm');
-  run('generatrix', 'sample', 'models/gmm', '--count', '9', '--seed', '42', '--out', 'samples.npy');
+  await run('generatrix', 'train', 'gmm', ...settings, '--out', 'runs/gmm');
+  await run('generatrix', 'export', 'runs/gmm', '--out', 'models/gmm');
+  await run('generatrix', 'sample', 'models/gmm', '--count', '9', '--seed', '42', '--out', 'samples.npy');
   return join(folder, 'models');
 }
 
@@ -109,11 +109,11 @@ describe.runIf(wanted)('installed from a registry, in an empty project', () => {
   const lines = [Number(process.versions.node.split('.')[0]), 22, 24];
   it.each([...new Set(lines)])('the command works on Node %i', { timeout: 900_000 }, async (line) => {
     const own = process.versions.node.startsWith(`${line}.`);
-    const node = own ? process.execPath : installedNode(line);
+    const node = own ? process.execPath : await installedNode(line);
     const project = newProject(node);
-    expect(project.run('node', '--version')).toMatch(`v${line}.`);
-    project.install('generatrix');
-    const models = trainAndExport(project);
+    expect(await project.run('node', '--version')).toMatch(`v${line}.`);
+    await project.install('generatrix');
+    const models = await trainAndExport(project);
     // The checkout, another copy of the same code, draws the same from what the installed command has trained.
     const sampler = await loadSampler(join(models, 'gmm'), { device: 'cpu' });
     const { data } = await sampler.sample({ count: 9, seed: 42 });
@@ -136,9 +136,9 @@ describe.runIf(wanted)('installed from a registry, in an empty project', () => {
     });
   });
 
-  it('packages have their types, as a bundler and as Node find them', { timeout: 600_000 }, () => {
+  it('packages have their types, as a bundler and as Node find them', { timeout: 600_000 }, async () => {
     const project = newProject();
-    project.install(
+    await project.install(
       '@generatrix/server',
       '@generatrix/training',
       '@types/node@20.19.43',
@@ -183,7 +183,7 @@ export { traceBatched, tf, writeOnnx, loadConfig, startServer, encodePng, loadDa
       ['--module', 'esnext', '--moduleResolution', 'bundler'],
       ['--module', 'node16', '--moduleResolution', 'node16'],
     ]) {
-      project.run('node', compiler, ...flags, '--skipLibCheck', ...kind, 'use.ts');
+      await project.run('node', compiler, ...flags, '--skipLibCheck', ...kind, 'use.ts');
     }
   });
 });

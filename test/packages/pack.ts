@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { builtSite } from 'generatrix/site';
+import { buildElement, copyElementTypes } from './element.ts';
 import { onnxruntimePlatforms, stageOnnxruntime } from './onnxruntime-packages.ts';
 import { type PackageManifest, publishedFolders } from './published.ts';
 import { stagePackage } from './stage.ts';
@@ -29,6 +30,9 @@ export async function packAll(out: string, allPlatforms: boolean): Promise<Tarba
   try {
     const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as PackageManifest;
     const folders: string[] = [];
+    const demo = join(root, 'web-demo');
+    await buildElement(demo, join(demo, 'element/dist'));
+    await copyElementTypes(demo, join(demo, 'element/dist/types'));
     for (const folder of publishedFolders) {
       const to = join(staging, folder.replaceAll('/', '-'));
       await stagePackage(join(root, folder), to, version, join(root, 'LICENSE'));

@@ -1,7 +1,8 @@
-import { execFileSync, type SpawnSyncReturns, spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 
 /** A project of a user's own, outside the checkout. */
 export interface Project {
@@ -9,9 +10,9 @@ export interface Project {
   /** Writes a file of the project. */
   write(path: string, text: string): string;
   /** Installs packages by their names, as `npm install` does. @throws with npm's words when that fails. */
-  install(...names: string[]): void;
-  /** Runs a program of `node_modules/.bin`, or `node`. @throws with what it says when it fails. */
-  run(command: string, ...args: string[]): string;
+  install(...names: string[]): Promise<void>;
+  /** Runs a program of `node_modules/.bin`, or `node`; resolves to what it prints. @throws with what it says when it fails. */
+  run(command: string, ...args: string[]): Promise<string>;
 }
 
 /**
@@ -36,20 +37,22 @@ export function emptyProject(registry: string, node = process.execPath): Project
     PATH: [join(folder, 'node_modules/.bin'), dirname(node), process.env.PATH].join(delimiter),
     GENERATRIX_THREADS: '1',
   };
-  const said = (command: string, { status, stdout, stderr }: SpawnSyncReturns<string>) => {
-    if (status !== 0) throw new Error(`${command}: status ${status}\n${stdout}\n${stderr}`);
-    return stdout;
+  const run = async (command: string, ...args: string[]) => {
+    try {
+      const { stdout } = await promisify(execFile)(command, args, { cwd: folder, env, maxBuffer: 2 ** 26 });
+      return stdout;
+    } catch (error) {
+      const { stdout, stderr } = error as { stdout?: string; stderr?: string };
+      throw new Error(`${[command, ...args].join(' ')}:\n${stdout}\n${stderr}`, { cause: error });
+    }
   };
   return {
     folder,
     write,
-    install(...names) {
-      const flags = ['install', '--registry', registry, '--prefer-offline', '--no-audit', '--no-fund'];
-      execFileSync('npm', [...flags, ...names], { cwd: folder, env, stdio: ['ignore', 'ignore', 'pipe'] });
-    },
-    run(command, ...args) {
-      const name = [command, ...args].join(' ');
-      return said(name, spawnSync(command, args, { cwd: folder, env, encoding: 'utf8' }));
+    run,
+    async install(...names) {
+      const flags = ['--registry', registry, '--prefer-offline', '--no-audit', '--no-fund'];
+      await run('npm', 'install', ...flags, ...names);
     },
   };
 }

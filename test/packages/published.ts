@@ -5,6 +5,7 @@ export const publishedFolders = [
   'runtime/server',
   'export',
   'training',
+  'web-demo/element',
   'training/cli',
 ] as const;
 

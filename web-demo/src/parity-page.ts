@@ -7,7 +7,7 @@ import {
   type ParityRow,
   webSource,
 } from '@generatrix/runtime/web';
-import { useEngineFolder } from './cache/engine-files.ts';
+import { setEngine } from './cache/engine-files.ts';
 import { toEntry } from './model-list.ts';
 
 /** Shows the rows as a table and leaves them as JSON in `data-rows`, for scripts that drive the page. */
@@ -36,7 +36,7 @@ async function run(): Promise<void> {
   const query = new URLSearchParams(location.search);
   const model = query.get('model');
   if (!model) throw new Error('the address must say which model to check, as ?model=models/NAME');
-  useEngineFolder(new URL('ort/', document.baseURI).href);
+  setEngine({ folder: new URL('ort/', document.baseURI).href });
   const executor = await createExecutor((query.get('device') ?? 'auto') as DeviceRequest).catch(
     (error: unknown) => finish(messageOf(error), 'unavailable'),
   );

@@ -7,7 +7,7 @@ import { type OrtBackend, ortExecutor } from './ort-executor.ts';
 import { probe } from './probe.ts';
 
 /** What this file uses of an onnxruntime-web build; all builds have it. */
-interface Build {
+export interface WebBuild {
   readonly InferenceSession: InferenceSessionFactory;
   readonly Tensor: TensorConstructor;
   readonly env: Env;
@@ -15,15 +15,17 @@ interface Build {
 
 export interface WebConfiguration {
   /**
-   * Address of the folder with onnxruntime's `.wasm` and `.mjs` files, ending in `/`; where the bundler put them when
-   * absent. It must be set before the first executor is made.
+   * Address of the folder with onnxruntime's `.wasm` and `.mjs` files, ending in `/`, or of each file by its name; where the
+   * bundler put them when absent. It must be set before the first executor is made.
    */
-  readonly wasmPaths?: string;
+  readonly wasmPaths?: string | ((file: string) => string);
   /**
    * Brings the bytes of a `.wasm` file, by its plain name, in place of onnxruntime's own download: from a cache, or
    * with progress. What it throws is the reason why the device does not work.
    */
   readonly readWasm?: (file: string) => Promise<ArrayBuffer>;
+  /** Imports one of onnxruntime's scripts, such as `ort.wasm.min.mjs`, in place of those that a bundler has put inside. */
+  readonly importScript?: (file: string) => Promise<WebBuild>;
 }
 
 let configuration: WebConfiguration = {};
@@ -110,23 +112,30 @@ async function requireAdapter(hardware: boolean): Promise<void> {
  * one that was rewritten to suspend itself (asyncify). Never the package's default build, JSEP: it computes some
  * programs wrongly.
  */
-function importBuild(device: Device): Promise<Build> {
-  if (device === 'wasm') return import('onnxruntime-web/wasm');
-  return 'Suspending' in WebAssembly ? import('onnxruntime-web/jspi') : import('onnxruntime-web/webgpu');
+function importBuild(device: Device): Promise<WebBuild> {
+  const name = device === 'wasm' ? 'wasm' : 'Suspending' in WebAssembly ? 'jspi' : 'webgpu';
+  if (configuration.importScript !== undefined) return configuration.importScript(`ort.${name}.min.mjs`);
+  if (name === 'wasm') return import('onnxruntime-web/wasm');
+  return name === 'jspi' ? import('onnxruntime-web/jspi') : import('onnxruntime-web/webgpu');
 }
 
-/** The `.wasm` file of the build that `importBuild` takes. */
-function wasmFile(device: Device): string {
+/** The files of the build that `importBuild` takes, without their ends. */
+function buildName(device: Device): string {
   const build = device === 'wasm' ? '' : 'Suspending' in WebAssembly ? '.jspi' : '.asyncify';
-  return `ort-wasm-simd-threaded${build}.wasm`;
+  return `ort-wasm-simd-threaded${build}`;
 }
 
 async function backend(device: Device, threads: number | undefined): Promise<OrtBackend> {
   const build = await importBuild(device);
   const { wasm } = build.env;
-  const { readWasm } = configuration;
-  if (readWasm !== undefined) wasm.wasmBinary ??= await readWasm(wasmFile(device));
-  if (configuration.wasmPaths !== undefined) wasm.wasmPaths = configuration.wasmPaths;
+  const name = buildName(device);
+  const { readWasm, wasmPaths } = configuration;
+  if (readWasm !== undefined) wasm.wasmBinary ??= await readWasm(`${name}.wasm`);
+  if (typeof wasmPaths === 'function') {
+    // Of the `.wasm` file there are bytes already, or else its address is wanted, too.
+    const file = readWasm === undefined ? { wasm: wasmPaths(`${name}.wasm`) } : {};
+    wasm.wasmPaths = { mjs: wasmPaths(`${name}.mjs`), ...file };
+  } else if (wasmPaths !== undefined) wasm.wasmPaths = wasmPaths;
   if (!globalThis.crossOriginIsolated) wasm.numThreads = 1;
   else if (threads !== undefined) wasm.numThreads = threads;
   return {

@@ -6,12 +6,11 @@ import { dropOldEngines, engineStore, keep, openStore, readKept } from './stores
 /**
  * Reads one of onnxruntime's `.wasm` files: from the cache of its version, else from the server, where it lies
  * compressed (`NAME.gz`), so that a host that compresses nothing sends no more bytes than one that does.
- * @param folder address of the folder with onnxruntime's files, ending in `/`
+ * @param key the address of the packed file
  * @throws when it cannot be fetched or unpacked.
  */
-export async function readEngineFile(folder: string, file: string, onBytes?: OnBytes): Promise<ArrayBuffer> {
+async function readEngineFile(key: string, file: string, onBytes?: OnBytes): Promise<ArrayBuffer> {
   const { version, files } = engineBuild;
-  const key = new URL(`${file}.gz`, folder).href;
   const store = await openStore(engineStore(version));
   const kept = await readKept(store, key);
   if (kept) return unpack(new Uint8Array(await kept.arrayBuffer()));
@@ -24,12 +23,23 @@ export async function readEngineFile(folder: string, file: string, onBytes?: OnB
   return unpacked;
 }
 
-/**
- * Lets the runtime take onnxruntime's files from a folder of the site.
- * @param folder its address, ending in `/`
- */
-export function useEngineFolder(folder: string, onBytes?: OnBytes): void {
-  configureWeb({ wasmPaths: folder, readWasm: (file) => readEngineFile(folder, file, onBytes) });
+/** Where onnxruntime's files are: in a folder, whose address ends in `/`, or each at an address of its own. */
+export type EngineFiles = { readonly folder: string } | { readonly files: Readonly<Record<string, string>> };
+
+/** Lets the runtime take onnxruntime's files from where they are. */
+export function setEngine(engine: EngineFiles, onBytes?: OnBytes): void {
+  const address = (file: string): string => {
+    if ('folder' in engine) return engine.folder + file;
+    const found = engine.files[file];
+    if (found !== undefined) return found;
+    throw new Error(`this copy of the library has no ${file}: it was built for other devices`);
+  };
+  configureWeb({
+    wasmPaths: address,
+    readWasm: (file) => readEngineFile(address(`${file}.gz`), file, onBytes),
+    // In a folder there are none: the site's build puts onnxruntime's scripts inside.
+    ...('files' in engine ? { importScript: (file) => import(/* @vite-ignore */ address(file)) } : {}),
+  });
 }
 
 /** Some servers mark `.gz` files as compressed content, which the browser has then unpacked already. */

@@ -32,12 +32,15 @@ const attributes = [
 ] as const;
 const devices: readonly string[] = ['auto', 'webgpu', 'wasm'];
 
+/** A server that renders pages may import this; there are no elements there. */
+const Base = globalThis.HTMLElement ?? (class {} as typeof HTMLElement);
+
 /**
  * `<generatrix-sampler src="models/vae" count="16" seed="42">`: shows the bundle's own picture and what running it
  * will fetch; once run, draws samples on the visitor's device. See web-demo/README.md for attributes, properties,
  * events and parts.
  */
-export class GeneratrixSampler extends HTMLElement {
+export class GeneratrixSampler extends Base {
   static readonly observedAttributes = attributes;
   readonly #view: View;
   /** Opens and draws as the attributes say, whenever they change. */

@@ -1,4 +1,5 @@
 import { onResources } from '../worker/resources.ts';
+import { trustedScript } from '../worker/trusted-script.ts';
 
 /** As in `service-worker.ts`. */
 const pageStore = 'generatrix-page-v1';
@@ -18,7 +19,7 @@ export function keepOffline(serviceWorker: string): Promise<void> {
 
 async function start(serviceWorker: string): Promise<void> {
   if (!('serviceWorker' in navigator) || !('caches' in globalThis)) return;
-  await navigator.serviceWorker.register(new URL(serviceWorker, document.baseURI));
+  await navigator.serviceWorker.register(trustedScript(new URL(serviceWorker, document.baseURI).href));
   const own = () => [location.origin + location.pathname, ...resources()];
   if (document.readyState !== 'complete') {
     await new Promise((resolve) => addEventListener('load', resolve, { once: true }));

@@ -14,7 +14,7 @@ import {
   webSource,
 } from '@generatrix/runtime/web';
 import { zipSync } from 'fflate';
-import { useEngineFolder } from '../cache/engine-files.ts';
+import { setEngine } from '../cache/engine-files.ts';
 import { tellLife } from '../worker/life.ts';
 import type { FromTrainer, OpenRequest, OwnExamples, ToTrainer } from './protocol.ts';
 import { windowMeans } from './window-means.ts';
@@ -44,7 +44,7 @@ async function open(
   { url, device, wasmPaths, seed, from }: OpenRequest,
   own: OwnExamples | undefined,
 ): Promise<void> {
-  useEngineFolder(wasmPaths);
+  setEngine({ folder: wasmPaths });
   const bundle = await openBundle(webSource(url));
   const executor = await createExecutor(device);
   const read = {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { workerLink } from './client.ts';
 import type { SignOfLife } from './life.ts';
-import type { FromWorker, ToWorker } from './protocol.ts';
+import type { Configure, FromWorker, ToWorker } from './protocol.ts';
 
 /** A worker that answers when the test says so. */
 class FakeWorker {
@@ -12,8 +12,8 @@ class FakeWorker {
   constructor() {
     FakeWorker.made.push(this);
   }
-  postMessage(message: ToWorker): void {
-    this.received.push(message);
+  postMessage(message: ToWorker | Configure): void {
+    if (message.call !== 'configure') this.received.push(message);
   }
   terminate(): void {
     this.ended = true;

@@ -1,5 +1,6 @@
 import { type LifeWatch, type SignOfLife, watchLife } from './life.ts';
 import type { CallName, Calls, FromWorker, LoadRequest, ToWorker } from './protocol.ts';
+import { startWorker } from './start-worker.ts';
 
 /** A question to the worker that has not been answered. */
 interface Pending {
@@ -143,7 +144,7 @@ class WorkerLink {
 
   #start(): Worker {
     if (this.#worker) return this.#worker;
-    const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
+    const worker = startWorker();
     this.#generation += 1;
     this.#worker = worker;
     const life = watchLife((reason) => this.#mourn(reason));

@@ -16,7 +16,7 @@ import {
 } from '@generatrix/runtime/web';
 import { cachedSource } from '../cache/cached-source.ts';
 import { engineBytes } from '../cache/engine-build.ts';
-import { useEngineFolder } from '../cache/engine-files.ts';
+import { type EngineFiles, setEngine } from '../cache/engine-files.ts';
 import type { Chosen, DeviceChoice, DeviceTrial } from './choose-device.ts';
 import type { LoadedModel, LoadRequest } from './protocol.ts';
 
@@ -31,17 +31,18 @@ export interface OpenModel {
 type Prepared = Pick<OpenModel, 'executor' | 'sampler'>;
 type Progress = (part: { readonly received: number; readonly total: number }) => void;
 
-/** onnxruntime's files lie beside the built library's assets; the development server has them at its root. */
-const engineFolder = new URL(import.meta.env.DEV ? '/ort/' : '../ort/', location.href).href;
 /** Samples of the batch that decides which device is faster. */
 const timedCount = 16;
 
 /** Callbacks for the bytes of an engine as they arrive. */
 const engineListeners = new Set<(received: number, total: number) => void>();
 
-useEngineFolder(engineFolder, (received, total) => {
-  for (const listener of engineListeners) listener(received, total);
-});
+/** Where onnxruntime's files are, which the page tells before it asks for anything. */
+export function configureEngine(engine: EngineFiles): void {
+  setEngine(engine, (received, total) => {
+    for (const listener of engineListeners) listener(received, total);
+  });
+}
 
 /**
  * Opens a bundle on a device, with its sampling program compiled. With `auto` that is the device on which the model is

@@ -10,6 +10,7 @@ import type {
   Manifest,
   ParityRow,
 } from '@generatrix/runtime/web';
+import type { EngineFiles } from '../cache/engine-files.ts';
 
 /** A model that is open in the worker: plain data, so that it can cross to the page. */
 export interface LoadedModel {
@@ -119,6 +120,12 @@ export type ToWorker =
     }[CallName]
   /** Gives up what `id` asked for; it is then answered with `failed`. */
   | { readonly id: number; readonly call: 'cancel' };
+
+/** The page's first message: where onnxruntime's files are. */
+export interface Configure {
+  readonly call: 'configure';
+  readonly engine: EngineFiles;
+}
 
 /** To the page: `part` any number of times, then one of the others. */
 export type FromWorker =

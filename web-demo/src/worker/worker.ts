@@ -1,8 +1,8 @@
 import { messageOf } from '@generatrix/runtime/web';
 import { type CallContext, handlers } from './handlers.ts';
 import { tellLife } from './life.ts';
-import { type OpenModel, openModel } from './open-model.ts';
-import type { CallName, FromWorker, ToWorker } from './protocol.ts';
+import { configureEngine, type OpenModel, openModel } from './open-model.ts';
+import type { CallName, Configure, FromWorker, ToWorker } from './protocol.ts';
 
 /**
  * The one thread of a page that runs models, so that inference never blocks the page, and so that two models never
@@ -42,8 +42,9 @@ async function answer(message: Extract<ToWorker, { call: CallName }>): Promise<v
   }
 }
 
-addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
-  if (data.call !== 'cancel') void answer(data);
+addEventListener('message', ({ data }: MessageEvent<ToWorker | Configure>) => {
+  if (data.call === 'configure') configureEngine(data.engine);
+  else if (data.call !== 'cancel') void answer(data);
   else running.get(data.id)?.abort(new Error('cancelled'));
 });
 
