@@ -1,52 +1,29 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { loadSampler } from '@generatrix/runtime';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { emptyProject, type Project } from './project.ts';
-import { startRegistry } from './registry.ts';
+import { type Outside, openOutside } from './packed.ts';
+import type { Project } from './project.ts';
 
 /**
  * What a user does who has nothing but Node and a registry: installs the packages by their names, in an empty project, and
  * trains, exports, samples and serves. It takes minutes: `npm run test:install`.
  */
 const wanted = process.env.GENERATRIX_INSTALL === '1';
-const packer = fileURLToPath(new URL('../dist/packages/main.js', import.meta.url));
 
-let packed: string;
-let registry: Awaited<ReturnType<typeof startRegistry>>;
-const projects: Project[] = [];
-
-/** An empty project that is removed at the end. */
-function newProject(node?: string): Project {
-  const project = emptyProject(registry.url, node);
-  projects.push(project);
-  return project;
-}
+let outside: Outside;
 
 beforeAll(async () => {
-  if (!wanted) return;
-  packed = mkdtempSync(join(tmpdir(), 'generatrix-packed-'));
-  // Any fault that publint or "are the types wrong" find ends it with another status.
-  execFileSync(process.execPath, [packer, packed, '--this-platform'], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  registry = await startRegistry(readdirSync(packed).map((file) => join(packed, file)));
+  if (wanted) outside = await openOutside();
 }, 600_000);
-
-afterAll(() => {
-  registry?.close();
-  if (packed) rmSync(packed, { recursive: true, force: true });
-  for (const { folder } of projects) rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => outside?.close());
 
 /** Node of a release line, as the registry has it. */
 async function installedNode(line: number): Promise<string> {
   const name = `node-${process.platform}-${process.arch}`;
-  const project = newProject();
+  const project = outside.newProject();
   await project.install('--ignore-scripts', `${name}@${line}`);
   return join(project.folder, 'node_modules', name, 'bin/node');
 }
@@ -110,7 +87,7 @@ describe.runIf(wanted)('installed from a registry, in an empty project', () => {
   it.each([...new Set(lines)])('the command works on Node %i', { timeout: 900_000 }, async (line) => {
     const own = process.versions.node.startsWith(`${line}.`);
     const node = own ? process.execPath : await installedNode(line);
-    const project = newProject(node);
+    const project = outside.newProject(node);
     expect(await project.run('node', '--version')).toMatch(`v${line}.`);
     await project.install('generatrix');
     const models = await trainAndExport(project);
@@ -137,7 +114,7 @@ describe.runIf(wanted)('installed from a registry, in an empty project', () => {
   });
 
   it('packages have their types, as a bundler and as Node find them', { timeout: 600_000 }, async () => {
-    const project = newProject();
+    const project = outside.newProject();
     await project.install(
       '@generatrix/server',
       '@generatrix/training',

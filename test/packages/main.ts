@@ -17,7 +17,7 @@ for (const { name, file, size, unpackedSize } of await packAll(out, !flags.inclu
   if (/-(arm64|x64)$/.test(name)) continue;
   for (const problem of await packageProblems(file)) {
     faults += 1;
-    console.log(`  ${problem}`);
+    console.error(`${name}: ${problem}`);
   }
 }
 console.log(`in ${out}`);
