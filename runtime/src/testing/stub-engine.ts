@@ -83,6 +83,15 @@ function engineOver(folder: string, served: { model: ServedModel; sampler: Sampl
       engine.events.push('reload');
       return engine.refused();
     },
+    unloaded: () => [{ name: 'spare', version: '1' }],
+    loadModel: async (name) => {
+      if (name !== 'spare') find(name);
+      engine.events.push(`load ${name}`);
+    },
+    unloadModel: async (name) => {
+      find(name);
+      engine.events.push(`unload ${name}`);
+    },
     pending: () => engine.load,
     ready: () => engine.isReady,
     drain: async () => {

@@ -66,6 +66,13 @@ export interface EngineOptions {
   readonly maxCount: number;
   /** Looks at the folder again every second or two, and loads what changed. */
   readonly watch: boolean;
+  /**
+   * Names of the bundles to serve at first; others when `loadModel` names them, and then nothing changes by itself. When
+   * absent, all are served.
+   */
+  readonly only?: readonly string[];
+  /** Whether `ready` wants all bundles served and well, or one; `all` when absent. */
+  readonly readyWhen?: 'all' | 'any';
   /** Receives the events that metrics and logs record. Its methods must not throw. */
   readonly observer?: EngineObserver;
 }
@@ -169,6 +176,18 @@ export interface InferenceEngine {
   run(request: RunRequest): Promise<RunResult>;
   /** Looks at the folder again now. */
   reload(): Promise<readonly RefusedModel[]>;
+  /** Bundles of the folder that `loadModel` was not asked for. */
+  unloaded(): readonly { readonly name: string; readonly version: string }[];
+  /**
+   * Loads a bundle in all its versions, or what changed of it.
+   * @throws ServeError `not-found`; `bad-request` when it is refused, or the engine serves all bundles.
+   */
+  loadModel(name: string): Promise<void>;
+  /**
+   * Serves a bundle no more; what was accepted is answered.
+   * @throws ServeError `not-found`; `bad-request` when the engine serves all bundles.
+   */
+  unloadModel(name: string): Promise<void>;
   pending(): {
     /** Accepted and not answered. */
     readonly requests: number;
@@ -178,7 +197,7 @@ export interface InferenceEngine {
     readonly running: number;
     readonly workersAlive: number;
   };
-  /** At least one model that is `ready` and one live worker, and neither draining nor closed. */
+  /** Its models are `ready`, as `readyWhen` says; a worker lives; and it is neither draining nor closed. */
   ready(): boolean;
   /** Accepts no more, and finishes what was accepted. */
   drain(): Promise<void>;

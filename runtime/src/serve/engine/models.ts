@@ -22,6 +22,8 @@ export interface RegistryOptions {
   readonly folder: string;
   readonly pool: WorkerPool;
   readonly inspector: Inspector;
+  /** Names of the bundles to serve until `load` and `unload` say otherwise; all there are when absent. */
+  readonly only?: readonly string[] | undefined;
   readonly onChange: NonNullable<EngineObserver['modelChanged']>;
 }
 
@@ -31,11 +33,15 @@ export class ModelRegistry {
   readonly #entries = new Map<string, Entry>();
   readonly #passing = new Set<LoadedModel>();
   readonly #inTurn = createQueue();
+  /** Names of what is to be served; null: everything. */
+  readonly #chosen: Set<string> | null;
+  #inFolder: readonly FoundBundle[] = [];
   #unreadable: RefusedModel | null = null;
   #nextId = 0;
 
   constructor(options: RegistryOptions) {
     this.#options = options;
+    this.#chosen = options.only ? new Set(options.only) : null;
   }
 
   /** What is served, in order of name and version; where nothing is, a model that is loading or draining. */
@@ -57,6 +63,49 @@ export class ModelRegistry {
     return [...(this.#unreadable ? [this.#unreadable] : []), ...refusals];
   }
 
+  /** Bundles of the folder that are served only when `load` names them. */
+  unloaded(): FoundBundle[] {
+    return this.#inFolder.filter(({ name }) => !this.#isChosen(name));
+  }
+
+  /** Whether all that was found is served and well: a refused bundle counts as served where an earlier state of it is. */
+  allWell(): boolean {
+    return [...this.#entries.values()].every(({ current, refusal }) =>
+      current ? current.state === 'ready' : refusal === null,
+    );
+  }
+
+  /**
+   * Loads a bundle by name, or loads again what changed of it.
+   * @throws ServeError `not-found`, or `bad-request` when the bundle is refused; what was served of it stays.
+   */
+  async load(name: string): Promise<void> {
+    this.#chosen?.add(name);
+    await this.refresh(false, { only: name });
+    const entries = this.#entriesOf(name);
+    if (entries.length === 0) {
+      this.#chosen?.delete(name);
+      throw new ServeError('not-found', `there is no bundle '${name}' in the models folder`);
+    }
+    const refused = entries.flatMap(({ refusal }) => refusal?.version ?? []);
+    if (refused.length === 0) return;
+    const message = `model ${name}: version ${refused.join(', ')} was refused; the log says why`;
+    throw new ServeError('bad-request', message);
+  }
+
+  /**
+   * Serves a model no more, in none of its versions, but to those who were accepted.
+   * @throws ServeError `not-found`.
+   */
+  unload(name: string): Promise<void> {
+    return this.#inTurn(async () => {
+      const entries = this.#entriesOf(name);
+      if (entries.length === 0) throw new ServeError('not-found', `there is no model '${name}'`);
+      this.#chosen?.delete(name);
+      for (const entry of entries) this.#remove(entry);
+    });
+  }
+
   /** @throws ServeError `not-found`. */
   find(name: string, version?: string): LoadedModel {
     const served = [...this.#entries.values()].flatMap(({ current }) => current ?? []);
@@ -75,10 +124,14 @@ export class ModelRegistry {
    * Looks at the folder, loads what is new or changed and unloads what was removed.
    * @param settledOnly leaves what changed since the last look to the next one: it may be half copied. What was
    *   refused is tried again only when it changed.
+   * @param only the name to look at; all when absent
    * @param idle a place whose worker has nothing to do yet, to inspect bundles: saves the start of another
    * @throws UserError when the folder cannot be read; what is served stays.
    */
-  refresh(settledOnly: boolean, idle?: Slot): Promise<void> {
+  refresh(
+    settledOnly: boolean,
+    { only, idle }: { readonly only?: string; readonly idle?: Slot | undefined } = {},
+  ): Promise<void> {
     return this.#inTurn(async () => {
       const { folder, inspector } = this.#options;
       const contents = await readModelFolder(folder).catch((error: unknown) => {
@@ -87,10 +140,15 @@ export class ModelRegistry {
         throw new UserError(reason);
       });
       this.#unreadable = null;
-      for (const found of contents.found) await this.#look(found, settledOnly, idle);
-      for (const refusal of contents.refused) this.#refuse(this.#entry(refusal), refusal.reason);
+      this.#inFolder = contents.found;
+      const wanted = ({ name }: { readonly name: string }) =>
+        this.#isChosen(name) && (only === undefined || name === only);
+      for (const found of contents.found.filter(wanted)) await this.#look(found, settledOnly, idle);
+      for (const refusal of contents.refused.filter(wanted))
+        this.#refuse(this.#entry(refusal), refusal.reason);
       const present = new Set([...contents.found, ...contents.refused].map(keyOf));
-      for (const [key, entry] of this.#entries) if (!present.has(key)) await this.#missing(key, entry);
+      for (const [key, entry] of this.#entries)
+        if (wanted(entry) && !present.has(key)) await this.#missing(entry);
       await inspector.close();
     });
   }
@@ -145,14 +203,19 @@ export class ModelRegistry {
     if (model.open === 0) model.onIdle();
   }
 
-  async #missing(key: string, entry: Entry): Promise<void> {
-    const { name, version, current } = entry;
+  async #missing(entry: Entry): Promise<void> {
+    const { current } = entry;
     entry.processed = '';
     if (current && (await folderExists(entry.folder))) {
       this.#refuse(entry, `bundle ${entry.folder}: model.json is missing`);
       return;
     }
-    this.#entries.delete(key);
+    this.#remove(entry);
+  }
+
+  #remove(entry: Entry): void {
+    const { name, version, current } = entry;
+    this.#entries.delete(keyOf(entry));
     if (!current) return;
     this.#options.onChange({ name, version, change: 'removed' });
     this.#retire(current);
@@ -162,6 +225,14 @@ export class ModelRegistry {
     const { name, version, refusal } = entry;
     entry.refusal = { name, version, reason };
     if (refusal?.reason !== reason) this.#options.onChange({ name, version, change: 'refused', reason });
+  }
+
+  #isChosen(name: string): boolean {
+    return this.#chosen?.has(name) ?? true;
+  }
+
+  #entriesOf(name: string): Entry[] {
+    return [...this.#entries.values()].filter((entry) => entry.name === name);
   }
 
   #entry({ name, version }: { readonly name: string; readonly version: string }): Entry {

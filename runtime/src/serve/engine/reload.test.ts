@@ -1,9 +1,10 @@
 import { rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import {
   busy,
   draw,
+  failure,
   failureKind,
   modelFolder,
   startEngine,
@@ -143,4 +144,73 @@ test('watching finds what is new and changed by itself; a new time alone changes
       .map(([{ name, change }]) => `${name} ${change}`);
   await vi.waitFor(() => expect(accepted()).toHaveLength(3), { timeout: 30_000 });
   expect(accepted()).toEqual(['sums loaded', 'second loaded', 'sums replaced']);
+});
+
+describe('models by name', () => {
+  test('what is loaded by name serves, and what is unloaded does not, but to those who were accepted', async () => {
+    const folder = await modelFolder({ sums: sums(1), other: sums(2), 'both/1': sums(3), 'both/2': sums(4) });
+    const engine = await startEngine(folder, { only: ['sums'] });
+    const served = () => engine.models().map(({ name, version, state }) => `${name} ${version} ${state}`);
+    const spare = () => engine.unloaded().map(({ name, version }) => `${name} ${version}`);
+    expect([served(), spare()]).toEqual([['sums 1 ready'], ['both 1', 'both 2', 'other 1']]);
+    const unit = value(await engine.run(draw('sums', 1)))!;
+    await engine.loadModel('both');
+    expect(served()).toEqual(['both 1 ready', 'both 2 ready', 'sums 1 ready']);
+    expect(value(await engine.run(draw('both', 1)))).toBe(Math.fround(4 * unit));
+    const { release, first } = await busy(engine, 'sums');
+    await engine.unloadModel('sums');
+    expect(await failureKind(engine.run(draw('sums', 1)))).toBe('not-found');
+    release();
+    await first;
+    await engine.reload();
+    expect([served(), spare()]).toEqual([
+      ['both 1 ready', 'both 2 ready'],
+      ['other 1', 'sums 1'],
+    ]);
+    await engine.unloadModel('both');
+    expect([served(), engine.ready()]).toEqual([[], true]);
+    await engine.loadModel('sums');
+    expect(value(await engine.run(draw('sums', 1)))).toBe(unit);
+  });
+
+  test('load takes what changed of that bundle alone; a bad one is refused and the old one stays', async () => {
+    const folder = await modelFolder({ sums: sums(1), other: sums(1) });
+    const engine = await startEngine(folder, { only: ['sums', 'other'] });
+    const unit = value(await engine.run(draw('sums', 1)))!;
+    await replace(folder, 'sums', sums(2));
+    await replace(folder, 'other', sums(2));
+    await engine.loadModel('sums');
+    expect(value(await engine.run(draw('sums', 1)))).toBe(2 * unit);
+    expect(value(await engine.run(draw('other', 1)))).toBe(unit);
+    await writeFile(join(folder, 'sums', 'sample.onnx'), 'half a file');
+    const bad = await failure(engine.loadModel('sums'));
+    expect([bad.kind, bad.message]).toEqual([
+      'bad-request',
+      'model sums: version 1 was refused; the log says why',
+    ]);
+    expect(value(await engine.run(draw('sums', 1)))).toBe(2 * unit);
+  });
+
+  test('names that are in no folder, and servers that are not told what to serve, say so', async () => {
+    const folder = await modelFolder({ sums: sums(1) });
+    const engine = await startEngine(folder);
+    expect((await failure(engine.unloadModel('sums'))).message).toMatch(/--model-control explicit$/);
+    await engine.run(draw('sums', 1));
+    const told = await startEngine(folder, { only: [] });
+    expect((await failure(told.loadModel('sum'))).message).toBe(
+      "there is no bundle 'sum' in the models folder",
+    );
+    expect(await failureKind(told.unloadModel('sums'))).toBe('not-found');
+    await expect(startEngine(folder, { only: ['sum'] })).rejects.toThrow(/there is no bundle 'sum' to load$/);
+  });
+});
+
+test('ready is for all bundles, or for any where that is asked for', async () => {
+  const folder = await modelFolder({ sums: sums(1), bad: { ...sums(1), 'sample.onnx': new Uint8Array(3) } });
+  const all = await startEngine(folder);
+  const any = await startEngine(folder, { readyWhen: 'any' });
+  expect([all.ready(), any.ready()]).toEqual([false, true]);
+  await replace(folder, 'bad', sums(2));
+  await all.reload();
+  expect(all.ready()).toBe(true);
 });

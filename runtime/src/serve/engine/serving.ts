@@ -59,12 +59,14 @@ export class ServingEngine implements InferenceEngine {
     await engine.#pool.start();
     try {
       const [first] = engine.#pool.slots;
-      await engine.#registry.refresh(false, first);
+      await engine.#registry.refresh(false, { idle: first });
+      engine.#checkNamed();
     } catch (error) {
       await engine.close();
       throw error;
     }
-    if (options.watch) engine.#watch();
+    // Where models are loaded by name, nothing changes by itself.
+    if (options.watch && !options.only) engine.#watch();
     return engine;
   }
 
@@ -104,6 +106,7 @@ export class ServingEngine implements InferenceEngine {
       folder,
       pool: this.#pool,
       inspector: this.#inspector,
+      only: options.only,
       onChange: (event) => this.#tell('modelChanged', event),
     });
   }
@@ -158,9 +161,26 @@ export class ServingEngine implements InferenceEngine {
     };
   }
 
+  unloaded(): readonly { readonly name: string; readonly version: string }[] {
+    return this.#registry.unloaded();
+  }
+
+  async loadModel(name: string): Promise<void> {
+    this.#checkControl();
+    await this.#registry.load(name);
+  }
+
+  async unloadModel(name: string): Promise<void> {
+    this.#checkControl();
+    await this.#registry.unload(name);
+  }
+
   ready(): boolean {
-    const served = this.#registry.list().some(({ state }) => state === 'ready');
-    return this.#state === 'open' && served && this.#pool.alive > 0;
+    const { only, readyWhen = 'all' } = this.#options;
+    const some = this.#registry.list().some(({ state }) => state === 'ready');
+    // A server that waits to be told what to load can take requests: those that tell it.
+    const well = readyWhen === 'any' ? some : this.#registry.allWell() && (some || only !== undefined);
+    return this.#state === 'open' && well && this.#pool.alive > 0;
   }
 
   async drain(): Promise<void> {
@@ -181,6 +201,22 @@ export class ServingEngine implements InferenceEngine {
   /** For tests: see `WorkerHandle.hold`. */
   hold(worker: number, death?: Death): () => void {
     return this.#pool.hold(worker, death);
+  }
+
+  #checkNamed(): void {
+    for (const name of this.#options.only ?? []) {
+      const known = [...this.#registry.list(), ...this.#registry.refused()];
+      if (known.some((model) => model.name === name)) continue;
+      throw new UserError(`models folder ${this.#options.folder}: there is no bundle '${name}' to load`);
+    }
+  }
+
+  #checkControl(): void {
+    if (this.#state !== 'open') throw closing();
+    if (this.#options.only) return;
+    const message =
+      'models are loaded as the folder has them: start the server with --model-control explicit';
+    throw new ServeError('bad-request', message);
   }
 
   #accept(model: LoadedModel, { program, sources, signal, timeoutMs }: RunRequest): AcceptedRows {

@@ -84,6 +84,17 @@ describe('what a server says of itself', () => {
     expect(await health()).toBe(1);
   });
 
+  it('loads and unloads bundles by name', async () => {
+    server.engine.events.length = 0;
+    await client.call(method.repositoryModelLoad, { modelName: 'spare' });
+    await client.call(method.repositoryModelUnload, { modelName: 'points' });
+    expect(server.engine.events).toEqual(['load spare', 'unload points']);
+    await expect(client.call(method.repositoryModelUnload, { modelName: 'nothing' })).rejects.toMatchObject({
+      code: 5,
+      details: "there is no model 'nothing'",
+    });
+  });
+
   it('model config has the dimensions of one row, and says what may be left out', async () => {
     const { config } = await client.call(method.modelConfig, { name: 'points' });
     expect(config).toMatchObject({ name: 'points', backend: 'onnxruntime', maxBatchSize: 1024 });

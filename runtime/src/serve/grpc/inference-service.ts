@@ -64,6 +64,14 @@ export function inferenceService(context: ServerContext): UntypedServiceImplemen
     RepositoryIndex: unary(method.repositoryIndex, {}, (request) => ({
       models: repositoryIndex(engine, request.ready),
     })),
+    RepositoryModelLoad: unary(method.repositoryModelLoad, {}, async ({ modelName }) => {
+      await engine.loadModel(modelName);
+      return {};
+    }),
+    RepositoryModelUnload: unary(method.repositoryModelUnload, {}, async ({ modelName }) => {
+      await engine.unloadModel(modelName);
+      return {};
+    }),
   };
 }
 

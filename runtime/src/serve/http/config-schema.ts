@@ -44,6 +44,18 @@ export const configSchema = z.strictObject({
       'how long clients and CDNs may use an answer to a seeded request without asking again, s; a bundle that is replaced shows after that',
     ),
   watch: z.boolean().default(true).describe('load bundles that change while the server runs'),
+  modelControl: z
+    .enum(['folder', 'explicit'])
+    .default('folder')
+    .describe('serve what the folder has; explicit: what loadModels and requests to load name'),
+  loadModels: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('bundles to load at the start where modelControl is explicit'),
+  readyWhen: z
+    .enum(['all', 'any'])
+    .default('all')
+    .describe('ready when all bundles are served and well, or when any is'),
   site: z
     .string()
     .default('auto')

@@ -80,11 +80,25 @@ describe('endpoints', () => {
       'bound_logWeight',
       'coder_encode',
       'broken',
+      'spare',
     ]);
+    expect(all.at(-1)).toEqual({ name: 'spare', version: '1', state: 'UNAVAILABLE', reason: 'unloaded' });
     expect(JSON.stringify(all)).not.toContain(server.engine.folder);
     const ready = (await (await server.post('/v2/repository/index', { ready: true })).json()) as object[];
-    expect(ready.length).toBe(all.length - 1);
+    expect(ready.length).toBe(all.length - 2);
     expect((await server.fetch('/v2/repository/index', { method: 'POST' })).status).toBe(200);
+  });
+
+  it('POST /v2/repository/models/NAME/load and /unload reach the engine by the name of the bundle', async () => {
+    server.engine.events.length = 0;
+    const ask = async (path: string) => {
+      const response = await server.post(`/v2/repository/models/${path}`, {});
+      return [response.status, await response.json()];
+    };
+    expect(await ask('spare/load')).toEqual([200, {}]);
+    expect(await ask('points/unload')).toEqual([200, {}]);
+    expect(await ask('nothing/unload')).toEqual([404, { error: "there is no model 'nothing'" }]);
+    expect(server.engine.events).toEqual(['load spare', 'unload points']);
   });
 
   it('ready tells when it is not, and live stays', async () => {

@@ -74,6 +74,8 @@ export async function startServer(
     timeoutMs: config.timeoutMs,
     maxCount: config.maxCount,
     watch: config.watch,
+    ...(config.modelControl === 'explicit' && { only: config.loadModels }),
+    readyWhen: config.readyWhen,
     observer: allObservers(metrics.observer, logObserver(logger), {
       modelChanged: ({ name, version, change }) => {
         if (change === 'replaced' || change === 'removed') cache.forget(name, version);

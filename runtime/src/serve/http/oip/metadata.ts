@@ -79,5 +79,12 @@ export function repositoryIndex(engine: InferenceEngine, readyOnly: boolean) {
     state: 'UNAVAILABLE',
     reason: 'the bundle was refused; the log says why',
   }));
-  return [...served, ...refused].filter(({ state }) => !readyOnly || state === 'READY');
+  const known = new Set(
+    [...engine.models(), ...engine.refused()].map(({ name, version }) => `${name}/${version}`),
+  );
+  const unloaded = engine
+    .unloaded()
+    .filter(({ name, version }) => !known.has(`${name}/${version}`))
+    .map(({ name, version }) => ({ name, version, state: 'UNAVAILABLE', reason: 'unloaded' }));
+  return [...served, ...refused, ...unloaded].filter(({ state }) => !readyOnly || state === 'READY');
 }

@@ -33,6 +33,7 @@ export function oipRoutes(context: ServerContext, serverVersion: string): Route[
     ...modelRoutes(context, '/v2/models/{model}'),
     ...modelRoutes(context, '/v2/models/{model}/versions/{version}'),
     indexRoute(context),
+    ...controlRoutes(context),
   ];
 }
 
@@ -118,6 +119,27 @@ function modelRoutes(context: ServerContext, path: string): Route[] {
   ];
 }
 
+/** Which bundles are served, where the server was started to be told so. The name is the bundle's. */
+function controlRoutes({ engine }: ServerContext): Route[] {
+  return (['load', 'unload'] as const).map((action) => ({
+    method: 'post',
+    path: `/v2/repository/models/{model}/${action}`,
+    tag,
+    summary:
+      action === 'load'
+        ? 'Load a bundle, or what changed of it (--model-control explicit)'
+        : 'Serve a bundle no more; what was accepted is answered (--model-control explicit)',
+    body: { 'application/json': controlSchema },
+    response: json('Done', oipAnswers.done),
+    handle: async (request, response) => {
+      await engine[`${action}Model`](parameter(request, 'model'));
+      response.json({});
+    },
+  }));
+}
+
+/** Triton's parameters are read by no one: the files are those of the folder. */
+const controlSchema = z.looseObject({});
 const indexSchema = z.looseObject({ ready: z.boolean().optional() });
 
 function indexRoute(context: ServerContext): Route {

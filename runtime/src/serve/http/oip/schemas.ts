@@ -86,5 +86,6 @@ export const oipAnswers = {
       z.object({ ...tensor, parameters: loose.optional(), data: z.array(z.unknown()).optional() }),
     ),
   }),
+  done: z.object({}),
   index: z.array(z.object({ name: z.string(), version: z.string(), state: z.string(), reason: z.string() })),
 };
