@@ -1,8 +1,9 @@
+import { UserError } from '@generatrix/runtime/core';
 import type { Place } from '../graph/ir.ts';
 
 /** A function could not be traced; the message names the op and the place in the user's code. */
-export class TraceError extends Error {
-  override readonly name = 'TraceError';
+export class TraceError extends UserError {
+  override readonly name: string = 'TraceError';
 }
 
 const internalFrame = /node_modules|node:internal|\/export\/(src|dist)\/(?!.*\.test\.)/;

@@ -1,3 +1,4 @@
+import { UserError } from '@generatrix/runtime/core';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { traceLayersModel } from '../layers-model.ts';
 import { tf } from '../tf.ts';
@@ -231,6 +232,8 @@ describe('is refused in one line with the cure', () => {
       error = caught;
     }
     expect(error).toBeInstanceOf(TraceError);
+    // So the command says it in one line, without a stack trace.
+    expect(error).toBeInstanceOf(UserError);
     const told = (error as TraceError).message;
     expect(told).toMatch(message);
     expect(told).not.toContain('\n');

@@ -1,4 +1,3 @@
-import { TraceError } from '@generatrix/export';
 import { UserError } from '@generatrix/runtime/core';
 import type { Dataset } from '../data/dataset.ts';
 import { buildModel } from '../families/registry.ts';
@@ -88,8 +87,7 @@ async function problemOf(action: () => Promise<void>): Promise<string | null> {
     await action();
     return null;
   } catch (error) {
-    if (error instanceof ConformanceError || error instanceof UserError || error instanceof TraceError)
-      return error.message;
+    if (error instanceof ConformanceError || error instanceof UserError) return error.message;
     throw error;
   }
 }

@@ -1,4 +1,3 @@
-import { TraceError } from '@generatrix/export';
 import { UserError } from '@generatrix/runtime/core';
 import type { Family, Trainable } from '../model/family.ts';
 import type { Model, ModelProgram, Step } from '../model/model.ts';
@@ -15,7 +14,7 @@ export function guardedFamily(family: Family, path: string): Family {
     run: (...given: Arguments) => Result,
   ): ((...given: Arguments) => Result) => {
     const failed = (error: unknown): never => {
-      if (error instanceof UserError || error instanceof TraceError) throw error;
+      if (error instanceof UserError) throw error;
       throw moduleError(path, `${what} of family '${family.name}' failed`, error);
     };
     return (...given) => {
