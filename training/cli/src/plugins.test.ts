@@ -240,6 +240,17 @@ const brokenFamilies: [string, () => string, RegExp][] = [
     () => flow.replace('noise.t!]', 'noise.u!]'),
     /bad\.ts:\d+:\d+: the step of family 'straight-flow' failed/,
   ],
+  [
+    'draws from a distribution that there is not',
+    () =>
+      flow.replace("{ distribution: 'normal', shape: [width] }", "{ distribution: 'gauss', shape: [width] }"),
+    /bad\.ts.*noise 'z': expected the distribution normal or uniform, got 'gauss'/,
+  ],
+  [
+    'has a loss function without a loss',
+    () => flow.replace('return { loss: tf.mean(', 'return { lost: tf.mean('),
+    /bad\.ts.*: a loss function returns \{ loss \}, a scalar tensor; got none/,
+  ],
 ];
 it.each(brokenFamilies)('a family that %s is refused in one line', async (_, source, line) => {
   await writeFile('bad.ts', source());
@@ -282,4 +293,13 @@ const brokenData: [string, (text: string) => string, RegExp][] = [
 it.each(brokenData)('a data set that %s is refused in one line', async (_, change, line) => {
   await writeFile('galaxy2.ts', change(galaxy));
   await refused(['train', 'gmm', '--data', './galaxy2.ts', '--data-size', '64', '--out', 'bad'], line);
+});
+
+it('a program that returns another output than it declares is named where it first runs', async () => {
+  await writeFile('outputs.ts', flow.replace('return { data: tf.reshape', 'return { datum: tf.reshape'));
+  const { status, stderr } = await command('train', './outputs.ts', '--data', './galaxy.ts', ...short);
+  expect(status).toBe(1);
+  expect(stderr.trim().split('\n').at(-1)).toMatch(
+    /outputs\.ts.*program 'sample'.*: expected a tensor for each output that its signature declares \(data\), got datum$/,
+  );
 });

@@ -30,6 +30,10 @@ export function lossAndGradients(
   const found: Record<keyof Loss, NamedTensors> = { loss: {}, metrics: {}, statistics: {} };
   const differentiate = tf.grads((...tensors: tf.Tensor[]) => {
     const result = loss({ ...state, ...Object.fromEntries(names.map((name, i) => [name, tensors[i]!])) });
+    if (!((result as Partial<Loss> | undefined)?.loss instanceof tf.Tensor)) {
+      const got = (result as unknown) instanceof Promise ? 'a promise: it may not be async' : 'none';
+      throw new TypeError(`a loss function returns { loss }, a scalar tensor; got ${got}`);
+    }
     // tf.grads disposes what its function made, except what is kept; copies, since what is reported may be an argument.
     found.loss = kept({ loss: result.loss });
     found.metrics = kept(result.metrics ?? {});

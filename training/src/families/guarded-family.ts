@@ -1,4 +1,5 @@
-import { UserError } from '@generatrix/runtime/core';
+import { tf } from '@generatrix/export';
+import { type NoiseDistribution, UserError } from '@generatrix/runtime/core';
 import type { Family, Trainable } from '../model/family.ts';
 import type { Model, ModelProgram, Step } from '../model/model.ts';
 import { moduleError } from '../plugin/load-module.ts';
@@ -26,11 +27,22 @@ export function guardedFamily(family: Family, path: string): Family {
       }
     };
   };
-  const step = (of: Step): Step => ({ ...of, run: guard('the step', of.run.bind(of)) });
-  const program = ([name, of]: [string, ModelProgram]): [string, ModelProgram] => [
-    name,
-    { ...of, run: guard(`program '${name}'`, of.run.bind(of)) },
-  ];
+  const step = (of: Step): Step => {
+    for (const [name, { distribution }] of Object.entries(of.noise))
+      checkDistribution(`noise '${name}'`, distribution);
+    return { ...of, run: guard('the step', of.run.bind(of)) };
+  };
+  const program = ([name, of]: [string, ModelProgram]): [string, ModelProgram] => {
+    for (const [input, spec] of Object.entries(of.signature.inputs))
+      if (spec.role === 'noise')
+        checkDistribution(`input '${input}' of program '${name}'`, spec.distribution);
+    const run: ModelProgram['run'] = (state, inputs) => {
+      const found = of.run(state, inputs);
+      checkOutputs(Object.keys(of.signature.outputs), found);
+      return found;
+    };
+    return [name, { ...of, run: guard(`program '${name}'`, run) }];
+  };
   const guardedModel = (model: Model): Model => ({
     ...model,
     ...(model.initialise && { initialise: guard('initialise', model.initialise.bind(model)) }),
@@ -52,4 +64,25 @@ export function guardedFamily(family: Family, path: string): Family {
       return { compose: guard('build', (...given) => guardedModel(built.compose(...given))) };
     }),
   };
+}
+
+function checkDistribution(what: string, distribution: NoiseDistribution): void {
+  if (distribution === 'normal' || distribution === 'uniform') return;
+  throw new TypeError(`${what}: expected the distribution normal or uniform, got '${String(distribution)}'`);
+}
+
+/** @throws TypeError unless exactly the declared outputs came, each a tensor. */
+function checkOutputs(declared: readonly string[], found: unknown): void {
+  if (found instanceof Promise)
+    throw new TypeError('expected tensors, got a promise: the function may not be async');
+  const outputs = typeof found === 'object' && found !== null ? Object.entries(found) : [];
+  const names = outputs.map(([name]) => name);
+  const wrong =
+    declared.some((name) => !names.includes(name)) ||
+    outputs.some(([name, value]) => !declared.includes(name) || !(value instanceof tf.Tensor));
+  if (!wrong) return;
+  const got = outputs.map(([name, value]) => (value instanceof tf.Tensor ? name : `${name} (no tensor)`));
+  throw new TypeError(
+    `expected a tensor for each output that its signature declares (${declared.join(', ')}), got ${got.join(', ') || 'none'}`,
+  );
 }
