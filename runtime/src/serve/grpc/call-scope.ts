@@ -1,7 +1,6 @@
 import {
   type Metadata,
   ResponderBuilder,
-  ServerInterceptingCall,
   type ServerInterceptor,
   ServerListenerBuilder,
   status,
@@ -13,6 +12,7 @@ import { HttpError } from '../http/http-error.ts';
 import { createScope, type RequestScope, requestId, traceIds } from '../http/request-scope.ts';
 import type { TraceHeaders } from '../http/telemetry/telemetry.ts';
 import { codeName, failureOf } from './status.ts';
+import { TimedCall } from './timed-call.ts';
 
 /** What is known of a call, by the metadata that its handler sees, too. */
 const scopes = new WeakMap<Metadata, RequestScope>();
@@ -27,12 +27,19 @@ const openMethods = new Set([`${service}ServerLive`, `${service}ServerReady`]);
 const workMethods = new Set([`${service}ModelInfer`, `${service}ModelStreamInfer`]);
 const healthService = '/grpc.health.v1.Health/';
 
+interface CallEvents {
+  /** Called before a call of the health service is answered. */
+  readonly beforeHealth: () => void;
+  /** Ends the connection of a client, `ADDRESS:PORT`: the one way to be rid of what it does not read. */
+  readonly cut: (peer: string) => void;
+}
+
 /**
  * Stands before every call, as its metadata arrives: asks for the key, holds the rate limit, refuses work while the
- * queue is full, ends calls whose message does not arrive in time, and keeps the log and the metrics.
- * @param beforeHealth called before a call of the health service is answered
+ * queue is full, ends calls whose message does not arrive in time or whose answer is not read in time, and keeps the
+ * log and the metrics.
  */
-export function guardCalls(context: ServerContext, beforeHealth: () => void): ServerInterceptor {
+export function guardCalls(context: ServerContext, { beforeHealth, cut }: CallEvents): ServerInterceptor {
   const { config, engine, limiter, wrongKeys } = context;
   const check = keyCheck(config.apiKeys, wrongKeys);
   const admit = async (path: string, metadata: Metadata, scope: RequestScope, address?: string) => {
@@ -59,6 +66,10 @@ export function guardCalls(context: ServerContext, beforeHealth: () => void): Se
       ended = true;
       clearTimeout(arrival);
       if (scope) report(context, { path, code, scope, traceparent, ms: performance.now() - start });
+    };
+    const free = () => {
+      if (scope) context.budget.free(scope.bytes);
+      if (scope) scope.bytes = 0;
     };
     const refuse = (error: unknown) => {
       const failure = failureOf(error);
@@ -91,6 +102,8 @@ export function guardCalls(context: ServerContext, beforeHealth: () => void): Se
       })
       .withOnCancel(() => {
         controller.abort();
+        // Said of a call at its deadline, too, whose answer is not read.
+        if (!timed.sending) free();
         end(Number(call.getDeadline()) <= Date.now() ? status.DEADLINE_EXCEEDED : status.CANCELLED);
       })
       .build();
@@ -106,7 +119,17 @@ export function guardCalls(context: ServerContext, beforeHealth: () => void): Se
         next(sent);
       })
       .build();
-    return new ServerInterceptingCall(call, responder);
+    const timed = new TimedCall(call, responder, {
+      timeoutMs: config.timeoutMs,
+      late: (peer) => {
+        const { timeoutMs } = config;
+        if (scope) context.metrics.failed(scope.labels, 'timeout');
+        context.logger.warn({ requestId: scope?.id }, `the answer is not sent within ${timeoutMs} ms`);
+        free();
+        cut(peer);
+      },
+    });
+    return timed;
   };
 }
 
@@ -128,10 +151,9 @@ const reasons: Readonly<Partial<Record<status, string>>> = {
   [status.RESOURCE_EXHAUSTED]: 'too-large',
 };
 
-function report({ logger, metrics, budget }: ServerContext, ended: Ended): void {
+function report({ logger, metrics }: ServerContext, ended: Ended): void {
   const { path, code, scope, traceparent, ms } = ended;
   const { id, labels, key, failure } = scope;
-  budget.free(scope.bytes);
   metrics.answered(labels, codeName(code), ms / 1000);
   endTrace(ended);
   if (code !== status.OK) {

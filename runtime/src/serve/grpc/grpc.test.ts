@@ -1,5 +1,8 @@
+import { once } from 'node:events';
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
+import { setTimeout } from 'node:timers/promises';
 import { create, toBinary } from '@bufbuild/protobuf';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { loadSampler } from '../../model/load-node.ts';
 import type { Sampler } from '../../model/sampler.ts';
 import { refusal, TestClient } from '../../testing/grpc-client.ts';
@@ -307,5 +310,60 @@ describe('limits', () => {
       code: 'RESOURCE_EXHAUSTED',
     });
     zipping.close();
+  });
+});
+
+describe('an answer that is not read', () => {
+  let strict: TestServer;
+  let session: ClientHttp2Session;
+  beforeAll(async () => {
+    strict = await startTestServer({ grpcPort: 0, timeoutMs: 100, maxCount: 8192 });
+  });
+  afterAll(() => strict.end());
+  beforeEach(() => {
+    // No stream of the session may be sent a byte of its answer.
+    session = connect(`http://${strict.grpcAddress}`, { settings: { initialWindowSize: 0 } });
+  });
+  afterEach(() => session.destroy());
+
+  const held = async () =>
+    /^generatrix_answer_bytes (\d+)$/m.exec(await (await strict.fetch('/metrics')).text())?.[1];
+  const ask = (headers: Record<string, string> = {}): ClientHttp2Stream => {
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': '/inference.GRPCInferenceService/ModelInfer',
+      'content-type': 'application/grpc',
+      ...headers,
+    });
+    const parameters = { count: int(8192), seed: int(1) };
+    const message = create(ModelInferRequestSchema, { modelName: 'points', parameters });
+    const body = toBinary(ModelInferRequestSchema, message);
+    const head = Buffer.alloc(5);
+    head.writeUInt32BE(body.length, 1);
+    return stream.on('error', () => {}).end(Buffer.concat([head, body]));
+  };
+
+  it.each([
+    ['', {}],
+    [', its deadline over', { 'grpc-timeout': '50m' }],
+  ])('keeps its memory counted until its client is cut off%s', async (_, headers) => {
+    const closed = once(session, 'close');
+    await once(ask(headers), 'response');
+    expect(Number(await held())).toBeGreaterThan(8192 * 3 * 4);
+    await closed;
+    expect(await held()).toBe('0');
+    expect(strict.log).toContainEqual(
+      expect.objectContaining({ level: 'warn', msg: 'the answer is not sent within 100 ms' }),
+    );
+  });
+
+  it('and that its client gives up, frees its memory and leaves the connection alone', async () => {
+    const stream = ask();
+    await once(stream, 'response');
+    stream.close(constants.NGHTTP2_CANCEL);
+    await vi.waitFor(async () => expect(await held()).toBe('0'));
+    await setTimeout(200);
+    expect(session.destroyed).toBe(false);
+    await once(ask(), 'response');
   });
 });

@@ -38,6 +38,8 @@ export async function listenGrpc(context: ServerContext, port: number): Promise<
     for (const name of ['', GRPCInferenceService.typeName]) health.setStatus(name, status);
   };
   refresh();
+  /** By `ADDRESS:PORT` of the client. */
+  const sockets = new Map<string, Socket>();
   const server = new Server({
     'grpc.max_receive_message_length': config.maxBodyBytes,
     'grpc.max_send_message_length': -1,
@@ -45,17 +47,21 @@ export async function listenGrpc(context: ServerContext, port: number): Promise<
     'grpc-node.max_session_memory': maxSessionMemory,
     // Finds peers that are gone.
     'grpc.keepalive_time_ms': Math.max(1000, config.keepAliveTimeoutMs),
-    interceptors: [guardCalls(context, refresh)],
+    interceptors: [
+      guardCalls(context, { beforeHealth: refresh, cut: (peer) => sockets.get(peer)?.destroy() }),
+    ],
   });
   server.addService(inferenceDefinition, inferenceService(context));
   health.addToServer(server);
   reflection().addToServer(server);
   const credentials = secure ? await tls(config) : ServerCredentials.createInsecure();
   const injector = server.createConnectionInjector(credentials);
-  const sockets = new Set<Socket>();
   const net = createServer((socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
+    const peer = `${socket.remoteAddress}:${socket.remotePort}`;
+    sockets.set(peer, socket);
+    socket.once('close', () => {
+      if (sockets.get(peer) === socket) sockets.delete(peer);
+    });
     injector.injectConnection(socket);
   });
   net.maxConnections = config.maxConnections;
@@ -77,7 +83,7 @@ export async function listenGrpc(context: ServerContext, port: number): Promise<
       clearInterval(poll);
       net.close();
       server.forceShutdown();
-      for (const socket of sockets) socket.destroy();
+      for (const socket of sockets.values()) socket.destroy();
     },
   };
 }

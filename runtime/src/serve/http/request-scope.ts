@@ -186,6 +186,8 @@ export async function runInScope(
     throw new UserError(`model ${model.name} has no program '${program}'`);
   }
   scope.labels = { model: model.name, program };
+  // What a request that is over would count, nothing would free.
+  if (scope.signal.aborted) throw new ServeError('cancelled', 'the request was cancelled');
   scope.bytes = budget.take(model.manifest.programs[program]!, sources.count, scope.bytes);
   const asked = performance.now();
   const result = await engine
