@@ -175,6 +175,21 @@ export async function runFor(
   return result;
 }
 
+/**
+ * Counts the memory of a run of `rows` rows in the budget of answers: again and again the largest counts.
+ * @throws HttpError 400, ServeError `overloaded` where it does not fit, `cancelled` for a request that is over.
+ */
+export function countAnswer(
+  budget: ServerContext['budget'],
+  scope: RequestScope,
+  { model, program }: Pick<ProgramRun, 'model' | 'program'>,
+  rows: number,
+): void {
+  // What a request that is over would count, nothing would free.
+  if (scope.signal.aborted) throw new ServeError('cancelled', 'the request was cancelled');
+  scope.bytes = budget.take(model.manifest.programs[program]!, rows, scope.bytes);
+}
+
 /** Runs a program for a request: with its metric labels, its id and its abort signal. */
 export async function runInScope(
   { engine, budget }: Pick<ServerContext, 'engine' | 'budget'>,
@@ -186,9 +201,7 @@ export async function runInScope(
     throw new UserError(`model ${model.name} has no program '${program}'`);
   }
   scope.labels = { model: model.name, program };
-  // What a request that is over would count, nothing would free.
-  if (scope.signal.aborted) throw new ServeError('cancelled', 'the request was cancelled');
-  scope.bytes = budget.take(model.manifest.programs[program]!, sources.count, scope.bytes);
+  countAnswer(budget, scope, run, sources.count);
   const asked = performance.now();
   const result = await engine
     .run({

@@ -9,6 +9,7 @@ import type { ServedModel } from '../../engine/engine.ts';
 import { answeredBefore } from '../cache/seeded-answer.ts';
 import type { ServerContext } from '../context.ts';
 import { HttpError } from '../http-error.ts';
+import { countAnswer, scopeOf } from '../request-scope.ts';
 import { checkSize, chooseFormat, sendSamples } from './present.ts';
 import {
   inputOfRole,
@@ -16,6 +17,7 @@ import {
   labelField,
   repeated,
   requestModel,
+  rowsAsked,
   scalarFields,
   seedFor,
   tensorField,
@@ -49,7 +51,8 @@ export async function answerSamples(
       `${unused}: not for completions: the examples given have their classes and values`,
     );
   }
-  const continued = body.given === undefined ? undefined : () => givenPart(context, model, body, fields);
+  const continued =
+    body.given === undefined ? undefined : () => givenPart(context, response, { model, body, fields });
   if (wantsStream(request, body)) {
     return streamDrawn(context, response, model, { body, fields, continued });
   }
@@ -104,8 +107,7 @@ async function sendCompleted(
   if (answeredBefore(context, request, response, { model, seeded, shown: chosen })) return;
   const seed = seedFor(model, program, body.seed);
   const target = requestModel(context, response, model);
-  const part = givenPart(context, model, body, fields);
-  checkSize(model, part.data.shape[0]!, chosen);
+  const part = await givenPart(context, response, { model, body, fields, chosen });
   const samples = await completeExamples(target, {
     ...part,
     ...{ seed: seed ?? 0, firstIndex: body.first_index },
@@ -114,15 +116,23 @@ async function sendCompleted(
 }
 
 /** The examples of a request that are to be continued, and how much of them is kept: the program's default if unsaid. */
-function givenPart(
+async function givenPart(
   context: ServerContext,
-  model: ServedModel,
-  body: CompleteBody,
-  fields: readonly string[],
-): CompleteRequest {
+  response: Response,
+  asked: {
+    readonly model: ServedModel;
+    readonly body: CompleteBody;
+    readonly fields: readonly string[];
+    /** Absent for streams, which are shown part by part. */
+    readonly chosen?: ReturnType<typeof chooseFormat>;
+  },
+): Promise<CompleteRequest> {
+  const { model, body, fields, chosen } = asked;
   const program = 'complete';
   const given = tensorField(context, 'given', inputOfRole(model, program, 'data'), body.given);
-  const data = repeated(given, body.count);
+  const count = rowsAsked(given, body.count);
+  if (chosen) checkSize(model, count, chosen);
+  countAnswer(context.budget, scopeOf(response), { model, program }, count);
   const { unit } = completionOf(model);
   const spec = inputsOf(model, program)[unit];
   const usual = spec?.role === 'scalar' ? spec.default : 0;
@@ -132,8 +142,8 @@ function givenPart(
     body as unknown as Record<string, unknown>,
     fields,
   );
-  const count = data.shape[0]!;
-  return { ...scalars, ...labelField(model, program, body.label, { count, needed: true }), data, known };
+  const labels = labelField(model, program, body.label, { count, needed: true });
+  return { ...scalars, ...labels, data: await repeated(given, count), known };
 }
 
 /** `POST .../decode`: examples from codes. */

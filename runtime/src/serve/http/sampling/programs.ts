@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Response } from 'express';
 import { spread } from '../../../model/arguments.ts';
 import type { RunnableModel } from '../../../model/contract.ts';
@@ -76,17 +77,31 @@ export function tensorField(
   return tensorFromJson(where, spec.dtype, spec.shape, value, config.maxCount);
 }
 
-/** One example stands for all that are asked for. */
-export function repeated(given: HostTensor, count: number | undefined): HostTensor {
-  const rows = given.shape[0]!;
+/** How many examples a request is about; one stands for all that are asked for. @throws HttpError 400. */
+export function rowsAsked({ shape }: HostTensor, count: number | undefined): number {
+  const rows = shape[0]!;
   // `samples` has a count of 1 where none is said.
-  if (count === undefined || count === rows || (count === 1 && rows > 1)) return given;
-  if (rows !== 1)
-    throw new HttpError(400, `count: expected ${rows}, one for each example given, got ${count}`);
-  const shape = [count, ...given.shape.slice(1)];
+  if (count === undefined || count === rows || (count === 1 && rows > 1)) return rows;
+  if (rows === 1) return count;
+  throw new HttpError(400, `count: expected ${rows}, one for each example given, got ${count}`);
+}
+
+/** Values that are copied before others get their turn: 4 MB of them. */
+const valuesPerTurn = 2 ** 20;
+
+/** One example, `rows` times; others as they are. Many large ones take a second to copy: others get turns between. */
+export async function repeated(given: HostTensor, rows: number): Promise<HostTensor> {
+  if (given.shape[0] === rows) return given;
+  const shape = [rows, ...given.shape.slice(1)];
   const size = sizeOf(given.shape);
   const values = new Float32Array(sizeOf(shape));
-  for (let i = 0; i < count; i++) values.set(given.data, i * size);
+  let turns = 0;
+  for (let row = 0; row < rows; row++) {
+    values.set(given.data, row * size);
+    if (((row + 1) * size) / valuesPerTurn < turns + 1) continue;
+    turns = Math.floor(((row + 1) * size) / valuesPerTurn);
+    await setImmediate();
+  }
   return hostTensor(given.dtype, shape, values);
 }
 

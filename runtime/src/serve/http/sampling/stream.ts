@@ -27,7 +27,7 @@ export interface StreamAsked {
   /** The names of the fields that are no scalars. */
   readonly fields: readonly string[];
   /** The examples that are to be continued; undefined where samples are drawn from nothing. */
-  readonly continued: (() => CompleteRequest) | undefined;
+  readonly continued: (() => Promise<CompleteRequest>) | undefined;
 }
 
 /**
@@ -45,7 +45,7 @@ export async function streamDrawn(
     throw new HttpError(400, `model ${model.name} draws a sample in one piece: it cannot stream`);
   }
   const parts = streamSamples(requestModel(context, response, model), {
-    ...streamRequest(model, asked),
+    ...(await streamRequest(model, asked)),
     signal: scopeOf(response).signal,
   });
   let started = false;
@@ -68,10 +68,13 @@ export async function streamDrawn(
   }
 }
 
-function streamRequest(model: ServedModel, { body, fields, continued }: StreamAsked): StreamRequest {
+async function streamRequest(
+  model: ServedModel,
+  { body, fields, continued }: StreamAsked,
+): Promise<StreamRequest> {
   const { seed = randomSeed(), first_index: firstIndex, count, labels, draw } = body;
   if (continued) {
-    const { data, known, ...rest } = continued();
+    const { data, known, ...rest } = await continued();
     return { ...rest, given: { data, known }, seed, firstIndex, count: data.shape[0]! };
   }
   return {
