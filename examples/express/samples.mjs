@@ -1,5 +1,5 @@
 // @ts-check
-import { loadSampler } from '@generatrix/runtime';
+import { loadSampler } from '@generatrix/node';
 import { Router } from 'express';
 
 /**

@@ -1,5 +1,5 @@
 // @ts-check
-import { loadSampler } from '@generatrix/runtime';
+import { loadSampler } from '@generatrix/node';
 
 const [bundle = 'imported'] = process.argv.slice(2);
 const sampler = await loadSampler(bundle, { device: 'cpu' });

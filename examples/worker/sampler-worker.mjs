@@ -1,6 +1,6 @@
 // @ts-check
 import { parentPort, workerData } from 'node:worker_threads';
-import { loadSampler } from '@generatrix/runtime';
+import { loadSampler } from '@generatrix/node';
 
 const sampler = await loadSampler(workerData.bundle, { device: 'cpu' });
 parentPort?.on('message', async ({ id, count, seed }) => {
