@@ -1,17 +1,11 @@
-import {
-  type DeviceRequest,
-  type DrawKind,
-  type LabelDistribution,
-  type Manifest,
-  randomSeed,
-  samplingInputs,
-} from '@generatrix/runtime/core';
+import { type Manifest, randomSeed, samplingInputs } from '@generatrix/runtime/core';
 import { keepOffline } from '../offline/keep-offline.ts';
 import { drawSamples } from '../view/sample-view.ts';
 import { play } from '../view/sound.ts';
 import { formatBytes, sampleLine } from '../view/text.ts';
 import type { SampleRequest } from '../worker/protocol.ts';
 import { loadSampler, type RemoteSampler } from '../worker/remote-sampler.ts';
+import { AttributedSampler, type SamplerAttribute, samplerAttributes } from './attributed-sampler.ts';
 import { Follower } from './follower.ts';
 import { drawPoster, previewBundle } from './poster.ts';
 import { buildView, offerInputs, type View } from './view.ts';
@@ -19,29 +13,12 @@ import { buildView, offerInputs, type View } from './view.ts';
 /** What the element is doing; also its attribute `state`, for style sheets. */
 export type ElementState = 'empty' | 'poster' | 'loading' | 'sampling' | 'ready' | 'failed';
 
-const attributes = [
-  'src',
-  'count',
-  'seed',
-  'device',
-  'label',
-  'labels',
-  'draw',
-  'temperature',
-  'autoload',
-] as const;
-const devices: readonly string[] = ['auto', 'webgpu', 'wasm'];
-
-/** A server that renders pages may import this; there are no elements there. */
-const Base = globalThis.HTMLElement ?? (class {} as typeof HTMLElement);
-
 /**
  * `<generatrix-sampler src="models/vae" count="16" seed="42">`: shows the bundle's own picture and what running it
  * will fetch; once run, draws samples on the visitor's device. See web-demo/README.md for attributes, properties,
  * events and parts.
  */
-export class GeneratrixSampler extends Base {
-  static readonly observedAttributes = attributes;
+export class GeneratrixSampler extends AttributedSampler {
   readonly #view: View;
   /** Opens and draws as the attributes say, whenever they change. */
   readonly #follower = new Follower<RemoteSampler>({
@@ -71,66 +48,6 @@ export class GeneratrixSampler extends Base {
     });
   }
 
-  get src(): string {
-    return this.getAttribute('src') ?? '';
-  }
-  set src(value: string) {
-    this.setAttribute('src', value);
-  }
-  /** Samples at a time, 16 when absent. */
-  get count(): number {
-    return whole(this.getAttribute('count'), 1, 10_000) ?? 16;
-  }
-  set count(value: number) {
-    this.setAttribute('count', String(value));
-  }
-  /** 42 when absent: the picture is the same at every visit. */
-  get seed(): number {
-    return whole(this.getAttribute('seed'), 0, Number.MAX_SAFE_INTEGER) ?? 42;
-  }
-  set seed(value: number) {
-    this.setAttribute('seed', String(value));
-  }
-  get device(): DeviceRequest {
-    const value = this.getAttribute('device') ?? 'auto';
-    return (devices.includes(value) ? value : 'auto') as DeviceRequest;
-  }
-  set device(value: DeviceRequest) {
-    this.setAttribute('device', value);
-  }
-  /** Class of all samples; when absent they take turns. */
-  get label(): number | undefined {
-    return whole(this.getAttribute('label'), 0, 2 ** 31 - 1);
-  }
-  set label(value: number | undefined) {
-    if (value === undefined) this.removeAttribute('label');
-    else this.setAttribute('label', String(value));
-  }
-  /** How samples without a label get their classes: in turn when absent, or as in the training data. */
-  get labels(): LabelDistribution | undefined {
-    const value = this.getAttribute('labels');
-    return value === 'data' || value === 'balanced' ? value : undefined;
-  }
-  set labels(value: LabelDistribution | undefined) {
-    this.#set('labels', value);
-  }
-  /** Draws from the model's distribution or means given a code; as the model's bundle says when absent. */
-  get draw(): DrawKind | undefined {
-    const value = this.getAttribute('draw');
-    return value === 'sample' || value === 'mean' ? value : undefined;
-  }
-  set draw(value: DrawKind | undefined) {
-    this.#set('draw', value);
-  }
-  get temperature(): number | undefined {
-    const text = this.getAttribute('temperature');
-    const value = Number(text);
-    return text === null || text === '' || !Number.isFinite(value) ? undefined : value;
-  }
-  set temperature(value: number | undefined) {
-    if (value === undefined) this.removeAttribute('temperature');
-    else this.setAttribute('temperature', String(value));
-  }
   /** The model, once it is loaded: everything that can be asked of it. */
   get sampler(): RemoteSampler | undefined {
     return this.#follower.model;
@@ -152,11 +69,7 @@ export class GeneratrixSampler extends Base {
     this.#schedule();
   }
 
-  attributeChangedCallback(
-    name: (typeof attributes)[number],
-    before: string | null,
-    now: string | null,
-  ): void {
+  attributeChangedCallback(name: SamplerAttribute, before: string | null, now: string | null): void {
     if (before === now) return;
     this.#showInBoxes(name);
     if (name === 'src' || name === 'device') this.#schedule();
@@ -245,7 +158,7 @@ export class GeneratrixSampler extends Base {
   #offer(sampler: RemoteSampler): void {
     const { manifest, device, deviceNote, deviceReports, loadMs, downloadBytes } = sampler;
     offerInputs(this.#view, samplingInputs(manifest.programs) ?? {}, manifest.data.classNames);
-    for (const name of attributes) this.#showInBoxes(name);
+    for (const name of samplerAttributes) this.#showInBoxes(name);
     this.#setState('ready');
     this.#emit('load', { manifest, device, deviceNote, deviceReports, loadMs, downloadBytes });
   }
@@ -299,17 +212,12 @@ export class GeneratrixSampler extends Base {
   }
 
   /** The boxes follow the attributes. */
-  #showInBoxes(name: (typeof attributes)[number]): void {
+  #showInBoxes(name: SamplerAttribute): void {
     const { seed, label, temperature } = this.#view;
     if (name === 'seed') seed.valueAsNumber = this.seed;
     if (name === 'label') label.value = String(this.label ?? '');
     if (name === 'temperature' && this.temperature !== undefined)
       temperature.valueAsNumber = this.temperature;
-  }
-
-  #set(name: string, value: string | undefined): void {
-    if (value === undefined) this.removeAttribute(name);
-    else this.setAttribute(name, value);
   }
 
   #conditions({ programs }: Manifest): Omit<SampleRequest, 'count' | 'seed'> {
@@ -409,10 +317,4 @@ export class GeneratrixSampler extends Base {
 
 function bytesLine(received: number, total: number): string {
   return total > 0 ? `${formatBytes(received)} of ${formatBytes(total)}` : formatBytes(received);
-}
-
-function whole(text: string | null, min: number, max: number): number | undefined {
-  const value = Number(text);
-  if (text === null || text.trim() === '' || !Number.isSafeInteger(value)) return undefined;
-  return value >= min && value <= max ? value : undefined;
 }
