@@ -317,7 +317,7 @@ describe('an answer that is not read', () => {
   let strict: TestServer;
   let session: ClientHttp2Session;
   beforeAll(async () => {
-    strict = await startTestServer({ grpcPort: 0, timeoutMs: 500, maxCount: 8192 });
+    strict = await startTestServer({ grpcPort: 0, timeoutMs: 1000, maxCount: 8192 });
   });
   afterAll(() => strict.end());
   beforeEach(() => {
@@ -328,12 +328,11 @@ describe('an answer that is not read', () => {
 
   const held = async () =>
     /^generatrix_answer_bytes (\d+)$/m.exec(await (await strict.fetch('/metrics')).text())?.[1];
-  const ask = (headers: Record<string, string> = {}): ClientHttp2Stream => {
+  const ask = (): ClientHttp2Stream => {
     const stream = session.request({
       ':method': 'POST',
       ':path': '/inference.GRPCInferenceService/ModelInfer',
       'content-type': 'application/grpc',
-      ...headers,
     });
     const parameters = { count: int(8192), seed: int(1) };
     const message = create(ModelInferRequestSchema, { modelName: 'points', parameters });
@@ -343,17 +342,14 @@ describe('an answer that is not read', () => {
     return stream.on('error', () => {}).end(Buffer.concat([head, body]));
   };
 
-  it.each([
-    ['', {}],
-    [', its deadline over', { 'grpc-timeout': '50m' }],
-  ])('keeps its memory counted until its client is cut off%s', async (_, headers) => {
+  it('keeps its memory counted until its client is cut off', async () => {
     const closed = once(session, 'close');
-    await once(ask(headers), 'response');
+    await once(ask(), 'response');
     expect(Number(await held())).toBeGreaterThan(8192 * 3 * 4);
     await closed;
     expect(await held()).toBe('0');
     expect(strict.log).toContainEqual(
-      expect.objectContaining({ level: 'warn', msg: 'the answer is not sent within 500 ms' }),
+      expect.objectContaining({ level: 'warn', msg: 'the answer is not sent within 1000 ms' }),
     );
   });
 
@@ -362,7 +358,7 @@ describe('an answer that is not read', () => {
     await once(stream, 'response');
     stream.close(constants.NGHTTP2_CANCEL);
     await vi.waitFor(async () => expect(await held()).toBe('0'));
-    await setTimeout(700);
+    await setTimeout(1200);
     expect(session.destroyed).toBe(false);
     await once(ask(), 'response');
   });
