@@ -30,7 +30,7 @@ export function emptyProject(registry: string, node = process.execPath): Project
   write('package.json', JSON.stringify({ name: 'project', private: true, type: 'module' }));
   // What the tests are run with is not to show: a user has a plain shell.
   const kept = Object.entries(process.env).filter(
-    ([name]) => !/^(npm_|NODE_|VITE|GENERATRIX_)/i.test(name) && name !== 'PATH',
+    ([name]) => !/^(npm_|NODE_(?!EXTRA_CA_CERTS)|VITE|GENERATRIX_)/i.test(name) && name !== 'PATH',
   );
   const env = {
     ...Object.fromEntries(kept),

@@ -27,6 +27,10 @@ export async function startRegistry(tarballs: readonly string[]): Promise<{ url:
     const file = files.get(path);
     if (file !== undefined) return void response.end(readFileSync(file));
     const found = packed.get(path);
+    if (found === undefined && path.startsWith('@generatrix/')) {
+      response.writeHead(404).end('{}'); // as of a platform whose binaries were not packed
+      return;
+    }
     if (found === undefined) {
       response.writeHead(307, { Location: new URL(request.url!.slice(1), upstream).href }).end();
       return;
