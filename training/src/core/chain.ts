@@ -1,7 +1,19 @@
 import { type NamedTensors, scan, tf } from '@generatrix/export';
 import { chainLength, chainScalars, type InputSpec, type OutputSpec } from '@generatrix/runtime/core';
+import { z } from 'zod';
 import type { ModelProgram, NoiseSpec } from '../model/model.ts';
 import { type CarryShapes, carriesAmong, carriesOut, carryInputs, carryOutputs } from './carries.ts';
+
+/** The option of a family whose samples are the ends of chains: their length when nothing else is asked for. */
+export function sampleStepsOption(steps: number) {
+  return z
+    .number()
+    .int()
+    .min(2)
+    .max(1_000_000)
+    .default(steps)
+    .describe('steps of the chain that a sample is the end of');
+}
 
 /** What a step of a chain is given. */
 export interface ChainStep {

@@ -46,6 +46,19 @@ export function gibbsStep(
   return { values: binarise(probabilities, noise.visible), probabilities };
 }
 
+/** So many block Gibbs steps, by noise [batch, steps, units] of either side: [batch, V] to [batch, V]. */
+export function gibbsSteps(machine: Bipartite, from: tf.Tensor, noise: GibbsNoise): tf.Tensor {
+  const stepsFirst = (x: tf.Tensor) => tf.transpose(x, [1, 0, 2]);
+  const { carries } = scan({
+    carries: { values: from },
+    sequences: { hidden: stepsFirst(noise.hidden), visible: stepsFirst(noise.visible) },
+    body: ({ values }, draws) => ({
+      carries: { values: gibbsStep(machine, values!, draws as unknown as GibbsNoise).values },
+    }),
+  });
+  return carries.values!;
+}
+
 /** Free energy F(v) = -b v - sum_j softplus(c_j + v W_j), so that p(v) = exp(-F(v)) / Z. [batch, V] to [batch], nats. */
 export function freeEnergy(machine: Bipartite, v: tf.Tensor, inputs = hiddenInputs(machine, v)): tf.Tensor1D {
   const visible = tf.sum(tf.mul(v, machine.visibleBias), 1);

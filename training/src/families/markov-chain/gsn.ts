@@ -1,7 +1,7 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { type InputSpec, sizeOf } from '@generatrix/runtime/core';
 import { z } from 'zod';
-import { chainProgram } from '../../core/chain.ts';
+import { chainProgram, sampleStepsOption } from '../../core/chain.ts';
 import { gradientModel } from '../../core/gradient-model.ts';
 import { type DataDescription, defineFamily, type Trainable } from '../../model/family.ts';
 import type { NoiseSpec } from '../../model/model.ts';
@@ -40,13 +40,7 @@ const options = z.strictObject({
     .default(false)
     .describe('whether the layer next to the data has that noise, too (a lone layer always has)'),
   activation: z.enum(activationNames).default('tanh').describe('nonlinearity of the latent variables'),
-  sampleSteps: z
-    .number()
-    .int()
-    .min(2)
-    .max(1_000_000)
-    .default(200)
-    .describe('steps of the chain that a sample is the end of'),
+  sampleSteps: sampleStepsOption(200),
 });
 export type GsnOptions = z.infer<typeof options>;
 

@@ -1,16 +1,22 @@
 import { type NamedTensors, scan, tf } from '@generatrix/export';
-import { hostTensor, type InputSpec, sizeOf } from '@generatrix/runtime/core';
+import { hostTensor, sizeOf } from '@generatrix/runtime/core';
 import { z } from 'zod';
-import { chainProgram } from '../../../core/chain.ts';
 import { type GradientPhase, gradientModel } from '../../../core/gradient-model.ts';
 import type { Turn } from '../../../core/turn.ts';
 import { type DataDescription, defineFamily, type Trainable } from '../../../model/family.ts';
-import type { ModelProgram, NoiseSpec } from '../../../model/model.ts';
+import type { NoiseSpec } from '../../../model/model.ts';
 import { asKind, type StateSpecs } from '../../../model/state.ts';
 import { bernoulliLogProb, binarise, sumExamples } from '../../../nn/distributions.ts';
 import { isUnitImage } from '../../../nn/unit-image.ts';
 import { annealingPrograms, baseRates, independentUnits, logOddsOf } from '../annealing.ts';
-import { type GibbsNoise, gibbsStep, hiddenMean } from '../bipartite.ts';
+import { type GibbsNoise, gibbsSteps, hiddenMean } from '../bipartite.ts';
+import {
+  binaryUnits,
+  gibbsProgram,
+  machineOptions,
+  programOfExamples,
+  stepsPerCall,
+} from '../machine-programs.ts';
 import { bottomAlone, dbmNames, dbmOf, meanField, topAlone, variationalFreeEnergy } from './dbm-machine.ts';
 
 const count = z.number().int().min(1);
@@ -27,25 +33,9 @@ const options = z.strictObject({
     .describe('steps that each layer is trained for alone before all are together; 0 for none'),
   gibbs: count.max(1000).default(5).describe('block Gibbs steps of the chains in a training step'),
   meanFieldTurns: count.max(1000).default(10).describe('times that each layer of a posterior is renewed'),
-  sampleSteps: z
-    .number()
-    .int()
-    .min(2)
-    .max(1_000_000)
-    .default(1000)
-    .describe('steps of the chain that a sample is the end of'),
-  temperatures: z
-    .number()
-    .int()
-    .min(2)
-    .max(1_000_000)
-    .default(10_000)
-    .describe('temperatures by which the partition function is estimated, when nothing else is asked for'),
+  ...machineOptions,
 });
 export type DbmOptions = z.infer<typeof options>;
-
-/** Steps of a sample's chain in one call: its noise is held at a time. */
-const stepsPerCall = 50;
 
 /**
  * Deep Boltzmann machine of two hidden layers of binary units:
@@ -76,7 +66,6 @@ function build(dbm: DbmOptions, { spec }: DataDescription): Trainable {
     [dbmNames.secondBias]: { shape: [second], initial: 0 },
   };
   const uniform = (...of: number[]): NoiseSpec => ({ distribution: 'uniform', shape: of });
-  const flat = (x: tf.Tensor, noise: tf.Tensor) => tf.reshape(binarise(x, noise), [x.shape[0]!, visible]);
   const example = (values: tf.Tensor) =>
     tf.reshape(tf.slice(values, [0, 0], [-1, visible]), [values.shape[0]!, ...shape]);
   const stepsFirst = (x: tf.Tensor) => tf.transpose(x, [1, 0, 2]);
@@ -106,7 +95,7 @@ function build(dbm: DbmOptions, { spec }: DataDescription): Trainable {
     players: ['bottom'],
     run: (state, { data, noise }) => {
       const layer = bottomAlone(state);
-      const v = flat(data, noise.uniform!);
+      const v = binaryUnits(data, noise.uniform!);
       const chains = negative(layer, v, noise);
       const [h, other] = [layer.up(v), layer.up(chains)];
       const gradients = {
@@ -121,7 +110,7 @@ function build(dbm: DbmOptions, { spec }: DataDescription): Trainable {
     players: ['top'],
     run: (state, { data, noise }) => {
       const layer = topAlone(state);
-      const h1 = binarise(bottomAlone(state).up(flat(data, noise.uniform!)), noise.first!);
+      const h1 = binarise(bottomAlone(state).up(binaryUnits(data, noise.uniform!)), noise.first!);
       const chains = negative(layer, h1, noise);
       const [h2, other] = [layer.up(h1), layer.up(chains)];
       const gradients = {
@@ -135,15 +124,8 @@ function build(dbm: DbmOptions, { spec }: DataDescription): Trainable {
     players: ['bottom', 'top'],
     run: (state, { data, noise }) => {
       const machine = dbmOf(state);
-      const v = flat(data, noise.uniform!);
-      const { carries } = scan({
-        carries: { values: state.chains! },
-        sequences: { hidden: stepsFirst(noise.hidden!), visible: stepsFirst(noise.visible!) },
-        body: ({ values }, draws) => ({
-          carries: { values: gibbsStep(machine, values!, draws as unknown as GibbsNoise).values },
-        }),
-      });
-      const chains = carries.values!;
+      const v = binaryUnits(data, noise.uniform!);
+      const chains = gibbsSteps(machine, state.chains!, noise as unknown as GibbsNoise);
       const [fantasy, above] = [
         tf.slice(chains, [0, 0], [-1, visible]),
         tf.slice(chains, [0, visible], [-1, second]),
@@ -184,30 +166,15 @@ function build(dbm: DbmOptions, { spec }: DataDescription): Trainable {
     { name: 'all layers', turns: [jointTurn], noise: joint },
   ];
 
-  const binaryNoise: InputSpec = {
-    ...{ dtype: 'float32', shape, role: 'noise', distribution: 'uniform', belongsTo: 'example' },
-  };
   const dataOutput = { dtype: 'float32', shape, meaning: 'data' } as const;
-  /** A program of examples, binarised by noise that belongs to them. */
-  const ofExamples = (
-    outputs: ModelProgram['signature']['outputs'],
-    run: (state: NamedTensors, v: tf.Tensor) => tf.Tensor,
-  ): ModelProgram => ({
-    signature: {
-      inputs: { data: { dtype: 'float32', shape, role: 'data' }, uniform: binaryNoise },
-      outputs,
-    },
-    run: (state, inputs) => ({
-      [Object.keys(outputs)[0]!]: run(state, flat(inputs.data!, inputs.uniform!)),
-    }),
-  });
+  const sides = { visible: side, hidden: first, example, shape };
   const machine = (state: NamedTensors) => ({
     ...dbmOf(state),
     odds: tf.concat([state[baseRates]!, tf.zeros([second])], 0),
   });
   const { anneal } = annealingPrograms({
-    ...{ machine, visible: side, hidden: first, example, shape },
-    ...{ temperatures: dbm.temperatures, stepsPerCall },
+    ...sides,
+    ...{ machine, temperatures: dbm.temperatures, stepsPerCall },
   });
 
   return gradientModel({
@@ -227,34 +194,21 @@ function build(dbm: DbmOptions, { spec }: DataDescription): Trainable {
       loss: { direction: 'falls', meaning: 'cross-entropy of what the means of a layer give back, nats' },
     },
     programs: {
-      advance: chainProgram({
-        ...{ steps: dbm.sampleSteps, mostSteps: 1_000_000 },
-        stepsPerCall: Math.min(dbm.sampleSteps, stepsPerCall),
-        carries: { values: [side], probabilities: [side] },
-        noise: { hidden: uniform(first), visible: uniform(side) },
-        inputs: { mean: { dtype: 'float32', shape: [], role: 'scalar', default: 1, min: 0, max: 1 } },
-        outputs: { data: dataOutput },
-        start: (_, { noise }) => {
-          const fair = tf.fill(noise.visible!.shape, 0.5);
-          return { values: binarise(fair, noise.visible!), probabilities: fair };
-        },
-        step: (state, { values }, { noise }) => ({
-          ...gibbsStep(dbmOf(state), values!, noise as unknown as GibbsNoise),
-        }),
-        finish: (_, { values, probabilities }, { mean }) => ({
-          data: example(tf.where(tf.equal(mean!, 1), probabilities!, values!)),
-        }),
-      }),
+      advance: gibbsProgram({ ...sides, machine: dbmOf, steps: dbm.sampleSteps }),
       anneal,
-      encode: ofExamples(
-        { code: { dtype: 'float32', shape: [second], meaning: 'latent' } },
+      encode: programOfExamples(
+        shape,
+        'code',
+        { dtype: 'float32', shape: [second], meaning: 'latent' },
         (state, v) => meanField(state, v, turns).second,
       ),
-      reconstruct: ofExamples({ reconstruction: dataOutput }, (state, v) =>
+      reconstruct: programOfExamples(shape, 'reconstruction', dataOutput, (state, v) =>
         example(tf.sigmoid(bottomAlone(state).down(meanField(state, v, turns).first))),
       ),
-      variationalFreeEnergy: ofExamples(
-        { freeEnergy: { dtype: 'float32', shape: [], meaning: 'other' } },
+      variationalFreeEnergy: programOfExamples(
+        shape,
+        'freeEnergy',
+        { dtype: 'float32', shape: [], meaning: 'other' },
         (state, v) => variationalFreeEnergy(state, v, turns),
       ),
     },

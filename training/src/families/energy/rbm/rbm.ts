@@ -1,16 +1,21 @@
-import { type NamedTensors, scan, tf } from '@generatrix/export';
-import { hostTensor, type InputSpec, sizeOf } from '@generatrix/runtime/core';
+import { tf } from '@generatrix/export';
+import { hostTensor, sizeOf } from '@generatrix/runtime/core';
 import { z } from 'zod';
-import { chainProgram } from '../../../core/chain.ts';
 import { gradientModel } from '../../../core/gradient-model.ts';
 import { type DataDescription, defineFamily, type Trainable } from '../../../model/family.ts';
-import type { ModelProgram, NoiseSpec } from '../../../model/model.ts';
+import type { NoiseSpec } from '../../../model/model.ts';
 import { asKind, type StateSpecs } from '../../../model/state.ts';
-import { binarise } from '../../../nn/distributions.ts';
 import { isUnitImage } from '../../../nn/unit-image.ts';
 import { annealingPrograms, baseRates, independentUnits, logOddsOf } from '../annealing.ts';
-import { freeEnergy, type GibbsNoise, gibbsStep, hiddenMean, pseudoLogLikelihood } from '../bipartite.ts';
+import { freeEnergy, type GibbsNoise, gibbsSteps, hiddenMean, pseudoLogLikelihood } from '../bipartite.ts';
 import { divergenceGradients, divergenceMetrics } from '../contrastive-divergence.ts';
+import {
+  binaryUnits,
+  gibbsProgram,
+  machineOptions,
+  programOfExamples,
+  stepsPerCall,
+} from '../machine-programs.ts';
 import { rbmNames, rbmOf } from './rbm-machine.ts';
 
 const options = z.strictObject({
@@ -28,25 +33,9 @@ const options = z.strictObject({
     .max(1000)
     .default(1)
     .describe('block Gibbs steps of the chains in a training step'),
-  sampleSteps: z
-    .number()
-    .int()
-    .min(2)
-    .max(1_000_000)
-    .default(1000)
-    .describe('steps of the chain that a sample is the end of'),
-  temperatures: z
-    .number()
-    .int()
-    .min(2)
-    .max(1_000_000)
-    .default(10_000)
-    .describe('temperatures by which the partition function is estimated, when nothing else is asked for'),
+  ...machineOptions,
 });
 export type RbmOptions = z.infer<typeof options>;
-
-/** Steps of a sample's chain in one call: its noise is held at a time. */
-const stepsPerCall = 50;
 
 /**
  * Restricted Boltzmann machine of binary units:
@@ -70,39 +59,11 @@ function build(rbm: RbmOptions, { spec }: DataDescription): Trainable {
     [rbmNames.hiddenBias]: { shape: [hidden], initial: 0 },
   };
   const uniform = (of: readonly number[]): NoiseSpec => ({ distribution: 'uniform', shape: of });
-  const flat = (x: tf.Tensor, noise: tf.Tensor) => tf.reshape(binarise(x, noise), [x.shape[0]!, visible]);
-
-  /** Chains [n, V] after the Gibbs steps of a training step. */
-  const moved = (state: NamedTensors, from: tf.Tensor, noise: NamedTensors) => {
-    const stepsFirst = (x: tf.Tensor) => tf.transpose(x, [1, 0, 2]);
-    const { carries } = scan({
-      carries: { v: from },
-      sequences: { hidden: stepsFirst(noise.hidden!), visible: stepsFirst(noise.visible!) },
-      body: ({ v }, draws) => ({
-        carries: { v: gibbsStep(rbmOf(state), v!, draws as unknown as GibbsNoise).values },
-      }),
-    });
-    return carries.v!;
+  const sides = {
+    ...{ visible, hidden, shape },
+    example: (values: tf.Tensor) => tf.reshape(values, [values.shape[0]!, ...shape]),
   };
-
-  /** A program of examples, binarised by noise that belongs to them. */
-  const ofExamples = (
-    output: string,
-    of: readonly number[],
-    meaning: 'latent' | 'other',
-    value: (state: NamedTensors, v: tf.Tensor) => tf.Tensor,
-  ): ModelProgram => {
-    const noise: InputSpec = {
-      ...{ dtype: 'float32', shape, role: 'noise', distribution: 'uniform', belongsTo: 'example' },
-    };
-    return {
-      signature: {
-        inputs: { data: { dtype: 'float32', shape, role: 'data' }, uniform: noise },
-        outputs: { [output]: { dtype: 'float32', shape: of, meaning } },
-      },
-      run: (state, { data, uniform }) => ({ [output]: value(state, flat(data!, uniform!)) }),
-    };
-  };
+  const number = { dtype: 'float32', shape: [], meaning: 'other' } as const;
 
   return gradientModel({
     parameters,
@@ -125,8 +86,8 @@ function build(rbm: RbmOptions, { spec }: DataDescription): Trainable {
       unit: uniform([1]),
     },
     gradients: (state, { data, noise }) => {
-      const [machine, v] = [rbmOf(state), flat(data, noise.uniform!)];
-      const chains = moved(state, persistent ? state.chains! : v, noise);
+      const [machine, v] = [rbmOf(state), binaryUnits(data, noise.uniform!)];
+      const chains = gibbsSteps(machine, persistent ? state.chains! : v, noise as unknown as GibbsNoise);
       return {
         gradients: Object.fromEntries(
           Object.entries(divergenceGradients(machine, v, chains)).map(([name, gradient]) => [
@@ -143,34 +104,20 @@ function build(rbm: RbmOptions, { spec }: DataDescription): Trainable {
       freeEnergyGap: { direction: 'neither', meaning: 'free energy of chains less that of data, nats' },
     },
     programs: {
-      advance: chainProgram({
-        steps: rbm.sampleSteps,
-        mostSteps: 1_000_000,
-        stepsPerCall: Math.min(rbm.sampleSteps, stepsPerCall),
-        carries: { values: [visible], probabilities: [visible] },
-        noise: { hidden: uniform([hidden]), visible: uniform([visible]) },
-        inputs: { mean: { dtype: 'float32', shape: [], role: 'scalar', default: 1, min: 0, max: 1 } },
-        outputs: { data: { dtype: 'float32', shape, meaning: 'data' } },
-        start: (_, { noise }) => {
-          const fair = tf.fill(noise.visible!.shape, 0.5);
-          return { values: binarise(fair, noise.visible!), probabilities: fair };
-        },
-        step: (state, { values }, { noise }) => ({
-          ...gibbsStep(rbmOf(state), values!, noise as unknown as GibbsNoise),
-        }),
-        finish: (_, { values, probabilities }, { mean }) => {
-          const chosen = tf.where(tf.equal(mean!, 1), probabilities!, values!);
-          return { data: tf.reshape(chosen, [chosen.shape[0]!, ...shape]) };
-        },
-      }),
+      advance: gibbsProgram({ ...sides, machine: rbmOf, steps: rbm.sampleSteps }),
       ...annealingPrograms({
+        ...sides,
         machine: (state) => ({ ...rbmOf(state), odds: state[baseRates]! }),
-        ...{ visible, hidden, shape, temperatures: rbm.temperatures, stepsPerCall },
-        example: (values) => tf.reshape(values, [values.shape[0]!, ...shape]),
+        ...{ temperatures: rbm.temperatures, stepsPerCall },
       }),
-      encode: ofExamples('code', [hidden], 'latent', (state, v) => hiddenMean(rbmOf(state), v)),
-      freeEnergy: ofExamples('freeEnergy', [], 'other', (state, v) => freeEnergy(rbmOf(state), v)),
-      pseudoLogLikelihood: ofExamples('pseudoLogLikelihood', [], 'other', (state, v) =>
+      encode: programOfExamples(
+        shape,
+        'code',
+        { dtype: 'float32', shape: [hidden], meaning: 'latent' },
+        (state, v) => hiddenMean(rbmOf(state), v),
+      ),
+      freeEnergy: programOfExamples(shape, 'freeEnergy', number, (state, v) => freeEnergy(rbmOf(state), v)),
+      pseudoLogLikelihood: programOfExamples(shape, 'pseudoLogLikelihood', number, (state, v) =>
         pseudoLogLikelihood(rbmOf(state), v),
       ),
     },
