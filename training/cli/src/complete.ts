@@ -12,7 +12,7 @@ import {
 import type { Dataset } from '@generatrix/training/data';
 import { checkMemory, writeFileAtomic } from '@generatrix/training/files';
 import { type Command, Option } from 'commander';
-import { addDataFlags, addDatasetOptionFlags, realNumber, wholeNumber } from './flags.ts';
+import { addDataFlags, addDatasetOptionFlags, deviceOption, realNumber, wholeNumber } from './flags.ts';
 import { type ModelDataFlags, modelData } from './model-data.ts';
 import {
   checkBeforeSampling,
@@ -55,11 +55,7 @@ export function addComplete(program: Command): void {
       'completions.png',
     )
     .option('--scale <n>', 'pixels a side for each pixel of an image', '1')
-    .addOption(
-      new Option('--device <name>', 'where to run')
-        .choices(['auto', 'cpu', 'cuda', 'webgpu'])
-        .default('auto'),
-    )
+    .addOption(deviceOption())
     .action(async (model: string, flags: CompleteFlags) => {
       const sampler = await loadSampler(model, { device: flags.device });
       try {

@@ -7,7 +7,7 @@ import {
 import { type Command, Option } from 'commander';
 import { drawShards, type ShardsRequest, verifyShards } from './draw-many/draw-shards.ts';
 import { type Format, formats } from './draw-many/formats.ts';
-import { drawOption, labelsOption, realNumber, wholeNumber } from './flags.ts';
+import { deviceOption, drawOption, labelsOption, realNumber, wholeNumber } from './flags.ts';
 import { addCheckpointFlag, type CheckpointFlag, openModel } from './open-model.ts';
 
 interface DrawManyFlags extends CheckpointFlag {
@@ -50,11 +50,7 @@ export function addDrawMany(program: Command): void {
     .addOption(drawOption("what the model's bundle says: means for images of a VAE"))
     .option('--temperature <x>', 'below 1 for likelier samples, for models that take it')
     .option('--program <name>', 'program to run', 'sample')
-    .addOption(
-      new Option('--device <name>', 'where to run')
-        .choices(['auto', 'cpu', 'cuda', 'webgpu'])
-        .default('auto'),
-    )
+    .addOption(deviceOption())
     .action(async (model: string, flags: DrawManyFlags) => {
       const asked = requestOf(flags);
       const { sampler, close } = await openModel(model, flags);

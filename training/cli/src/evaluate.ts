@@ -8,7 +8,14 @@ import {
 } from '@generatrix/training';
 import { type Command, Option } from 'commander';
 import { defaultCount, evaluateModel } from './evaluate-model.ts';
-import { addDataFlags, addDatasetOptionFlags, drawOption, labelsOption, wholeNumber } from './flags.ts';
+import {
+  addDataFlags,
+  addDatasetOptionFlags,
+  deviceOption,
+  drawOption,
+  labelsOption,
+  wholeNumber,
+} from './flags.ts';
 import { addCheckpointFlag, type CheckpointFlag } from './open-model.ts';
 
 interface EvaluateFlags extends CheckpointFlag {
@@ -53,11 +60,7 @@ export function addEvaluate(program: Command): void {
         .choices(['full', 'quick'])
         .default('full'),
     )
-    .addOption(
-      new Option('--device <name>', 'where to sample')
-        .choices(['auto', 'cpu', 'cuda', 'webgpu'])
-        .default('auto'),
-    )
+    .addOption(deviceOption('where to sample'))
     .action(runEvaluation);
   addDatasetOptionFlags(command);
 }

@@ -256,3 +256,8 @@ function parseOption(flag: string, { type }: OptionSchema, text: string): unknow
 function camelCase(flag: string): string {
   return flag.replace(/^--/, '').replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
+
+/** `--device`: what runs a model. */
+export function deviceOption(what = 'where to run'): Option {
+  return new Option('--device <name>', what).choices(['auto', 'cpu', 'cuda', 'webgpu']).default('auto');
+}

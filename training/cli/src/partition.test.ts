@@ -51,3 +51,27 @@ it('refuses in one line what makes no sense', async () => {
     expect(stderr).toMatch(message);
   }
 });
+
+it('scores a machine whose posterior is approximate by a bound, and cannot anneal it back', async () => {
+  const deep = join(folder, 'deep');
+  const sizes = ['--hidden', '4,3', '--pretraining', '0', '--sample-steps', '20', '--mean-field-turns', '2'];
+  const short = ['--data', 'digits8', '--data-size', '80', '--steps', '3', '--batch-size', '8'];
+  const trained = await command('train', 'dbm', ...short, ...sizes, '--out', deep);
+  expect(trained.status, trained.stderr).toBe(0);
+  const few = ['--chains', '40', '--temperatures', '200'];
+  const { status, stdout, stderr } = await command('score', deep, ...few, '--limit', '30');
+  expect(status, stderr).toBe(0);
+  const bound = numberAfter(
+    stdout,
+    'lower bound of the log-likelihood by that estimate, in expectation above the true one',
+  );
+  expect(bound).toBeLessThan(0);
+  // Independent units of the data's means, which the machine is after three steps, do better than fair coins.
+  expect(bound).toBeGreaterThan(-64 * Math.LN2);
+  const back = await command('partition', deep, ...few, '--back');
+  expect(back.status).toBe(1);
+  expect(back.stderr).toMatch(
+    /^generatrix: --back: model \S+ \(dbm\) has no samples to anneal back; leave it out\n$/,
+  );
+  expect(back.stdout).toBe('');
+});

@@ -1,12 +1,13 @@
 import {
+  canAnneal,
   type DeviceRequest,
   type LogPartition,
   type LogPartitionRequest,
   UserError,
 } from '@generatrix/runtime/core';
 import { formatNats } from '@generatrix/training/report';
-import { type Command, Option } from 'commander';
-import { wholeNumber } from './flags.ts';
+import type { Command } from 'commander';
+import { deviceOption, wholeNumber } from './flags.ts';
 import { addCheckpointFlag, type CheckpointFlag, openModel } from './open-model.ts';
 import { createProgress } from './progress.ts';
 
@@ -89,11 +90,7 @@ export function addPartition(program: Command): void {
       "with --back: steps of the chains that those samples are the ends of (default: the model's own number)",
     )
     .option('--seed <n>', 'seed of all chains', '42')
-    .addOption(
-      new Option('--device <name>', 'where to run')
-        .choices(['auto', 'cpu', 'cuda', 'webgpu'])
-        .default('auto'),
-    )
+    .addOption(deviceOption())
     .action(async (model: string, flags: PartitionFlags) => {
       const request = annealingOf(flags);
       if (flags.sampleSteps !== undefined && !flags.back) {
@@ -107,6 +104,12 @@ export function addPartition(program: Command): void {
           : { sampleSteps: wholeNumber('--sample-steps', 2, 1_000_000)(flags.sampleSteps) };
       const { sampler, close } = await openModel(model, flags);
       try {
+        // Said before the first estimate, which may take minutes.
+        if (flags.back && canAnneal(sampler) && !('annealBack' in sampler.manifest.programs)) {
+          throw new UserError(
+            `--back: model ${sampler.manifest.name} (${sampler.manifest.family}) has no samples to anneal back; leave it out`,
+          );
+        }
         const estimate = await withProgress((onSteps) => sampler.logPartition({ ...request, onSteps }));
         console.log(`log Z: ${describePartition(estimate)}`);
         if (flags.back) {

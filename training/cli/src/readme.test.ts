@@ -56,6 +56,8 @@ const rules: readonly (readonly [start: string, added: readonly string[] | null]
   ['npx generatrix draw-many', fewShards],
   ['npx generatrix complete runs/pixelcnn', ['--count', '1']],
   ['npx generatrix complete runs/wavenet', ['--count', '1', '--seconds', '0.01']],
+  // Of a Boltzmann machine, which nothing here trains; partition.test.ts does.
+  ['npx generatrix partition', null],
   ['npx generatrix score', ['--data-size', '20', '--samples', '2']],
   ['npx generatrix evaluate', ['--data-size', '40', '--count', '20', '--metrics', 'mmd']],
   // Its sampler has hundreds of steps; folders.test.ts has the flags for a smaller model.

@@ -8,8 +8,8 @@ import {
   UserError,
 } from '@generatrix/runtime/core';
 import { writeFileAtomic } from '@generatrix/training/files';
-import { type Command, Option } from 'commander';
-import { drawOption, labelsOption, realNumber, wholeNumber } from './flags.ts';
+import type { Command } from 'commander';
+import { deviceOption, drawOption, labelsOption, realNumber, wholeNumber } from './flags.ts';
 import { addCheckpointFlag, type CheckpointFlag, openModel } from './open-model.ts';
 import { writeSampleArray } from './sample-array.ts';
 import { checkBeforeSampling, isArray, type SampleFileFlags, sampleFile } from './sample-file.ts';
@@ -44,11 +44,7 @@ export function addSample(program: Command): void {
     .option('--out <file>', '.png (grid or scatter), .wav for audio, or .npy', 'samples.png')
     .option('--scale <n>', 'pixels a side for each pixel of an image', '1')
     .option('--columns <n>', 'images in a row of the grid')
-    .addOption(
-      new Option('--device <name>', 'where to run')
-        .choices(['auto', 'cpu', 'cuda', 'webgpu'])
-        .default('auto'),
-    )
+    .addOption(deviceOption())
     .action(async (model: string, flags: SampleFlags) => {
       const request = {
         count: wholeNumber('--count', 1)(flags.count),

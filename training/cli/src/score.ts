@@ -3,7 +3,7 @@ import { canAnneal, type DeviceRequest, densityOf, type HostTensor, sizeOf } fro
 import type { Dataset } from '@generatrix/training/data';
 import { formatNats } from '@generatrix/training/report';
 import { type Command, Option } from 'commander';
-import { addDataFlags, addDatasetOptionFlags, wholeNumber } from './flags.ts';
+import { addDataFlags, addDatasetOptionFlags, deviceOption, wholeNumber } from './flags.ts';
 import { type ModelDataFlags, modelData } from './model-data.ts';
 import { addCheckpointFlag, type CheckpointFlag, openModel } from './open-model.ts';
 import {
@@ -115,11 +115,7 @@ export function addScore(program: Command): void {
     .option('--limit <n>', 'score at most this many examples')
     .option('--seed <n>', 'seed of the noise that a bound or an estimate needs', '42')
     .option('--data-seed <n>', 'seed of a drawn data set (default: that of the training run)')
-    .addOption(
-      new Option('--device <name>', 'where to run')
-        .choices(['auto', 'cpu', 'cuda', 'webgpu'])
-        .default('auto'),
-    )
+    .addOption(deviceOption())
     .action(async (model: string, flags: ScoreFlags) => {
       const { sampler, close } = await openModel(model, flags);
       try {
@@ -139,16 +135,16 @@ async function printScore(sampler: Sampler, flags: ScoreFlags, model: string): P
   const limit = flags.limit === undefined ? Number.POSITIVE_INFINITY : wholeNumber('--limit', 1)(flags.limit);
   const seed = wholeNumber('--seed')(flags.seed);
   const { programs } = sampler.manifest;
+  if (densityOf(programs) === undefined && canAnneal(sampler)) {
+    await printEnergyScore(sampler, dataset, { name, limit, flags });
+    return;
+  }
   if (densityOf(programs) === undefined && 'reconstruct' in programs) {
     const { count, mean, standardError } = await reconstructionError(sampler, dataset, { limit, seed });
     console.log(`${name}, ${flags.split} split, ${count} examples, on ${sampler.device}`);
     console.log(
       `squared error of a reconstruction, summed over its values: ${mean.toFixed(3)} (standard error ${standardError.toFixed(3)})`,
     );
-    return;
-  }
-  if (densityOf(programs) === undefined && canAnneal(sampler)) {
-    await printEnergyScore(sampler, dataset, { name, limit, flags });
     return;
   }
   const score = await scoreDataset(sampler, dataset, { samples, limit, seed });
