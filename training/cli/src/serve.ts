@@ -31,8 +31,8 @@ export function addServe(program: Command): void {
 }
 
 function optionOf({ flag, kind, description, choices, default: standard, variable }: ConfigField): Option {
-  const value = { string: 'text', integer: 'n', boolean: 'true|false', array: 'list' }[kind];
-  const shown = [standard].flat().join(',');
+  const value = { string: 'text', integer: 'n', boolean: 'true|false', array: 'list', object: 'json' }[kind];
+  const shown = kind === 'object' ? '' : [standard].flat().join(',');
   const usual = shown === '' ? '' : `; default ${shown}`;
   const option = new Option(`${flag} <${value}>`, `${description} (${variable}${usual})`);
   return choices === undefined ? option : option.choices([...choices]);

@@ -39,11 +39,12 @@ function create(workers: number, limit = 8) {
         runs.push({ slot: slot.index, model: model.name, rows, answer, fail: reject });
       }),
   };
-  const queues = new Queues({ maxWaitMs: 1e9, batchLimit: () => limit });
+  const queues = new Queues({ limitsOf: () => ({ maxWaitMs: 1e9, priority: 0 }), batchLimit: () => limit });
   const dispatcher = new Dispatcher({
     pool,
     queues,
     batchLimit: () => limit,
+    runsIn: () => true,
     onStarted: () => undefined,
     onEnded: () => undefined,
   });

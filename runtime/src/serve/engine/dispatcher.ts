@@ -31,6 +31,8 @@ export interface DispatchOptions {
   readonly pool: Pick<WorkerPool, 'slots' | 'alive' | 'run'>;
   readonly queues: Queues;
   readonly batchLimit: (job: Job) => number;
+  /** Whether a worker may have a model. */
+  readonly runsIn: (model: string, slot: number) => boolean;
   /** A job's first rows begin to run. */
   readonly onStarted: (job: Job, batchRows: number) => void;
   /** A model's run has come to its end; or it has ended its worker, for the reason given. */
@@ -73,21 +75,26 @@ export class Dispatcher {
   }
 
   #handOut(): void {
-    const { pool, queues } = this.#options;
+    const { pool, queues, runsIn } = this.#options;
     const now = performance.now();
     const alive = pool.slots.filter(({ worker }) => worker !== null);
     for (const slot of alive) {
+      if (queues.rows === 0) return;
       if (this.#inFlight[slot.index]!.length > 0) continue;
-      const batch = queues.next(now);
-      if (!batch) return;
+      const batch = queues.next(now, (model) => runsIn(model, slot.index));
+      if (!batch) continue;
       this.#send(slot, batch);
     }
     for (const slot of alive) {
       const [running, ahead] = this.#inFlight[slot.index]!;
       if (!running || ahead || !this.#isQuick(running.batch.pieces[0]!.job)) continue;
       if (now - running.startedAt! > quickMs) continue; // something holds it up
-      const batch = queues.nextFull(now, (job) => this.#isQuick(job));
-      if (!batch) return;
+      const batch = queues.nextFull(
+        now,
+        (job) => this.#isQuick(job),
+        (model) => runsIn(model, slot.index),
+      );
+      if (!batch) continue;
       this.#send(slot, batch);
     }
   }

@@ -2,6 +2,7 @@
 import type { Manifest } from '../../bundle/manifest-schema.ts';
 import type { InputSources } from '../../model/inputs.ts';
 import type { HostTensor } from '../../program/tensor.ts';
+import type { ModelSettings } from './limits.ts';
 
 /** What went wrong with a request, in the words that a protocol maps to its status codes. */
 export type ServeErrorKind =
@@ -64,6 +65,8 @@ export interface EngineOptions {
   readonly runLimitMs?: number;
   /** Rows in one request; more are a `bad-request`. */
   readonly maxCount: number;
+  /** What holds for single models instead, by name. */
+  readonly modelSettings?: ModelSettings;
   /** Looks at the folder again every second or two, and loads what changed. */
   readonly watch: boolean;
   /**

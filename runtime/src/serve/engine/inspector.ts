@@ -3,8 +3,6 @@ import { type OnLine, patienceMs, WorkerDied, WorkerHandle } from './worker-hand
 
 export interface InspectorOptions {
   readonly memoryBytes: number;
-  /** For one run of a program. */
-  readonly runLimitMs: number;
   readonly onLine: OnLine;
 }
 
@@ -21,17 +19,18 @@ export class Inspector {
   }
 
   /**
+   * @param runLimitMs for one run of a program
    * @param idle a worker on the CPU that has nothing else to do
    * @throws with what is wrong with the bundle, in one line.
    */
-  async inspect(folder: string, idle?: WorkerHandle | null): Promise<InspectedBundle> {
+  async inspect(folder: string, runLimitMs: number, idle?: WorkerHandle | null): Promise<InspectedBundle> {
     const worker = idle ?? this.#own();
     await worker.ready;
     try {
       const inspected = await worker.request({ kind: 'inspect', folder }, patienceMs).catch(explain(folder));
       for (const program of Object.keys(inspected.programs)) {
         await worker
-          .request({ kind: 'try', program }, this.#options.runLimitMs)
+          .request({ kind: 'try', program }, runLimitMs)
           .catch(explain(`${folder}, program ${program}`));
       }
       return inspected;

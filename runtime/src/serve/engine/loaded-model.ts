@@ -3,6 +3,7 @@ import type { Manifest } from '../../bundle/manifest-schema.ts';
 import { rowBytes } from './accept.ts';
 import type { ServedModel } from './engine.ts';
 import { Health } from './health.ts';
+import type { ModelLimits } from './limits.ts';
 import type { InspectedBundle, SharedProgram } from './messages.ts';
 
 /**
@@ -26,6 +27,7 @@ export class LoadedModel implements ServedModel {
   phase: 'loading' | 'ready' | 'draining' = 'loading';
   /** Requests that were accepted and not answered. */
   open = 0;
+  readonly limits: ModelLimits;
   /** Called when the last of them is answered. */
   onIdle: (() => void) | null = null;
 
@@ -33,6 +35,7 @@ export class LoadedModel implements ServedModel {
     id: number,
     { name, version, folder }: Pick<ServedModel, 'name' | 'version' | 'folder'>,
     inspected: InspectedBundle,
+    limits: ModelLimits,
   ) {
     this.id = id;
     this.name = name;
@@ -41,12 +44,13 @@ export class LoadedModel implements ServedModel {
     this.manifest = inspected.manifest;
     this.digest = inspected.digest;
     this.programs = inspected.programs;
+    this.limits = limits;
   }
 
   /** Rows that one run of a program may have. */
-  batchLimit(program: string, maxBatch: number): number {
+  batchLimit(program: string): number {
     const bytes = Math.max(1, rowBytes(this.manifest.programs[program]!));
-    return Math.max(1, Math.min(maxBatch, Math.floor(largestBatch / bytes)));
+    return Math.max(1, Math.min(this.limits.maxBatch, Math.floor(largestBatch / bytes)));
   }
 
   get state(): ServedModel['state'] {

@@ -4,6 +4,7 @@ import type { EngineObserver, RefusedModel, ServedModel } from './engine.ts';
 import { ServeError } from './engine.ts';
 import { type FoundBundle, folderExists, readModelFolder } from './folder.ts';
 import type { Inspector } from './inspector.ts';
+import type { ModelLimits } from './limits.ts';
 import { LoadedModel } from './loaded-model.ts';
 import type { Slot, WorkerPool } from './pool.ts';
 
@@ -22,6 +23,7 @@ export interface RegistryOptions {
   readonly folder: string;
   readonly pool: WorkerPool;
   readonly inspector: Inspector;
+  readonly limitsOf: (name: string) => ModelLimits;
   /** Names of the bundles to serve until `load` and `unload` say otherwise; all there are when absent. */
   readonly only?: readonly string[] | undefined;
   readonly onChange: NonNullable<EngineObserver['modelChanged']>;
@@ -170,14 +172,16 @@ export class ModelRegistry {
   }
 
   async #load(entry: Entry, found: FoundBundle, idle?: Slot): Promise<void> {
-    const { pool, inspector, onChange } = this.#options;
+    const { pool, inspector, limitsOf, onChange } = this.#options;
+    const limits = limitsOf(entry.name);
     const inspected = await inspector.inspect(
       found.folder,
+      limits.timeoutMs,
       idle?.worker?.device === 'cpu' ? idle.worker : null,
     );
     const old = entry.current;
     if (old?.digest === inspected.digest) return;
-    const model = new LoadedModel(this.#nextId++, found, inspected);
+    const model = new LoadedModel(this.#nextId++, found, inspected, limits);
     this.#passing.add(model);
     try {
       await pool.load(model);

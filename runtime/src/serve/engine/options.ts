@@ -1,5 +1,6 @@
 import { UserError } from '../../errors.ts';
 import type { EngineOptions } from './engine.ts';
+import type { ModelSettings } from './limits.ts';
 
 const wholeFrom: Readonly<Partial<Record<keyof EngineOptions, number>>> = {
   workers: 1,
@@ -21,8 +22,24 @@ export function checkOptions(options: EngineOptions): void {
   }
   checkTime('maxWaitMs', options.maxWaitMs, 0);
   checkTime('timeoutMs', options.timeoutMs, 1);
+  for (const [name, settings] of Object.entries(options.modelSettings ?? {})) {
+    checkSettings(`modelSettings.${name}`, settings);
+  }
   if (options.device === 'webgpu' && options.workers !== 1) {
     throw new UserError(`workers: webgpu has room for 1 worker, got ${options.workers}`);
+  }
+}
+
+function checkSettings(where: string, settings: ModelSettings[string]): void {
+  for (const [limit, value] of Object.entries(settings)) {
+    if (value === undefined) continue;
+    const name = `${where}.${limit}`;
+    if (limit === 'maxWaitMs') checkTime(name, value, 0);
+    else if (limit === 'timeoutMs') checkTime(name, value, 1);
+    else if (!Number.isSafeInteger(value) || (limit !== 'priority' && value < 1)) {
+      const from = limit === 'priority' ? '' : ' from 1';
+      throw new UserError(`${name}: expected a whole number${from}, got ${String(value)}`);
+    }
   }
 }
 

@@ -11,8 +11,10 @@ export interface PoolEvents {
 }
 
 export interface PoolSettings extends WorkerSettings {
-  /** How long a run may take before its worker is ended, milliseconds. */
-  readonly runLimitMs: number;
+  /** How long a run may take before its worker is ended, milliseconds; as long as a request to its model when absent. */
+  readonly runLimitMs?: number | undefined;
+  /** Whether a worker may have a model. */
+  readonly runsIn: (model: string, slot: number) => boolean;
 }
 
 /** A place for a worker: when one dies, another takes it. */
@@ -62,7 +64,9 @@ export class WorkerPool {
   /** Compiles a model in one worker after the other, so that the others go on. @throws when one cannot. */
   async load(model: LoadedModel): Promise<void> {
     try {
-      for (const slot of this.slots) await this.#give(slot, model, true);
+      for (const slot of this.slots) {
+        if (this.#settings.runsIn(model.name, slot.index)) await this.#give(slot, model, true);
+      }
     } catch (error) {
       this.unload(model);
       throw error;
@@ -87,7 +91,8 @@ export class WorkerPool {
       worker.request({ kind: 'prepare', model: model.id, program }, patienceMs).catch(() => undefined);
       has.add(key);
     }
-    return worker.request({ kind: 'run', model: model.id, program, rows }, this.#settings.runLimitMs);
+    const { runLimitMs = model.limits.timeoutMs } = this.#settings;
+    return worker.request({ kind: 'run', model: model.id, program, rows }, runLimitMs);
   }
 
   /** For tests: see `WorkerHandle.hold`. */

@@ -5,7 +5,8 @@ import type { LoadedModel } from './loaded-model.ts';
 import { type Batch, Queues } from './queues.ts';
 
 const limit = 8;
-const create = (maxWaitMs = Number.POSITIVE_INFINITY) => new Queues({ maxWaitMs, batchLimit: () => limit });
+const create = (maxWaitMs = Number.POSITIVE_INFINITY) =>
+  new Queues({ limitsOf: () => ({ maxWaitMs, priority: 0 }), batchLimit: () => limit });
 
 function job(
   model: string,
@@ -144,5 +145,38 @@ describe('what comes back and what leaves', () => {
     expect(queues.next(0)).toBeNull();
     queues.remove(jobs.a);
     expect(queues.rows).toBe(0);
+  });
+});
+
+describe('limits of single models', () => {
+  const limited = (limits: Readonly<Record<string, { maxWaitMs?: number; priority?: number }>>) =>
+    new Queues({
+      limitsOf: (model) => ({ maxWaitMs: Number.POSITIVE_INFINITY, priority: 0, ...limits[model] }),
+      batchLimit: () => limit,
+    });
+
+  test('a model waits for more rows as long as its own limit says', () => {
+    const jobs = { patient: job('p', 1), hasty: job('h', 1) };
+    const queues = limited({ h: { maxWaitMs: 5 } });
+    for (const of of Object.values(jobs)) queues.add(of);
+    expect(takeAll(queues, named(jobs), 5)).toEqual(['hasty 0+1', 'patient 0+1']);
+  });
+
+  test('the highest priority goes first, before full batches of a lower one', () => {
+    const jobs = { low: job('l', 8), high: job('h', 1), higher: job('hh', 1), lowest: job('ll', 8) };
+    const queues = limited({ h: { priority: 1 }, hh: { priority: 2 }, ll: { priority: -1 } });
+    for (const of of Object.values(jobs)) queues.add(of);
+    expect(takeAll(queues, named(jobs))).toEqual(['higher 0+1', 'high 0+1', 'low 0+8', 'lowest 0+8']);
+  });
+
+  test('a worker is given only what it may have', () => {
+    const jobs = { a: job('a', 1), b: job('b', 2) };
+    const queues = limited({});
+    for (const of of Object.values(jobs)) queues.add(of);
+    const onlyB = (model: string) => model === 'b';
+    expect([queues.rowsOf('a'), queues.rowsOf('b'), queues.rowsOf('c')]).toEqual([1, 2, 0]);
+    expect(show(queues.next(0, onlyB)!, named(jobs))).toBe('b 0+2');
+    expect(queues.next(0, onlyB)).toBeNull();
+    expect(show(queues.next(0)!, named(jobs))).toBe('a 0+1');
   });
 });

@@ -1,4 +1,5 @@
 import type { Job, Piece } from './job.ts';
+import type { ModelLimits } from './limits.ts';
 
 /** Rows that run together: of one program, with the same scalars. */
 export interface Batch {
@@ -7,8 +8,11 @@ export interface Batch {
 }
 
 export interface QueueLimits {
-  /** How long an incomplete batch may be passed over while others are full, milliseconds. */
-  readonly maxWaitMs: number;
+  /**
+   * By a model's name: how long an incomplete batch may be passed over while others are full, milliseconds; and its
+   * priority.
+   */
+  readonly limitsOf: (model: string) => Pick<ModelLimits, 'maxWaitMs' | 'priority'>;
   /** Rows that one run of the job's program may have. */
   readonly batchLimit: (job: Job) => number;
 }
@@ -81,11 +85,19 @@ interface Turn {
   readonly model: string;
   readonly key: string;
   readonly queue: ProgramQueue;
+  readonly priority: number;
+  /** Its batch is full, or has waited long enough. */
+  readonly due: boolean;
 }
 
+/** Which models a worker may be given. */
+type ModelFilter = (model: string) => boolean;
+
+const anyModel: ModelFilter = () => true;
+
 /**
- * Everything that waits, over all models. Models take turns, and within a model its programs do; full batches and
- * those that waited long enough go before incomplete ones.
+ * Everything that waits, over all models. Those of the highest priority go first; among them models take turns, and
+ * within a model its programs do; full batches and those that waited long enough go before incomplete ones.
  */
 export class Queues {
   readonly #limits: QueueLimits;
@@ -127,9 +139,16 @@ export class Queues {
     this.#forgetIfEmpty(job.model.name, keyOf(job), queue);
   }
 
-  /** The next batch; null when nothing waits. */
-  next(now: number): Batch | null {
-    const turn = this.#nextTurn(now);
+  /** Rows of a model that wait. */
+  rowsOf(model: string): number {
+    let rows = 0;
+    for (const queue of this.#models.get(model)?.values() ?? []) rows += queue.rows;
+    return rows;
+  }
+
+  /** The next batch of the models that `mayRun` accepts; null when nothing of them waits. */
+  next(now: number, mayRun = anyModel): Batch | null {
+    const turn = this.#nextTurn(now, mayRun);
     return turn && this.#take(turn);
   }
 
@@ -137,8 +156,8 @@ export class Queues {
    * The next batch if it is full and of a job that `wanted` accepts. What comes after it is not looked at: otherwise
    * whoever has full batches could keep the others from their turn.
    */
-  nextFull(now: number, wanted: (job: Job) => boolean): Batch | null {
-    const turn = this.#nextTurn(now);
+  nextFull(now: number, wanted: (job: Job) => boolean, mayRun = anyModel): Batch | null {
+    const turn = this.#nextTurn(now, mayRun);
     if (!turn) return null;
     const { queue } = turn;
     const [job] = queue.small.size > 0 ? queue.small : queue.large;
@@ -146,13 +165,16 @@ export class Queues {
     return good ? this.#take(turn) : null;
   }
 
-  #nextTurn(now: number): Turn | null {
-    const due = now - this.#limits.maxWaitMs;
+  #nextTurn(now: number, mayRun: ModelFilter): Turn | null {
     let first: Turn | null = null;
     for (const [model, queues] of this.#models) {
+      if (!mayRun(model)) continue;
+      const { maxWaitMs, priority } = this.#limits.limitsOf(model);
       for (const [key, queue] of queues) {
-        if (queue.full() || queue.oldest() <= due) return { model, key, queue };
-        first ??= { model, key, queue };
+        const due = queue.full() || queue.oldest() <= now - maxWaitMs;
+        const earlier =
+          first === null || (priority === first.priority ? due && !first.due : priority > first.priority);
+        if (earlier) first = { model, key, queue, priority, due };
       }
     }
     return first;

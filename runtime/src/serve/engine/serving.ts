@@ -16,6 +16,7 @@ import {
 } from './engine.ts';
 import { Inspector } from './inspector.ts';
 import { Job } from './job.ts';
+import { LimitTable } from './limits.ts';
 import type { LoadedModel } from './loaded-model.ts';
 import type { Death } from './messages.ts';
 import { ModelRegistry } from './models.ts';
@@ -39,6 +40,7 @@ export async function createEngine(options: EngineOptions): Promise<InferenceEng
 /** The engine behind `createEngine`, with what tests need besides. */
 export class ServingEngine implements InferenceEngine {
   readonly #options: EngineOptions;
+  readonly #limits: LimitTable;
   readonly #pool: WorkerPool;
   readonly #queues: Queues;
   readonly #dispatcher: Dispatcher;
@@ -72,26 +74,29 @@ export class ServingEngine implements InferenceEngine {
 
   private constructor(options: EngineOptions) {
     this.#options = options;
-    const { workers, device, threadsPerWorker: threads, maxBatch, maxWaitMs, folder, timeoutMs } = options;
+    const limits = new LimitTable(options);
+    this.#limits = limits;
+    const { workers, device, threadsPerWorker: threads, folder, runLimitMs } = options;
     const { workerMemoryBytes: memoryBytes = memoryShare(workers) } = options;
-    const { runLimitMs = timeoutMs } = options;
     const onLine = (line: string) => this.#tell('workerSaid', { line });
-    this.#inspector = new Inspector({ memoryBytes, runLimitMs: timeoutMs, onLine });
+    const runsIn = (model: string, slot: number) => limits.runsIn(model, slot);
+    this.#inspector = new Inspector({ memoryBytes, onLine });
     this.#pool = new WorkerPool(
       workers,
-      { device, threads, memoryBytes, runLimitMs },
+      { device, threads, memoryBytes, runLimitMs, runsIn },
       {
         onLine,
         onAlive: () => this.#dispatcher.pump(),
         onDeath: (worker, reason) => this.#tell('workerDied', { worker, reason }),
       },
     );
-    const batchLimit = ({ model, program }: Job) => model.batchLimit(program, maxBatch);
-    this.#queues = new Queues({ maxWaitMs, batchLimit });
+    const batchLimit = ({ model, program }: Job) => model.batchLimit(program);
+    this.#queues = new Queues({ limitsOf: (model) => limits.of(model), batchLimit });
     this.#dispatcher = new Dispatcher({
       pool: this.#pool,
       queues: this.#queues,
       batchLimit,
+      runsIn,
       onStarted: (job, batchRows) => {
         this.#tell('started', { ...eventOf(job), batchRows, queueMs: job.startedAt! - job.arrivedAt });
       },
@@ -106,6 +111,7 @@ export class ServingEngine implements InferenceEngine {
       folder,
       pool: this.#pool,
       inspector: this.#inspector,
+      limitsOf: (name) => limits.of(name),
       only: options.only,
       onChange: (event) => this.#tell('modelChanged', event),
     });
@@ -209,6 +215,15 @@ export class ServingEngine implements InferenceEngine {
       if (known.some((model) => model.name === name)) continue;
       throw new UserError(`models folder ${this.#options.folder}: there is no bundle '${name}' to load`);
     }
+    const found = [...this.#registry.list(), ...this.#registry.refused(), ...this.#registry.unloaded()];
+    const names = new Set(found.map(({ name }) => name));
+    for (const name of this.#limits.own.keys()) {
+      if (names.has(name)) continue;
+      const there = [...names].join(', ') || 'none';
+      throw new UserError(
+        `modelSettings.${name}: models folder ${this.#options.folder} has no such bundle (it has: ${there})`,
+      );
+    }
   }
 
   #checkControl(): void {
@@ -223,7 +238,7 @@ export class ServingEngine implements InferenceEngine {
     if (this.#state !== 'open') throw closing();
     if (timeoutMs !== undefined) checkTime('timeoutMs', timeoutMs, 0);
     if (signal?.aborted) throw new ServeError('cancelled', 'the request was cancelled');
-    const { maxCount, queueLimit } = this.#options;
+    const { maxCount, queueLimit } = model.limits;
     const entry = model.manifest.programs[program]!;
     const { count } = sources;
     if (count > maxCount) {
@@ -235,18 +250,22 @@ export class ServingEngine implements InferenceEngine {
       throw new ServeError('bad-request', `count: expected at most ${most} for ${program}, got ${count}`);
     }
     const rows = acceptRows(program, entry.inputs, sources);
-    const waiting = this.#queues.rows;
-    // A request larger than the whole queue is taken when nothing waits: refused, it could never be served.
-    if (waiting > 0 && waiting + count > queueLimit) {
-      const message = `the queue is full (${waiting} rows wait): try again later`;
-      throw new ServeError('overloaded', message, this.#dispatcher.retryAfterSeconds());
-    }
+    this.#checkQueue('the queue', this.#queues.rows, count, this.#options.queueLimit);
+    const own = this.#queues.rowsOf(model.name);
+    this.#checkQueue(`the queue of model ${model.name}`, own, count, queueLimit);
     return rows;
+  }
+
+  /** A request larger than the whole queue is taken when nothing waits: refused, it could never be served. */
+  #checkQueue(queue: string, waiting: number, count: number, limit: number): void {
+    if (waiting === 0 || waiting + count <= limit) return;
+    const message = `${queue} is full (${waiting} rows wait): try again later`;
+    throw new ServeError('overloaded', message, this.#dispatcher.retryAfterSeconds());
   }
 
   #queue(model: LoadedModel, request: RunRequest, rows: AcceptedRows): Promise<RunResult> {
     const { program, signal } = request;
-    const timeoutMs = Math.min(this.#options.timeoutMs, request.timeoutMs ?? Number.POSITIVE_INFINITY);
+    const timeoutMs = Math.min(model.limits.timeoutMs, request.timeoutMs ?? Number.POSITIVE_INFINITY);
     return new Promise((resolve, reject) => {
       const job = new Job(model, program, rows, performance.now(), (_, error) => {
         clearTimeout(timer);

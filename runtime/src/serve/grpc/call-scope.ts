@@ -67,6 +67,7 @@ export function guardCalls(context: ServerContext, { beforeHealth, cut }: CallEv
       clearTimeout(arrival);
       if (scope) report(context, { path, code, scope, traceparent, ms: performance.now() - start });
     };
+    const allowed = () => scope?.timeoutMs ?? config.timeoutMs;
     const free = () => {
       if (scope) context.budget.free(scope.bytes);
       if (scope) scope.bytes = 0;
@@ -120,11 +121,10 @@ export function guardCalls(context: ServerContext, { beforeHealth, cut }: CallEv
       })
       .build();
     const timed = new TimedCall(call, responder, {
-      timeoutMs: config.timeoutMs,
+      timeoutMs: allowed,
       late: (peer) => {
-        const { timeoutMs } = config;
         if (scope) context.metrics.failed(scope.labels, 'timeout');
-        context.logger.warn({ requestId: scope?.id }, `the answer is not sent within ${timeoutMs} ms`);
+        context.logger.warn({ requestId: scope?.id }, `the answer is not sent within ${allowed()} ms`);
         free();
         cut(peer);
       },

@@ -6,7 +6,8 @@ import { prepareInference } from '../http/oip/inference.ts';
 import { extensions, modelMetadata, repositoryIndex } from '../http/oip/metadata.ts';
 import { protocolModel } from '../http/oip/names.ts';
 import { inferSchema } from '../http/oip/schemas.ts';
-import { type RequestScope, runInScope } from '../http/request-scope.ts';
+import { perCount } from '../http/per-count.ts';
+import { noteModel, type RequestScope, runInScope } from '../http/request-scope.ts';
 import { unary } from './handlers.ts';
 import { answerOf, requestOf } from './infer-message.ts';
 import { GRPCInferenceService, type ModelInferRequest } from './inference_pb.ts';
@@ -15,13 +16,13 @@ import { streamInfer } from './stream-infer.ts';
 
 /** The methods of the Open Inference Protocol's service. */
 export function inferenceService(context: ServerContext): UntypedServiceImplementation {
-  const { engine, draining, config, version } = context;
+  const { engine, draining, limits, version } = context;
   const { method } = GRPCInferenceService;
-  const schema = inferSchema(config.maxCount);
+  const schemaFor = perCount(inferSchema);
   const find = (scope: RequestScope, { name, version: wanted }: { name: string; version: string }) => {
     scope.labels = { model: 'unknown', program: 'none' };
     const found = protocolModel(engine, name, wanted || undefined);
-    scope.labels = { model: found.model.name, program: 'none' };
+    noteModel(context, scope, found.model);
     return found;
   };
   const ready = () => engine.ready() && !draining();
@@ -29,10 +30,11 @@ export function inferenceService(context: ServerContext): UntypedServiceImplemen
     const { modelName: name, modelVersion } = request;
     const target = find(scope, { name, version: modelVersion });
     scope.labels = { model: target.model.name, program: target.program };
-    const { asked, bytesOf } = requestOf(request, schema);
-    return prepareInference(target, asked, { bytesOf, maxCount: config.maxCount });
+    const { maxCount } = limits.of(target.model.name);
+    const { asked, bytesOf } = requestOf(request, schemaFor(maxCount));
+    return prepareInference(target, asked, { bytesOf, maxCount });
   };
-  const mostElements = () => mostValues(engine, config.maxCount);
+  const mostElements = () => mostValues(engine, limits);
   return {
     ServerLive: unary(method.serverLive, {}, () => ({ live: true })),
     ServerReady: unary(method.serverReady, {}, () => ({ ready: ready() })),
@@ -49,9 +51,10 @@ export function inferenceService(context: ServerContext): UntypedServiceImplemen
       const { inputs, outputs, ...about } = modelMetadata(engine, find(scope, request));
       return { ...about, inputs: inputs.map(tensorMetadata), outputs: outputs.map(tensorMetadata) };
     }),
-    ModelConfig: unary(method.modelConfig, {}, (request, scope) => ({
-      config: modelConfig(find(scope, request), config),
-    })),
+    ModelConfig: unary(method.modelConfig, {}, (request, scope) => {
+      const found = find(scope, request);
+      return { config: modelConfig(found, limits.of(found.model.name)) };
+    }),
     ModelInfer: unary(method.modelInfer, { mostElements }, async (request, scope) => {
       const inference = prepare(request, scope);
       const { target, sources, timeoutMs } = inference;
@@ -80,16 +83,15 @@ function tensorMetadata({ name, datatype, shape }: ReturnType<typeof modelMetada
 }
 
 /** Numbers that all inputs of a request may have, whichever program it asks for. */
-function mostValues(engine: InferenceEngine, maxCount: number): number {
-  const rows = engine
-    .models()
-    .flatMap(({ manifest }) =>
-      Object.values(manifest.programs).map(({ inputs }) =>
-        Object.values(inputs).reduce(
-          (sum, input) => sum + (input.role === 'scalar' ? 1 : sizeOf(input.shape)),
-          0,
-        ),
+function mostValues(engine: InferenceEngine, limits: ServerContext['limits']): number {
+  const values = engine.models().flatMap(({ name, manifest }) => {
+    const { maxCount } = limits.of(name);
+    return Object.values(manifest.programs).map(({ inputs }) =>
+      Object.values(inputs).reduce(
+        (sum, input) => sum + maxCount * (input.role === 'scalar' ? 1 : sizeOf(input.shape)),
+        0,
       ),
     );
-  return Math.max(1, ...rows) * maxCount;
+  });
+  return Math.max(limits.standard.maxCount, ...values);
 }

@@ -1,7 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { canStream } from '../../model/abilities.ts';
 import type { DType } from '../../program/tensor.ts';
-import type { ServeConfig } from '../http/config-schema.ts';
+import type { ModelLimits } from '../engine/limits.ts';
 import type { ProtocolModel } from '../http/oip/names.ts';
 import { DataType, type ModelConfigSchema } from './inference_pb.ts';
 
@@ -14,7 +14,7 @@ const typeOf: Readonly<Record<DType, DataType>> = {
 /** How a model is served, in Triton's terms. Dimensions are those of one row. */
 export function modelConfig(
   { name, model, program, entry }: ProtocolModel,
-  { maxCount, maxWaitMs }: Pick<ServeConfig, 'maxCount' | 'maxWaitMs'>,
+  { maxCount, maxWaitMs }: Pick<ModelLimits, 'maxCount' | 'maxWaitMs'>,
 ): MessageInitShape<typeof ModelConfigSchema> {
   return {
     name,

@@ -2,7 +2,7 @@ import { type Responder, ServerInterceptingCall, type ServerInterceptingCallInte
 
 export interface SendingLimits {
   /** For an answer, or a part of one, to leave. */
-  readonly timeoutMs: number;
+  readonly timeoutMs: () => number;
   /** Called when an answer is not sent by then, with the client's address as `getPeer` says it. */
   readonly late: (peer: string) => void;
 }
@@ -45,6 +45,6 @@ export class TimedCall extends ServerInterceptingCall {
   #limit(): NodeJS.Timeout {
     return setTimeout(() => {
       if (this.sending) this.#limits.late(this.#call.getPeer());
-    }, this.#limits.timeoutMs);
+    }, this.#limits.timeoutMs());
   }
 }

@@ -53,7 +53,7 @@ export function createApp(context: ServerContext, version: string, site?: string
     scraped: [key, limitRate(config.rateLimitPerMinute).handler],
     work: [refuseWhenFull(context)],
     started: [limitTime(context)],
-    body: (modelOf) => bodyReader(config, modelOf),
+    body: (modelOf) => bodyReader(config, context, modelOf),
   });
   app.use('/models', bundleFiles(context, guarded));
   if (site !== undefined) app.use(sitePages(site));

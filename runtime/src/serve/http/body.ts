@@ -1,5 +1,6 @@
 import express, { type Request, type RequestHandler, type Response } from 'express';
 import type { ServedModel } from '../engine/engine.ts';
+import type { ServerContext } from './context.ts';
 import { HttpError, tooLarge } from './http-error.ts';
 import type { JsonLimits } from './json/scan.ts';
 import { scopeOf } from './request-scope.ts';
@@ -29,16 +30,14 @@ export function valuesNeeded({ manifest }: ServedModel, maxCount: number): numbe
  * @param modelOf the model that a request names; it throws when there is none
  */
 export function bodyReader(
-  {
-    maxBodyBytes,
-    maxCount,
-    maxJsonDepth,
-  }: { maxBodyBytes: number; maxCount: number } & Pick<JsonLimits, 'maxJsonDepth'>,
+  { maxBodyBytes, maxJsonDepth }: { maxBodyBytes: number } & Pick<JsonLimits, 'maxJsonDepth'>,
+  { limits }: Pick<ServerContext, 'limits'>,
   modelOf?: (request: Request, response: Response) => ServedModel,
 ): RequestHandler {
   const readers = new Map<number, RequestHandler>();
   return (request, response, next) => {
-    const maxValues = modelOf ? valuesNeeded(modelOf(request, response), maxCount) : otherValues;
+    const model = modelOf?.(request, response);
+    const maxValues = model ? valuesNeeded(model, limits.of(model.name).maxCount) : otherValues;
     const limit = Math.min(maxBodyBytes, room + bytesPerValue * maxValues);
     scopeOf(response).json = { maxJsonDepth, maxValues };
     if (Number(request.headers['content-length'] ?? 0) > limit) {

@@ -1,5 +1,18 @@
 import { z } from 'zod';
 
+const whole = (least: number, most: number) => z.int().min(least).max(most);
+const limits = {
+  maxBatch: whole(1, 65_536),
+  maxWaitMs: whole(0, 10_000),
+  queueLimit: whole(1, 10_000_000),
+  timeoutMs: whole(1, 86_400_000),
+  maxCount: whole(1, 1_000_000),
+};
+/** What one model may have instead of what all have. */
+const modelLimits = z
+  .strictObject({ ...limits, workers: whole(1, 256), priority: whole(-1000, 1000) })
+  .partial();
+
 const milliseconds = (least: number) => z.int().min(least).max(86_400_000);
 const port = z.int().min(0).max(65_535);
 
@@ -22,13 +35,19 @@ export const configSchema = z.strictObject({
       'memory of a worker, MB; one that takes more is replaced; 0: its share of 3/4 of what there is',
     ),
   threadsPerWorker: z.int().min(1).max(256).default(1).describe('threads of each run of a program'),
-  maxBatch: z.int().min(1).max(65_536).default(64).describe('rows in one run of a program'),
-  maxWaitMs: z.int().min(0).max(10_000).default(5).describe('how long a batch waits for more rows, ms'),
-  queueLimit: z.int().min(1).max(10_000_000).default(4096).describe('rows that may wait; more get 429'),
-  timeoutMs: milliseconds(1)
+  maxBatch: limits.maxBatch.default(64).describe('rows in one run of a program'),
+  maxWaitMs: limits.maxWaitMs.default(5).describe('how long a batch waits for more rows, ms'),
+  queueLimit: limits.queueLimit.default(4096).describe('rows that may wait; more get 429'),
+  timeoutMs: limits.timeoutMs
     .default(30_000)
     .describe('for one request, until its answer is sent, ms; then 504'),
-  maxCount: z.int().min(1).max(1_000_000).default(1024).describe('rows that one request may ask for'),
+  maxCount: limits.maxCount.default(1024).describe('rows that one request may ask for'),
+  modelSettings: z
+    .record(z.string().min(1), modelLimits)
+    .default({})
+    .describe(
+      'by model, as JSON, what it has instead: maxCount, maxBatch, maxWaitMs, queueLimit, timeoutMs; workers that have it; priority, 0 where unsaid, the higher the sooner',
+    ),
   cacheBytes: z
     .int()
     .min(0)
@@ -127,7 +146,8 @@ export interface ConfigField {
   readonly flag: string;
   /** `GENERATRIX_MAX_BATCH` */
   readonly variable: string;
-  readonly kind: 'string' | 'integer' | 'boolean' | 'array';
+  /** `object`: JSON. */
+  readonly kind: 'string' | 'integer' | 'boolean' | 'array' | 'object';
   readonly description: string;
   readonly choices?: readonly string[];
   readonly default?: unknown;

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { messageOf, UserError } from '../../errors.ts';
 import { type ConfigField, configFields, configSchema, type ServeConfig } from './config-schema.ts';
-import { show } from './json-body.ts';
+import { member, show } from './json-body.ts';
 
 /** Where settings come from, the later ones weaker. */
 export interface ConfigSources {
@@ -82,9 +82,14 @@ function check(found: ReadonlyMap<string, Found>): ServeConfig {
   const result = configSchema.safeParse(values);
   if (!result.success) {
     const issue = result.error.issues[0]!;
-    const name = String(issue.code === 'unrecognized_keys' ? issue.keys[0] : issue.path[0]);
-    const { value, source } = found.get(name) ?? { value: undefined, source: name };
-    if (issue.code === 'unrecognized_keys') throw new UserError(`${source}: there is no such setting`);
+    const unknown = issue.code === 'unrecognized_keys';
+    const [name, ...inside] = [...issue.path, ...(unknown ? issue.keys.slice(0, 1) : [])].map(String);
+    const known = found.get(name!) ?? { value: undefined, source: name! };
+    // A wrong member of a list is shown as the list.
+    const within = Array.isArray(known.value) ? [] : inside;
+    const source = [known.source, ...within].join('.');
+    if (unknown) throw new UserError(`${source}: there is no such setting`);
+    const value = within.reduce<unknown>(member, known.value);
     throw new UserError(
       `${source}: ${issue.message.replace(/^.*?expected/, 'expected').replace(/, received .*$/, '')}, got ${show(value)}`,
     );
@@ -123,6 +128,12 @@ function fromText({ kind }: ConfigField, text: string): unknown {
       return { true: true, '1': true, false: false, '0': false }[trimmed.toLowerCase()] ?? text;
     case 'array':
       return trimmed === '' ? [] : trimmed.split(',').map((part) => part.trim());
+    case 'object':
+      try {
+        return JSON.parse(text);
+      } catch {
+        return text;
+      }
     case 'string':
       return text;
   }

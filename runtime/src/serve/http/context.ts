@@ -1,6 +1,7 @@
 import type { RequestHandler } from 'express';
 import type { Logger } from 'pino';
 import type { InferenceEngine } from '../engine/engine.ts';
+import type { LimitTable } from '../engine/limits.ts';
 import type { AnswerBudget } from './answer-budget.ts';
 import type { ResponseCache } from './cache/response-cache.ts';
 import type { ServeConfig } from './config-schema.ts';
@@ -27,6 +28,8 @@ export interface ServerContext {
   /** Of this package. */
   readonly version: string;
   readonly config: ServeConfig;
+  /** What requests to each model may take. */
+  readonly limits: LimitTable;
   readonly engine: InferenceEngine;
   readonly metrics: Metrics;
   readonly cache: ResponseCache;

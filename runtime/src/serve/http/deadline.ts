@@ -12,16 +12,25 @@ const afterEngineMs = 100;
  */
 export function limitTime({ config, metrics, logger }: ServerContext): RequestHandler {
   return (_request, response, next) => {
-    const timer = setTimeout(() => {
+    const scope = scopeOf(response);
+    const began = performance.now();
+    let timer: NodeJS.Timeout | undefined;
+    const allowed = () => scope.timeoutMs ?? config.timeoutMs;
+    const onLate = () => {
       if (String(response.getHeader('Content-Type')).startsWith('text/event-stream')) return;
-      const scope = scopeOf(response);
-      const late = new ServeError('timeout', `the answer is not sent within ${config.timeoutMs} ms`);
+      const late = new ServeError('timeout', `the answer is not sent within ${allowed()} ms`);
       if (!response.headersSent) return next(late);
       scope.cut = true;
       metrics.failed(scope.labels, 'timeout');
       logger.warn({ requestId: scope.id }, late.message);
       response.destroy();
-    }, config.timeoutMs + afterEngineMs);
+    };
+    const start = () => {
+      clearTimeout(timer);
+      timer = setTimeout(onLate, Math.max(0, began + allowed() + afterEngineMs - performance.now()));
+    };
+    start();
+    scope.onTimeoutKnown = start;
     response.once('close', () => clearTimeout(timer));
     next();
   };

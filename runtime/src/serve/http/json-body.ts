@@ -41,13 +41,13 @@ const listsKept = 4096;
  * @throws HttpError 400 when they are no UTF-8, no JSON, or more than a request here can need.
  */
 export async function readJson(
-  { config, text }: ServerContext,
+  { limits: table, text }: ServerContext,
   response: Response,
   bytes: Uint8Array,
 ): Promise<unknown> {
   const limits = scopeOf(response).json;
   if (bytes.length <= bytesAtOnce) return parseJson(bytes, limits);
-  return text.parse(bytes, limits, Math.max(listsKept, config.maxCount));
+  return text.parse(bytes, limits, Math.max(listsKept, table.most('maxCount')));
 }
 
 /**
@@ -73,7 +73,8 @@ function expectation(issue: z.core.$ZodIssue): string {
     .replace(/^Invalid input$/, 'expected another kind of value');
 }
 
-function member(value: unknown, key: PropertyKey): unknown {
+/** A member of a value; undefined where it has none of that name. */
+export function member(value: unknown, key: PropertyKey): unknown {
   if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
   return (value as Record<PropertyKey, unknown>)[key];
 }

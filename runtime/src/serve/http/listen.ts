@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import { createSecureContext } from 'node:tls';
 import { messageOf, UserError } from '../../errors.ts';
 import type { ServeConfig } from './config-schema.ts';
+import type { ServerContext } from './context.ts';
 
 /** Bytes that the headers of a request may have. */
 const maxHeaderSize = 16_384;
@@ -31,11 +32,11 @@ export interface Closing {
  */
 export async function listen(
   app: RequestListener,
-  config: ServeConfig,
+  { config, limits }: Pick<ServerContext, 'config' | 'limits'>,
   { host, port, secure }: { host: string; port: number; secure: boolean },
   onRefused: (status: number) => void,
 ): Promise<Listener> {
-  const { headersTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs, timeoutMs } = config;
+  const { headersTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs } = config;
   const options: ServerOptions = {
     maxHeaderSize,
     // Node requires the headers' time limit to be within the request's.
@@ -51,7 +52,7 @@ export async function listen(
     : createServer(options, app);
   server.maxConnections = config.maxConnections;
   // Of a socket on which nothing moves: a client that does not read its answer.
-  server.timeout = requestTimeoutMs + timeoutMs;
+  server.timeout = requestTimeoutMs + limits.most('timeoutMs');
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => onRefused(refuse(error, socket)));
   server.on('checkExpectation', (_request, response) => {
     const body = '{"error":"only Expect: 100-continue is supported"}';

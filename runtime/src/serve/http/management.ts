@@ -59,7 +59,7 @@ export function createManagementApp(context: ServerContext): Express {
       scraped: [],
       work: [],
       started: [],
-      body: () => bodyReader({ ...config, maxBodyBytes: 1024 }),
+      body: () => bodyReader({ ...config, maxBodyBytes: 1024 }, context),
     },
   );
   return withEnding(app, context);

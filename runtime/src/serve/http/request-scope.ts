@@ -17,6 +17,10 @@ export interface RequestScope {
   labels: RequestLabels;
   /** Digest of the bundle that the answer's entity tag names. */
   bundle?: string;
+  /** For the request, milliseconds, once its model is known. */
+  timeoutMs?: number;
+  /** Called when that is known. */
+  onTimeoutKnown?: () => void;
   /** Whether its answer was cut off, since it took too long to send. */
   cut: boolean;
   /** Bytes of its runs that are in the budget of answers: the largest run's. */
@@ -144,16 +148,28 @@ export function scopeOf(response: Response): RequestScope {
 
 /** A served model, noted in the request's labels. @throws ServeError `not-found`. */
 export function findModel(
-  { engine }: ServerContext,
+  context: ServerContext,
   response: Response,
   name: string,
   version?: string,
 ): ServedModel {
   const scope = scopeOf(response);
   scope.labels = { model: 'unknown', program: 'none' };
-  const model = engine.model(name, version);
-  scope.labels = { model: model.name, program: 'none' };
+  const model = context.engine.model(name, version);
+  noteModel(context, scope, model);
   return model;
+}
+
+/** Notes which model a request is about: for its metrics, and for how long it may take. */
+export function noteModel(
+  { limits }: Pick<ServerContext, 'limits'>,
+  scope: RequestScope,
+  { name }: ServedModel,
+  program = 'none',
+): void {
+  scope.labels = { model: name, program };
+  scope.timeoutMs = limits.of(name).timeoutMs;
+  scope.onTimeoutKnown?.();
 }
 
 /** What a request runs. */

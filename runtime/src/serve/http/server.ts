@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import type { DestinationStream } from 'pino';
 import type { EngineOptions, InferenceEngine } from '../engine/engine.ts';
+import { LimitTable } from '../engine/limits.ts';
 import { createEngine } from '../engine/serving.ts';
 import type { GrpcListener } from '../grpc/listen-grpc.ts';
 import { AnswerBudget } from './answer-budget.ts';
@@ -55,16 +56,18 @@ const { version } = createRequire(import.meta.url)('../../../package.json') as {
  * @throws UserError when a setting makes no sense here: no such folder, device or certificate, a port that is taken.
  */
 export async function startServer(
-  config: ServeConfig,
+  asked: ServeConfig,
   { site, logStream, environment = process.env, makeEngine = createEngine }: StartOptions = {},
 ): Promise<RunningServer> {
+  const config = { ...asked, workers: workersOf(asked) };
+  const limits = new LimitTable(config);
   const logger = createLogger(config, logStream);
   const metrics = createMetrics();
   const cache = new ResponseCache(config.cacheBytes);
   const telemetry = await createTelemetry(environment, metrics.registry, version);
   const engine = await makeEngine({
     folder: config.models,
-    workers: config.device === 'webgpu' ? 1 : config.workers || availableParallelism(),
+    workers: config.workers,
     ...(config.workerMemoryMb > 0 && { workerMemoryBytes: config.workerMemoryMb * 2 ** 20 }),
     threadsPerWorker: config.threadsPerWorker,
     device: config.device,
@@ -73,6 +76,7 @@ export async function startServer(
     queueLimit: config.queueLimit,
     timeoutMs: config.timeoutMs,
     maxCount: config.maxCount,
+    modelSettings: config.modelSettings,
     watch: config.watch,
     ...(config.modelControl === 'explicit' && { only: config.loadModels }),
     readyWhen: config.readyWhen,
@@ -91,6 +95,7 @@ export async function startServer(
   const context: ServerContext = {
     version,
     config,
+    limits,
     engine,
     metrics,
     cache,
@@ -111,10 +116,10 @@ export async function startServer(
   };
   try {
     const app = createApp(context, version, site);
-    listeners.push(await listen(app, config, { host: config.host, port: config.port, secure }, onRefused));
+    listeners.push(await listen(app, context, { host: config.host, port: config.port, secure }, onRefused));
     if (config.managementPort !== undefined) {
       const at = { host: '127.0.0.1', port: config.managementPort, secure: false };
-      listeners.push(await listen(createManagementApp(context), config, at, onRefused));
+      listeners.push(await listen(createManagementApp(context), context, at, onRefused));
     }
     if (config.grpcPort !== undefined) {
       // What gRPC needs is loaded by those who want it only.
@@ -150,4 +155,9 @@ export async function startServer(
       await context.text.close();
     },
   };
+}
+
+/** Of a device that has room for one, one; as many as there are cores where no number is said. */
+function workersOf({ device, workers }: ServeConfig): number {
+  return device === 'webgpu' ? 1 : workers || availableParallelism();
 }

@@ -20,7 +20,7 @@ export async function serve(
   const flags = Object.fromEntries(
     Object.entries({ ...options, models }).map(([name, value]) => [
       name,
-      typeof value === 'boolean' || value === undefined ? value : String(value),
+      typeof value === 'boolean' || value === undefined ? value : textOf(value),
     ]),
   );
   const config = await loadConfig({ flags });
@@ -29,4 +29,9 @@ export async function serve(
   signal?.addEventListener('abort', () => void server.stop(), { once: true });
   if (signal?.aborted) await server.stop();
   return server;
+}
+
+/** A setting as its flag would have it. */
+function textOf(value: unknown): string {
+  return typeof value === 'object' && !Array.isArray(value) ? JSON.stringify(value) : String(value);
 }

@@ -4,7 +4,7 @@ import { answeredBefore } from '../cache/seeded-answer.ts';
 import type { ServerContext } from '../context.ts';
 import { HttpError } from '../http-error.ts';
 import { checkMediaType, validate } from '../json-body.ts';
-import { runFor, scopeOf } from '../request-scope.ts';
+import { noteModel, runFor, scopeOf } from '../request-scope.ts';
 import { parameter } from '../route.ts';
 import { checkTextSize } from '../sampling/present.ts';
 import { type Inference, prepareInference, type TensorBytes } from './inference.ts';
@@ -16,21 +16,22 @@ import { splitBody } from './wire.ts';
 /** `POST .../infer`. Every answer of success is 200: stock clients take no other. */
 export async function infer(
   context: ServerContext,
-  schema: ReturnType<typeof inferSchema>,
+  schemaFor: (maxCount: number) => ReturnType<typeof inferSchema>,
   request: Request,
   response: Response,
 ): Promise<void> {
   const version = parameter(request, 'version') || undefined;
   scopeOf(response).labels = { model: 'unknown', program: 'none' };
   const target = protocolModel(context.engine, parameter(request, 'model'), version);
-  scopeOf(response).labels = { model: target.model.name, program: target.program };
+  noteModel(context, scopeOf(response), target.model, target.program);
+  const { maxCount } = context.limits.of(target.model.name);
   checkMediaType(request, ['application/json', 'application/octet-stream']);
   const { json, binary } = await splitBody(context, request, response);
-  const asked = validate(schema, json);
+  const asked = validate(schemaFor(maxCount), json);
   const seeded = asked.parameters?.seed !== undefined;
   if (answeredBefore(context, request, response, { model: target.model, seeded })) return;
   const { bytesOf, checkEnd } = bytesAfterJson(binary);
-  const inference = prepareInference(target, asked, { bytesOf, maxCount: context.config.maxCount });
+  const inference = prepareInference(target, asked, { bytesOf, maxCount });
   checkEnd();
   const { program, model } = target;
   const { sources, timeoutMs } = inference;

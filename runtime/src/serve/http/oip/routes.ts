@@ -3,7 +3,8 @@ import { z } from 'zod';
 import type { ServerContext } from '../context.ts';
 import { HttpError } from '../http-error.ts';
 import { bodyBytes, readJson, validate } from '../json-body.ts';
-import { scopeOf } from '../request-scope.ts';
+import { perCount } from '../per-count.ts';
+import { noteModel, scopeOf } from '../request-scope.ts';
 import { parameter, type Route } from '../route.ts';
 import { infer } from './infer.ts';
 import { extensions, modelMetadata, repositoryIndex } from './metadata.ts';
@@ -69,12 +70,13 @@ function healthRoutes({ engine, draining }: ServerContext): Route[] {
 }
 
 function modelRoutes(context: ServerContext, path: string): Route[] {
-  const schema = inferSchema(context.config.maxCount);
+  const { limits } = context;
+  const schemaFor = perCount(inferSchema);
   const find = (request: Request, response: Response) => {
     scopeOf(response).labels = { model: 'unknown', program: 'none' };
     const version = parameter(request, 'version') || undefined;
     const found = protocolModel(context.engine, parameter(request, 'model'), version);
-    scopeOf(response).labels = { model: found.model.name, program: 'none' };
+    noteModel(context, scopeOf(response), found.model);
     return found;
   };
   return [
@@ -107,14 +109,14 @@ function modelRoutes(context: ServerContext, path: string): Route[] {
       path: `${path}/infer`,
       tag,
       summary: 'Inference; noise that is not given is drawn from parameters.seed',
-      body: { 'application/json': schema, 'application/octet-stream': null },
+      body: { 'application/json': schemaFor(limits.most('maxCount')), 'application/octet-stream': null },
       response: {
         description: 'Outputs, in JSON or, with the binary tensor data extension, after it',
         content: { 'application/json': oipAnswers.infer, 'application/octet-stream': null },
       },
       work: true,
       modelOf: (request, response) => find(request, response).model,
-      handle: (request, response) => infer(context, schema, request, response),
+      handle: (request, response) => infer(context, schemaFor, request, response),
     },
   ];
 }

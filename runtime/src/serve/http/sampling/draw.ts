@@ -129,7 +129,8 @@ async function givenPart(
 ): Promise<CompleteRequest> {
   const { model, body, fields, chosen } = asked;
   const program = 'complete';
-  const given = tensorField(context, 'given', inputOfRole(model, program, 'data'), body.given);
+  const { maxCount } = context.limits.of(model.name);
+  const given = tensorField(maxCount, 'given', inputOfRole(model, program, 'data'), body.given);
   const count = rowsAsked(given, body.count);
   if (chosen) checkSize(model, count, chosen);
   countAnswer(context.budget, scopeOf(response), { model, program }, count);
@@ -159,7 +160,8 @@ export async function answerDecode(
   const chosen = chooseFormat(request, model, presentation);
   const seeded = body.seed !== undefined;
   if (answeredBefore(context, request, response, { model, seeded, shown: chosen })) return;
-  const latent = tensorField(context, 'latent', spec, body.latent);
+  const { maxCount } = context.limits.of(model.name);
+  const latent = tensorField(maxCount, 'latent', spec, body.latent);
   const seed = seedFor(model, program, body.seed);
   const target = requestModel(context, response, model);
   checkSize(model, latent.shape[0]!, chosen);

@@ -54,9 +54,9 @@ function isCode(point: Point): point is Extract<Point, { latent: unknown }> {
   return typeof point === 'object' && 'latent' in point;
 }
 
-function endpoint(context: ServerContext, model: ServedModel, where: string, point: Point): Endpoint {
+function endpoint({ limits }: ServerContext, model: ServedModel, where: string, point: Point): Endpoint {
   if (typeof point !== 'object') return { seed: point };
   if (!isCode(point)) return point;
   const spec = inputOfRole(model, 'decode', 'latent');
-  return { latent: tensorField(context, `${where}.latent`, spec, point.latent) };
+  return { latent: tensorField(limits.of(model.name).maxCount, `${where}.latent`, spec, point.latent) };
 }

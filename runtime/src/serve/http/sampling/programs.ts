@@ -65,16 +65,14 @@ export function inputOfRole(
   throw new HttpError(400, `program ${program} of model ${model.name} takes no ${role}`);
 }
 
-/** Examples or codes of a request's field, as the program's input of the role wants them. */
-export function tensorField(
-  { config }: ServerContext,
-  where: string,
-  spec: InputSpec,
-  value: unknown,
-): HostTensor {
+/**
+ * Examples or codes of a request's field, as the program's input of the role wants them.
+ * @param maxCount that there may be
+ */
+export function tensorField(maxCount: number, where: string, spec: InputSpec, value: unknown): HostTensor {
   if (value === undefined)
     throw new HttpError(400, `${where}: expected nested lists of numbers, got nothing`);
-  return tensorFromJson(where, spec.dtype, spec.shape, value, config.maxCount);
+  return tensorFromJson(where, spec.dtype, spec.shape, value, maxCount);
 }
 
 /** How many examples a request is about; one stands for all that are asked for. @throws HttpError 400. */

@@ -2,6 +2,7 @@ import type { Request, Response } from 'express';
 import { z } from 'zod';
 import type { ServerContext } from '../context.ts';
 import { validate } from '../json-body.ts';
+import { perCount } from '../per-count.ts';
 import { findModel } from '../request-scope.ts';
 import { parameter, type Route } from '../route.ts';
 import { describe, modelSchema, modelSummarySchema, summarise } from './describe-model.ts';
@@ -31,7 +32,11 @@ type Action = (
 
 /** The routes of the sampling API: `/v1/models`. */
 export function samplingRoutes(context: ServerContext): Route[] {
-  const schemas = samplingSchemas(context.config.maxCount);
+  const { limits } = context;
+  const schemasFor = perCount(samplingSchemas);
+  /** What the document says: the most that any model takes. */
+  const schemas = schemasFor(limits.most('maxCount'));
+  const schemasOf = (request: Request) => schemasFor(limits.of(parameter(request, 'model')).maxCount);
   const work = (
     name: keyof SamplingSchemas,
     summary: string,
@@ -55,7 +60,7 @@ export function samplingRoutes(context: ServerContext): Route[] {
         typeof version === 'string' ? version : undefined,
       );
     },
-    handle: (request, answer) => action(context, schemas, request, answer),
+    handle: (request, answer) => action(context, schemasOf(request), request, answer),
   });
   const json = (description: string, schema: z.ZodType) => ({
     description,
@@ -71,7 +76,7 @@ export function samplingRoutes(context: ServerContext): Route[] {
       query: querySchema.extend(schemas.samples.omit({ given: true }).shape),
       response: samplesResponse,
       work: true,
-      handle: (request, answer) => answerSamples(context, schemas, request, answer),
+      handle: (request, answer) => answerSamples(context, schemasOf(request), request, answer),
     },
     work('samples', 'Draw samples', answerSamples, samplesResponse),
     work('complete', 'Complete examples that are given in part', answerComplete, samplesResponse),

@@ -21,10 +21,10 @@ export async function answerLogProb(
   const { model, body } = await readRequest(context, request, response, logprob);
   const { program, kind } = needDensity(model);
   if (answeredBefore(context, request, response, { model, seeded: body.seed !== undefined })) return;
-  const data = tensorField(context, 'data', inputOfRole(model, program, 'data'), body.data);
+  const { maxCount } = context.limits.of(model.name);
+  const data = tensorField(maxCount, 'data', inputOfRole(model, program, 'data'), body.data);
   const count = data.shape[0]!;
   const { samples } = body;
-  const { maxCount } = context.config;
   if (kind === 'bound' && count * samples > maxCount) {
     throw new HttpError(
       400,
@@ -59,7 +59,8 @@ export async function answerEncode(
   const { model, body } = await readRequest(context, request, response, encode);
   const program = 'encode';
   if (answeredBefore(context, request, response, { model, seeded: body.seed !== undefined })) return;
-  const data = tensorField(context, 'data', inputOfRole(model, program, 'data'), body.data);
+  const { maxCount } = context.limits.of(model.name);
+  const data = tensorField(maxCount, 'data', inputOfRole(model, program, 'data'), body.data);
   const seed = seedFor(model, program, body.seed);
   const target = requestModel(context, response, model);
   const latent = await encodeExamples(target, data, {
