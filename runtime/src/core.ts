@@ -28,10 +28,12 @@ export { messageOf, UserError } from './errors.ts';
 export {
   canReconstruct,
   canStream,
+  canWalk,
   type Density,
   densityOf,
   samplingInputs,
   samplingProgram,
+  transitionProgram,
 } from './model/abilities.ts';
 export { runChain } from './model/chain.ts';
 export { completionOf } from './model/complete.ts';
@@ -69,6 +71,7 @@ export {
   readReference,
 } from './model/parity.ts';
 export { createSampler, type Sampler } from './model/sampler.ts';
+export type { Held, WalkPart, WalkRequest } from './model/walk.ts';
 export { drawLabels, type LabelDistribution } from './noise/labels.ts';
 export { fillNoise, hashName, type NoiseRequest, randomSeed, type Seed } from './noise/noise.ts';
 export { philox4x32 } from './noise/philox.ts';

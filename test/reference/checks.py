@@ -302,6 +302,13 @@ def gibbs_chain(bundle, w, b, c):
     shown = drawn["data"].reshape(count, -1)
     yield "values at the end of a chain", drawn["next/values"], values
     yield "their probabilities", shown, probabilities[:, : shown.shape[1]]
+    first, second = hidden[:, :1], visible[:, :1]
+    h = (first[:, 0] < sigmoid((c + values @ w) / 2)).astype(np.float64)
+    warmer = sigmoid((b + h @ w.T) / 2)
+    given = {"values": values, "hidden": first, "visible": second, "temperature": 2, "from": 1, "to": 2}
+    stepped = bundle.run("transition", **given)
+    yield "a step at temperature 2", stepped["next/values"], (second[:, 0] < warmer).astype(np.float64)
+    yield "its probabilities", stepped["next/probabilities"], warmer
 
 
 def annealing(bundle, w, b, c, odds):

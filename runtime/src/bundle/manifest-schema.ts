@@ -106,7 +106,11 @@ const programEntry = z.object({
   outputs: z.record(z.string(), outputSpec),
   stream: z.optional(z.object({ chunks: z.int().check(z.positive()), axis: z.literal(0) })),
   chain: z.optional(
-    z.object({ steps: z.int().check(z.positive()), stepsPerCall: z.int().check(z.positive()) }),
+    z.object({
+      steps: z.int().check(z.positive()),
+      stepsPerCall: z.int().check(z.positive()),
+      example: z.optional(z.string()),
+    }),
   ),
 });
 

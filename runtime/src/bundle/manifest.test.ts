@@ -205,6 +205,14 @@ describe('parseManifest', () => {
 
   test('keeps the chain of a program', () => {
     expect(parseManifest(chained(), 'here').programs.advance!.chain).toEqual({ steps: 12, stepsPerCall: 5 });
+    const onExamples = { steps: 12, stepsPerCall: 5, example: 'y' };
+    expect(messageFor(chained({ chain: onExamples }))).toMatch(
+      /advance\.chain\.example: expected a carry of at least \d+ values, found 'y' nowhere/,
+    );
+    const noise = messageFor(chained({ chain: { ...onExamples, example: 'noise' } }));
+    expect(noise).toMatch(/expected a carry of at least \d+ values, found 'noise' of shape \[5,3\]/);
+    const good = { ...onExamples, example: 'x' };
+    expect(parseManifest(chained({ chain: good }), 'here').programs.advance!.chain).toEqual(good);
   });
 
   test.each([

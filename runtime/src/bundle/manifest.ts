@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { UserError } from '../errors.ts';
 import { chainScalars, nextOf } from '../program/program.ts';
+import { sizeOf } from '../program/tensor.ts';
 import {
   bundleFormat,
   bundleVersions,
@@ -21,7 +22,7 @@ export function parseManifest(json: unknown, where: string): Manifest {
   if (result.success) {
     for (const [program, entry] of Object.entries(result.data.programs)) {
       checkStream(`${where}: programs.${program}`, entry, result.data.data.shape);
-      checkChain(`${where}: programs.${program}`, entry);
+      checkChain(`${where}: programs.${program}`, entry, result.data.data.shape);
       checkExamples(`${where}: programs.${program}`, entry, result.data.data.shape);
       checkWeights(`${where}: programs.${program}`, entry, result.data);
     }
@@ -78,7 +79,11 @@ function checkStream(
 }
 
 /** A program of a chain takes the range of its steps, and noise for as many as a call may have. */
-function checkChain(where: string, { inputs, outputs, chain }: ProgramEntry): void {
+function checkChain(
+  where: string,
+  { inputs, outputs, chain }: ProgramEntry,
+  example: readonly number[],
+): void {
   if (chain === undefined) return;
   const scalar = Object.values(chainScalars).find((name) => inputs[name]?.role !== 'scalar');
   if (scalar !== undefined)
@@ -89,8 +94,14 @@ function checkChain(where: string, { inputs, outputs, chain }: ProgramEntry): vo
       `${where}.inputs: expected noise '${name}' for ${chain.stepsPerCall} steps, found shape [${shape}]`,
     );
   }
-  if (Object.values(outputs).some(({ meaning }) => meaning === 'data')) return;
-  throw new UserError(`${where}.outputs: expected the data of a chain, found none`);
+  if (!Object.values(outputs).some(({ meaning }) => meaning === 'data'))
+    throw new UserError(`${where}.outputs: expected the data of a chain, found none`);
+  if (chain.example === undefined) return;
+  const carry = inputs[chain.example];
+  if (carry?.role === 'carry' && carry.shape.length === 1 && carry.shape[0]! >= sizeOf(example)) return;
+  throw new UserError(
+    `${where}.chain.example: expected a carry of at least ${sizeOf(example)} values, found '${chain.example}' ${carry === undefined ? 'nowhere' : `of shape [${carry.shape}]`}`,
+  );
 }
 
 /** Examples are of one shape, whatever program takes or returns them; a stream's program has a part of one. */

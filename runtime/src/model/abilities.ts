@@ -53,6 +53,14 @@ export function canStream({ manifest }: WithManifest): boolean {
   return manifest.programs[streamProgram]?.stream !== undefined;
 }
 
+/** The program that takes one step of a Markov chain on examples at a call, of models that sample by one. */
+export const transitionProgram = 'transition';
+
+/** Whether the Markov chain of a model can be followed step by step. */
+export function canWalk({ manifest }: WithManifest): boolean {
+  return manifest.programs[transitionProgram]?.chain !== undefined;
+}
+
 /** Whether a model can reconstruct: by a program of its own, or by encoding and decoding. */
 export function canReconstruct({ manifest: { programs } }: WithManifest): boolean {
   return (

@@ -21,6 +21,7 @@ import { checkSources, fillInputs } from './inputs.ts';
 import type { LogPartition, LogPartitionRequest, ReverseRequest } from './log-partition.ts';
 import { ProgramCache } from './program-cache.ts';
 import { drawSamples } from './sample.ts';
+import type { WalkPart, WalkRequest } from './walk.ts';
 
 /** A model that is ready to run. Programs are compiled when they are first used. */
 export interface Sampler {
@@ -35,6 +36,11 @@ export interface Sampler {
    * the program `advance` can. Leaving the loop or the signal ends it.
    */
   stream(request: StreamRequest): AsyncIterable<StreamPart>;
+  /**
+   * Follows the Markov chain that a model samples by, step by step and without end; models that have the program
+   * `transition` can.
+   */
+  walk(request: WalkRequest): AsyncIterable<WalkPart>;
   /** Keeps the beginning of each example and draws the rest given it; models with the program `complete` can. */
   complete(request: CompleteRequest): Promise<Samples>;
   /** Examples on the way between two samples or two codes. */
@@ -114,6 +120,10 @@ export function createSampler(
     stream: async function* (request) {
       const { streamSamples } = await import('./stream.ts');
       yield* streamSamples(model, request);
+    },
+    walk: async function* (request) {
+      const { walkChain } = await import('./walk.ts');
+      yield* walkChain(model, request);
     },
     interpolate: async (request) => {
       const { interpolateExamples } = await import('./interpolate.ts');

@@ -130,6 +130,11 @@ export interface ChainSpec {
   readonly steps: number;
   /** At most; noise inputs are of the shape [stepsPerCall, ...shape]. */
   readonly stepsPerCall: number;
+  /**
+   * Of a Markov chain on examples: the carry whose first values are those of the example, in the data's own range. A
+   * chain can then start at an example, and parts of it can be held from step to step. Absent where there is none.
+   */
+  readonly example?: string | undefined;
 }
 
 /** Scalar inputs of a program with a chain: which of its steps a call takes. */

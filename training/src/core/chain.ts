@@ -42,6 +42,8 @@ export interface Chain {
   /** Further inputs, such as a label, a condition or the scalar `mean`. */
   readonly inputs?: Readonly<Record<string, InputSpec>>;
   readonly outputs: Readonly<Record<string, OutputSpec>>;
+  /** The carry whose first values are the example's, of a chain that can start at one; see `ChainSpec`. */
+  readonly example?: string;
   /** Takes the place of step 0: the carries that the chain begins with, from the noise of that step. */
   start?(state: NamedTensors, step: ChainStep): NamedTensors;
   /** The carries after a step. */
@@ -74,7 +76,7 @@ export function chainProgram(chain: Chain): ModelProgram {
         ...(mostSteps && { [chainLength]: { ...scalar, min: 2, default: steps } }),
       },
       outputs: { ...carryOutputs(shapes), ...chain.outputs },
-      chain: { steps, stepsPerCall },
+      chain: { steps, stepsPerCall, ...(chain.example !== undefined && { example: chain.example }) },
     },
     run: (state, all) => {
       const inputs = Object.fromEntries(Object.keys(further).map((name) => [name, all[name]!]));
@@ -91,22 +93,36 @@ export function chainProgram(chain: Chain): ModelProgram {
         ...given,
         ...chosen(begins, chain.start(state, { index: from, steps: length, noise: first, inputs }), given),
       };
-      const { carries } = scan({
-        carries: start ?? given,
-        sequences: { ...noise, offset: tf.range(0, stepsPerCall) },
-        body: (before, { offset, ...own }) => {
-          const index = tf.add(from, offset!);
-          const moved = chain.step(state, before, { index, steps: length, noise: own, inputs });
-          const takes = tf.logicalAnd(
-            tf.greaterEqual(index, chain.start === undefined ? 0 : 1),
-            tf.less(index, to),
-          );
-          return { carries: { ...before, ...chosen(takes, moved, before) } };
-        },
-      });
+      const taken = (before: NamedTensors, index: tf.Tensor, own: NamedTensors): NamedTensors => {
+        const moved = chain.step(state, before, { index, steps: length, noise: own, inputs });
+        const takes = tf.logicalAnd(
+          tf.greaterEqual(index, chain.start === undefined ? 0 : 1),
+          tf.less(index, to),
+        );
+        return { ...before, ...chosen(takes, moved, before) };
+      };
+      // A loop of one turn would cost a WebGPU device a way through memory and back.
+      const carries =
+        stepsPerCall === 1
+          ? taken(start ?? given, from, first)
+          : scan({
+              carries: start ?? given,
+              sequences: { ...noise, offset: tf.range(0, stepsPerCall) },
+              body: (before, { offset, ...own }) => ({
+                carries: taken(before, tf.add(from, offset!), own),
+              }),
+            }).carries;
       return { ...carriesOut(shapes, carries), ...chain.finish(state, carries, inputs) };
     },
   };
+}
+
+/**
+ * The programs of a Markov chain on examples: `advance` for many steps, whose end is a sample, and `transition`, the same
+ * step by step, for whoever follows the chain. Its step must not depend on the step's number.
+ */
+export function markovChainPrograms(chain: Chain): { advance: ModelProgram; transition: ModelProgram } {
+  return { advance: chainProgram(chain), transition: chainProgram({ ...chain, stepsPerCall: 1 }) };
 }
 
 function chosen(condition: tf.Tensor, tensors: NamedTensors, others: NamedTensors): NamedTensors {

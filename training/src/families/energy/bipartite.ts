@@ -18,15 +18,20 @@ export function hiddenInputs(machine: Bipartite, v: tf.Tensor): tf.Tensor {
   return tf.add(tf.matMul(v as tf.Tensor2D, weights), machine.hiddenBias);
 }
 
-/** p(h_j = 1 | v) = sigmoid(c_j + v W_j): [batch, V] to [batch, H]. */
-export function hiddenMean(machine: Bipartite, v: tf.Tensor): tf.Tensor {
-  return tf.sigmoid(hiddenInputs(machine, v));
+/** p(h_j = 1 | v) = sigmoid((c_j + v W_j) / T), T the scalar `temperature` or 1: [batch, V] to [batch, H]. */
+export function hiddenMean(machine: Bipartite, v: tf.Tensor, temperature?: tf.Tensor): tf.Tensor {
+  return meanAt(hiddenInputs(machine, v), temperature);
 }
 
-/** p(v_i = 1 | h) = sigmoid(b_i + W_i h): [batch, H] to [batch, V]. */
-export function visibleMean(machine: Bipartite, h: tf.Tensor): tf.Tensor {
+/** p(v_i = 1 | h) = sigmoid((b_i + W_i h) / T), T the scalar `temperature` or 1: [batch, H] to [batch, V]. */
+export function visibleMean(machine: Bipartite, h: tf.Tensor, temperature?: tf.Tensor): tf.Tensor {
   const weights = machine.weights as tf.Tensor2D;
-  return tf.sigmoid(tf.add(tf.matMul(h as tf.Tensor2D, weights, false, true), machine.visibleBias));
+  const inputs = tf.add(tf.matMul(h as tf.Tensor2D, weights, false, true), machine.visibleBias);
+  return meanAt(inputs, temperature);
+}
+
+function meanAt(inputs: tf.Tensor, temperature?: tf.Tensor): tf.Tensor {
+  return tf.sigmoid(temperature === undefined ? inputs : tf.div(inputs, temperature));
 }
 
 /** What a block Gibbs step draws by: uniform numbers for all hidden units, then for all visible ones. */
@@ -35,14 +40,18 @@ export interface GibbsNoise {
   readonly visible: tf.Tensor; // [batch, V]
 }
 
-/** One block Gibbs step h ~ p(h | v), v ~ p(v | h): [batch, V] to the new values and the probabilities they had. */
+/**
+ * One block Gibbs step h ~ p(h | v), v ~ p(v | h), of the machine at a temperature, 1 when absent: [batch, V] to the new
+ * values and the probabilities they had.
+ */
 export function gibbsStep(
   machine: Bipartite,
   v: tf.Tensor,
   noise: GibbsNoise,
+  temperature?: tf.Tensor,
 ): { readonly values: tf.Tensor; readonly probabilities: tf.Tensor } {
-  const h = binarise(hiddenMean(machine, v), noise.hidden);
-  const probabilities = visibleMean(machine, h);
+  const h = binarise(hiddenMean(machine, v, temperature), noise.hidden);
+  const probabilities = visibleMean(machine, h, temperature);
   return { values: binarise(probabilities, noise.visible), probabilities };
 }
 

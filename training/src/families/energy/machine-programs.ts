@@ -1,7 +1,7 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { type InputSpec, type OutputSpec, sizeOf } from '@generatrix/runtime/core';
 import { z } from 'zod';
-import { chainProgram, sampleStepsOption } from '../../core/chain.ts';
+import { markovChainPrograms, sampleStepsOption } from '../../core/chain.ts';
 import type { ModelProgram } from '../../model/model.ts';
 import { binarise } from '../../nn/distributions.ts';
 import { type Bipartite, type GibbsNoise, gibbsStep } from './bipartite.ts';
@@ -39,24 +39,29 @@ interface GibbsChain {
 }
 
 /**
- * The program `advance`: a block Gibbs chain from fair coins. Its samples are the machine's only as far as it has mixed.
+ * The programs `advance` and `transition`: a block Gibbs chain from fair coins. Its samples are the machine's only as far
+ * as it has mixed. At another `temperature` T than 1 it is the chain of the machine with exp(-E / T).
  */
-export function gibbsProgram({ machine, visible, hidden, example, shape, steps }: GibbsChain): ModelProgram {
-  return chainProgram({
+export function gibbsPrograms({ machine, visible, hidden, example, shape, steps }: GibbsChain) {
+  return markovChainPrograms({
     ...{ steps, mostSteps: 1_000_000, stepsPerCall: Math.min(steps, stepsPerCall) },
     carries: { values: [visible], probabilities: [visible] },
+    example: 'values',
     noise: {
       hidden: { distribution: 'uniform', shape: [hidden] },
       visible: { distribution: 'uniform', shape: [visible] },
     },
-    inputs: { mean: { dtype: 'float32', shape: [], role: 'scalar', default: 1, min: 0, max: 1 } },
+    inputs: {
+      mean: { dtype: 'float32', shape: [], role: 'scalar', default: 1, min: 0, max: 1 },
+      temperature: { dtype: 'float32', shape: [], role: 'scalar', default: 1, min: 0.1, max: 10 },
+    },
     outputs: { data: { dtype: 'float32', shape, meaning: 'data' } },
     start: (_, { noise }) => {
       const fair = tf.fill(noise.visible!.shape, 0.5);
       return { values: binarise(fair, noise.visible!), probabilities: fair };
     },
-    step: (state, { values }, { noise }) => ({
-      ...gibbsStep(machine(state), values!, noise as unknown as GibbsNoise),
+    step: (state, { values }, { noise, inputs }) => ({
+      ...gibbsStep(machine(state), values!, noise as unknown as GibbsNoise, inputs.temperature),
     }),
     finish: (_, { values, probabilities }, { mean }) => ({
       data: example(tf.where(tf.equal(mean!, 1), probabilities!, values!)),

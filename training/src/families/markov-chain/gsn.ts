@@ -1,7 +1,7 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { type InputSpec, sizeOf } from '@generatrix/runtime/core';
 import { z } from 'zod';
-import { chainProgram, sampleStepsOption } from '../../core/chain.ts';
+import { markovChainPrograms, sampleStepsOption } from '../../core/chain.ts';
 import { gradientModel } from '../../core/gradient-model.ts';
 import { type DataDescription, defineFamily, type Trainable } from '../../model/family.ts';
 import type { NoiseSpec } from '../../model/model.ts';
@@ -160,7 +160,7 @@ function build(gsn: GsnOptions, { spec }: DataDescription): Trainable {
       lastStep: { direction: 'falls', meaning: 'cross-entropy at the end of the walk, nats' },
     },
     programs: {
-      advance: chainProgram({
+      ...markovChainPrograms({
         steps: gsn.sampleSteps,
         mostSteps: 1_000_000,
         stepsPerCall: Math.min(gsn.sampleSteps, stepsPerCall),
@@ -168,6 +168,7 @@ function build(gsn: GsnOptions, { spec }: DataDescription): Trainable {
           ...{ values: [visible], probabilities: [visible] },
           ...Object.fromEntries(latentEven.map((layer) => [carryOf(layer), [widths[layer]!]])),
         },
+        example: 'values',
         noise: stepNoise,
         inputs: { mean: { dtype: 'float32', shape: [], role: 'scalar', default: 1, min: 0, max: 1 } },
         outputs: { data: dataOutput },

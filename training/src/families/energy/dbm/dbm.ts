@@ -12,7 +12,7 @@ import { annealingPrograms, baseRates, independentUnits, logOddsOf } from '../an
 import { type GibbsNoise, gibbsSteps, hiddenMean } from '../bipartite.ts';
 import {
   binaryUnits,
-  gibbsProgram,
+  gibbsPrograms,
   machineOptions,
   programOfExamples,
   stepsPerCall,
@@ -194,7 +194,7 @@ function build(dbm: DbmOptions, { spec }: DataDescription): Trainable {
       loss: { direction: 'falls', meaning: 'cross-entropy of what the means of a layer give back, nats' },
     },
     programs: {
-      advance: gibbsProgram({ ...sides, machine: dbmOf, steps: dbm.sampleSteps }),
+      ...gibbsPrograms({ ...sides, machine: dbmOf, steps: dbm.sampleSteps }),
       anneal,
       encode: programOfExamples(
         shape,

@@ -11,7 +11,7 @@ import { freeEnergy, type GibbsNoise, gibbsSteps, hiddenMean, pseudoLogLikelihoo
 import { divergenceGradients, divergenceMetrics } from '../contrastive-divergence.ts';
 import {
   binaryUnits,
-  gibbsProgram,
+  gibbsPrograms,
   machineOptions,
   programOfExamples,
   stepsPerCall,
@@ -104,7 +104,7 @@ function build(rbm: RbmOptions, { spec }: DataDescription): Trainable {
       freeEnergyGap: { direction: 'neither', meaning: 'free energy of chains less that of data, nats' },
     },
     programs: {
-      advance: gibbsProgram({ ...sides, machine: rbmOf, steps: rbm.sampleSteps }),
+      ...gibbsPrograms({ ...sides, machine: rbmOf, steps: rbm.sampleSteps }),
       ...annealingPrograms({
         ...sides,
         machine: (state) => ({ ...rbmOf(state), odds: state[baseRates]! }),
