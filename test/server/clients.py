@@ -8,6 +8,7 @@ import asyncio
 import json
 import queue
 import sys
+import time
 
 import numpy as np
 
@@ -18,6 +19,7 @@ if KSERVE:
 else:
     import tritonclient.grpc as triton_grpc
     import tritonclient.http as triton_http
+    from google.protobuf import json_format
 
 HTTP, GRPC, MODEL = sys.argv[1:4]
 PARAMETERS = {"seed": 7, "count": 2}
@@ -70,6 +72,32 @@ def stream(client):
     return {"parts": len(parts), "data": np.concatenate(parts, 1).ravel().tolist()}
 
 
+def statistics(client, module):
+    """How many requests one more adds to what the server says of the model, and whether they took time."""
+
+    def read():
+        found = client.get_inference_statistics(MODEL)
+        if not isinstance(found, dict):
+            found = json_format.MessageToDict(found, preserving_proto_field_name=True)
+        return {name: (int(one.get("count", 0)), int(one.get("ns", 0))) for name, one in only(found["model_stats"])["inference_stats"].items()}
+
+    before = read()
+    ask(module, client)
+    # A request is counted when its answer has left.
+    for _ in range(100):
+        after = read()
+        if after["success"][0] > before["success"][0]:
+            break
+        time.sleep(0.05)
+    timed = ("success", "queue", "compute_infer", "compute_output")
+    return {"requests": after["success"][0] - before["success"][0], "timed": all(after[name][1] > 0 for name in timed)}
+
+
+def only(items):
+    (item,) = items
+    return item
+
+
 async def kserve():
     client = InferenceGRPCClient(GRPC)
     given = InferInput("temperature", [2, 1], "FP32")
@@ -88,6 +116,7 @@ def triton():
         "http": {**about(http), "data": ask(triton_http, http), "refused": refused(triton_http, http)},
         "grpc": {**about(grpc), "data": ask(triton_grpc, grpc), "refused": refused(triton_grpc, grpc)},
         "stream": stream(grpc),
+        "statistics": {"http": statistics(http, triton_http), "grpc": statistics(grpc, triton_grpc)},
         "config": grpc.get_model_config(MODEL).config.backend,
         "index": sorted({one.name for one in grpc.get_model_repository_index().models}),
     }

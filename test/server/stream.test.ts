@@ -195,13 +195,15 @@ describe("by Triton's and KServe's clients for Python", () => {
   };
 
   it.skipIf(lacks('tritonclient.grpc, tritonclient.http'))('Triton gets the samples of REST', async () => {
-    const { http, grpc, stream, config, index } = await found();
+    const { http, grpc, stream, statistics, config, index } = await found();
     const data = await samples();
     const refused = expect.stringMatching(/parameters\.count: expected/);
     expect([http, grpc]).toMatchObject(new Array(2).fill({ ready: true, data, refused }));
     expect(grpc!.inputs).toEqual(http!.inputs);
     expect(stream!.data).toEqual(data);
     expect(stream!.parts).toBeGreaterThan(1);
+    const counted = { requests: 1, timed: true };
+    expect(statistics).toEqual({ http: counted, grpc: counted });
     expect([config, index]).toEqual(['onnxruntime', expect.arrayContaining(['wavenet_sample'])]);
   });
 

@@ -46,6 +46,7 @@ function create(workers: number, limit = 8) {
     batchLimit: () => limit,
     runsIn: () => true,
     onStarted: () => undefined,
+    onRan: () => undefined,
     onEnded: () => undefined,
   });
   const submit = (seed: number, count: number, model = 'm') => {

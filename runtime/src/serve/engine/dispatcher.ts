@@ -35,6 +35,8 @@ export interface DispatchOptions {
   readonly runsIn: (model: string, slot: number) => boolean;
   /** A job's first rows begin to run. */
   readonly onStarted: (job: Job, batchRows: number) => void;
+  /** A batch of a model has run. */
+  readonly onRan: (model: LoadedModel, program: string, rows: number, runMs: number) => void;
   /** A model's run has come to its end; or it has ended its worker, for the reason given. */
   readonly onEnded: (model: LoadedModel, died: string | null) => void;
 }
@@ -113,6 +115,7 @@ export class Dispatcher {
         line.splice(line.indexOf(flight), 1);
         if (line[0]?.startedAt === null) this.#start(line[0]);
         this.#options.onEnded(job.model, null);
+        this.#options.onRan(job.model, job.program, batch.rows, answer.runMs);
         this.#learn(batch, answer.runMs);
         this.#handOut();
         deliver(batch, paddedRows, answer);

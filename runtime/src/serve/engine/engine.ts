@@ -159,6 +159,14 @@ export interface EngineObserver {
     readonly kind: ServeErrorKind;
     readonly reason: string;
   }): void;
+  /** A batch has run: rows of one or more requests. */
+  ran?(event: {
+    readonly model: string;
+    readonly version: string;
+    readonly program: string;
+    readonly rows: number;
+    readonly runMs: number;
+  }): void;
   workerDied?(event: { readonly worker: number; readonly reason: string }): void;
   /** A worker has printed a line; it is onnxruntime that does. */
   workerSaid?(event: { readonly line: string }): void;

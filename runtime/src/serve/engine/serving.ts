@@ -100,6 +100,9 @@ export class ServingEngine implements InferenceEngine {
       onStarted: (job, batchRows) => {
         this.#tell('started', { ...eventOf(job), batchRows, queueMs: job.startedAt! - job.arrivedAt });
       },
+      onRan: ({ name: model, version }, program, rows, runMs) => {
+        this.#tell('ran', { model, version, program, rows, runMs });
+      },
       onEnded: ({ name, version, health }, died) => {
         if (died === null) health.success();
         else if (health.offence(performance.now(), died)) {

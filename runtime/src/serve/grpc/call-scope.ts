@@ -9,7 +9,7 @@ import { ServeError } from '../engine/engine.ts';
 import { givenKey, keyCheck } from '../http/api-key.ts';
 import type { ServerContext } from '../http/context.ts';
 import { HttpError } from '../http/http-error.ts';
-import { createScope, type RequestScope, requestId, traceIds } from '../http/request-scope.ts';
+import { countRequest, createScope, type RequestScope, requestId, traceIds } from '../http/request-scope.ts';
 import type { TraceHeaders } from '../http/telemetry/telemetry.ts';
 import { codeName, failureOf } from './status.ts';
 import { TimedCall } from './timed-call.ts';
@@ -151,10 +151,13 @@ const reasons: Readonly<Partial<Record<status, string>>> = {
   [status.RESOURCE_EXHAUSTED]: 'too-large',
 };
 
-function report({ logger, metrics }: ServerContext, ended: Ended): void {
+function report(context: ServerContext, ended: Ended): void {
+  const { logger, metrics } = context;
   const { path, code, scope, traceparent, ms } = ended;
   const { id, labels, key, failure } = scope;
   metrics.answered(labels, codeName(code), ms / 1000);
+  // A stream's requests are counted one by one.
+  if (path === `${service}ModelInfer`) countRequest(context, scope, { ok: code === status.OK, ms });
   endTrace(ended);
   if (code !== status.OK) {
     const known = failure === undefined ? undefined : failureOf(failure);
@@ -178,9 +181,10 @@ function report({ logger, metrics }: ServerContext, ended: Ended): void {
 }
 
 function endTrace({ path, code, scope }: Ended): void {
-  const { trace, ranUntil, id, labels } = scope;
+  const { trace, spent, id, labels } = scope;
+  const { ranUntil } = spent;
   if (trace === null) return;
-  if (ranUntil !== undefined && code === status.OK) trace.phase('serialise', ranUntil, performance.now());
+  if (ranUntil !== null && code === status.OK) trace.phase('serialise', ranUntil, performance.now());
   trace.end({
     name: path.slice(1, 200),
     failed: faults.has(code),

@@ -6,12 +6,14 @@ import { prepareInference } from '../http/oip/inference.ts';
 import { extensions, modelMetadata, repositoryIndex } from '../http/oip/metadata.ts';
 import { protocolModel } from '../http/oip/names.ts';
 import { inferSchema } from '../http/oip/schemas.ts';
+import { modelStatistics } from '../http/oip/statistics.ts';
 import { perCount } from '../http/per-count.ts';
 import { noteModel, type RequestScope, runInScope } from '../http/request-scope.ts';
 import { unary } from './handlers.ts';
 import { answerOf, requestOf } from './infer-message.ts';
 import { GRPCInferenceService, type ModelInferRequest } from './inference_pb.ts';
 import { modelConfig } from './model-config.ts';
+import { statisticsMessage } from './model-statistics.ts';
 import { streamInfer } from './stream-infer.ts';
 
 /** The methods of the Open Inference Protocol's service. */
@@ -62,6 +64,12 @@ export function inferenceService(context: ServerContext): UntypedServiceImplemen
       const result = await runInScope(context, scope, { model, program, sources, timeoutMs });
       const outputs = new Map(inference.outputs.map((name) => [name, result.outputs[name]!]));
       return answerOf(inference, { version: result.version, outputs });
+    }),
+    ModelStatistics: unary(method.modelStatistics, {}, (request, scope) => {
+      const { name, version: wanted } = request;
+      if (name !== '') find(scope, request);
+      const found = modelStatistics(context, name || undefined, wanted || undefined);
+      return { modelStats: found.model_stats.map(statisticsMessage) };
     }),
     ModelStreamInfer: streamInfer(context, { prepare, mostElements }),
     RepositoryIndex: unary(method.repositoryIndex, {}, (request) => ({

@@ -8,8 +8,9 @@ import type { HostTensor } from '../../program/tensor.ts';
 import type { ServerContext } from '../http/context.ts';
 import { HttpError } from '../http/http-error.ts';
 import type { Inference } from '../http/oip/inference.ts';
-import { type RequestScope, runInScope } from '../http/request-scope.ts';
+import { countRequest, type RequestScope, runInScope } from '../http/request-scope.ts';
 import { modelOver } from '../http/sampling/programs.ts';
+import { nothingSpent } from '../http/statistics.ts';
 import { scopeOfCall } from './call-scope.ts';
 import { answerOf } from './infer-message.ts';
 import {
@@ -42,12 +43,19 @@ export function streamInfer(
   const answerTo = async (call: Call, bytes: Uint8Array) => {
     const scope = scopeOfCall(call);
     let request: ModelInferRequest | undefined;
+    const start = performance.now();
+    const over = (ok: boolean) => {
+      countRequest(context, scope, { ok, ms: performance.now() - start });
+      scope.spent = nothingSpent();
+    };
     try {
       request = readMessage(ModelInferRequestSchema, bytes, mostElements());
       for await (const inferResponse of answers(context, scope, prepare(request, scope))) {
         await send(call, scope, create(ModelStreamInferResponseSchema, { inferResponse }));
       }
+      over(true);
     } catch (error) {
+      over(false);
       if (scope.signal.aborted) throw error;
       scope.failure = error;
       const { details, reason } = failureOf(error);

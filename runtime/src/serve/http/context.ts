@@ -7,6 +7,7 @@ import type { ResponseCache } from './cache/response-cache.ts';
 import type { ServeConfig } from './config-schema.ts';
 import type { TextThread } from './json/text-thread.ts';
 import type { Metrics } from './metrics.ts';
+import type { Statistics } from './statistics.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
 
 /** Who asks: by key, or by address where no key is asked for. */
@@ -32,6 +33,7 @@ export interface ServerContext {
   readonly limits: LimitTable;
   readonly engine: InferenceEngine;
   readonly metrics: Metrics;
+  readonly statistics: Statistics;
   readonly cache: ResponseCache;
   readonly limiter: RateLimit;
   /** Wrong API keys, by address. */

@@ -13,6 +13,7 @@ const afterEngineMs = 100;
 export function limitTime({ config, metrics, logger }: ServerContext): RequestHandler {
   return (_request, response, next) => {
     const scope = scopeOf(response);
+    scope.work = true;
     const began = performance.now();
     let timer: NodeJS.Timeout | undefined;
     const allowed = () => scope.timeoutMs ?? config.timeoutMs;

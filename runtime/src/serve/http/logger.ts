@@ -41,6 +41,7 @@ export function allObservers(...observers: readonly EngineObserver[]): EngineObs
     started: tell('started'),
     finished: tell('finished'),
     failed: tell('failed'),
+    ran: tell('ran'),
     workerDied: tell('workerDied'),
     workerSaid: tell('workerSaid'),
     modelChanged: tell('modelChanged'),

@@ -19,7 +19,14 @@ afterAll(async () => {
 
 describe('endpoints', () => {
   it.each([
-    ['/v2', { name: 'generatrix', version: '0.1.0', extensions: ['binary_tensor_data', 'model_repository'] }],
+    [
+      '/v2',
+      {
+        name: 'generatrix',
+        version: '0.1.0',
+        extensions: ['binary_tensor_data', 'model_repository', 'statistics'],
+      },
+    ],
     ['/v2/health/live', { live: true }],
     ['/v2/health/ready', { ready: true }],
     ['/v2/models/points/ready', { name: 'points', ready: true }],

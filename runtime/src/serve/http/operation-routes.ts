@@ -3,10 +3,33 @@ import type { ServerContext } from './context.ts';
 import { docsPage, docsStyle } from './docs-page.ts';
 import { openApi } from './openapi.ts';
 import type { Route } from './route.ts';
+import { showConfig, shownConfigSchema } from './show-config.ts';
+import { shownStatisticsSchema, showStatistics } from './show-statistics.ts';
 
 /** What operators' tools read. */
-export function operationRoutes({ metrics }: ServerContext): Route[] {
+export function operationRoutes(context: ServerContext): Route[] {
+  const { metrics } = context;
+  const read = (path: string, summary: string, schema: z.ZodType, answer: () => object): Route => ({
+    method: 'get',
+    path,
+    scraped: true,
+    tag: 'Operation',
+    summary,
+    response: { description: summary, content: { 'application/json': schema } },
+    handle: (_request, response) => {
+      response.json(answer());
+    },
+  });
   return [
+    read(
+      '/stats',
+      'What requests to each model came to since the server started',
+      shownStatisticsSchema,
+      () => showStatistics(context),
+    ),
+    read('/config', 'The settings in force, without keys and paths', shownConfigSchema, () =>
+      showConfig(context),
+    ),
     {
       method: 'get',
       path: '/metrics',

@@ -7,6 +7,7 @@ import type { ServerContext } from './context.ts';
 import { clientLeft } from './http-error.ts';
 import type { JsonLimits } from './json/scan.ts';
 import type { RequestLabels } from './metrics.ts';
+import { nothingSpent, type Spent } from './statistics.ts';
 import type { RequestTrace, TraceHeaders } from './telemetry/telemetry.ts';
 
 /** What is known of a request while it is answered. */
@@ -15,6 +16,12 @@ export interface RequestScope {
   /** Aborts when the client leaves before it has its answer. */
   readonly signal: AbortSignal;
   labels: RequestLabels;
+  /** The version of the model that the labels name. */
+  version?: string;
+  /** Whether it is a request for a run, which statistics count. */
+  work: boolean;
+  /** What it has taken so far. */
+  spent: Spent;
   /** Digest of the bundle that the answer's entity tag names. */
   bundle?: string;
   /** For the request, milliseconds, once its model is known. */
@@ -31,8 +38,6 @@ export interface RequestScope {
   key?: string;
   /** Its span, where requests are traced. */
   readonly trace: RequestTrace | null;
-  /** When the last of its runs was done. */
-  ranUntil?: number;
   /** Why it failed, for the log: the answer says less of a defect. */
   failure?: unknown;
 }
@@ -56,6 +61,8 @@ export function createScope(
     signal,
     trace,
     labels: { model: 'none', program: 'none' },
+    work: false,
+    spent: nothingSpent(),
     json: { maxJsonDepth: 0, maxValues: 0 },
     cut: false,
     bytes: 0,
@@ -82,6 +89,7 @@ export function requestScope(context: ServerContext): RequestHandler {
       const code = scope.cut ? 504 : left ? clientLeft : response.statusCode;
       const milliseconds = performance.now() - start;
       metrics.answered(scope.labels, code, milliseconds / 1000);
+      if (scope.work) countRequest(context, scope, { ok: code < 400, ms: milliseconds });
       const { failure } = scope;
       endTrace(scope, request, code);
       // Health probes come every few seconds and are not logged while they succeed.
@@ -119,9 +127,13 @@ function traceHeaders({ headers: { traceparent, tracestate } }: Request): TraceH
   return { traceparent, tracestate };
 }
 
-function endTrace({ trace, ranUntil, id, labels }: RequestScope, request: Request, code: number): void {
+function endTrace(
+  { trace, spent: { ranUntil }, id, labels }: RequestScope,
+  request: Request,
+  code: number,
+): void {
   if (trace === null) return;
-  if (ranUntil !== undefined && code < 400) trace.phase('serialise', ranUntil, performance.now());
+  if (ranUntil !== null && code < 400) trace.phase('serialise', ranUntil, performance.now());
   const { route } = request as { route?: { path?: unknown } };
   const path = typeof route?.path === 'string' ? route.path : undefined;
   trace.end({
@@ -139,6 +151,16 @@ function endTrace({ trace, ranUntil, id, labels }: RequestScope, request: Reques
       }),
     },
   });
+}
+
+/** Counts a request that is over in the statistics of its model; what names none that there is counts nowhere. */
+export function countRequest(
+  { statistics }: Pick<ServerContext, 'statistics'>,
+  { labels, version, spent }: RequestScope,
+  over: { readonly ok: boolean; readonly ms: number },
+): void {
+  if (version === undefined || labels.model === 'none' || labels.model === 'unknown') return;
+  statistics.answered({ name: labels.model, version }, labels.program, spent, over);
 }
 
 /** The scope that `requestScope` made. */
@@ -164,9 +186,10 @@ export function findModel(
 export function noteModel(
   { limits }: Pick<ServerContext, 'limits'>,
   scope: RequestScope,
-  { name }: ServedModel,
+  { name, version }: ServedModel,
   program = 'none',
 ): void {
+  scope.version = version;
   scope.labels = { model: name, program };
   scope.timeoutMs = limits.of(name).timeoutMs;
   scope.onTimeoutKnown?.();
@@ -234,9 +257,17 @@ export async function runInScope(
       throw error;
     });
   const started = asked + result.queueMs;
-  scope.ranUntil = started + result.runMs;
+  const ended = started + result.runMs;
+  const { spent } = scope;
+  scope.spent = {
+    ...spent,
+    queueMs: spent.queueMs + result.queueMs,
+    runMs: spent.runMs + result.runMs,
+    rows: spent.rows + sources.count,
+    ranUntil: ended,
+  };
   scope.trace?.phase('queue', asked, started);
-  scope.trace?.phase('run', started, scope.ranUntil);
+  scope.trace?.phase('run', started, ended);
   return result;
 }
 

@@ -17,6 +17,7 @@ import { createManagementApp } from './management.ts';
 import { createMetrics } from './metrics.ts';
 import { limitRate } from './rate-limit.ts';
 import { shutDown } from './shutdown.ts';
+import { Statistics } from './statistics.ts';
 import { createTelemetry } from './telemetry/create-telemetry.ts';
 
 export interface RunningServer {
@@ -63,6 +64,7 @@ export async function startServer(
   const limits = new LimitTable(config);
   const logger = createLogger(config, logStream);
   const metrics = createMetrics();
+  const statistics = new Statistics();
   const cache = new ResponseCache(config.cacheBytes);
   const telemetry = await createTelemetry(environment, metrics.registry, version);
   const engine = await makeEngine({
@@ -83,6 +85,10 @@ export async function startServer(
     observer: allObservers(metrics.observer, logObserver(logger), {
       modelChanged: ({ name, version, change }) => {
         if (change === 'replaced' || change === 'removed') cache.forget(name, version);
+        if (change === 'removed') statistics.forget({ name, version });
+      },
+      ran: ({ model: name, version, program, rows, runMs }) => {
+        statistics.ran({ name, version }, program, rows, runMs);
       },
     }),
   }).catch(async (error: unknown) => {
@@ -98,6 +104,7 @@ export async function startServer(
     limits,
     engine,
     metrics,
+    statistics,
     cache,
     limiter: limitRate(config.rateLimitPerMinute),
     wrongKeys: limitRate(wrongKeysPerMinute, 'wrong API keys'),

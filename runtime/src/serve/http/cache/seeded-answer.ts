@@ -55,6 +55,7 @@ export function answeredBefore(
   response.set('Cache-Control', `${keyed ? 'private' : 'public'}, ${age}, must-revalidate`);
   const counted = (result: 'hit' | 'miss' | 'not-modified') => {
     metrics.cached({ model: model.name, result });
+    scopeOf(response).spent.cache = result === 'miss' ? 'miss' : 'hit';
     if (result !== 'miss') scopeOf(response).labels = { ...scopeOf(response).labels, model: model.name };
   };
   if (hasTag(request.get('If-None-Match'), tag)) {

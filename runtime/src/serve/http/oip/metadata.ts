@@ -4,7 +4,7 @@ import { type ProtocolModel, protocolNames, versionsOf } from './names.ts';
 import { datatypeOf } from './tensors.ts';
 
 /** Extensions of the protocol that the server speaks, by the names that Triton gave them. */
-export const extensions = ['binary_tensor_data', 'model_repository'];
+export const extensions = ['binary_tensor_data', 'model_repository', 'statistics'];
 
 /** `GET /v2/models/{name}`. Inputs that may be left out say so in their parameters. */
 export function modelMetadata(engine: InferenceEngine, { name, model, entry }: ProtocolModel) {

@@ -10,6 +10,7 @@ import { infer } from './infer.ts';
 import { extensions, modelMetadata, repositoryIndex } from './metadata.ts';
 import { protocolModel } from './names.ts';
 import { inferSchema, oipAnswers } from './schemas.ts';
+import { modelStatistics, statisticsSchema } from './statistics.ts';
 
 const tag = 'Open Inference Protocol v2';
 const json = (description: string, schema: z.ZodType) => ({
@@ -31,6 +32,17 @@ export function oipRoutes(context: ServerContext, serverVersion: string): Route[
       },
     },
     ...healthRoutes(context),
+    {
+      method: 'get',
+      path: '/v2/models/stats',
+      tag,
+      summary: 'Statistics of every model since the server started',
+      response: json('Counts and nanoseconds', statisticsSchema),
+      scraped: true,
+      handle: (_request, response) => {
+        response.json(modelStatistics(context));
+      },
+    },
     ...modelRoutes(context, '/v2/models/{model}'),
     ...modelRoutes(context, '/v2/models/{model}/versions/{version}'),
     indexRoute(context),
@@ -102,6 +114,18 @@ function modelRoutes(context: ServerContext, path: string): Route[] {
         const ready = model.state === 'ready' && context.engine.ready() && !context.draining();
         if (!ready) throw new HttpError(503, `model ${name} is not ready`, {}, 'unavailable');
         response.json({ name, ready });
+      },
+    },
+    {
+      method: 'get',
+      path: `${path}/stats`,
+      tag,
+      summary: 'Statistics of the model since the server started',
+      response: json('Counts and nanoseconds', statisticsSchema),
+      scraped: true,
+      handle: (request, response) => {
+        const { name, model } = find(request, response);
+        response.json(modelStatistics(context, name, model.version));
       },
     },
     {
