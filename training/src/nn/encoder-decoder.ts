@@ -3,9 +3,10 @@ import { type DataSpec, sizeOf } from '@generatrix/runtime/core';
 import { convolution, transposedConvolution } from './convolution.ts';
 import { dense } from './dense.ts';
 import { dropout } from './dropout.ts';
-import type { Initial } from './initial-values.ts';
+import { type Initial, zeros } from './initial-values.ts';
 import { declared, type Module, type Step, sequential } from './module.ts';
 import { type NormalisationKind, normalisation } from './normalisation.ts';
+import { residual } from './residual.ts';
 
 /** What an encoder and its decoder, or a generator and its discriminator, are built from. */
 export interface CoderOptions {
@@ -17,6 +18,8 @@ export interface CoderOptions {
   readonly filters: readonly number[];
   /** Width of the convolutions; 4 when absent. */
   readonly kernelSize?: number;
+  /** Residual blocks after each strided layer (conv); 0 when absent. */
+  readonly blocks?: number;
   /** After every layer but the last. */
   readonly activation: (x: tf.Tensor) => tf.Tensor;
   /** Of every layer but the last, in place of its bias; `spectral` divides its kernel instead. */
@@ -76,6 +79,7 @@ function stridedFeatures(name: string, options: CoderOptions, shape: ImageShape)
     return [
       convolution(`${name}/${i}`, channels, kernelSize, { ...linear(kind, initial), stride: 2 }),
       following(`${name}/${i}`, depth, kind),
+      ...residualBlocks(`${name}/${i}`, depth, options),
       options.activation,
     ];
   });
@@ -117,6 +121,21 @@ function following(name: string, width: number, kind: NormalisationKind | 'spect
   return normalisation(name, width, kind === 'spectral' ? 'none' : kind);
 }
 
+/**
+ * Blocks x + conv(f(conv(f(x)))) of 3x3 convolutions, whose second starts at zero, so that each starts as the identity
+ * (He et al. 2016, arXiv:1603.05027, figure 1b, without normalisation). State: `name/block0/conv0`, ...
+ */
+function residualBlocks(name: string, width: number, { blocks = 0, activation }: CoderOptions): Module[] {
+  return Array.from({ length: blocks }, (_, i) =>
+    residual([
+      activation,
+      convolution(`${name}/block${i}/conv0`, [width, width], 3),
+      activation,
+      convolution(`${name}/block${i}/conv1`, [width, width], 3, { initial: zeros }),
+    ]),
+  );
+}
+
 /** [height, width] before each halving and after the last, from the image inwards. */
 function halvings([height, width]: ImageShape, count: number): [number, number][] {
   const all: [number, number][] = [[height, width]];
@@ -143,14 +162,20 @@ export function gaussianEncoder(
   options: CoderOptions,
   shape: readonly number[],
 ): Module<tf.Tensor, GaussianCode> {
-  const { network, width } = featureNetwork(name, options, shape);
+  const features = featureNetwork(name, options, shape);
+  const head = gaussianHead(name, features.width, latent);
+  return {
+    ...declared([features.network, head]),
+    apply: (state, x, pass) => head.apply(state, features.network.apply(state, x, pass), pass),
+  };
+}
+
+/** The last layers of such an encoder, `name/mean` and `name/logStd`: [batch, width] to [batch, latent] each. */
+export function gaussianHead(name: string, width: number, latent: number): Module<tf.Tensor, GaussianCode> {
   const [mean, logStd] = [dense(`${name}/mean`, width, latent), dense(`${name}/logStd`, width, latent)];
   return {
-    ...declared([network, mean, logStd]),
-    apply: (state, x, pass) => {
-      const h = network.apply(state, x, pass); // [batch, width]
-      return { mean: mean.apply(state, h, pass), logStd: logStd.apply(state, h, pass) };
-    },
+    ...declared([mean, logStd]),
+    apply: (state, h, pass) => ({ mean: mean.apply(state, h, pass), logStd: logStd.apply(state, h, pass) }),
   };
 }
 
@@ -221,10 +246,12 @@ function transposedDecoder(
       const outwards = i === 0 ? shape[2] : filters[i - 1]!;
       const own = i === 0 ? `${name}/output` : `${name}/${filters.length - i}`;
       const after = i === 0 ? 'none' : kind;
-      const options = { ...linear(after, initial), stride: 2, size: sizes[i]! };
+      const doubling = { ...linear(after, initial), stride: 2, size: sizes[i]! };
       return [
-        transposedConvolution(own, [depth, outwards], kernelSize, options),
-        ...(i === 0 ? [] : [following(own, outwards, after), activation]),
+        transposedConvolution(own, [depth, outwards], kernelSize, doubling),
+        ...(i === 0
+          ? []
+          : [following(own, outwards, after), ...residualBlocks(own, outwards, options), activation]),
       ];
     })
     .toReversed();
@@ -233,6 +260,7 @@ function transposedDecoder(
     (h) => tf.reshape(h, [h.shape[0]!, ...small]),
     // What the dense layer gives has become channels at positions, and is normalised as such.
     following(input, small[2], kind),
+    ...residualBlocks(input, small[2], options),
     activation,
     ...layers.flat(),
   ]);

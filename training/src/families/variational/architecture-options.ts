@@ -1,14 +1,21 @@
 import { z } from 'zod';
+import { activationNames } from '../../nn/activations.ts';
 
 /** Options of encoders and decoders that may be perceptrons or convolutional. */
 export const architectureOptions = {
-  architecture: z
-    .enum(['mlp', 'conv'])
-    .default('mlp')
-    .describe('mlp, or conv for images (two strided layers)'),
+  architecture: z.enum(['mlp', 'conv']).default('mlp').describe('mlp, or conv for images (strided layers)'),
   filters: z
     .array(z.number().int().min(1))
-    .length(2)
+    .min(1)
+    .max(6)
     .default([32, 64])
-    .describe('filters of the two layers (conv)'),
+    .describe('filters of the strided layers, from the image inwards, each halving its size (conv)'),
+  blocks: z
+    .number()
+    .int()
+    .min(0)
+    .max(16)
+    .default(0)
+    .describe('residual blocks of two convolutions after each strided layer (conv)'),
+  activation: z.enum(activationNames).default('relu').describe('after every layer but the last'),
 };

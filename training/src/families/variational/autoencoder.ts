@@ -23,7 +23,6 @@ const options = z.strictObject({
     .default([400, 200])
     .describe('widths of the hidden layers, none for a linear autoencoder (mlp)'),
   ...architectureOptions,
-  activation: z.enum(activationNames).default('relu').describe('nonlinearity of the hidden layers'),
   codeActivation: z.enum(activationNames).default('linear').describe('nonlinearity of the code'),
   reconstruction: z
     .enum(['crossEntropy', 'squared'])

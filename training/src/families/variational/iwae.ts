@@ -2,7 +2,8 @@ import { tf } from '@generatrix/export';
 import { z } from 'zod';
 import { gradientModel } from '../../core/gradient-model.ts';
 import { type DataDescription, defineFamily, type Trainable } from '../../model/family.ts';
-import { gaussianLatentModel, latentOptions, latentRefuses } from './gaussian-latent.ts';
+import { latentModel, latentOptions, latentRefuses } from './latent-model.ts';
+import type { Encoding } from './posterior.ts';
 
 const options = z.strictObject({
   ...latentOptions,
@@ -29,19 +30,24 @@ export type IwaeOptions = z.infer<typeof options>;
  */
 function build(iwae: IwaeOptions, data: DataDescription): Trainable {
   const { latent, importanceSamples: k } = iwae;
-  const model = gaussianLatentModel(iwae, data);
+  const model = latentModel(iwae, data);
   /** [batch, n] to [batch * k, n], each row k times. */
   const repeated = (x: tf.Tensor) =>
     tf.reshape(tf.tile(tf.expandDims(x, 1), [1, k, 1]), [x.shape[0]! * k, -1]);
+  const repeatedEncoding = ({ mean, logStd, ...rest }: Encoding): Encoding => ({
+    mean: repeated(mean),
+    logStd: repeated(logStd),
+    ...Object.fromEntries(Object.entries(rest).map(([name, tensor]) => [name, repeated(tensor)])),
+  });
   return gradientModel({
     parameters: model.parameters,
+    ...(model.initialise && { initialise: model.initialise }),
     noise: { ...model.binarisation, eps: { distribution: 'normal', shape: [k, latent] } },
     loss: (state, { data: x, noise }) => {
       const flat = model.prepare(x, noise.uniform); // [batch, dimensions]
-      const { mean, logStd } = model.encode(state, flat); // [batch, latent] each
-      const posterior = { mean: repeated(mean), logStd: repeated(logStd) };
+      const encoding = repeatedEncoding(model.encode(state, flat)); // [batch * k, ...]
       const eps = tf.reshape(noise.eps!, [-1, latent]); // [batch * k, latent]
-      const logWeights = tf.reshape(model.logWeight(state, repeated(flat), posterior, eps), [-1, k]);
+      const logWeights = tf.reshape(model.logWeight(state, repeated(flat), encoding, eps), [-1, k]);
       const total = tf.logSumExp(logWeights, 1); // [batch]
       const share = tf.exp(tf.sub(logWeights, tf.expandDims(total, 1))); // [batch, k]
       return {

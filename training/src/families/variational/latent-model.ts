@@ -8,27 +8,24 @@ import {
 } from '@generatrix/runtime/core';
 import { z } from 'zod';
 import type { DataDescription } from '../../model/family.ts';
-import type { ModelProgram, NoiseSpec } from '../../model/model.ts';
+import type { Model, ModelProgram, NoiseSpec } from '../../model/model.ts';
 import type { StateSpecs } from '../../model/state.ts';
 import { activations } from '../../nn/activations.ts';
 import {
   bernoulliLogProb,
   binarise,
   normalLogProb,
-  standardNormalLogProb,
+  standardNormalDivergence,
   sumExamples,
 } from '../../nn/distributions.ts';
-import {
-  architectureRefuses,
-  type CoderOptions,
-  decoderNetwork,
-  gaussianEncoder,
-} from '../../nn/encoder-decoder.ts';
-import { declared, inference } from '../../nn/module.ts';
+import { architectureRefuses, type CoderOptions, decoderNetwork } from '../../nn/encoder-decoder.ts';
+import { inference } from '../../nn/module.ts';
 import { isUnitImage } from '../../nn/unit-image.ts';
 import { architectureOptions } from './architecture-options.ts';
+import { type CodeDraw, type Encoding, posteriorOf, posteriorOptions } from './posterior.ts';
+import { priorOf, priorOptions, priorRefuses } from './prior.ts';
 
-/** Options of every model of one layer of Gaussian codes. */
+/** Options of every model of one layer of codes. */
 export const latentOptions = {
   latent: z.number().int().min(1).max(4096).default(20).describe('dimensions of the latent code'),
   hidden: z
@@ -48,47 +45,54 @@ export const latentOptions = {
     .positive()
     .optional()
     .describe('fixed standard deviation of the gaussian likelihood; learned per dimension when absent'),
+  ...posteriorOptions,
+  ...priorOptions,
 };
 
-const schema = z.strictObject(latentOptions);
-export type LatentOptions = z.infer<typeof schema>;
+export type LatentOptions = z.infer<z.ZodObject<typeof latentOptions>>;
 
-/** Mean and log standard deviation of q(z|x): [batch, latent] each. */
-export interface Posterior {
-  readonly mean: tf.Tensor;
-  readonly logStd: tf.Tensor;
-}
-
-/** A model of one layer of Gaussian codes, but for its loss. */
-export interface GaussianLatentModel {
+/** A model of one layer of codes, but for its loss. */
+export interface LatentModel extends Pick<Model, 'initialise'> {
   readonly parameters: StateSpecs;
   /** Noise that examples are binarised by; none where the likelihood is Gaussian. */
   readonly binarisation: Readonly<Record<string, NoiseSpec>>;
   /** [batch, ...shape] and that noise to [batch, dimensions]. */
   prepare(x: tf.Tensor, uniform: tf.Tensor | undefined): tf.Tensor;
-  encode(state: NamedTensors, x: tf.Tensor): Posterior;
+  encode(state: NamedTensors, x: tf.Tensor): Encoding;
+  /** A code of q(z|x): noise [rows, latent] to z and log q of each dimension. */
+  draw(state: NamedTensors, encoding: Encoding, eps: tf.Tensor): CodeDraw;
+  /**
+   * KL(q(z|x) || p(z)): [batch, latent], or [batch, 1] where p(z) ties the dimensions. Exact for Gaussians of
+   * independent dimensions, else the estimate by the draw. Nats.
+   */
+  divergence(state: NamedTensors, encoding: Encoding, drawn: CodeDraw): tf.Tensor;
   /** log p(x|z): [rows, dimensions] and [rows, latent] to [rows]. Nats. */
   logLikelihood(state: NamedTensors, x: tf.Tensor, z: tf.Tensor): tf.Tensor;
-  /** log p(x, z) - log q(z|x) at z = mean + std * eps: [rows, dimensions], [rows, latent] each to [rows]. Nats. */
-  logWeight(state: NamedTensors, x: tf.Tensor, posterior: Posterior, eps: tf.Tensor): tf.Tensor;
+  /** log p(z) of codes [rows, latent]: [rows]. Nats. */
+  logPrior(state: NamedTensors, code: tf.Tensor): tf.Tensor;
+  /** log p(x, z) - log q(z|x) at the code that the noise draws: [rows, dimensions], [rows, latent] to [rows]. Nats. */
+  logWeight(state: NamedTensors, x: tf.Tensor, encoding: Encoding, eps: tf.Tensor): tf.Tensor;
   /** `sample`, `logWeight`, `encode` and `decode`. */
   readonly programs: Readonly<Record<string, ModelProgram>>;
 }
 
 /**
- * Prior p(z) = N(0, I), encoder q(z|x) = N(mu(x), sigma(x)^2) and decoder p(x|z), Bernoulli or Gaussian (Kingma and
- * Welling 2014, appendix C): what VAEs and their kin share.
+ * Prior p(z), N(0, I) or learned, encoder q(z|x), N(mu(x), sigma(x)^2) or a flow of it, and decoder p(x|z), Bernoulli or
+ * Gaussian (Kingma and Welling 2014, appendix C): what VAEs and their kin share.
  */
-export function gaussianLatentModel(model: LatentOptions, data: DataDescription): GaussianLatentModel {
+export function latentModel(model: LatentOptions, data: DataDescription): LatentModel {
   const { latent } = model;
   const likelihood = model.likelihood ?? (data.spec.kind === 'image' ? 'bernoulli' : 'gaussian');
   const shape = [...data.spec.shape];
-  const networks: CoderOptions = { ...model, activation: activations.relu };
-  const encoder = gaussianEncoder('encoder', latent, networks, shape);
+  const networks: CoderOptions = { ...model, activation: activations[model.activation] };
+  const posterior = posteriorOf(model, networks, shape);
+  const prior = priorOf(model, data, posterior.encode);
   const decoder = decoderNetwork('decoder', latent, networks, shape);
   const learnedStd = likelihood === 'gaussian' && model.outputStd === undefined;
   const parameters = {
-    ...declared([encoder, decoder]).specs,
+    ...posterior.specs,
+    ...decoder.specs,
+    ...prior.specs,
     ...(learnedStd ? { 'decoder/logStd': { shape: [sizeOf(shape)], initial: -1 } } : {}),
   };
   const binary = likelihood === 'bernoulli';
@@ -100,7 +104,6 @@ export function gaussianLatentModel(model: LatentOptions, data: DataDescription)
   const prepare = (x: tf.Tensor, uniform: tf.Tensor | undefined) =>
     tf.reshape(binary ? binarise(x, uniform!) : x, [x.shape[0]!, -1]);
 
-  const encode = (state: NamedTensors, x: tf.Tensor) => encoder.apply(state, x, inference);
   /** [batch, latent] to [batch, dimensions]: logits or means, by the likelihood. */
   const decode = (state: NamedTensors, z: tf.Tensor) =>
     tf.reshape(decoder.apply(state, z, inference), [z.shape[0]!, -1]);
@@ -115,12 +118,17 @@ export function gaussianLatentModel(model: LatentOptions, data: DataDescription)
   /** Log standard deviation of the gaussian likelihood, one for all dimensions or one for each. */
   const logStdOf = (state: NamedTensors): tf.Tensor =>
     learnedStd ? state['decoder/logStd']! : tf.scalar(Math.log(model.outputStd!));
-  /** log p(x, z) - log q(z|x) at z = mean + std * eps: [rows, dimensions], [rows, latent] each to [rows]. */
-  const logWeight = (state: NamedTensors, x: tf.Tensor, { mean, logStd }: Posterior, eps: tf.Tensor) => {
-    const z = tf.add(mean, tf.mul(tf.exp(logStd), eps));
-    const joint = tf.add(logLikelihood(state, x, z), sumExamples(standardNormalLogProb(z)));
-    // log q(z|x) in terms of eps, so that the deviation is not computed back from z.
-    return tf.sub(joint, sumExamples(tf.sub(standardNormalLogProb(eps), logStd)));
+  const logPrior = (state: NamedTensors, z: tf.Tensor) => sumExamples(prior.logProb(state, z));
+  const logWeight = (state: NamedTensors, x: tf.Tensor, encoding: Encoding, eps: tf.Tensor) => {
+    const { z, logQ } = posterior.draw(state, encoding, eps);
+    const joint = tf.add(logLikelihood(state, x, z), logPrior(state, z));
+    return tf.sub(joint, sumExamples(logQ));
+  };
+  const exact = model.posterior === 'gaussian' && model.prior === 'normal';
+  const divergence = (state: NamedTensors, { mean, logStd }: Encoding, { z, logQ }: CodeDraw) => {
+    if (exact) return standardNormalDivergence(mean, logStd);
+    const logP = prior.logProb(state, z);
+    return tf.sub(prior.factorised ? logQ : tf.sum(logQ, 1, true), logP);
   };
 
   const shaped = (x: tf.Tensor) => tf.reshape(x, [x.shape[0]!, ...shape]);
@@ -158,6 +166,7 @@ export function gaussianLatentModel(model: LatentOptions, data: DataDescription)
   };
   const sampleInputs: ProgramSignature['inputs'] = {
     z: noiseInput(eps),
+    ...Object.fromEntries(Object.entries(prior.noise).map(([name, spec]) => [name, noiseInput(spec)])),
     observation: {
       ...noiseInput({ distribution: binary ? 'uniform' : 'normal', shape }),
       unless: meanScalar,
@@ -177,16 +186,20 @@ export function gaussianLatentModel(model: LatentOptions, data: DataDescription)
 
   return {
     parameters,
+    ...(prior.initialise && { initialise: prior.initialise }),
     binarisation,
     prepare,
-    encode,
+    encode: posterior.encode,
+    draw: posterior.draw,
+    divergence,
     logLikelihood,
+    logPrior,
     logWeight,
     programs: {
       sample: {
         signature: { inputs: sampleInputs, outputs: imageOutput },
-        run: (state, { z, observation, [meanScalar]: mean }) => ({
-          data: observe(state, z!, observation!, mean!),
+        run: (state, { z, observation, [meanScalar]: mean, ...noise }) => ({
+          data: observe(state, prior.draw(state, z!, noise), observation!, mean!),
         }),
       },
       logWeight: {
@@ -196,8 +209,7 @@ export function gaussianLatentModel(model: LatentOptions, data: DataDescription)
         },
         run: (state, { data: x, eps: noise, uniform }) => {
           const flat = prepare(x!, uniform);
-          const { mean, logStd } = encode(state, flat);
-          return { logWeight: logWeight(state, flat, { mean, logStd }, noise!) };
+          return { logWeight: logWeight(state, flat, posterior.encode(state, flat), noise!) };
         },
       },
       encode: {
@@ -206,7 +218,7 @@ export function gaussianLatentModel(model: LatentOptions, data: DataDescription)
           outputs: { latent: codeOutput, logStd: { ...codeOutput, meaning: 'other' } },
         },
         run: (state, { data: x }) => {
-          const { mean, logStd } = encode(state, x!);
+          const { mean, logStd } = posterior.centre(state, posterior.encode(state, x!));
           return { latent: mean, logStd };
         },
       },
@@ -223,7 +235,9 @@ export function gaussianLatentModel(model: LatentOptions, data: DataDescription)
 
 /** Why such a model does not fit the data, in one line, or null. */
 export function latentRefuses(data: DataDescription, model: LatentOptions): string | null {
-  return architectureRefuses(model.architecture, data.spec) ?? bernoulliRefuses(data, model);
+  return (
+    architectureRefuses(model.architecture, data.spec) ?? bernoulliRefuses(data, model) ?? priorRefuses(model)
+  );
 }
 
 function bernoulliRefuses({ spec }: DataDescription, { likelihood }: LatentOptions): string | null {
