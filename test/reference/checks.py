@@ -18,6 +18,7 @@ from networks import (
     softplus,
     strided_stack,
 )
+from variational import variational
 
 
 def mixture(bundle):
@@ -45,65 +46,6 @@ def mixture(bundle):
     chosen = np.minimum((u >= np.cumsum(weights)).sum(1), count - 1)
     drawn = means[chosen] + np.einsum("nij,nj->ni", factors[chosen], z)
     yield "samples", bundle.run("sample", u=u, z=z)["data"], drawn
-
-
-def variational(bundle):
-    """VAEs from their weights: log-weights, bounds of several draws, and moments of x given z."""
-    binary = "uniform" in bundle.programs["logWeight"]["inputs"]
-    count, draws = 6, 50
-    x = bundle.examples(count)
-    flat = x.reshape(count, -1).astype(np.float64)
-    uniform = bundle.random.random((count, *bundle.shape)).astype(np.float32)
-    if binary:
-        flat = (uniform.reshape(count, -1) < flat).astype(np.float64)
-    if bundle.options["architecture"] == "conv":
-        features = flat.reshape(x.shape)
-        for name in ("encoder/0", "encoder/1"):
-            features = relu(convolve(features, bundle.weight(f"{name}/kernel"), 2) + bundle.weight(f"{name}/bias"))
-        features = features.reshape(count, -1)
-    else:
-        features = strided_stack(bundle, flat, "encoder", relu)
-    mean, log_std = dense(bundle, "encoder/mean", features), dense(bundle, "encoder/logStd", features)
-    if not binary:
-        fixed = bundle.options.get("outputStd")
-        observed = np.exp(bundle.weights["decoder/logStd"]) if fixed is None else fixed
-
-    def log_weight(eps):
-        z = mean + np.exp(log_std) * eps
-        output = mirrored_decoder(bundle, z, relu)
-        if binary:
-            likelihood = (flat * output - softplus(output)).sum(1)
-        else:
-            likelihood = stats.norm.logpdf(flat, output, observed).sum(1)
-        return likelihood + stats.norm.logpdf(z).sum(1) - stats.norm.logpdf(z, mean, np.exp(log_std)).sum(1)
-
-    eps = bundle.random.standard_normal((draws, *mean.shape)).astype(np.float32)
-    noise = {"uniform": uniform} if binary else {}
-    theirs = np.stack([bundle.run("logWeight", data=x, eps=e, **noise)["logWeight"] for e in eps]).astype(np.float64)
-    ours = np.stack([log_weight(e.astype(np.float64)) for e in eps])
-    yield "log-weights", theirs, ours
-    for k in (1, 5, draws):
-        bound = [logsumexp(w[:k], axis=0) - np.log(k) for w in (theirs, ours)]
-        yield f"bound of {k} importance samples", bound[0], bound[1]
-
-    z = bundle.random.standard_normal((3, mean.shape[1])).astype(np.float32)
-    centre = mirrored_decoder(bundle, z.astype(np.float64), relu)
-    centre = sigmoid(centre) if binary else centre
-    shape = (3, *bundle.shape)
-    yield "decode", bundle.run("decode", latent=z)["data"], centre.reshape(shape)
-    sample = lambda noise, mean: bundle.run("sample", z=z, observation=np.full(shape, noise), mean=mean)["data"]
-    yield "samples as means", sample(0.3, 1), centre.reshape(shape)
-    if binary:
-        # The share of an even grid of uniform numbers for which a pixel is 1.
-        grid = (np.arange(20_000) + 0.5) / 20_000
-        levels = np.broadcast_to(grid[:, None], (len(grid), centre.shape[1])).reshape(-1, *bundle.shape)
-        drawn = bundle.run("sample", z=np.repeat(z[:1], len(grid), 0), observation=levels, mean=0)["data"]
-        yield "mean of x given z", drawn.reshape(len(grid), -1).mean(0), centre[0]
-    else:
-        # Noise of +1 and -1 has the mean and the variance of the normal distribution.
-        both = np.stack([sample(1, 0), sample(-1, 0)]).reshape(2, 3, -1).astype(np.float64)
-        yield "mean of x given z", both.mean(0), centre
-        yield "deviation of x given z", (both[0] - both[1]) / 2, np.broadcast_to(observed, centre.shape)
 
 
 def flow(bundle):
@@ -418,6 +360,7 @@ def stochastic_network(bundle):
 checks = {
     "gmm": mixture,
     "vae": variational,
+    "cvae": variational,
     "nice": flow,
     "realnvp": flow,
     **{family: autoregressive for family in ("made", "nade", "pixelcnn", "pixelrnn", "wavenet")},

@@ -15,7 +15,11 @@ def softplus(x):
     return np.logaddexp(0, x)
 
 
-activations = {"relu": relu, "sigmoid": sigmoid, "tanh": np.tanh, "linear": lambda x: x}
+def elu(x):
+    return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
+
+
+activations = {"relu": relu, "elu": elu, "sigmoid": sigmoid, "tanh": np.tanh, "linear": lambda x: x}
 
 
 def dense(bundle, name, x):
@@ -107,9 +111,20 @@ def strided_stack(bundle, x, part, activate):
     while bundle.has_weight(f"{part}/{i}/kernel"):
         kernel = bundle.weight(f"{part}/{i}/kernel")
         x = convolve(x, kernel, 2) if kernel.ndim == 4 else x.reshape(len(x), -1) @ kernel
-        x = activate(after(bundle, f"{part}/{i}", x))
+        x = activate(residual_blocks(bundle, f"{part}/{i}", after(bundle, f"{part}/{i}", x), activate))
         i += 1
     return x.reshape(len(x), -1)
+
+
+def residual_blocks(bundle, name, x, activate):
+    """Blocks x + conv(f(conv(f(x)))) after a strided layer, as many as there are kernels for."""
+    j = 0
+    while bundle.has_weight(f"{name}/block{j}/conv0/kernel"):
+        h = x
+        for own in (f"{name}/block{j}/conv0", f"{name}/block{j}/conv1"):
+            h = convolve(activate(h), bundle.weight(f"{own}/kernel"), 1) + bundle.weight(f"{own}/bias")
+        x, j = x + h, j + 1
+    return x
 
 
 def mirrored_decoder(bundle, z, activate):
@@ -120,8 +135,12 @@ def mirrored_decoder(bundle, z, activate):
             x = activate(dense(bundle, f"decoder/{i}", x))
             i += 1
         return dense(bundle, "decoder/output", x)
-    sizes = halvings(bundle.shape, 2)
-    x = activate(dense(bundle, "decoder/0", z)).reshape(len(z), *sizes[2], -1)
-    for name, size, bend in (("decoder/1", sizes[1], activate), ("decoder/output", sizes[0], lambda y: y)):
-        x = bend(convolve_transposed(x, bundle.weight(f"{name}/kernel"), size, 2) + bundle.weight(f"{name}/bias"))
+    sizes = halvings(bundle.shape, len(bundle.options["filters"]))
+    x = dense(bundle, "decoder/0", z).reshape(len(z), *sizes[-1], -1)
+    x = activate(residual_blocks(bundle, "decoder/0", x, activate))
+    for i, size in enumerate(sizes[-2::-1], 1):
+        name = "decoder/output" if i == len(sizes) - 1 else f"decoder/{i}"
+        x = convolve_transposed(x, bundle.weight(f"{name}/kernel"), size, 2) + bundle.weight(f"{name}/bias")
+        if i < len(sizes) - 1:
+            x = activate(residual_blocks(bundle, name, x, activate))
     return x.reshape(len(z), -1)

@@ -29,6 +29,7 @@ import { gsn } from './markov-chain/gsn.ts';
 import { gmm } from './mixture/gmm.ts';
 import { gmmn } from './moment-matching/gmmn.ts';
 import { autoencoder } from './variational/autoencoder.ts';
+import { cvae } from './variational/cvae.ts';
 import { iwae } from './variational/iwae.ts';
 import { vae } from './variational/vae.ts';
 
@@ -36,6 +37,7 @@ import { vae } from './variational/vae.ts';
 export const families: readonly Family[] = [
   vae,
   iwae,
+  cvae,
   gmm,
   made,
   nade,

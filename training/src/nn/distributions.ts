@@ -32,6 +32,16 @@ export function standardNormalDivergence(mean: tf.Tensor, logStd: tf.Tensor): tf
   return tf.sub(tf.mul(0.5, tf.sub(tf.add(tf.square(mean), variance), 1)), logStd);
 }
 
+/** KL(N(mean, std^2) || N(priorMean, priorStd^2)), element by element. Nats. */
+export function normalDivergence(
+  { mean, logStd }: { readonly mean: tf.Tensor; readonly logStd: tf.Tensor },
+  prior: { readonly mean: tf.Tensor; readonly logStd: tf.Tensor },
+): tf.Tensor {
+  const log = tf.sub(logStd, prior.logStd); // of std / priorStd
+  const shift = tf.mul(tf.sub(mean, prior.mean), tf.exp(tf.neg(prior.logStd)));
+  return tf.sub(tf.mul(0.5, tf.sub(tf.add(tf.square(shift), tf.exp(tf.mul(2, log))), 1)), log);
+}
+
 /** Rounds values in [0, 1] to 0 or 1 at random, 1 with probability x: uniform noise u gives u < x. */
 export function binarise(x: tf.Tensor, uniform: tf.Tensor): tf.Tensor {
   return tf.cast(tf.less(uniform, x), 'float32');

@@ -186,3 +186,30 @@ it('convolutions need images', () => {
   expect(architectureRefuses('mlp', points)).toBeNull();
   expect(architectureRefuses('conv', { kind: 'image', shape: [5, 3, 1], range: [0, 1] })).toBeNull();
 });
+
+it('residual blocks start as the identity, in both directions', () => {
+  const strided = featureNetwork('f', conv, shape).network;
+  const blocks = featureNetwork('f', { ...conv, blocks: 2 }, shape).network;
+  const started = ({ specs }: Pick<Module, 'specs'>) => {
+    const state = stateOf({ specs });
+    const atStart = Object.entries(specs).filter(([name]) => name.includes('/conv1/'));
+    return {
+      ...state,
+      ...Object.fromEntries(
+        atStart.map(([name, spec]) => [name, tf.fill([...spec.shape], spec.initial as number)]),
+      ),
+    };
+  };
+  const x = tf.tensor(madeUp(30, 1), [1, ...shape]);
+  const outputs = [strided, blocks].map((network) => [
+    ...network.apply(started(network), x, inference).dataSync(),
+  ]);
+  expect(outputs[1]).toEqual(outputs[0]);
+  const code = tf.tensor(madeUp(4, 2), [2, 2]);
+  const decoded = [conv, { ...conv, blocks: 1 }].map((options) => {
+    const network = decoderNetwork('d', 2, options, shape);
+    return [...network.apply(started(network), code, inference).dataSync()];
+  });
+  expect(decoded[1]).toEqual(decoded[0]);
+  expect(Object.keys(blocks.specs)).toContain('f/0/block1/conv0/kernel');
+});

@@ -19,6 +19,13 @@ export const cases: readonly FamilyCase[] = [
     dataset: tinyPoints(40),
     batchSize: 8,
   },
+  {
+    name: 'iwae, doubly reparameterised',
+    family: 'iwae',
+    options: { latent: 2, hidden: [8], importanceSamples: 3, gradient: 'doubly' },
+    dataset: tinyImages(40),
+    batchSize: 8,
+  },
 ];
 
 export const densities: readonly DensityCase[] = [

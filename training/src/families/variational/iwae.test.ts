@@ -82,3 +82,53 @@ it('more samples give a tighter bound, below the log-likelihood', async () => {
   expect(exact).toBeGreaterThan(sixteen);
   expect(exact - one).toBeGreaterThan(0.05);
 });
+
+it('the doubly reparameterised gradient has the mean of the plain one, and less noise', async () => {
+  const k = 16;
+  const gradientsOf = async (gradient: string) => {
+    const { model, state } = await stirredModel(
+      'iwae',
+      { latent, hidden: [8], importanceSamples: k, gradient },
+      dataset,
+      0.5,
+    );
+    const tensors = Object.fromEntries(Object.entries(state).map(([name, x]) => [name, toTensor(x)]));
+    const data = toTensor(await firstExamples(dataset, batch));
+    const uniform = noiseOf('uniform', [2, 3, 1], 1);
+    const name = 'encoder/mean/kernel';
+    // After one step from empty slots, Adam's first moment is a tenth of the gradient.
+    const empty = Object.fromEntries(
+      Object.entries(tensors).map(([key, x]) => [key, key.startsWith('adam/') ? tf.zerosLike(x) : x]),
+    );
+    return Array.from({ length: 300 }, (_, i) =>
+      tf.tidy(() => {
+        const { state: next } = model.step.run({
+          state: empty,
+          data,
+          label: tf.zeros([batch], 'int32'),
+          conditions: {},
+          weight: tf.ones([batch]),
+          noise: { uniform, eps: noiseOf('normal', [k, latent], 100 + i) },
+          learningRate: tf.scalar(0),
+          epochEnd: tf.scalar(0),
+        });
+        return [...tf.mul(10, next[`adam/mean/${name}`]!).dataSync()];
+      }),
+    );
+  };
+  const [plain, doubly] = [await gradientsOf('reparameterised'), await gradientsOf('doubly')];
+  const summary = (draws: readonly number[][], j: number) => {
+    const values = draws.map((draw) => draw[j]!);
+    const mean = values.reduce((a, b) => a + b, 0) / values.length;
+    const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1);
+    return { mean, error: Math.sqrt(variance / values.length) };
+  };
+  let [noise, less] = [0, 0];
+  for (let j = 0; j < plain[0]!.length; j++) {
+    const [a, b] = [summary(plain, j), summary(doubly, j)];
+    expect(Math.abs(a.mean - b.mean), `entry ${j}`).toBeLessThan(5 * Math.hypot(a.error, b.error) + 1e-6);
+    noise += a.error ** 2;
+    less += b.error ** 2;
+  }
+  expect(less).toBeLessThan(noise);
+});

@@ -1,7 +1,10 @@
-import { tf } from '@generatrix/export';
+import { type NamedTensors, tf } from '@generatrix/export';
 import { z } from 'zod';
 import { gradientModel } from '../../core/gradient-model.ts';
+import { type Loss, lossAndGradients } from '../../core/gradients.ts';
+import type { TurnArguments } from '../../core/turn.ts';
 import { type DataDescription, defineFamily, type Trainable } from '../../model/family.ts';
+import { normalLogProb } from '../../nn/distributions.ts';
 import { latentModel, latentOptions, latentRefuses } from './latent-model.ts';
 import type { Encoding } from './posterior.ts';
 
@@ -14,6 +17,12 @@ const options = z.strictObject({
     .max(1000)
     .default(5)
     .describe('codes drawn for each example, k; 1 is the ELBO of a VAE'),
+  gradient: z
+    .enum(['reparameterised', 'doubly'])
+    .default('reparameterised')
+    .describe(
+      'of the encoder: as it follows from the loss, or reparameterised twice (DReG), which stays clear of noise as codes grow many',
+    ),
 });
 export type IwaeOptions = z.infer<typeof options>;
 
@@ -27,6 +36,12 @@ export type IwaeOptions = z.infer<typeof options>;
  * Its gradient is that of each log w_i weighted by w_i / sum_j w_j (eq. 14). All codes of an example see one binarisation
  * of it. `elbo` is the mean of log w, the bound of a VAE; `effectiveSamples` is (sum w)^2 / sum w^2, how many of the k
  * weigh (Kong 1992): 1 where one code explains the example alone.
+ *
+ * The encoder's part of that gradient drowns in noise as k grows (Rainforth et al. 2018). `doubly` takes in its place
+ *
+ *   sum_i (w_i / sum_j w_j)^2  d log w_i / d z_i  d z_i / d phi                Tucker et al. 2019, eq. 8
+ *
+ * which has the same mean; the parameters phi inside of log q(z_i | x) stay as they are.
  */
 function build(iwae: IwaeOptions, data: DataDescription): Trainable {
   const { latent, importanceSamples: k } = iwae;
@@ -39,25 +54,59 @@ function build(iwae: IwaeOptions, data: DataDescription): Trainable {
     logStd: repeated(logStd),
     ...Object.fromEntries(Object.entries(rest).map(([name, tensor]) => [name, repeated(tensor)])),
   });
+  /** The example of each code and what the encoder says of it: [batch * k, ...] each. */
+  const rowsOf = (state: NamedTensors, { data, noise }: Pick<TurnArguments, 'data' | 'noise'>) => {
+    const flat = model.prepare(data, noise.uniform); // [batch, dimensions]
+    const encoding = repeatedEncoding(model.encode(state, flat));
+    return { x: repeated(flat), encoding, eps: tf.reshape(noise.eps!, [-1, latent]) };
+  };
+  const ofWeights = (logWeights: tf.Tensor) => {
+    const total = tf.logSumExp(logWeights, 1); // [batch]
+    const share = tf.exp(tf.sub(logWeights, tf.expandDims(total, 1))); // [batch, k]
+    return {
+      share,
+      loss: tf.sub(Math.log(k), tf.mean(total)),
+      metrics: {
+        elbo: tf.mean(logWeights),
+        effectiveSamples: tf.mean(tf.div(1, tf.sum(tf.square(share), 1))),
+      },
+    };
+  };
+  const bound = (state: NamedTensors, args: TurnArguments): Loss => {
+    const { x, encoding, eps } = rowsOf(state, args);
+    const logWeights = model.logWeight(state, x, model.draw(state, encoding, eps)); // [batch * k]
+    const { loss, metrics } = ofWeights(tf.reshape(logWeights, [-1, k]));
+    return { loss, metrics };
+  };
+  const encoderSpecs = Object.fromEntries(
+    Object.entries(model.parameters).filter(([name]) => name.startsWith('encoder/')),
+  );
+  const others = Object.fromEntries(
+    Object.entries(model.parameters).filter(([name]) => !(name in encoderSpecs)),
+  );
+  const doubly = (state: NamedTensors, args: TurnArguments) => {
+    const rest = lossAndGradients(state, others, (current) => bound(current, args));
+    const { x, encoding, eps } = rowsOf(state, args);
+    const { mean, logStd } = encoding;
+    const { z } = model.draw(state, encoding, eps); // [batch * k, latent]
+    /** log w of codes, whose posterior does not move with them: [batch * k]. */
+    const logWeightAt = (code: tf.Tensor) =>
+      model.logWeight(state, x, { z: code, logQ: normalLogProb(code, mean, logStd) });
+    const { share } = ofWeights(tf.reshape(logWeightAt(z), [-1, k]));
+    const slope = tf.grad((code) => tf.sum(logWeightAt(code)))(z); // [batch * k, latent]
+    const pull = tf.mul(tf.reshape(tf.square(share), [-1, 1]), slope);
+    const own = lossAndGradients(state, encoderSpecs, (current) => {
+      const { encoding: moving } = rowsOf(current, args);
+      const codes = model.draw(current, moving, eps).z;
+      return { loss: tf.div(tf.neg(tf.sum(tf.mul(pull, codes))), args.data.shape[0]!) };
+    });
+    return { metrics: rest.metrics, gradients: { ...rest.gradients, ...own.gradients } };
+  };
   return gradientModel({
     parameters: model.parameters,
     ...(model.initialise && { initialise: model.initialise }),
     noise: { ...model.binarisation, eps: { distribution: 'normal', shape: [k, latent] } },
-    loss: (state, { data: x, noise }) => {
-      const flat = model.prepare(x, noise.uniform); // [batch, dimensions]
-      const encoding = repeatedEncoding(model.encode(state, flat)); // [batch * k, ...]
-      const eps = tf.reshape(noise.eps!, [-1, latent]); // [batch * k, latent]
-      const logWeights = tf.reshape(model.logWeight(state, repeated(flat), encoding, eps), [-1, k]);
-      const total = tf.logSumExp(logWeights, 1); // [batch]
-      const share = tf.exp(tf.sub(logWeights, tf.expandDims(total, 1))); // [batch, k]
-      return {
-        loss: tf.sub(Math.log(k), tf.mean(total)),
-        metrics: {
-          elbo: tf.mean(logWeights),
-          effectiveSamples: tf.mean(tf.div(1, tf.sum(tf.square(share), 1))),
-        },
-      };
-    },
+    ...(iwae.gradient === 'doubly' ? { gradients: doubly } : { loss: bound }),
     metrics: {
       elbo: { direction: 'rises' },
       effectiveSamples: { direction: 'neither', meaning: 'importance samples that weigh, of each example' },
@@ -71,11 +120,18 @@ export const iwae = defineFamily<IwaeOptions>({
   title: 'Importance weighted autoencoder',
   taxonomy: ['explicit density', 'approximate', 'variational'],
   equation: 'log p(x) ≥ E[log 1/K Σ_k p(x, z_k) / q(z_k | x)]',
-  sources: ['Burda, Grosse and Salakhutdinov 2016, arXiv:1509.00519'],
+  sources: [
+    'Burda, Grosse and Salakhutdinov 2016, arXiv:1509.00519',
+    'Tucker et al. 2019, arXiv:1810.04152 (doubly reparameterised gradients)',
+  ],
   options,
   // The guard of Adam and the batch are the paper's, section 5.
   defaults: { steps: 10_000, batchSize: 20, learningRate: 1e-3, epsilon: 1e-4 },
-  refuses: latentRefuses,
+  refuses: (data, model) =>
+    latentRefuses(data, model) ??
+    (model.gradient === 'doubly' && (model.posterior !== 'gaussian' || model.prior === 'vamp')
+      ? 'gradient doubly needs posterior gaussian and a prior other than vamp, which is made of the encoder'
+      : null),
   build,
   reproduce: {
     mnist: {

@@ -11,22 +11,16 @@ import type { DataDescription } from '../../model/family.ts';
 import type { Model, ModelProgram, NoiseSpec } from '../../model/model.ts';
 import type { StateSpecs } from '../../model/state.ts';
 import { activations } from '../../nn/activations.ts';
-import {
-  bernoulliLogProb,
-  binarise,
-  normalLogProb,
-  standardNormalDivergence,
-  sumExamples,
-} from '../../nn/distributions.ts';
+import { bernoulliLogProb, binarise, normalLogProb, sumExamples } from '../../nn/distributions.ts';
 import { architectureRefuses, type CoderOptions, decoderNetwork } from '../../nn/encoder-decoder.ts';
 import { inference } from '../../nn/module.ts';
 import { isUnitImage } from '../../nn/unit-image.ts';
 import { architectureOptions } from './architecture-options.ts';
-import { type CodeDraw, type Encoding, posteriorOf, posteriorOptions } from './posterior.ts';
-import { priorOf, priorOptions, priorRefuses } from './prior.ts';
+import { beside, type CodeDraw, type Encoding, posteriorOf, posteriorOptions } from './posterior.ts';
+import { conditionalPrior, priorOf, priorOptions, priorRefuses } from './prior.ts';
 
 /** Options of every model of one layer of codes. */
-export const latentOptions = {
+export const codeOptions = {
   latent: z.number().int().min(1).max(4096).default(20).describe('dimensions of the latent code'),
   hidden: z
     .array(z.number().int().min(1))
@@ -46,32 +40,57 @@ export const latentOptions = {
     .optional()
     .describe('fixed standard deviation of the gaussian likelihood; learned per dimension when absent'),
   ...posteriorOptions,
-  ...priorOptions,
 };
 
-export type LatentOptions = z.infer<z.ZodObject<typeof latentOptions>>;
+/** Options of those whose prior is that of all examples. */
+export const latentOptions = { ...codeOptions, ...priorOptions };
 
-/** A model of one layer of codes, but for its loss. */
+export type LatentOptions = z.infer<z.ZodObject<typeof latentOptions>>;
+type CoderSettings = Pick<LatentOptions, 'architecture' | 'hidden' | 'filters' | 'blocks' | 'activation'>;
+
+/** What a model is told of each example besides: a class, a part of an image. */
+export interface Conditioning {
+  readonly specs: StateSpecs;
+  /** Values for each example, which join the encoder's features and the code. */
+  readonly width: number;
+  /** Inputs of every program that say it. */
+  readonly inputs: Readonly<Record<string, InputSpec>>;
+  /** Those inputs, for so many rows, to [rows, width]. */
+  of(state: NamedTensors, inputs: NamedTensors, rows: number): tf.Tensor;
+}
+
+/** A model of one layer of codes, but for its loss. Where nothing is told, there is no condition. */
 export interface LatentModel extends Pick<Model, 'initialise'> {
   readonly parameters: StateSpecs;
   /** Noise that examples are binarised by; none where the likelihood is Gaussian. */
   readonly binarisation: Readonly<Record<string, NoiseSpec>>;
   /** [batch, ...shape] and that noise to [batch, dimensions]. */
   prepare(x: tf.Tensor, uniform: tf.Tensor | undefined): tf.Tensor;
-  encode(state: NamedTensors, x: tf.Tensor): Encoding;
+  encode(state: NamedTensors, x: tf.Tensor, condition?: tf.Tensor): Encoding;
   /** A code of q(z|x): noise [rows, latent] to z and log q of each dimension. */
   draw(state: NamedTensors, encoding: Encoding, eps: tf.Tensor): CodeDraw;
   /**
    * KL(q(z|x) || p(z)): [batch, latent], or [batch, 1] where p(z) ties the dimensions. Exact for Gaussians of
    * independent dimensions, else the estimate by the draw. Nats.
    */
-  divergence(state: NamedTensors, encoding: Encoding, drawn: CodeDraw): tf.Tensor;
-  /** log p(x|z): [rows, dimensions] and [rows, latent] to [rows]. Nats. */
-  logLikelihood(state: NamedTensors, x: tf.Tensor, z: tf.Tensor): tf.Tensor;
+  divergence(state: NamedTensors, encoding: Encoding, drawn: CodeDraw, condition?: tf.Tensor): tf.Tensor;
+  /** log p(x|z) of each value: [rows, dimensions] and [rows, latent] to [rows, dimensions]. Nats. */
+  logLikelihoods(state: NamedTensors, x: tf.Tensor, z: tf.Tensor, condition?: tf.Tensor): tf.Tensor;
   /** log p(z) of codes [rows, latent]: [rows]. Nats. */
-  logPrior(state: NamedTensors, code: tf.Tensor): tf.Tensor;
-  /** log p(x, z) - log q(z|x) at the code that the noise draws: [rows, dimensions], [rows, latent] to [rows]. Nats. */
-  logWeight(state: NamedTensors, x: tf.Tensor, encoding: Encoding, eps: tf.Tensor): tf.Tensor;
+  logPrior(state: NamedTensors, code: tf.Tensor, condition?: tf.Tensor): tf.Tensor;
+  /** log p(x, z) - log q(z|x) of a code drawn from q(z|x): [rows, dimensions] to [rows]. Nats. */
+  logWeight(state: NamedTensors, x: tf.Tensor, drawn: CodeDraw, condition?: tf.Tensor): tf.Tensor;
+  /** Noise of the prior to codes [rows, latent]. */
+  drawPrior(state: NamedTensors, eps: tf.Tensor, noise: NamedTensors, condition?: tf.Tensor): tf.Tensor;
+  /** A draw from p(x|z), or, where the scalar `mean` is 1, its mean: [batch, ...shape]. */
+  observe(
+    state: NamedTensors,
+    z: tf.Tensor,
+    noise: { readonly observation: tf.Tensor; readonly mean: tf.Tensor },
+    condition?: tf.Tensor,
+  ): tf.Tensor;
+  /** The noise of the code, what the prior takes besides, and that of the observation, with the scalar `mean`. */
+  readonly sampleInputs: ProgramSignature['inputs'];
   /** `sample`, `logWeight`, `encode` and `decode`. */
   readonly programs: Readonly<Record<string, ModelProgram>>;
 }
@@ -79,20 +98,27 @@ export interface LatentModel extends Pick<Model, 'initialise'> {
 /**
  * Prior p(z), N(0, I) or learned, encoder q(z|x), N(mu(x), sigma(x)^2) or a flow of it, and decoder p(x|z), Bernoulli or
  * Gaussian (Kingma and Welling 2014, appendix C): what VAEs and their kin share.
+ * @param conditioning what the model is told besides; its prior is then p(z|c), Gaussian
  */
-export function latentModel(model: LatentOptions, data: DataDescription): LatentModel {
+export function latentModel(
+  model: LatentOptions,
+  data: DataDescription,
+  conditioning?: Conditioning,
+): LatentModel {
   const { latent } = model;
   const likelihood = model.likelihood ?? (data.spec.kind === 'image' ? 'bernoulli' : 'gaussian');
   const shape = [...data.spec.shape];
-  const networks: CoderOptions = { ...model, activation: activations[model.activation] };
-  const posterior = posteriorOf(model, networks, shape);
-  const prior = priorOf(model, data, posterior.encode);
-  const decoder = decoderNetwork('decoder', latent, networks, shape);
+  const networks = networksOf(model);
+  const told = conditioning?.width ?? 0;
+  const posterior = posteriorOf(model, networks, shape, told);
+  const prior = told > 0 ? conditionalPrior(latent, told) : priorOf(model, data, posterior.encode);
+  const decoder = decoderNetwork('decoder', latent + told, networks, shape);
   const learnedStd = likelihood === 'gaussian' && model.outputStd === undefined;
   const parameters = {
     ...posterior.specs,
     ...decoder.specs,
     ...prior.specs,
+    ...conditioning?.specs,
     ...(learnedStd ? { 'decoder/logStd': { shape: [sizeOf(shape)], initial: -1 } } : {}),
   };
   const binary = likelihood === 'bernoulli';
@@ -105,64 +131,54 @@ export function latentModel(model: LatentOptions, data: DataDescription): Latent
     tf.reshape(binary ? binarise(x, uniform!) : x, [x.shape[0]!, -1]);
 
   /** [batch, latent] to [batch, dimensions]: logits or means, by the likelihood. */
-  const decode = (state: NamedTensors, z: tf.Tensor) =>
-    tf.reshape(decoder.apply(state, z, inference), [z.shape[0]!, -1]);
-
-  /** log p(x|z): [batch, dimensions] and [batch, latent] to [batch]. */
-  const logLikelihood = (state: NamedTensors, x: tf.Tensor, z: tf.Tensor): tf.Tensor => {
-    const output = decode(state, z); // [batch, dimensions]
-    if (binary) return sumExamples(bernoulliLogProb(x, output));
-    return sumExamples(normalLogProb(x, output, logStdOf(state)));
-  };
+  const decode = (state: NamedTensors, z: tf.Tensor, condition: tf.Tensor | undefined) =>
+    tf.reshape(decoder.apply(state, beside(z, condition), inference), [z.shape[0]!, -1]);
 
   /** Log standard deviation of the gaussian likelihood, one for all dimensions or one for each. */
   const logStdOf = (state: NamedTensors): tf.Tensor =>
     learnedStd ? state['decoder/logStd']! : tf.scalar(Math.log(model.outputStd!));
-  const logPrior = (state: NamedTensors, z: tf.Tensor) => sumExamples(prior.logProb(state, z));
-  const logWeight = (state: NamedTensors, x: tf.Tensor, encoding: Encoding, eps: tf.Tensor) => {
-    const { z, logQ } = posterior.draw(state, encoding, eps);
-    const joint = tf.add(logLikelihood(state, x, z), logPrior(state, z));
-    return tf.sub(joint, sumExamples(logQ));
+  const logLikelihoods: LatentModel['logLikelihoods'] = (state, x, z, condition) => {
+    const output = decode(state, z, condition); // [rows, dimensions]
+    return binary ? bernoulliLogProb(x, output) : normalLogProb(x, output, logStdOf(state));
   };
-  const exact = model.posterior === 'gaussian' && model.prior === 'normal';
-  const divergence = (state: NamedTensors, { mean, logStd }: Encoding, { z, logQ }: CodeDraw) => {
-    if (exact) return standardNormalDivergence(mean, logStd);
-    const logP = prior.logProb(state, z);
+  const logPrior: LatentModel['logPrior'] = (state, z, condition) =>
+    sumExamples(prior.logProb(state, z, condition));
+  const logWeight: LatentModel['logWeight'] = (state, x, { z, logQ }, condition) => {
+    const likelihood = sumExamples(logLikelihoods(state, x, z, condition));
+    return tf.sub(tf.add(likelihood, logPrior(state, z, condition)), sumExamples(logQ));
+  };
+  const divergence: LatentModel['divergence'] = (state, encoding, { z, logQ }, condition) => {
+    if (model.posterior === 'gaussian' && prior.divergence !== undefined)
+      return prior.divergence(state, encoding, condition);
+    const logP = prior.logProb(state, z, condition);
     return tf.sub(prior.factorised ? logQ : tf.sum(logQ, 1, true), logP);
   };
 
   const shaped = (x: tf.Tensor) => tf.reshape(x, [x.shape[0]!, ...shape]);
   /** The mean of p(x|z): [batch, dimensions]. */
-  const meanOf = (state: NamedTensors, z: tf.Tensor) => {
-    const output = decode(state, z);
+  const meanOf = (state: NamedTensors, z: tf.Tensor, condition: tf.Tensor | undefined) => {
+    const output = decode(state, z, condition);
     return binary ? tf.sigmoid(output) : output;
   };
-  /** A draw from p(x|z), or, where the scalar `mean` is 1, its mean: [batch, ...shape]. */
-  const observe = (state: NamedTensors, z: tf.Tensor, noise: tf.Tensor, mean: tf.Tensor) => {
-    const centre = meanOf(state, z);
-    const flatNoise = tf.reshape(noise, centre.shape);
+  const observe: LatentModel['observe'] = (state, z, { observation, mean }, condition) => {
+    const centre = meanOf(state, z, condition);
+    const flatNoise = tf.reshape(observation, centre.shape);
     const drawn = binary
       ? binarise(centre, flatNoise)
       : tf.add(centre, tf.mul(tf.exp(logStdOf(state)), flatNoise));
     return shaped(tf.where(tf.broadcastTo(tf.greater(mean, 0), centre.shape), centre, drawn));
   };
+  /** What the program's inputs tell of as many examples as the tensor has rows. */
+  const conditionOf = (state: NamedTensors, inputs: NamedTensors, { shape: [rows] }: tf.Tensor) =>
+    conditioning?.of(state, inputs, rows!);
 
   const dataInput: InputSpec = { dtype: 'float32', shape, role: 'data' };
-  const noiseInput = (
-    { distribution, shape }: NoiseSpec,
-    belongsTo?: NoiseOwner,
-  ): InputSpec & { role: 'noise' } => ({
-    dtype: 'float32',
-    shape,
-    role: 'noise',
-    distribution,
-    ...(belongsTo === undefined ? {} : { belongsTo }),
-  });
   const eps: NoiseSpec = { distribution: 'normal', shape: [latent] };
   const scoreInputs: ProgramSignature['inputs'] = {
     data: dataInput,
     eps: noiseInput(eps, 'estimate'),
     ...(binary ? { uniform: noiseInput(binarisation.uniform!, 'example') } : {}),
+    ...conditioning?.inputs,
   };
   const sampleInputs: ProgramSignature['inputs'] = {
     z: noiseInput(eps),
@@ -192,44 +208,78 @@ export function latentModel(model: LatentOptions, data: DataDescription): Latent
     encode: posterior.encode,
     draw: posterior.draw,
     divergence,
-    logLikelihood,
+    logLikelihoods,
     logPrior,
     logWeight,
+    drawPrior: prior.draw,
+    observe,
+    sampleInputs,
     programs: {
       sample: {
-        signature: { inputs: sampleInputs, outputs: imageOutput },
-        run: (state, { z, observation, [meanScalar]: mean, ...noise }) => ({
-          data: observe(state, prior.draw(state, z!, noise), observation!, mean!),
-        }),
+        signature: { inputs: { ...sampleInputs, ...conditioning?.inputs }, outputs: imageOutput },
+        run: (state, inputs) => {
+          const { z, observation, [meanScalar]: mean } = inputs;
+          const condition = conditionOf(state, inputs, z!);
+          const code = prior.draw(state, z!, inputs, condition);
+          return { data: observe(state, code, { observation: observation!, mean: mean! }, condition) };
+        },
       },
       logWeight: {
         signature: {
           inputs: scoreInputs,
           outputs: { logWeight: { dtype: 'float32', shape: [], meaning: 'logWeight' } },
         },
-        run: (state, { data: x, eps: noise, uniform }) => {
-          const flat = prepare(x!, uniform);
-          return { logWeight: logWeight(state, flat, posterior.encode(state, flat), noise!) };
+        run: (state, inputs) => {
+          const flat = prepare(inputs.data!, inputs.uniform);
+          const condition = conditionOf(state, inputs, flat);
+          const drawn = posterior.draw(state, posterior.encode(state, flat, condition), inputs.eps!);
+          return { logWeight: logWeight(state, flat, drawn, condition) };
         },
       },
       encode: {
         signature: {
-          inputs: { data: dataInput },
+          inputs: { data: dataInput, ...conditioning?.inputs },
           outputs: { latent: codeOutput, logStd: { ...codeOutput, meaning: 'other' } },
         },
-        run: (state, { data: x }) => {
-          const { mean, logStd } = posterior.centre(state, posterior.encode(state, x!));
+        run: (state, inputs) => {
+          const x = inputs.data!;
+          const encoding = posterior.encode(state, x, conditionOf(state, inputs, x));
+          const { mean, logStd } = posterior.centre(state, encoding);
           return { latent: mean, logStd };
         },
       },
       decode: {
         signature: {
-          inputs: { latent: { dtype: 'float32', shape: [latent], role: 'latent' } },
+          inputs: {
+            latent: { dtype: 'float32', shape: [latent], role: 'latent' },
+            ...conditioning?.inputs,
+          },
           outputs: imageOutput,
         },
-        run: (state, { latent: z }) => ({ data: shaped(meanOf(state, z!)) }),
+        run: (state, inputs) => {
+          const z = inputs.latent!;
+          return { data: shaped(meanOf(state, z, conditionOf(state, inputs, z))) };
+        },
       },
     },
+  };
+}
+
+/** The networks that the options describe. */
+export function networksOf(model: CoderSettings): CoderOptions {
+  return { ...model, activation: activations[model.activation] };
+}
+
+function noiseInput(
+  { distribution, shape }: NoiseSpec,
+  belongsTo?: NoiseOwner,
+): InputSpec & { role: 'noise' } {
+  return {
+    dtype: 'float32',
+    shape,
+    role: 'noise',
+    distribution,
+    ...(belongsTo === undefined ? {} : { belongsTo }),
   };
 }
 

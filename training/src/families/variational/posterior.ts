@@ -43,29 +43,42 @@ export interface CodeDraw {
 /** The distribution q(z|x). */
 export interface Posterior {
   readonly specs: StateSpecs;
-  /** [batch, ...shape] to what the draws are made from. */
-  encode(state: NamedTensors, x: tf.Tensor): Encoding;
+  /** [batch, ...shape], and what the model is told besides, [batch, width], to what the draws are made from. */
+  encode(state: NamedTensors, x: tf.Tensor, condition?: tf.Tensor): Encoding;
   /** The code that noise of the standard normal, [rows, latent], gives. */
   draw(state: NamedTensors, encoding: Encoding, eps: tf.Tensor): CodeDraw;
   /** The code that no noise gives, and the log of its deviation along each dimension: [batch, latent] each. */
   centre(state: NamedTensors, encoding: Encoding): { readonly mean: tf.Tensor; readonly logStd: tf.Tensor };
 }
 
+/** Two tensors side by side, [rows, n] and [rows, m] to [rows, n + m], or the first where there is no second. */
+export function beside(x: tf.Tensor, condition: tf.Tensor | undefined): tf.Tensor {
+  return condition === undefined ? x : tf.concat([x, condition], 1);
+}
+
 /**
  * The posterior that the options name.
  * @param shape of an example
+ * @param conditionWidth of what the model is told besides the example, which joins the encoder's features
  */
 export function posteriorOf(
   options: PosteriorOptions & { readonly latent: number },
   networks: CoderOptions,
   shape: readonly number[],
+  conditionWidth = 0,
 ): Posterior {
-  const { network, width } = featureNetwork('encoder', networks, shape);
+  const { network, width: own } = featureNetwork('encoder', networks, shape);
+  const width = own + conditionWidth;
+  /** [batch, width] */
+  const featuresOf = (state: NamedTensors, x: tf.Tensor, condition: tf.Tensor | undefined) =>
+    beside(network.apply(state, x, inference), condition);
   const head = gaussianHead('encoder', width, options.latent);
   if (options.posterior === 'gaussian') {
     return {
       specs: declared([network, head]).specs,
-      encode: (state, x) => ({ ...head.apply(state, network.apply(state, x, inference), inference) }),
+      encode: (state, x, condition) => ({
+        ...head.apply(state, featuresOf(state, x, condition), inference),
+      }),
       draw: (_, encoding, eps) => gaussianDraw(encoding, eps),
       centre: (_, { mean, logStd }) => ({ mean, logStd }),
     };
@@ -75,8 +88,8 @@ export function posteriorOf(
     steps.reduce((code, step) => step.apply(state, code, encoding.context!), gaussianDraw(encoding, eps));
   return {
     specs: declared([network, head, ...steps]).specs,
-    encode: (state, x) => {
-      const features = network.apply(state, x, inference); // [batch, width]
+    encode: (state, x, condition) => {
+      const features = featuresOf(state, x, condition);
       return { ...head.apply(state, features, inference), context: features };
     },
     draw,

@@ -5,7 +5,15 @@ import type { Dataset } from '../../data/dataset.ts';
 import type { DataDescription } from '../../model/family.ts';
 import type { NoiseSpec } from '../../model/model.ts';
 import type { HostState, StateSpecs } from '../../model/state.ts';
-import { normalLogProb, standardNormalLogProb, sumExamples } from '../../nn/distributions.ts';
+import {
+  normalDivergence,
+  normalLogProb,
+  standardNormalDivergence,
+  standardNormalLogProb,
+  sumExamples,
+} from '../../nn/distributions.ts';
+import { gaussianHead } from '../../nn/encoder-decoder.ts';
+import { inference } from '../../nn/module.ts';
 import { isUnitImage } from '../../nn/unit-image.ts';
 import { actnorm, type Bijection, chain } from '../flow/bijection.ts';
 import { mlpConditioner } from '../flow/conditioner.ts';
@@ -38,9 +46,11 @@ export interface Prior {
   /** Whether the dimensions are independent: then log p(z) has a term for each. */
   readonly factorised: boolean;
   /** log p(z) of codes [rows, latent]: [rows, latent] where it is factorised, else [rows, 1]. Nats. */
-  logProb(state: NamedTensors, code: tf.Tensor): tf.Tensor;
+  logProb(state: NamedTensors, code: tf.Tensor, condition?: tf.Tensor): tf.Tensor;
   /** Standard normal noise [rows, latent], and the noise declared, to codes [rows, latent]. */
-  draw(state: NamedTensors, eps: tf.Tensor, noise: NamedTensors): tf.Tensor;
+  draw(state: NamedTensors, eps: tf.Tensor, noise: NamedTensors, condition?: tf.Tensor): tf.Tensor;
+  /** KL(q || p(z)) of Gaussians q in closed form, where there is one: [rows, latent]. Nats. */
+  divergence?(state: NamedTensors, q: Encoding, condition?: tf.Tensor): tf.Tensor;
   /** What the data says of the start. */
   initialise?(state: HostState, dataset: Dataset, seed: number): Promise<HostState>;
 }
@@ -64,6 +74,28 @@ export function priorOf(
     factorised: true,
     logProb: (_, code) => standardNormalLogProb(code),
     draw: (_, eps) => eps,
+    divergence: (_, { mean, logStd }) => standardNormalDivergence(mean, logStd),
+  };
+}
+
+/** p(z|c), a Gaussian whose mean and deviation are linear in the condition (Sohn et al. 2015, section 4.1). */
+export function conditionalPrior(latent: number, conditionWidth: number): Prior {
+  const head = gaussianHead('prior', conditionWidth, latent);
+  const momentsOf = (state: NamedTensors, condition: tf.Tensor | undefined) =>
+    head.apply(state, condition!, inference); // [rows, latent] each
+  return {
+    specs: head.specs,
+    noise: {},
+    factorised: true,
+    logProb: (state, code, condition) => {
+      const { mean, logStd } = momentsOf(state, condition);
+      return normalLogProb(code, mean, logStd);
+    },
+    draw: (state, eps, _, condition) => {
+      const { mean, logStd } = momentsOf(state, condition);
+      return tf.add(mean, tf.mul(tf.exp(logStd), eps));
+    },
+    divergence: (state, q, condition) => normalDivergence(q, momentsOf(state, condition)),
   };
 }
 

@@ -1,0 +1,150 @@
+"""Variational models from their weights: encoder, posterior, prior and decoder, in double precision."""
+
+import numpy as np
+from networks import activations, dense, mirrored_decoder, sigmoid, softplus, strided_stack
+from scipy import stats
+from scipy.special import logsumexp
+
+
+def activation(bundle):
+    return activations[bundle.options.get("activation", "relu")]
+
+
+def features(bundle, x, part="encoder"):
+    """[n, ...] to [n, width]."""
+    image = bundle.options["architecture"] == "conv"
+    return strided_stack(bundle, x if image else x.reshape(len(x), -1), part, activation(bundle))
+
+
+def beside(x, condition):
+    return x if condition is None else np.concatenate([x, condition], 1)
+
+
+def condition_of(bundle, count, labels):
+    """What the model is told: the class as a row with a 1 in it, or the summary of an image of which nothing is known."""
+    if bundle.family != "cvae":
+        return None
+    if bundle.options["condition"] == "class":
+        return np.eye(bundle.programs["logWeight"]["inputs"]["label"]["classes"])[labels]
+    height, width, channels = bundle.shape
+    unknown = features(bundle, np.zeros((count, height, width, 2 * channels)), "condition")
+    return activation(bundle)(dense(bundle, "condition/output", unknown))
+
+
+def log_prior(bundle, z, condition):
+    """log p(z) of [n, latent]."""
+    if condition is not None:
+        mean, log_std = (dense(bundle, f"prior/{name}", condition) for name in ("mean", "logStd"))
+        return stats.norm.logpdf(z, mean, np.exp(log_std)).sum(1)
+    kind = bundle.options.get("prior", "normal")
+    if kind == "normal":
+        return stats.norm.logpdf(z).sum(1)
+    if kind == "vamp":
+        inputs = bundle.weight("prior/pseudoInputs")
+        inputs = np.clip(inputs, 0, 1) if bundle.spec["kind"] == "image" else inputs
+        h = features(bundle, inputs.reshape(-1, *bundle.shape))
+        mean, std = dense(bundle, "encoder/mean", h), np.exp(dense(bundle, "encoder/logStd", h))
+        each = stats.norm.logpdf(z[:, None], mean[None], std[None]).sum(2)
+        return logsumexp(each, axis=1) - np.log(len(inputs))
+    y, log_det = z, 0.0
+    first = -(-z.shape[1] // 2)
+    for i in range(bundle.options["priorCouplings"]):
+        name = f"prior/{i}"
+        log_scale = bundle.weight(f"{name}/norm/logScale")
+        y, log_det = np.exp(log_scale) * (y + bundle.weight(f"{name}/norm/shift")), log_det + log_scale.sum()
+        kept, changed = (y[:, :first], y[:, first:]) if i % 2 == 0 else (y[:, first:], y[:, :first])
+        h = kept
+        for j in range(len(bundle.options["priorHidden"])):
+            h = np.maximum(dense(bundle, f"{name}/{j}", h), 0)
+        raw = dense(bundle, f"{name}/output", h)
+        width = changed.shape[1]
+        s = bundle.weight(f"{name}/scale") * np.tanh(raw[:, :width])
+        changed, log_det = changed * np.exp(s) + raw[:, width:], log_det + s.sum(1)
+        y = np.concatenate([kept, changed] if i % 2 == 0 else [changed, kept], 1)
+    return stats.norm.logpdf(y).sum(1) + log_det
+
+
+def flow_step(bundle, step, z, context):
+    """One step of inverse autoregressive flow, the masks from the degrees: z and the log of each gate."""
+    latent = z.shape[1]
+    place = np.arange(latent) if step % 2 == 0 else np.arange(latent)[::-1]
+    name, seen = f"posterior/{step}", place
+    h = z
+    for j, width in enumerate(bundle.options["flowHidden"]):
+        degrees = np.arange(width) % max(1, latent - 1)
+        mask = seen[:, None] <= degrees[None]
+        h = h @ (bundle.weight(f"{name}/{j}/kernel") * mask) + bundle.weight(f"{name}/{j}/bias")
+        if j == 0:
+            h = h + context @ bundle.weight(f"{name}/context/kernel")
+        h, seen = activations["elu"](h), degrees
+    mask = seen[:, None] < place[None]
+    shift, gate = (h @ (bundle.weight(f"{name}/{part}/kernel") * mask) + bundle.weight(f"{name}/{part}/bias") for part in ("shift", "gate"))
+    sigma = sigmoid(gate + 2)
+    return sigma * z + (1 - sigma) * shift, np.log(sigma)
+
+
+def variational(bundle):
+    """VAEs: log-weights, bounds of several draws, and moments of x given z."""
+    inputs = bundle.programs["logWeight"]["inputs"]
+    binary = "uniform" in inputs
+    count, draws = 6, 50
+    x = bundle.examples(count)
+    flat = x.reshape(count, -1).astype(np.float64)
+    uniform = bundle.random.random((count, *bundle.shape)).astype(np.float32)
+    if binary:
+        flat = (uniform.reshape(count, -1) < flat).astype(np.float64)
+    labels = np.arange(count) % inputs["label"]["classes"] if "label" in inputs else None
+    told = {} if labels is None else {"label": labels}
+    condition = condition_of(bundle, count, labels)
+    h = beside(features(bundle, flat.reshape(x.shape)), condition)
+    mean, log_std = dense(bundle, "encoder/mean", h), dense(bundle, "encoder/logStd", h)
+    if not binary:
+        fixed = bundle.options.get("outputStd")
+        observed = np.exp(bundle.weights["decoder/logStd"]) if fixed is None else fixed
+
+    def log_weight(eps):
+        z = mean + np.exp(log_std) * eps
+        log_q = stats.norm.logpdf(z, mean, np.exp(log_std)).sum(1)
+        if bundle.options.get("posterior") == "iaf":
+            for step in range(bundle.options["flowSteps"]):
+                z, log_gate = flow_step(bundle, step, z, h)
+                log_q = log_q - log_gate.sum(1)
+        output = mirrored_decoder(bundle, beside(z, condition), activation(bundle))
+        if binary:
+            likelihood = (flat * output - softplus(output)).sum(1)
+        else:
+            likelihood = stats.norm.logpdf(flat, output, observed).sum(1)
+        return likelihood + log_prior(bundle, z, condition) - log_q
+
+    eps = bundle.random.standard_normal((draws, *mean.shape)).astype(np.float32)
+    noise = {"uniform": uniform} if binary else {}
+    theirs = [bundle.run("logWeight", data=x, eps=e, **noise, **told)["logWeight"] for e in eps]
+    theirs = np.stack(theirs).astype(np.float64)
+    ours = np.stack([log_weight(e.astype(np.float64)) for e in eps])
+    yield "log-weights", theirs, ours
+    for k in (1, 5, draws):
+        bound = [logsumexp(w[:k], axis=0) - np.log(k) for w in (theirs, ours)]
+        yield f"bound of {k} importance samples", bound[0], bound[1]
+
+    z = bundle.random.standard_normal((3, mean.shape[1])).astype(np.float32)
+    told = {name: values[:3] for name, values in told.items()}
+    few = None if condition is None else condition[:3]
+    centre = mirrored_decoder(bundle, beside(z.astype(np.float64), few), activation(bundle))
+    centre = sigmoid(centre) if binary else centre
+    shape = (3, *bundle.shape)
+    yield "decode", bundle.run("decode", latent=z, **told)["data"], centre.reshape(shape)
+    if bundle.family == "cvae" or bundle.options.get("prior", "normal") != "normal":
+        return
+    sample = lambda noise, mean: bundle.run("sample", z=z, observation=np.full(shape, noise), mean=mean)["data"]
+    yield "samples as means", sample(0.3, 1), centre.reshape(shape)
+    if binary:
+        # The share of an even grid of uniform numbers for which a pixel is 1.
+        grid = (np.arange(20_000) + 0.5) / 20_000
+        levels = np.broadcast_to(grid[:, None], (len(grid), centre.shape[1])).reshape(-1, *bundle.shape)
+        drawn = bundle.run("sample", z=np.repeat(z[:1], len(grid), 0), observation=levels, mean=0)["data"]
+        yield "mean of x given z", drawn.reshape(len(grid), -1).mean(0), centre[0]
+    else:
+        # Noise of +1 and -1 has the mean and the variance of the normal distribution.
+        both = np.stack([sample(1, 0), sample(-1, 0)]).reshape(2, 3, -1).astype(np.float64)
+        yield "mean of x given z", both.mean(0), centre
+        yield "deviation of x given z", (both[0] - both[1]) / 2, np.broadcast_to(observed, centre.shape)
