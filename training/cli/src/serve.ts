@@ -53,7 +53,11 @@ function report({ url, managementUrl, grpcAddress, engine }: RunningServer, site
   for (const { name, version, reason } of engine.refused()) {
     console.log(`refused ${name} version ${version}: ${reason}`);
   }
-  console.log(`${url}/docs says what can be asked${site === undefined ? '' : `; the page is at ${url}/`}`);
+  const socket = /^unix:(.*)/s.exec(url)?.[1];
+  if (socket !== undefined)
+    console.log(`curl --unix-socket ${socket} http://localhost/docs says what can be asked`);
+  else
+    console.log(`${url}/docs says what can be asked${site === undefined ? '' : `; the page is at ${url}/`}`);
   if (grpcAddress !== undefined) console.log(`gRPC on ${grpcAddress}`);
   if (managementUrl !== undefined) console.log(`management at ${managementUrl}`);
   console.log(`listening on ${url} (Ctrl-C or SIGTERM ends it when open requests are done; twice, at once)`);

@@ -24,6 +24,16 @@ export const configSchema = z.strictObject({
   models: z.string().min(1).describe('folder whose sub-folders are bundles, NAME/ or NAME/VERSION/'),
   host: z.string().min(1).default('127.0.0.1').describe('address to listen on; 0.0.0.0 for every interface'),
   port: port.default(8080).describe('port to listen on; 0 lets the system choose'),
+  socket: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Unix domain socket to listen on, a path, instead of host and port'),
+  socketMode: z
+    .string()
+    .regex(/^[0-7]{3}$/, { error: 'expected permission bits such as 660' })
+    .default('600')
+    .describe('who may connect to the socket: its permission bits, octal'),
   device: z.enum(['auto', 'cpu', 'cuda', 'webgpu']).default('auto').describe('where programs run'),
   workers: z.int().min(0).max(256).default(0).describe('worker processes; 0: as many as there are cores'),
   workerMemoryMb: z

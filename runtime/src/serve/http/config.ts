@@ -99,6 +99,11 @@ function check(found: ReadonlyMap<string, Found>): ServeConfig {
     const [given, missing] = config.tlsCert === undefined ? ['tlsKey', 'tlsCert'] : ['tlsCert', 'tlsKey'];
     throw new UserError(`${found.get(given)!.source}: TLS needs ${missing} too`);
   }
+  if (config.socket !== undefined && config.tlsCert !== undefined) {
+    throw new UserError(
+      `${found.get('socket')!.source}: a socket takes no TLS: leave out tlsCert and tlsKey`,
+    );
+  }
   return config;
 }
 

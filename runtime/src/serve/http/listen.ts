@@ -7,6 +7,7 @@ import { createSecureContext } from 'node:tls';
 import { messageOf, UserError } from '../../errors.ts';
 import type { ServeConfig } from './config-schema.ts';
 import type { ServerContext } from './context.ts';
+import { listenOnSocket } from './unix-socket.ts';
 
 /** Bytes that the headers of a request may have. */
 const maxHeaderSize = 16_384;
@@ -25,15 +26,20 @@ export interface Closing {
   cut(): void;
 }
 
+/** Where a server listens: an address, or a Unix domain socket with its permission bits. */
+export type Place =
+  | { readonly host: string; readonly port: number; readonly secure: boolean }
+  | { readonly socket: string; readonly mode: number };
+
 /**
  * A listening server that cuts off what is slow or malformed.
  * @param onRefused called with the status of each request that the parser refused
- * @throws UserError when a certificate cannot be read or the port is not free.
+ * @throws UserError when a certificate cannot be read or the place is not free.
  */
 export async function listen(
   app: RequestListener,
   { config, limits }: Pick<ServerContext, 'config' | 'limits'>,
-  { host, port, secure }: { host: string; port: number; secure: boolean },
+  place: Place,
   onRefused: (status: number) => void,
 ): Promise<Listener> {
   const { headersTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs } = config;
@@ -47,9 +53,10 @@ export async function listen(
     // Checked where an answer of our own form can be given.
     requireHostHeader: false,
   };
-  const server = secure
-    ? createTlsServer({ ...options, ...(await certificate(config)) }, app)
-    : createServer(options, app);
+  const server =
+    'host' in place && place.secure
+      ? createTlsServer({ ...options, ...(await certificate(config)) }, app)
+      : createServer(options, app);
   server.maxConnections = config.maxConnections;
   // Of a socket on which nothing moves: a client that does not read its answer.
   server.timeout = requestTimeoutMs + limits.most('timeoutMs');
@@ -62,16 +69,22 @@ export async function listen(
   // The reader of the body says so, when nothing is against the request: 413 and 401 come before.
   server.on('checkContinue', app);
   const closeSilent = watchSilentConnections(server);
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
-    server.listen(port, host, resolve);
-  });
+  if ('socket' in place) await listenOnSocket(server, place.socket, place.mode);
+  else {
+    const { host, port } = place;
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
+      server.listen(port, host, resolve);
+    });
+  }
   return { server, closeSilent };
 }
 
-/** The address to show to people. */
+/** The address to show to people; of a socket, `unix:` and its path. */
 export function addressOf({ server }: Listener, secure: boolean): string {
-  const { address, port, family } = server.address() as AddressInfo;
+  const at = server.address();
+  if (typeof at === 'string') return `unix:${at}`;
+  const { address, port, family } = at as AddressInfo;
   const host = family === 'IPv6' ? `[${address}]` : address;
   return `${secure ? 'https' : 'http'}://${host}:${port}`;
 }
@@ -136,7 +149,11 @@ function refuse({ code }: NodeJS.ErrnoException, socket: Duplex): number {
   return status as number;
 }
 
-const peerOf = ({ remoteAddress, remotePort }: Socket) => `${remoteAddress} ${remotePort}`;
+/** Of a Unix domain socket, which has no addresses and no TLS, the connection itself. */
+const peerOf = (socket: Socket): unknown => {
+  const { remoteAddress, remotePort } = socket;
+  return remotePort === undefined ? socket : `${remoteAddress} ${remotePort}`;
+};
 
 /**
  * Watches a server for connections on which no request has begun. Browsers and HTTP clients open such in advance; Node
@@ -145,7 +162,7 @@ const peerOf = ({ remoteAddress, remotePort }: Socket) => `${remoteAddress} ${re
  * @returns a function that closes them
  */
 function watchSilentConnections(server: Server): () => void {
-  const silent = new Map<string, Socket>();
+  const silent = new Map<unknown, Socket>();
   server.on('connection', (socket: Socket) => {
     const peer = peerOf(socket);
     silent.set(peer, socket);

@@ -11,7 +11,7 @@ import { ResponseCache } from './cache/response-cache.ts';
 import type { ServeConfig } from './config-schema.ts';
 import type { ServerContext } from './context.ts';
 import { TextThread } from './json/text-thread.ts';
-import { addressOf, type Listener, listen } from './listen.ts';
+import { addressOf, type Listener, listen, type Place } from './listen.ts';
 import { allObservers, createLogger, logObserver } from './logger.ts';
 import { createManagementApp } from './management.ts';
 import { createMetrics } from './metrics.ts';
@@ -21,7 +21,7 @@ import { Statistics } from './statistics.ts';
 import { createTelemetry } from './telemetry/create-telemetry.ts';
 
 export interface RunningServer {
-  /** `http://127.0.0.1:8080` */
+  /** `http://127.0.0.1:8080`; of a Unix domain socket `unix:/run/generatrix.sock`. */
   readonly url: string;
   readonly managementUrl?: string;
   /** Of gRPC: `127.0.0.1:9000`. */
@@ -123,7 +123,7 @@ export async function startServer(
   };
   try {
     const app = createApp(context, version, site);
-    listeners.push(await listen(app, context, { host: config.host, port: config.port, secure }, onRefused));
+    listeners.push(await listen(app, context, placeOf(config), onRefused));
     if (config.managementPort !== undefined) {
       const at = { host: '127.0.0.1', port: config.managementPort, secure: false };
       listeners.push(await listen(createManagementApp(context), context, at, onRefused));
@@ -167,4 +167,9 @@ export async function startServer(
 /** Of a device that has room for one, one; as many as there are cores where no number is said. */
 function workersOf({ device, workers }: ServeConfig): number {
   return device === 'webgpu' ? 1 : workers || availableParallelism();
+}
+
+function placeOf({ socket, socketMode, host, port, tlsCert }: ServeConfig): Place {
+  if (socket === undefined) return { host, port, secure: tlsCert !== undefined };
+  return { socket, mode: Number.parseInt(socketMode, 8) };
 }

@@ -3,7 +3,14 @@ import { configSchema } from './config-schema.ts';
 import type { ServerContext } from './context.ts';
 
 /** Paths on the server's disk and hashes of keys, which are for who runs it. */
-const hidden = { models: true, site: true, tlsCert: true, tlsKey: true, apiKeys: true } as const;
+const hidden = {
+  models: true,
+  site: true,
+  socket: true,
+  tlsCert: true,
+  tlsKey: true,
+  apiKeys: true,
+} as const;
 const shown = configSchema.omit({ ...hidden, modelSettings: true });
 const limitsSchema = z.object({
   maxCount: z.int(),
