@@ -18,6 +18,7 @@ from networks import (
     softplus,
     strided_stack,
 )
+from refinement import flow_matching
 from variational import variational
 
 
@@ -371,6 +372,7 @@ checks = {
     "rbm": boltzmann,
     "dbm": deep_boltzmann,
     "gsn": stochastic_network,
+    "flowmatching": flow_matching,
 }
 
 

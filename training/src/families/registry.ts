@@ -28,6 +28,7 @@ import { realnvp } from './flow/realnvp.ts';
 import { gsn } from './markov-chain/gsn.ts';
 import { gmm } from './mixture/gmm.ts';
 import { gmmn } from './moment-matching/gmmn.ts';
+import { flowmatching } from './refinement/flow-matching.ts';
 import { autoencoder } from './variational/autoencoder.ts';
 import { cvae } from './variational/cvae.ts';
 import { iwae } from './variational/iwae.ts';
@@ -58,6 +59,7 @@ export const families: readonly Family[] = [
   rbm,
   dbm,
   gsn,
+  flowmatching,
 ];
 
 /** Families of the user's that this process knows, by their names. */

@@ -1,11 +1,11 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { type DataSpec, sizeOf } from '@generatrix/runtime/core';
+import { fromData } from '../../core/data-scale.ts';
 import { ofKind, type StateSpecs } from '../../model/state.ts';
 import { leakyRelu } from '../../nn/activations.ts';
 import { dense } from '../../nn/dense.ts';
 import { featureNetwork } from '../../nn/encoder-decoder.ts';
 import { declared } from '../../nn/module.ts';
-import { fromData } from './data-scale.ts';
 import { minibatchCloseness } from './minibatch-discrimination.ts';
 import {
   type Conditioning,

@@ -1,10 +1,10 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import type { DataSpec } from '@generatrix/runtime/core';
+import { scaleSpecs, toData } from '../../core/data-scale.ts';
 import { ofKind } from '../../model/state.ts';
 import { activations } from '../../nn/activations.ts';
 import { type CoderOptions, decoderNetwork } from '../../nn/encoder-decoder.ts';
 import type { Module, Pass } from '../../nn/module.ts';
-import { scaleSpecs, toData } from './data-scale.ts';
 import { type Generator, layersOf, type NetworkOptions } from './networks.ts';
 
 /** Examples that the reference batch of virtual batch normalisation holds. */

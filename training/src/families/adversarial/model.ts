@@ -1,9 +1,9 @@
 import { type NamedTensors, tf } from '@generatrix/export';
+import { measureScale } from '../../core/data-scale.ts';
 import { gradientModel } from '../../core/gradient-model.ts';
 import type { DataDescription, Trainable } from '../../model/family.ts';
 import { asKind, type StateSpecs } from '../../model/state.ts';
 import { newPass } from '../../nn/module.ts';
-import { measureScale } from './data-scale.ts';
 import { buildDiscriminator } from './discriminator.ts';
 import { type Domain, type Game, stepNoise } from './game.ts';
 import { buildGenerator } from './generator.ts';

@@ -1,6 +1,7 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import type { InputSpec } from '@generatrix/runtime/core';
 import { z } from 'zod';
+import { measureScale } from '../../../core/data-scale.ts';
 import { gradientModel } from '../../../core/gradient-model.ts';
 import { lossAndGradients } from '../../../core/gradients.ts';
 import type { Turn } from '../../../core/turn.ts';
@@ -12,7 +13,6 @@ import { standardNormalDivergence, sumExamples } from '../../../nn/distributions
 import { architectureRefuses, gaussianEncoder } from '../../../nn/encoder-decoder.ts';
 import { newPass } from '../../../nn/module.ts';
 import { runningMoments } from '../../../nn/normalisation.ts';
-import { measureScale } from '../data-scale.ts';
 import { buildDiscriminator } from '../discriminator.ts';
 import { buildGenerator } from '../generator.ts';
 import { adversarialLosses } from '../losses.ts';

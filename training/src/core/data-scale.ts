@@ -1,7 +1,7 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { type DataSpec, hostTensor } from '@generatrix/runtime/core';
-import type { Dataset } from '../../data/dataset.ts';
-import type { HostState, StateSpecs } from '../../model/state.ts';
+import type { Dataset } from '../data/dataset.ts';
+import type { HostState, StateSpecs } from '../model/state.ts';
 
 const meanName = 'reference/mean';
 const deviationName = 'reference/std';
@@ -49,9 +49,19 @@ export async function measureScale(state: HostState, dataset: Dataset): Promise<
 
 /** A network's outputs as data: tanh stretched to the range, or the data's deviation and mean where it has none. */
 export function toData(state: NamedTensors, x: tf.Tensor, spec: DataSpec): tf.Tensor {
+  return unscaled(state, 'range' in spec ? tf.tanh(x) : x, spec);
+}
+
+/** The inverse of `fromData`: [-1, 1] to the range, or the data's deviation and mean where it has none. */
+export function unscaled(state: NamedTensors, x: tf.Tensor, spec: DataSpec): tf.Tensor {
   if (!('range' in spec)) return tf.add(tf.mul(x, state[deviationName]!), state[meanName]!);
   const [low, high] = spec.range;
-  return tf.add(tf.mul((high - low) / 2, tf.tanh(x)), (high + low) / 2);
+  return tf.add(tf.mul((high - low) / 2, x), (high + low) / 2);
+}
+
+/** [] nats: log |det| of `fromData` for examples without a range. */
+export function scaleLogDet(state: NamedTensors): tf.Tensor {
+  return tf.neg(tf.sum(tf.log(state[deviationName]!)));
 }
 
 /** Data as a network's inputs: the range to [-1, 1], or standardised. */

@@ -1,7 +1,7 @@
 import { tf } from '@generatrix/export';
 import { beforeAll, expect, it } from 'vitest';
-import { floatDataset } from '../../data/dataset.ts';
-import { fromData, measureScale, scaleSpecs, toData } from './data-scale.ts';
+import { floatDataset } from '../data/dataset.ts';
+import { fromData, measureScale, scaleLogDet, scaleSpecs, toData, unscaled } from './data-scale.ts';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -26,12 +26,14 @@ it('standardises points by the mean and deviation of the data, and back', async 
   for (const [i, value] of [...toData(state, standard, points).dataSync()].entries()) {
     expect(value).toBeCloseTo(values[i]!, 5);
   }
+  expect(scaleLogDet(state).dataSync()[0]).toBeCloseTo(-Math.log(deviation), 5);
 });
 
 it('takes a range to [-1, 1], and anything into the range', () => {
   expect(scaleSpecs(image)).toEqual({});
   const x = tf.tensor4d([0, 10], [1, 1, 2, 1]);
   expect([...fromData({}, x, image).dataSync()]).toEqual([-1, 1]);
+  expect([...unscaled({}, fromData({}, x, image), image).dataSync()]).toEqual([0, 10]);
   const y = [...toData({}, tf.tensor4d([-1e6, 0], [1, 1, 2, 1]), image).dataSync()];
   expect(y[0]).toBeCloseTo(0, 5);
   expect(y[1]).toBeCloseTo(5, 5);

@@ -1,0 +1,171 @@
+"""Models that refine noise step by step, from their weights: flow matching and diffusion."""
+
+import numpy as np
+
+from networks import convolve, dense, sigmoid
+
+
+def silu(x):
+    return x * sigmoid(x)
+
+
+def group_norm(bundle, name, x, most):
+    """[n, h, w, c], by as many groups as divide the channels given."""
+    channels = x.shape[-1]
+    groups = most
+    grouped = x.reshape(len(x), -1, groups, channels // groups)
+    mean, variance = grouped.mean((1, 3), keepdims=True), grouped.var((1, 3), keepdims=True)
+    x = ((grouped - mean) / np.sqrt(variance + 1e-5)).reshape(x.shape)
+    return x * bundle.weight(f"{name}/scale") + bundle.weight(f"{name}/offset")
+
+
+def groups_of(most, *widths):
+    return next(groups for groups in range(most, 0, -1) if all(width % groups == 0 for width in widths))
+
+
+def conv(bundle, name, x, stride=1):
+    return convolve(x, bundle.weight(f"{name}/kernel"), stride) + bundle.weight(f"{name}/bias")
+
+
+def block(bundle, name, x, told):
+    outputs = bundle.weight(f"{name}/conv0/kernel").shape[-1]
+    groups = groups_of(bundle.options["groups"], x.shape[-1], outputs)
+    h = conv(bundle, f"{name}/conv0", silu(group_norm(bundle, f"{name}/norm0", x, groups)))
+    h = h + dense(bundle, f"{name}/condition", silu(told))[:, None, None]
+    h = conv(bundle, f"{name}/conv1", silu(group_norm(bundle, f"{name}/norm1", h, groups)))
+    return h + (x if x.shape[-1] == outputs else conv(bundle, f"{name}/shortcut", x))
+
+
+def attend(bundle, name, x):
+    n, width = len(x), x.shape[-1]
+    heads = bundle.options["heads"]
+    qkv = dense(bundle, f"{name}/qkv", x.reshape(n, -1, width)).reshape(n, -1, 3, heads, width // heads)
+    query, key, value = (qkv[:, :, i].transpose(0, 2, 1, 3) for i in range(3))
+    scores = query @ key.transpose(0, 1, 3, 2) / np.sqrt(width // heads)
+    shares = np.exp(scores - scores.max(-1, keepdims=True))
+    mixed = (shares / shares.sum(-1, keepdims=True)) @ value
+    return dense(bundle, f"{name}/output", mixed.transpose(0, 2, 1, 3).reshape(n, -1, width)).reshape(x.shape)
+
+
+def u_net(bundle, x, told):
+    most, blocks = bundle.options["groups"], bundle.options["blocks"]
+    levels = len(bundle.options["filters"]) - 1
+    h, kept = conv(bundle, "network/stem", x), []
+    for level in range(levels):
+        for i in range(blocks):
+            h = block(bundle, f"network/down{level}/{i}", h, told)
+            kept.append(h)
+        h = conv(bundle, f"network/shrink{level}", h, 2)
+    h = block(bundle, "network/middle/0", h, told)
+    normal = group_norm(bundle, "network/middle/norm", h, groups_of(most, h.shape[-1]))
+    h = h + attend(bundle, "network/middle/attention", normal)
+    h = block(bundle, "network/middle/1", h, told)
+    for level in reversed(range(levels)):
+        for i in range(blocks):
+            beside = kept.pop()
+            if i == 0:
+                doubled = h.repeat(2, 1).repeat(2, 2)[:, : beside.shape[1], : beside.shape[2]]
+                h = conv(bundle, f"network/grow{level}", doubled)
+            h = block(bundle, f"network/up{level}/{i}", np.concatenate([h, beside], -1), told)
+    return conv(bundle, "network/head", silu(group_norm(bundle, "network/head/norm", h, groups_of(most, h.shape[-1]))))
+
+
+def point_network(bundle, x, told):
+    h = dense(bundle, "network/input", x)
+    for i in range(bundle.options["layers"]):
+        inner = dense(bundle, f"network/{i}/first", silu(h)) + dense(bundle, f"network/{i}/condition", silu(told))
+        h = h + dense(bundle, f"network/{i}/second", silu(inner))
+    return dense(bundle, "network/output", silu(h))
+
+
+def network(bundle, x, time, label):
+    """[n, ...shape] at one time in [0, 1]; `label` is a class of each example, or one number for all."""
+    image = bundle.spec["kind"] == "image"
+    half = bundle.options["embedding"] // 2
+    fastest, slowest = (1000, 0.1) if image else (32, 0.5)
+    angles = time * np.geomspace(fastest, slowest, half)
+    features = np.concatenate([np.sin(angles), np.cos(angles)])[None]
+    told = dense(bundle, "time/1", silu(dense(bundle, "time/0", features)))
+    if bundle.options["conditional"]:
+        told = told + bundle.weight("class/table")[np.atleast_1d(label)]
+    return (u_net if image else point_network)(bundle, x, told)
+
+
+def guided(bundle, x, time, label, guidance):
+    if not bundle.options["conditional"]:
+        return network(bundle, x, time, None)
+    none = network(bundle, x, time, len(bundle.weight("class/table")) - 1)
+    return none + guidance * (network(bundle, x, time, label) - none)
+
+
+def to_data(bundle, x):
+    """From the network's scale."""
+    if bundle.spec["kind"] == "points":
+        return x * bundle.weight("reference/std") + bundle.weight("reference/mean")
+    low, high = bundle.spec["range"]
+    return np.clip(x, -1, 1) * (high - low) / 2 + (high + low) / 2
+
+
+def noise_and_classes(bundle, count, name):
+    entry = bundle.programs["advance"]
+    noise = bundle.noise(entry["inputs"][name], count)
+    label = np.arange(count) % entry["inputs"]["label"]["classes"] if "label" in entry["inputs"] else None
+    return entry, noise, label
+
+
+def solve(field, x, time, size, solver):
+    """One step of a Runge-Kutta method, and the slope where it begins."""
+    first = field(x, time)
+    if solver == "euler":
+        return x + size * first, first
+    if solver == "midpoint":
+        return x + size * field(x + size / 2 * first, time + size / 2), first
+    if solver == "heun":
+        return x + size / 2 * (first + field(x + size * first, time + size)), first
+    second = field(x + size / 2 * first, time + size / 2)
+    third = field(x + size / 2 * second, time + size / 2)
+    fourth = field(x + size * third, time + size)
+    return x + size / 6 * (first + 2 * second + 2 * third + fourth), first
+
+
+def flow_matching(bundle):
+    """The first steps of samples by the solver; densities by a Jacobian of differences."""
+    count = 5
+    entry, noise, label = noise_and_classes(bundle, count, "start")
+    steps, taken = entry["chain"]["steps"], entry["chain"]["stepsPerCall"]
+    guidance = bundle.options["guidance"]
+
+    def field(x, time):
+        return guided(bundle, x, time, label, guidance)
+
+    x = noise[:, 0].astype(np.float64)
+    for k in range(taken):
+        before = x
+        x, slope = solve(field, x, k / steps, 1 / steps, bundle.options["solver"])
+    drawn = bundle.run("advance", start=noise, to=taken)
+    yield "samples after the steps of a call", drawn["data"], to_data(bundle, x)
+    yield "where they would end", drawn["predicted"], to_data(bundle, before + (1 - (taken - 1) / steps) * slope)
+    if "logProb" not in bundle.programs:
+        return
+    data = bundle.examples(count).astype(np.float64)
+    deviation = bundle.weight("reference/std")
+    size, width = data.shape[1], 1e-5
+
+    def alone(x, time):
+        return guided(bundle, x, time, label, 1)
+
+    def both(y, time):
+        x = y[:, :size]
+        divergence = sum(
+            (alone(x + width * unit, time)[:, i] - alone(x - width * unit, time)[:, i]) / (2 * width)
+            for i, unit in enumerate(np.eye(size))
+        )
+        return np.concatenate([alone(x, time), divergence[:, None]], 1)
+
+    y = np.concatenate([(data - bundle.weight("reference/mean")) / deviation, np.zeros((count, 1))], 1)
+    fine = bundle.options["densitySteps"]
+    for k in range(fine):
+        y, _ = solve(both, y, 1 - k / fine, -1 / fine, "rk4")
+    start = y[:, :size]
+    expected = -0.5 * (start**2 + np.log(2 * np.pi)).sum(1) + y[:, size] - np.log(deviation).sum()
+    yield "log-density, Jacobian by differences", bundle.run("logProb", data=data, **({} if label is None else {"label": label}))["logProb"], expected

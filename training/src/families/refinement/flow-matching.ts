@@ -1,0 +1,134 @@
+import { tf } from '@generatrix/export';
+import { z } from 'zod';
+import { chainProgram, sampleStepsOption } from '../../core/chain.ts';
+import { fromData, measureScale, scaleSpecs, unscaled } from '../../core/data-scale.ts';
+import { gradientModel } from '../../core/gradient-model.ts';
+import { type DataDescription, defineFamily, type Trainable } from '../../model/family.ts';
+import { asKind } from '../../model/state.ts';
+import { newPass } from '../../nn/module.ts';
+import { denoiser, denoiserOptions, denoiserRefuses } from './denoiser.ts';
+import { flowPrograms } from './flow-programs.ts';
+import {
+  classesOf,
+  guidanceInputs,
+  guidanceOptions,
+  guidanceRefuses,
+  guided,
+  hidingNoise,
+  partlyHidden,
+} from './guidance.ts';
+import { type Field, solverNames, solvers } from './ode.ts';
+
+const options = z.strictObject({
+  ...denoiserOptions,
+  ...guidanceOptions,
+  solver: z
+    .enum(solverNames)
+    .default('midpoint')
+    .describe(
+      'how a sample follows the flow: euler looks at the network once a step, midpoint and heun twice, rk4 four times',
+    ),
+  sampleSteps: sampleStepsOption(20),
+  densitySteps: z
+    .number()
+    .int()
+    .min(1)
+    .max(1000)
+    .default(16)
+    .describe('steps of the classical Runge-Kutta method that log-densities take (points)'),
+});
+export type FlowMatchingOptions = z.infer<typeof options>;
+
+/** Steps of a sample in one call. */
+const stepsPerCall = 5;
+
+/**
+ * Flow matching on straight lines from noise to data (Lipman et al. 2023, eq. 22 and 23 with sigma_min = 0; rectified
+ * flow, Liu et al. 2023, eq. 1):
+ *
+ *   x_t = (1 - t) x_0 + t x_1,   x_0 ~ N(0, I),   loss = E |v(x_t, t) - (x_1 - x_0)|^2, the mean over the values
+ *
+ * Samples follow dx/dt = v(x, t) from noise at 0 to data at 1. `predicted` is where the flow would end if it went on
+ * straight, x_t + (1 - t) v: the mean of the examples that x_t may come from.
+ */
+function build(flow: FlowMatchingOptions, data: DataDescription): Trainable {
+  const { spec } = data;
+  const classes = classesOf(flow, data);
+  const network = denoiser(flow, data, classes);
+  const shape = [...spec.shape];
+  const output = { dtype: 'float32', shape, meaning: 'data' } as const;
+  const field =
+    (state: Record<string, tf.Tensor>, inputs: Record<string, tf.Tensor>): Field =>
+    (x, time) =>
+      guided(network, classes, state, x, tf.reshape(time, [1]), inputs);
+  const shown = (state: Record<string, tf.Tensor>, x: tf.Tensor) =>
+    unscaled(state, 'range' in spec ? tf.clipByValue(x, -1, 1) : x, spec);
+  return gradientModel({
+    parameters: network.parameters,
+    state: asKind('data', scaleSpecs(spec)),
+    initialise: measureScale,
+    noise: {
+      start: { distribution: 'normal', shape },
+      time: { distribution: 'uniform', shape: [1] },
+      ...hidingNoise(classes),
+      ...network.noise,
+    },
+    loss: (state, { data: examples, label, noise }) => {
+      const end = fromData(state, examples, spec);
+      const start = noise.start!;
+      const time = noise.time!; // [batch, 1]
+      const share = tf.reshape(time, [time.shape[0]!, ...shape.map(() => 1)]);
+      const along = tf.add(tf.mul(tf.sub(1, share), start), tf.mul(share, end));
+      const told = classes > 0 ? partlyHidden(label!, noise.hidden!, classes, flow.labelDropout) : undefined;
+      const velocity = network.apply(state, along, tf.squeeze(time, [1]), told, newPass(true, noise));
+      return { loss: tf.mean(tf.square(tf.sub(velocity, tf.sub(end, start)))) };
+    },
+    programs: {
+      advance: chainProgram({
+        steps: flow.sampleSteps,
+        mostSteps: 10_000,
+        stepsPerCall: Math.min(flow.sampleSteps, stepsPerCall),
+        carries: { position: shape, end: shape },
+        noise: { start: { distribution: 'normal', shape } },
+        inputs: guidanceInputs(classes, flow.guidance),
+        outputs: { data: output, predicted: output },
+        step: (state, { position }, { index, steps, noise, inputs }) => {
+          const x = tf.where(tf.equal(index, 0), noise.start!, position!);
+          const time = tf.div(index, steps);
+          const step = solvers[flow.solver](field(state, inputs), x, time, tf.div(1, steps));
+          return { position: step.x, end: tf.add(x, tf.mul(tf.sub(1, time), step.slope)) };
+        },
+        finish: (state, { position, end }) => ({
+          data: shown(state, position!),
+          predicted: shown(state, end!),
+        }),
+      }),
+      ...flowPrograms({
+        spec,
+        classes,
+        field,
+        solver: flow.solver,
+        steps: flow.sampleSteps,
+        densitySteps: flow.densitySteps,
+      }),
+    },
+  });
+}
+
+export const flowmatching = defineFamily<FlowMatchingOptions>({
+  name: 'flowmatching',
+  title: 'Flow matching: rectified flow',
+  taxonomy: ['explicit density', 'tractable', 'flow'],
+  equation: 'dx/dt = v(x, t),  v ≈ E[x_1 − x_0 | x_t]',
+  sources: [
+    'Lipman, Chen, Ben-Hamu, Nickel and Le 2023, arXiv:2210.02747',
+    'Liu, Gong and Liu 2023, arXiv:2209.03003 (rectified flow)',
+    'Ho and Salimans 2022, arXiv:2207.12598 (guidance)',
+    'Ho, Jain and Abbeel 2020, arXiv:2006.11239 (the network)',
+  ],
+  options,
+  defaults: { steps: 5000, batchSize: 128, learningRate: 1e-3, schedule: 'cosine', ema: 0.999 },
+  refuses: (data, flow) => denoiserRefuses(data, flow) ?? guidanceRefuses(flow, data),
+  build,
+  reproduce: {},
+});
