@@ -251,3 +251,23 @@ describe('the gradient of a scan', () => {
     expect([back!.carries, back!.outputs.length]).toEqual([2, 2]);
   });
 });
+
+it('a loop that runs eagerly looks up no place in the code, which would take longer than its turns', () => {
+  const { prepareStackTrace } = Error;
+  let looked = 0;
+  Error.prepareStackTrace = () => {
+    looked += 1;
+    return '';
+  };
+  try {
+    const sum = scan({
+      carries: { total: tf.scalar(0) },
+      sequences: { x: tf.tensor1d([1, 2, 3]) },
+      body: ({ total }, { x }) => ({ carries: { total: tf.add(total!, x!) } }),
+    });
+    expect(sum.carries.total!.arraySync()).toBe(6);
+  } finally {
+    Error.prepareStackTrace = prepareStackTrace;
+  }
+  expect(looked).toBe(0);
+});

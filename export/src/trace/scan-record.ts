@@ -78,22 +78,24 @@ export function recordScan(
  * @throws TraceError when it is none, or has other carries than the step was given, or of another type or shape.
  */
 export function checkStep(step: ScanStep, before: NamedTensors): ScanStep {
-  const scan = `scan${at(userLocation())}`;
+  // The place is looked up for an error alone: at every turn of an eager loop it would take longer than the turn.
+  const scan = () => `scan${at(userLocation())}`;
   const returned: unknown = step;
   if (typeof returned !== 'object' || returned === null || !('carries' in returned)) {
     if (returned instanceof Promise) returned.catch(() => {});
     throw new TraceError(
-      `${scan}: the body must return { carries, outputs }, at once; outputs may be left out`,
+      `${scan()}: the body must return { carries, outputs }, at once; outputs may be left out`,
     );
   }
-  const after = requireTensors(step.carries, `the body of ${scan}`);
-  if (step.outputs !== undefined) requireTensors(step.outputs, `the body of ${scan}`);
+  const whose = () => `the body of ${scan()}`;
+  const after = requireTensors(step.carries, whose);
+  if (step.outputs !== undefined) requireTensors(step.outputs, whose);
   for (const [name, { dtype, shape }] of Object.entries(before)) {
     const next = after[name];
-    if (next === undefined) throw new TraceError(`${scan}: the body does not return the carry '${name}'`);
+    if (next === undefined) throw new TraceError(`${scan()}: the body does not return the carry '${name}'`);
     if (next.dtype !== dtype || !tf.util.arraysEqual(next.shape, shape)) {
       throw new TraceError(
-        `${scan}: carry '${name}' is ${dtype} [${shape}] but the body returns ${next.dtype} [${next.shape}]`,
+        `${scan()}: carry '${name}' is ${dtype} [${shape}] but the body returns ${next.dtype} [${next.shape}]`,
       );
     }
   }

@@ -35,22 +35,22 @@ export function requireInputs(inputs: Record<string, TraceInput>): void {
  * @param whose begins the message: the function or body that returned it
  * @throws TraceError when it is anything else.
  */
-export function requireTensors(returned: unknown, whose: string): NamedTensors {
+export function requireTensors(returned: unknown, whose: () => string): NamedTensors {
   const cure = 'return an object of tensors, each under its name, such as { y: tensor }';
   if (isPromise(returned)) {
     // The promise is no one else's: its rejection must not end the process.
     returned.then(undefined, () => {});
-    throw new TraceError(`${whose} is async: it must return its tensors at once, so ${cure}`);
+    throw new TraceError(`${whose()} is async: it must return its tensors at once, so ${cure}`);
   }
   if (returned instanceof tf.Tensor)
-    throw new TraceError(`${whose} returns a tensor without a name: ${cure}`);
-  if (Array.isArray(returned)) throw new TraceError(`${whose} returns a list: ${cure}`);
+    throw new TraceError(`${whose()} returns a tensor without a name: ${cure}`);
+  if (Array.isArray(returned)) throw new TraceError(`${whose()} returns a list: ${cure}`);
   if (typeof returned !== 'object' || returned === null) {
-    throw new TraceError(`${whose} returns ${describe(returned)}: ${cure}`);
+    throw new TraceError(`${whose()} returns ${describe(returned)}: ${cure}`);
   }
   for (const [name, output] of Object.entries(returned)) {
     if (!(output instanceof tf.Tensor)) {
-      throw new TraceError(`output '${name}' of ${whose} is not a tensor but ${describe(output)}`);
+      throw new TraceError(`output '${name}' of ${whose()} is not a tensor but ${describe(output)}`);
     }
     if (output.dtype === 'complex64') {
       throw new TraceError(

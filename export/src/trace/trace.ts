@@ -49,7 +49,7 @@ function recordInto(recorder: Recorder, fn: TensorFunction, inputs: Record<strin
     );
     const returned: unknown = fn(tensors);
     try {
-      for (const [name, output] of Object.entries(requireTensors(returned, 'the traced function'))) {
+      for (const [name, output] of Object.entries(requireTensors(returned, () => 'the traced function'))) {
         ports.push({ name, value: recorder.resolve(output) });
       }
     } finally {
