@@ -2,6 +2,7 @@ import { type BatchedInput, type TensorFunction, tf, traceBatched, writeOnnx } f
 import { hostTensor } from '@generatrix/runtime/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ensureChromium } from './ensure-chromium.ts';
+import { openChromium } from './open-chromium.ts';
 import { type BrowserExecutor, openBrowserExecutor } from './run-program.ts';
 
 const chromium = await ensureChromium();
@@ -52,4 +53,18 @@ describe.skipIf('reason' in chromium).each([
     const outputs = await executor.run('doubling', doubling, { i: hostTensor('int32', [1], [4]) });
     expect([...outputs.twice!.data]).toEqual([8]);
   });
+});
+
+test.skipIf('reason' in chromium)('a page that is opened is all that Chromium loads', async () => {
+  const browser = await openChromium();
+  try {
+    const page = await (await browser.newContext()).newPage();
+    await page.goto('about:blank');
+    const session = await browser.newBrowserCDPSession();
+    // Every kind of target, Chromium's own pages for its address bar among them.
+    const { targetInfos } = await session.send('Target.getTargets', { filter: [{}] });
+    expect(new Set(targetInfos.map(({ url }) => url))).toEqual(new Set(['about:blank']));
+  } finally {
+    await browser.close();
+  }
 });

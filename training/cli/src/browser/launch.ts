@@ -1,6 +1,29 @@
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { findChromium } from './find-chromium.ts';
 
+/**
+ * The address bar of every context's window would load two pages of Chromium's own for its list of suggestions: half a
+ * second of a core that nobody sees. Chromium heeds the last such flag alone, so those of playwright's that concern
+ * pages stand here again.
+ */
+const disabledFeatures = [
+  'WebUIOmniboxPopup',
+  'WebUIOmniboxAimPopup',
+  'AimEnabled',
+  'AvoidCorsURLLoaderRestartOnRedirect',
+  'AvoidUnnecessaryBeforeUnloadCheckSync',
+  'DestroyProfileOnBrowserClose',
+  'HttpsFirstBalancedModeAutoEnable',
+  'HttpsUpgrades',
+  'LensOverlay',
+  'MediaRouter',
+  'NetworkTimeServiceQuerying',
+  'OptimizationHints',
+  'PaintHolding',
+  'PreconnectToSearch',
+  'ThirdPartyStoragePartitioning',
+];
+
 const commonFlags = [
   '--no-sandbox', // Chromium refuses its sandbox to root, which containers usually are
   '--disable-quic',
@@ -8,6 +31,7 @@ const commonFlags = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
+  `--disable-features=${disabledFeatures}`,
 ];
 const plainFlags = ['--disable-gpu'];
 /** SwiftShader: a software WebGPU adapter, so that the tests need no graphics card. */
