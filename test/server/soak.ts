@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { Sampler } from '@generatrix/runtime';
 
 /** What a soak saw. */
@@ -7,8 +9,16 @@ export interface SoakResult {
   readonly lost: number;
   /** Answers that were not the seed's samples. */
   readonly wrong: number;
-  /** Resident memory in MB, a value each window; the first half is the warm-up. */
-  readonly memory: readonly number[];
+  /** Memory at the end of each window; the first half is the warm-up. */
+  readonly memory: readonly Memory[];
+}
+
+/** MB that a process holds once its garbage has been collected. */
+export interface Memory {
+  /** Objects and the buffers that they own. */
+  readonly held: number;
+  /** All that is resident, native libraries and what the collector keeps in reserve included. */
+  readonly resident: number;
 }
 
 export interface SoakOptions {
@@ -36,7 +46,7 @@ export async function soak({ url, samplers, seconds, clients, onWindow }: SoakOp
     }
   }
   let [answered, lost, wrong] = [0, 0, 0];
-  const memory: number[] = [];
+  const memory: Memory[] = [];
   const started = performance.now();
   const end = started + 1000 * seconds;
   const names = Object.keys(samplers);
@@ -70,7 +80,7 @@ export async function soak({ url, samplers, seconds, clients, onWindow }: SoakOp
     for (let window = 1; window <= windows; window++) {
       const due = started + (1000 * seconds * window) / windows;
       await new Promise((resolve) => setTimeout(resolve, Math.max(0, due - performance.now())));
-      memory.push(process.memoryUsage().rss / 2 ** 20);
+      memory.push(memoryNow());
       onWindow?.(
         `${Math.round((due - started) / 1000)} s: ${answered} answered, ${lost} lost, ${wrong} wrong`,
       );
@@ -78,6 +88,16 @@ export async function soak({ url, samplers, seconds, clients, onWindow }: SoakOp
   };
   await Promise.all([watch(), ...Array.from({ length: clients }, (_, i) => client(i))]);
   return { answered, lost, wrong, memory };
+}
+
+setFlagsFromString('--expose-gc');
+/** Collects garbage, so that a leak of kilobytes shows among megabytes that come and go. */
+const collect = runInNewContext('gc') as () => void;
+
+function memoryNow(): Memory {
+  collect();
+  const { heapUsed, external, rss } = process.memoryUsage();
+  return { held: (heapUsed + external) / 2 ** 20, resident: rss / 2 ** 20 };
 }
 
 /** Rounding may depend on the batch that a row is computed in: the last bits of single precision. */
