@@ -1,7 +1,7 @@
 import type { FamilyCase } from '../../../testing/family-case.ts';
 import { tinyStripes } from '../../../testing/tiny-data.ts';
 
-const small = { hidden: [6, 4], sampleSteps: 30, temperatures: 20, gibbs: 2, meanFieldTurns: 3 };
+const small = { hidden: [6, 4], sampleSteps: 10, temperatures: 8, gibbs: 2, meanFieldTurns: 3 };
 
 export const cases: readonly FamilyCase[] = [
   {

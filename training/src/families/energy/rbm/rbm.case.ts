@@ -1,7 +1,7 @@
 import type { FamilyCase } from '../../../testing/family-case.ts';
 import { tinyStripes } from '../../../testing/tiny-data.ts';
 
-const small = { hidden: 8, sampleSteps: 30, temperatures: 20 };
+const small = { hidden: 8, sampleSteps: 10, temperatures: 8 };
 
 export const cases: readonly FamilyCase[] = [
   {
