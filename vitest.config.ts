@@ -28,20 +28,17 @@ export default defineConfig({
     // Two workers share the cores: sessions of several spinning threads would only slow each other down.
     env: { GENERATRIX_THREADS: '1' },
     projects: [
+      // One project for all that may share processes: each imports the sources, and transforms them, anew.
       {
         extends: true,
         test: {
-          name: 'unit',
-          include: ['*/src/**/*.test.ts', 'training/cli/src/**/*.test.ts'],
+          name: 'together',
+          include: ['*/src/**/*.test.ts', 'training/cli/src/**/*.test.ts', 'test/**/*.test.ts'],
           exclude: alone,
           isolate: false,
         },
       },
       { extends: true, test: { name: 'alone', include: alone } },
-      {
-        extends: true,
-        test: { name: 'whole', include: ['test/**/*.test.ts'], exclude: alone, isolate: false },
-      },
     ],
   },
 });

@@ -1,4 +1,6 @@
+import { writeFileSync } from 'node:fs';
 import type { Reporter, TestModule } from 'vitest/node';
+import { recordedFile } from './longest-first.ts';
 
 /** How many of the slowest files are named. */
 const slowest = 10;
@@ -18,20 +20,22 @@ export default class SummaryReporter implements Reporter {
       // A file that does not even load has no tests to count.
       if (module.children.size === 0 && module.state() === 'failed') counts.failed++;
     }
-    if (modules.length > slowest) console.log(slowestFiles(modules).join('\n'));
+    const byTime = modules
+      .map((module) => ({ path: module.relativeModuleId, took: seconds(module) }))
+      .toSorted((a, b) => b.took - a.took);
+    if (modules.length > slowest)
+      for (const { path, took } of byTime.slice(0, slowest))
+        console.log(`${took.toFixed(1).padStart(7)} s  ${path}`);
+    if (process.env.GENERATRIX_RECORD_SECONDS) {
+      const longer = byTime.filter(({ took }) => took >= 2).map(({ path, took }) => [path, Math.round(took)]);
+      writeFileSync(recordedFile, `${JSON.stringify(Object.fromEntries(longer), null, 2)}\n`);
+    }
     console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
   }
 }
 
-/** The seconds that each of the slowest files took, its imports and hooks included. */
-function slowestFiles(modules: readonly TestModule[]): string[] {
-  const seconds = (module: TestModule) => {
-    const { collectDuration, prepareDuration, setupDuration, duration } = module.diagnostic();
-    return (collectDuration + prepareDuration + setupDuration + duration) / 1000;
-  };
-  return modules
-    .map((module) => ({ path: module.relativeModuleId, took: seconds(module) }))
-    .toSorted((a, b) => b.took - a.took)
-    .slice(0, slowest)
-    .map(({ path, took }) => `${took.toFixed(1).padStart(7)} s  ${path}`);
+/** What a file took, its imports and hooks included. */
+function seconds(module: TestModule): number {
+  const { collectDuration, prepareDuration, setupDuration, duration } = module.diagnostic();
+  return (collectDuration + prepareDuration + setupDuration + duration) / 1000;
 }
