@@ -1,19 +1,13 @@
 import { type NamedTensors, tf } from '@generatrix/export';
-import { fillNoise, type HostTensor, hostTensor, type InputSpec, sizeOf } from '@generatrix/runtime/core';
+import type { InputSpec, NoiseDistribution } from '@generatrix/runtime/core';
 import { type Chain, chainProgram } from '../../core/chain.ts';
-import type { Dataset } from '../../data/dataset.ts';
 import type { ModelProgram } from '../../model/model.ts';
-import { binarise } from '../../nn/distributions.ts';
-import { type Bipartite, type GibbsNoise, hiddenInputs } from './bipartite.ts';
+import type { AnnealedPath } from './annealed-path.ts';
+import type { GibbsNoise } from './bipartite.ts';
 
 /**
- * Annealed importance sampling of a machine of two layers (Salakhutdinov and Murray 2008, section 4.1), between
- * independent units that have the data's means, whose partition function is known, and the machine:
- *
- *   f_k(v) = exp((1 - b_k) a v + b_k b v) prod_j (1 + exp(b_k (c_j + v W_j))),   b_0 = 0 ... b_K = 1
- *   Z_0 = 2^H prod_i (1 + exp(a_i))
- *
- * with the data's log odds a. The machine of b_k moves by block Gibbs steps.
+ * Annealed importance sampling of a machine of two layers (Neal 2001; Salakhutdinov and Murray 2008, section 4.1): from
+ * independent units, whose partition function is known, by inverse temperatures b_0 = 0 ... b_K = 1 to the machine.
  */
 
 /**
@@ -40,66 +34,17 @@ export function temperatureOf(index: tf.Tensor, last: tf.Tensor): tf.Tensor {
   return tf.where(tf.greaterEqual(index, last), tf.scalar(1), value);
 }
 
-/** A machine, and the log odds of the independent units that it is compared with, a [V]. */
-interface Annealed extends Bipartite {
-  readonly odds: tf.Tensor;
-}
-
-/** Name of the data's log odds in the state, [V]. */
-export const baseRates = 'data/logOdds';
-
-/** Examples that the data's means are taken over, spread over the data set. */
-const largestSample = 10_000;
-
-/** Log odds of the data's units, each mean as if it had been on once more and off once more: [V]. */
-export async function logOddsOf(dataset: Dataset): Promise<Float32Array> {
-  const units = sizeOf(dataset.spec.shape);
-  const count = Math.min(dataset.size, largestSample);
-  const { data } = await dataset.gather(
-    Array.from({ length: count }, (_, i) => Math.floor((i * dataset.size) / count)),
-  );
-  const sums = new Float64Array(units);
-  for (let i = 0; i < data.length; i++) sums[i % units]! += data[i]!;
-  return Float32Array.from(sums, (sum) => Math.log((sum + 1) / (count - sum + 1)));
-}
-
-/** Units that are on with these log odds, each by itself: [count, V]. */
-export function independentUnits(odds: ArrayLike<number>, count: number, seed: number): HostTensor {
-  const shape = [odds.length];
-  const noise = fillNoise({ distribution: 'uniform', seed, stream: 'chains', firstIndex: 0, count, shape });
-  const values = noise.map((u, i) => (u < 1 / (1 + Math.exp(-odds[i % odds.length]!)) ? 1 : 0));
-  return hostTensor('float32', [count, odds.length], values);
-}
-
-/** log Z_0, nats: a scalar. */
-function baseLogPartition({ odds, hiddenBias }: Annealed): tf.Tensor {
-  return tf.add(tf.sum(tf.softplus(odds)), hiddenBias.shape[0]! * Math.LN2);
-}
-
-/** log f_k(v) - log f_{k-1}(v), unit by unit so that little is lost to rounding: [batch, V] to [batch, 1]. */
-function logRatio(machine: Annealed, v: tf.Tensor, before: tf.Tensor, after: tf.Tensor): tf.Tensor {
-  const inputs = hiddenInputs(machine, v); // [batch, H]
-  const rise = tf.sub(tf.softplus(tf.mul(after, inputs)), tf.softplus(tf.mul(before, inputs)));
-  const visible = tf.mul(v, tf.sub(machine.visibleBias, machine.odds));
-  return tf.add(tf.sum(rise, 1, true), tf.mul(tf.sub(after, before), tf.sum(visible, 1, true)));
-}
-
-/** A block Gibbs step of the machine between: h ~ p_k(h | v), v ~ p_k(v | h). [batch, V] to [batch, V]. */
-function annealedStep(machine: Annealed, v: tf.Tensor, at: tf.Tensor, noise: GibbsNoise): tf.Tensor {
-  const weights = machine.weights as tf.Tensor2D;
-  const h = binarise(tf.sigmoid(tf.mul(at, hiddenInputs(machine, v))), noise.hidden) as tf.Tensor2D;
-  const model = tf.add(tf.matMul(h, weights, false, true), machine.visibleBias);
-  const inputs = tf.add(tf.mul(tf.sub(1, at), machine.odds), tf.mul(at, model));
-  return binarise(tf.sigmoid(inputs), noise.visible);
-}
-
 export interface Annealing {
-  /** The machine that a state holds. */
-  readonly machine: (state: NamedTensors) => Annealed;
+  /** The way to the machine that a state holds. */
+  readonly path: (state: NamedTensors) => AnnealedPath;
   readonly visible: number;
+  /** Of the noise that visible units are drawn by; uniform when absent. */
+  readonly visibleNoise?: NoiseDistribution;
   readonly hidden: number;
   /** An example in the data's shape of the visible units [batch, V]. */
-  readonly example: (values: tf.Tensor) => tf.Tensor;
+  readonly example: (values: tf.Tensor, state: NamedTensors) => tf.Tensor;
+  /** The visible units [batch, V] of an example; its values in a row when absent. */
+  readonly units?: (example: tf.Tensor, state: NamedTensors) => tf.Tensor;
   /** Of an example. */
   readonly shape: readonly number[];
   /** Temperatures when nothing is said. */
@@ -114,10 +59,12 @@ export interface Annealing {
  * the other an upper bound of log Z in expectation.
  */
 export function annealingPrograms({
-  machine,
+  path,
   visible,
+  visibleNoise = 'uniform',
   hidden,
   example,
+  units = (x) => tf.reshape(x, [x.shape[0]!, visible]),
   shape,
   temperatures,
   stepsPerCall,
@@ -129,7 +76,7 @@ export function annealingPrograms({
     carries: { values: [visible], weight: [1] },
     noise: {
       hidden: { distribution: 'uniform', shape: [hidden] },
-      visible: { distribution: 'uniform', shape: [visible] },
+      visible: { distribution: visibleNoise, shape: [visible] },
     },
   } as const;
   /** `end` is what the chains' ends are called: ONNX lets no output have an input's name. */
@@ -138,27 +85,27 @@ export function annealingPrograms({
       [end]: { dtype: 'float32', shape, meaning: 'data' },
       logWeight: { dtype: 'float32', shape: [], meaning: 'other' },
     },
-    finish: (_, { values, weight }) => ({
-      [end]: example(values!),
+    finish: (state, { values, weight }) => ({
+      [end]: example(values!, state),
       logWeight: tf.squeeze(weight!, [1]),
     }),
   });
   const data: InputSpec = { dtype: 'float32', shape: [...shape], role: 'data' };
   const startWeight = (state: NamedTensors, values: tf.Tensor) =>
-    tf.add(baseLogPartition(machine(state)), tf.mul(0, tf.slice(values, [0, 0], [-1, 1]))); // [batch, 1]
+    tf.add(path(state).baseLogPartition, tf.mul(0, tf.slice(values, [0, 0], [-1, 1]))); // [batch, 1]
   return {
     anneal: chainProgram({
       ...common,
       ...ending('data'),
       start: (state, { noise }) => {
-        const values = binarise(tf.sigmoid(machine(state).odds), noise.visible!);
+        const values = path(state).start(noise.visible!);
         return { values, weight: startWeight(state, values) };
       },
       step: (state, { values, weight }, { index, steps, noise }) => {
         const [before, at] = [tf.sub(index, 1), index].map((k) => temperatureOf(k, tf.sub(steps, 1)));
         return {
-          values: annealedStep(machine(state), values!, at!, noise as unknown as GibbsNoise),
-          weight: tf.add(weight!, logRatio(machine(state), values!, before!, at!)),
+          values: path(state).step(values!, at!, noise as unknown as GibbsNoise),
+          weight: tf.add(weight!, path(state).logRatio(values!, before!, at!)),
         };
       },
     }),
@@ -167,14 +114,14 @@ export function annealingPrograms({
       ...ending('start'),
       inputs: { data },
       start: (state, { inputs }) => {
-        const values = tf.reshape(inputs.data!, [inputs.data!.shape[0]!, visible]);
+        const values = units(inputs.data!, state);
         return { values, weight: startWeight(state, values) };
       },
       step: (state, { values, weight }, { index, steps, noise }) => {
         const last = tf.sub(steps, 1);
         const [at, before] = [tf.sub(steps, index), tf.sub(last, index)].map((k) => temperatureOf(k, last));
-        const moved = annealedStep(machine(state), values!, at!, noise as unknown as GibbsNoise);
-        return { values: moved, weight: tf.add(weight!, logRatio(machine(state), moved, before!, at!)) };
+        const moved = path(state).step(values!, at!, noise as unknown as GibbsNoise);
+        return { values: moved, weight: tf.add(weight!, path(state).logRatio(moved, before!, at!)) };
       },
     }),
   };

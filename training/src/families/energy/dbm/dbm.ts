@@ -8,7 +8,9 @@ import type { NoiseSpec } from '../../../model/model.ts';
 import { asKind, type StateSpecs } from '../../../model/state.ts';
 import { bernoulliLogProb, binarise, sumExamples } from '../../../nn/distributions.ts';
 import { isUnitImage } from '../../../nn/unit-image.ts';
-import { annealingPrograms, baseRates, independentUnits, logOddsOf } from '../annealing.ts';
+import { binaryPath } from '../annealed-path.ts';
+import { annealingPrograms } from '../annealing.ts';
+import { baseRates, independentUnits, logOddsOf } from '../base-rates.ts';
 import { type GibbsNoise, gibbsSteps, hiddenMean } from '../bipartite.ts';
 import {
   binaryUnits,
@@ -168,13 +170,11 @@ function build(dbm: DbmOptions, { spec }: DataDescription): Trainable {
 
   const dataOutput = { dtype: 'float32', shape, meaning: 'data' } as const;
   const sides = { visible: side, hidden: first, example, shape };
-  const machine = (state: NamedTensors) => ({
-    ...dbmOf(state),
-    odds: tf.concat([state[baseRates]!, tf.zeros([second])], 0),
-  });
+  const path = (state: NamedTensors) =>
+    binaryPath(dbmOf(state), tf.concat([state[baseRates]!, tf.zeros([second])], 0));
   const { anneal } = annealingPrograms({
     ...sides,
-    ...{ machine, temperatures: dbm.temperatures, stepsPerCall },
+    ...{ path, temperatures: dbm.temperatures, stepsPerCall },
   });
 
   return gradientModel({

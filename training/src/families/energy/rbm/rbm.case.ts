@@ -20,4 +20,12 @@ export const cases: readonly FamilyCase[] = [
     dataset: tinyStripes,
     batchSize: 40,
   },
+  {
+    name: 'rbm, tempered chains',
+    family: 'rbm',
+    options: { ...small, chains: 'tempered', replicas: 3, gibbs: 2 },
+    training: { optimizer: 'adam' },
+    dataset: tinyStripes,
+    batchSize: 40,
+  },
 ];

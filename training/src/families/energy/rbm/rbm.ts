@@ -1,4 +1,4 @@
-import { tf } from '@generatrix/export';
+import { type NamedTensors, tf } from '@generatrix/export';
 import { hostTensor, sizeOf } from '@generatrix/runtime/core';
 import { z } from 'zod';
 import { gradientModel } from '../../../core/gradient-model.ts';
@@ -6,8 +6,10 @@ import { type DataDescription, defineFamily, type Trainable } from '../../../mod
 import type { NoiseSpec } from '../../../model/model.ts';
 import { asKind, type StateSpecs } from '../../../model/state.ts';
 import { isUnitImage } from '../../../nn/unit-image.ts';
-import { annealingPrograms, baseRates, independentUnits, logOddsOf } from '../annealing.ts';
-import { freeEnergy, type GibbsNoise, gibbsSteps, hiddenMean, pseudoLogLikelihood } from '../bipartite.ts';
+import { binaryPath } from '../annealed-path.ts';
+import { annealingPrograms } from '../annealing.ts';
+import { baseRates, independentUnits, logOddsOf } from '../base-rates.ts';
+import { freeEnergy, hiddenMean, pseudoLogLikelihood } from '../bipartite.ts';
 import { divergenceGradients, divergenceMetrics } from '../contrastive-divergence.ts';
 import {
   binaryUnits,
@@ -16,23 +18,12 @@ import {
   programOfExamples,
   stepsPerCall,
 } from '../machine-programs.ts';
+import { chainOptions, trainingChains } from '../training-chains.ts';
 import { rbmNames, rbmOf } from './rbm-machine.ts';
 
 const options = z.strictObject({
   hidden: z.number().int().min(1).max(65_536).default(500).describe('hidden units'),
-  chains: z
-    .enum(['data', 'persistent'])
-    .default('persistent')
-    .describe(
-      'where the chains of a step begin: at its data (CD), or where they were after the last step (PCD)',
-    ),
-  gibbs: z
-    .number()
-    .int()
-    .min(1)
-    .max(1000)
-    .default(1)
-    .describe('block Gibbs steps of the chains in a training step'),
+  ...chainOptions('persistent'),
   ...machineOptions,
 });
 export type RbmOptions = z.infer<typeof options>;
@@ -44,13 +35,12 @@ export type RbmOptions = z.infer<typeof options>;
  *   p(v) = exp(-F(v)) / Z,   F(v) = -b v - sum_j log(1 + exp(c_j + v W_j))
  *
  * trained by (persistent) contrastive divergence: the gradient of log p with its expectation under the model taken at
- * chains of `gibbs` steps (`../contrastive-divergence.ts`). Examples are binarised anew in each step. What is drawn is the
- * end of a block Gibbs chain from fair coins, so samples are the model's only as far as that chain has mixed. Its
- * partition function is estimated by annealing (`../annealing.ts`).
+ * chains of `gibbs` steps (`../contrastive-divergence.ts`), which may be tempered (`../tempering.ts`). Examples are
+ * binarised anew in each step. What is drawn is the end of a block Gibbs chain from fair coins, so samples are the model's
+ * only as far as that chain has mixed. Its partition function is estimated by annealing (`../annealing.ts`).
  */
 function build(rbm: RbmOptions, { spec }: DataDescription): Trainable {
-  const { hidden, gibbs } = rbm;
-  const persistent = rbm.chains === 'persistent';
+  const { hidden } = rbm;
   const shape = [...spec.shape];
   const visible = sizeOf(shape);
   const parameters: StateSpecs = {
@@ -65,38 +55,37 @@ function build(rbm: RbmOptions, { spec }: DataDescription): Trainable {
   };
   const number = { dtype: 'float32', shape: [], meaning: 'other' } as const;
 
+  const chains = trainingChains(rbm, { visible, hidden });
+  const path = (state: NamedTensors) => binaryPath(rbmOf(state), state[baseRates]!);
+
   return gradientModel({
     parameters,
     state: (batchSize) => ({
       ...asKind('data', { [baseRates]: { shape: [visible], initial: 0 } }),
-      ...(persistent && asKind('statistic', { chains: { shape: [batchSize, visible], initial: 0 } })),
+      ...chains.state(batchSize),
     }),
     // Visible units begin with the data's means (Hinton 2010, section 8.1), and chains as draws of them.
     initialise: async (state, dataset, seed) => {
       const odds = hostTensor('float32', [visible], await logOddsOf(dataset));
       const start = { ...state, [baseRates]: odds, [rbmNames.visibleBias]: odds };
-      return state.chains
-        ? { ...start, chains: independentUnits(odds.data, state.chains.shape[0]!, seed) }
-        : start;
+      if (!state.chains) return start;
+      const { shape: all } = state.chains;
+      const { data } = independentUnits(odds.data, sizeOf(all) / visible, seed);
+      return { ...start, chains: hostTensor('float32', all, data) };
     },
-    noise: {
-      uniform: uniform(shape),
-      hidden: uniform([gibbs, hidden]),
-      visible: uniform([gibbs, visible]),
-      unit: uniform([1]),
-    },
+    noise: { uniform: uniform(shape), unit: uniform([1]), ...chains.noise },
     gradients: (state, { data, noise }) => {
       const [machine, v] = [rbmOf(state), binaryUnits(data, noise.uniform!)];
-      const chains = gibbsSteps(machine, persistent ? state.chains! : v, noise as unknown as GibbsNoise);
+      const { chains: ends, statistics } = chains.run(path(state), { state, v, noise });
       return {
         gradients: Object.fromEntries(
-          Object.entries(divergenceGradients(machine, v, chains)).map(([name, gradient]) => [
+          Object.entries(divergenceGradients(machine, v, ends)).map(([name, gradient]) => [
             rbmNames[name as keyof typeof rbmNames],
             gradient,
           ]),
         ),
-        metrics: divergenceMetrics(machine, v, chains, noise.unit!),
-        ...(persistent && { statistics: { chains } }),
+        metrics: divergenceMetrics(machine, v, ends, noise.unit!),
+        statistics,
       };
     },
     metrics: {
@@ -107,7 +96,7 @@ function build(rbm: RbmOptions, { spec }: DataDescription): Trainable {
       ...gibbsPrograms({ ...sides, machine: rbmOf, steps: rbm.sampleSteps }),
       ...annealingPrograms({
         ...sides,
-        machine: (state) => ({ ...rbmOf(state), odds: state[baseRates]! }),
+        path,
         ...{ temperatures: rbm.temperatures, stepsPerCall },
       }),
       encode: programOfExamples(
@@ -132,6 +121,7 @@ export const rbm = defineFamily<RbmOptions>({
   sources: [
     'Smolensky 1986, "Information processing in dynamical systems: foundations of harmony theory"',
     'Hinton 2002, "Training products of experts by minimizing contrastive divergence", Neural Computation 14',
+    'Desjardins, Courville, Bengio, Vincent and Delalleau 2010, "Tempered Markov chain Monte Carlo for training of restricted Boltzmann machines", AISTATS',
     'Tieleman 2008, "Training restricted Boltzmann machines using approximations to the likelihood gradient", ICML',
   ],
   options,
