@@ -229,6 +229,7 @@ def boltzmann(bundle):
     conditional = -softplus(free_energy(v) - free_energy(flipped)).sum(0)
     yield "pseudo-log-likelihood", bundle.run("pseudoLogLikelihood", **inputs)["pseudoLogLikelihood"], conditional
     yield from gibbs_chain(bundle, w, b, c)
+    yield from gibbs_completion(bundle, w, b, c)
     yield from annealing(bundle, w, b, c, bundle.weight("data/logOdds"))
 
 
@@ -252,6 +253,34 @@ def gibbs_chain(bundle, w, b, c):
     stepped = bundle.run("transition", **given)
     yield "a step at temperature 2", stepped["next/values"], (second[:, 0] < warmer).astype(np.float64)
     yield "its probabilities", stepped["next/probabilities"], warmer
+
+
+def completion_start(bundle, count):
+    """Examples of which the first row is known: (inputs, known units, their values where known and 1/2 elsewhere)."""
+    x = bundle.examples(count)
+    known = np.zeros(bundle.shape, bool)
+    known[:1] = True
+    known = known.ravel()
+    flat = x.reshape(count, -1).astype(np.float64)
+    return {"given": x, "rows": 1}, known, flat, np.where(known, flat, 0.5)
+
+
+def gibbs_completion(bundle, w, b, c):
+    """The block Gibbs chain with the first row held, by the same uniform numbers."""
+    steps, count = bundle.programs["complete"]["chain"]["stepsPerCall"], 5
+    inputs, known, flat, start = completion_start(bundle, count)
+    size = len(known)
+    known = np.concatenate([known, np.zeros(len(b) - size, bool)])
+    start = np.concatenate([start, np.full((count, len(b) - size), 0.5)], 1)
+    hidden, visible = (bundle.random.random((count, steps, len(bias))).astype(np.float32) for bias in (c, b))
+    values = (visible[:, 0] < start.astype(np.float32)).astype(np.float64)
+    for step in range(1, steps):
+        h = (hidden[:, step] < sigmoid(c + values @ w)).astype(np.float64)
+        probabilities = sigmoid(b + h @ w.T)
+        values = np.where(known, values, visible[:, step] < probabilities)
+    drawn = bundle.run("complete", hidden=hidden, visible=visible, to=steps, **inputs)
+    yield "values of a completion", drawn["next/values"], values
+    yield "completed means", drawn["data"].reshape(count, -1), np.where(known[:size], flat, probabilities[:, :size])
 
 
 def annealing(bundle, w, b, c, odds):
@@ -300,7 +329,149 @@ def deep_boltzmann(bundle):
     yield "reconstructions", back, sigmoid(b + first @ w.T)
     both = np.concatenate([w, u.T]), np.concatenate([b, d]), c
     yield from gibbs_chain(bundle, *both)
+    yield from gibbs_completion(bundle, *both)
     yield from annealing(bundle, *both, np.concatenate([bundle.weight("data/logOdds"), np.zeros(len(d))]))
+
+
+def gaussian_boltzmann(bundle):
+    """Machines of real visible units from their weights: free energies, codes, a Gibbs chain and annealing."""
+    w, b, c = (bundle.weight(name) for name in ("weights", "visible/bias", "hidden/bias"))
+    mean, deviation = bundle.weight("data/mean"), bundle.weight("data/deviation")
+    learned = bundle.options["variance"] == "learned"
+    variance = np.maximum(np.exp(bundle.weight("visible/logVariance")), 0.0025) if learned else np.ones(len(b))
+
+    def inputs_of(x):
+        return c + (x / variance) @ w
+
+    def log_f(x, beta):
+        base = -(1 - beta) * (x**2).sum(-1) / 2 - beta * ((x - b) ** 2 / (2 * variance)).sum(-1)
+        return base + softplus(beta * inputs_of(x)).sum(-1)
+
+    def gibbs(x, beta, hidden, normal):
+        h = (hidden < sigmoid(beta * inputs_of(x))).astype(np.float64)
+        precision = (1 - beta) + beta / variance
+        centre = beta * (b + h @ w.T) / variance / precision
+        return centre + normal / np.sqrt(precision), centre
+
+    data, count = bundle.examples(6), 6
+    x = (data.reshape(count, -1) - mean) / deviation
+    yield "free energy", bundle.run("freeEnergy", data=data)["freeEnergy"], np.log(deviation).sum() - log_f(x, 1)
+    code = sigmoid(inputs_of(x))
+    yield "codes", bundle.run("encode", data=data)["code"], code
+    back = bundle.run("reconstruct", data=data)["reconstruction"].reshape(count, -1)
+    yield "reconstructions", back, mean + deviation * (b + code @ w.T)
+
+    def noise_of(program):
+        steps = bundle.programs[program]["chain"]["stepsPerCall"]
+        hidden = bundle.random.random((count, steps, len(c))).astype(np.float32)
+        return hidden, bundle.random.standard_normal((count, steps, len(b))).astype(np.float32)
+
+    hidden, visible = noise_of("advance")
+    values = visible[:, 0].astype(np.float64)
+    for step in range(1, hidden.shape[1]):
+        values, centre = gibbs(values, 1, hidden[:, step], visible[:, step])
+    for what, shown, flag in (("values at the end of a chain", values, 0), ("their means", centre, 1)):
+        drawn = bundle.run("advance", hidden=hidden, visible=visible, to=hidden.shape[1], mean=flag)
+        yield what, drawn["data"].reshape(count, -1), mean + deviation * shown
+
+    last = bundle.programs["anneal"]["chain"]["steps"] - 1
+    at = [np.interp(k / last, [0, 500 / 14500, 4500 / 14500, 1], [0, 0.5, 0.9, 1]) for k in range(last + 1)]
+    hidden, visible = noise_of("anneal")
+    x = visible[:, 0].astype(np.float64)
+    weight = len(c) * np.log(2) + len(b) / 2 * np.log(2 * np.pi)
+    for k in range(1, last + 1):
+        weight = weight + log_f(x, at[k]) - log_f(x, at[k - 1])
+        x, _ = gibbs(x, at[k], hidden[:, k], visible[:, k])
+    yield "log weights of annealing", bundle.run("anneal", hidden=hidden, visible=visible, to=last + 1)["logWeight"], weight
+
+
+def belief_network(bundle):
+    """Deep belief networks from their weights: the energy of drawn layers, the chain of the top, annealing, completion."""
+    top = len(bundle.options["hidden"])
+    weights = {n: bundle.weight(f"weights/{n}") for n in range(1, top + 1)}
+    bias = {n: bundle.weight(f"bias/{n}") for n in range(top + 1)}
+    recognition = {n: bundle.weight(f"recognition/{n}") for n in range(1, top)}
+
+    def up(n, x):
+        return (bias[top] if n == top else recognition[n]) + x @ weights[n]
+
+    def down(n, h):
+        return bias[n - 1] + h @ weights[n].T
+
+    def bernoulli(x, logits):
+        return (x * logits - softplus(logits)).sum(-1)
+
+    def uniform(count, layers, steps=None):
+        lead = (count,) if steps is None else (count, steps)
+        return {n: bundle.random.random((*lead, len(bias[n]))).astype(np.float32) for n in layers}
+
+    def named(noise):
+        return {f"layer/{n}": values for n, values in noise.items()}
+
+    x, count = bundle.examples(6), 6
+    binarisation = bundle.random.random(x.shape).astype(np.float32)
+    v = (binarisation < x).reshape(count, -1).astype(np.float64)
+    noise, below, energy = uniform(count, range(1, top)), v, 0
+    for n in range(1, top):
+        h = (noise[n] < sigmoid(up(n, below))).astype(np.float64)
+        energy, below = energy + bernoulli(h, up(n, below)) - bernoulli(below, down(n, h)), h
+    energy = energy - below @ bias[top - 1] - softplus(up(top, below)).sum(-1)
+    inputs = {"data": x, "uniform": binarisation}
+    found = bundle.run("variationalFreeEnergy", **inputs, **named(noise))["freeEnergy"]
+    yield "free energy of drawn layers", found, energy
+    code = v
+    for n in range(1, top + 1):
+        below, code = code, sigmoid(up(n, code))
+    yield "codes", bundle.run("encode", **inputs)["code"], code
+    for n in range(top - 1, 0, -1):
+        below = sigmoid(down(n, below))
+    yield "reconstructions", bundle.run("reconstruct", **inputs)["reconstruction"].reshape(count, -1), below
+
+    def pass_down(h, noise, step):
+        for n in range(top - 1, 0, -1):
+            p = sigmoid(down(n, h))
+            h = (noise[n - 1][:, step] < p).astype(np.float64)
+        return h, p
+
+    steps = bundle.programs["advance"]["chain"]["stepsPerCall"]
+    noise = uniform(count, range(top + 1), steps)
+    h = (noise[top - 1][:, 0] < 0.5).astype(np.float64)
+    for step in range(1, steps):
+        above = (noise[top][:, step] < sigmoid(up(top, h))).astype(np.float64)
+        h = (noise[top - 1][:, step] < sigmoid(down(top, above))).astype(np.float64)
+    values, p = pass_down(h, noise, steps - 1)
+    drawn = bundle.run("advance", to=steps, **named(noise))
+    yield "top at the end of a chain", drawn["next/top"], h
+    yield "values passed down", drawn["next/values"], values
+    yield "their probabilities", drawn["data"].reshape(count, -1), p
+    means = np.clip(bundle.weight("top/means"), 1e-3, 1 - 1e-3)
+    yield from annealing(bundle, weights[top], bias[top - 1], bias[top], np.log(means / (1 - means)))
+
+    steps = bundle.programs["complete"]["chain"]["stepsPerCall"]
+    inputs, known, flat, start = completion_start(bundle, count)
+    noise = uniform(count, range(top + 1), steps)
+    layers = [(noise[0][:, 0] < start.astype(np.float32)).astype(np.float64)]
+    for n in range(1, top + 1):
+        layers.append((noise[n][:, 0] < sigmoid(up(n, layers[-1]))).astype(np.float64))
+    for step in range(1, steps):
+        layers[top] = (noise[top][:, step] < sigmoid(up(top, layers[top - 1]))).astype(np.float64)
+        for n in range(top - 1, 0, -1):
+            seen = known if n == 1 else np.ones(len(bias[n - 1]), bool)
+            for j in range(len(bias[n])):
+                scores = []
+                for bit in (0, 1):
+                    h = layers[n].copy()
+                    h[:, j] = bit
+                    scores.append((h * down(n + 1, layers[n + 1])).sum(-1))
+                    logits = down(n, h)
+                    scores[bit] += ((layers[n - 1] * logits - softplus(logits)) * seen).sum(-1)
+                layers[n][:, j] = noise[n][:, step, j] < sigmoid(scores[1] - scores[0])
+        p = sigmoid(down(1, layers[1]))
+        layers[0] = np.where(known, layers[0], noise[0][:, step] < p)
+    drawn = bundle.run("complete", to=steps, **named(noise), **inputs)
+    yield "layer next to a completion", drawn["next/hidden/1"], layers[1]
+    yield "values of a completion", drawn["next/values"], layers[0]
+    yield "completed means", drawn["data"].reshape(count, -1), np.where(known, flat, p)
 
 
 def stochastic_network(bundle):
@@ -370,7 +541,9 @@ checks = {
     "autoencoder": autoencoder,
     "gmmn": moment_matching,
     "rbm": boltzmann,
+    "grbm": gaussian_boltzmann,
     "dbm": deep_boltzmann,
+    "dbn": belief_network,
     "gsn": stochastic_network,
     "flowmatching": flow_matching,
 }

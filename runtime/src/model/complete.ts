@@ -1,6 +1,6 @@
 import { UserError } from '../errors.ts';
 import { randomSeed } from '../noise/noise.ts';
-import { batchOptions, givenLabels, nameOf, outputOf, rows, scalarsOnly } from './arguments.ts';
+import { batchOptions, drawScalar, givenLabels, nameOf, outputOf, rows, scalarsOnly } from './arguments.ts';
 import type { CompleteRequest, Completion, ModelView, RunnableModel, Samples } from './contract.ts';
 
 const completeProgram = 'complete';
@@ -25,7 +25,7 @@ export function completionOf(model: Pick<ModelView, 'name' | 'manifest'>): Compl
  * @throws UserError when the model cannot complete or the request makes no sense.
  */
 export async function completeExamples(model: RunnableModel, request: CompleteRequest): Promise<Samples> {
-  const { data, known, seed = randomSeed(), firstIndex = 0, label, ...others } = request;
+  const { data, known, seed = randomSeed(), firstIndex = 0, label, draw, stepsPerRun, ...others } = request;
   const { batchSize: _, signal: __, onBatch: ___, ...rest } = others;
   const { unit, most } = completionOf(model);
   if (!Number.isSafeInteger(known) || known < 0 || known > most) {
@@ -33,8 +33,19 @@ export async function completeExamples(model: RunnableModel, request: CompleteRe
   }
   const count = rows(data);
   const labels = givenLabels(model, completeProgram, label, count);
-  const scalars = { ...scalarsOnly(rest), [unit]: known };
+  const { inputs, chain } = model.program(completeProgram);
+  const { programs } = model.manifest;
+  const scalars = {
+    ...scalarsOnly(rest),
+    ...drawScalar({ name: nameOf(model), programs }, completeProgram, inputs, draw),
+    [unit]: known,
+  };
   const sources = { data, seed, firstIndex, count, ...labels, scalars };
-  const outputs = await model.run(completeProgram, sources, batchOptions(request));
+  const drawn = async () => {
+    if (chain === undefined) return model.run(completeProgram, sources, batchOptions(request));
+    const { runChain } = await import('./chain.ts');
+    return runChain(model, completeProgram, sources, { ...batchOptions(request), stepsPerRun });
+  };
+  const outputs = await drawn();
   return { seed, outputs, data: outputOf(model, completeProgram, outputs, 'data') };
 }

@@ -121,6 +121,10 @@ export interface CompleteRequest extends BatchOptions {
   readonly firstIndex?: number;
   /** One class for all examples, or one for each; models with classes need it. */
   readonly label?: number | Int32Array;
+  /** As for samples: values of what is not known, or their means. */
+  readonly draw?: DrawKind;
+  /** Of a model that completes by a chain, steps in one run of its program, as many as it takes when absent. */
+  readonly stepsPerRun?: number;
   /** The program's scalars by name, such as `temperature: 0.8`. */
   readonly [scalar: string]: SampleRequest[string] | HostTensor;
 }

@@ -4,6 +4,7 @@ import {
   completionOf,
   type DataSpec,
   type DeviceRequest,
+  type DrawKind,
   type HostTensor,
   hostTensor,
   sizeOf,
@@ -12,7 +13,14 @@ import {
 import type { Dataset } from '@generatrix/training/data';
 import { checkMemory, writeFileAtomic } from '@generatrix/training/files';
 import { type Command, Option } from 'commander';
-import { addDataFlags, addDatasetOptionFlags, deviceOption, realNumber, wholeNumber } from './flags.ts';
+import {
+  addDataFlags,
+  addDatasetOptionFlags,
+  deviceOption,
+  drawOption,
+  realNumber,
+  wholeNumber,
+} from './flags.ts';
 import { type ModelDataFlags, modelData } from './model-data.ts';
 import {
   checkBeforeSampling,
@@ -30,6 +38,8 @@ interface CompleteFlags extends ModelDataFlags, Omit<SampleFileFlags, 'columns'>
   readonly seed?: string;
   readonly label?: string;
   readonly temperature?: string;
+  readonly steps?: string;
+  readonly draw?: DrawKind;
   readonly device: DeviceRequest;
 }
 
@@ -49,6 +59,8 @@ export function addComplete(program: Command): void {
     .option('--seed <n>', 'the same seed gives the same completions (default: a random one, printed)')
     .option('--label <n>', "class of all of them, for models that have classes (default: each example's own)")
     .option('--temperature <x>', 'below 1 for likelier completions')
+    .option('--steps <n>', 'steps of the chain, for models that complete by one')
+    .addOption(drawOption("what the model's bundle says"))
     .option(
       '--out <file>',
       '.png (a row for each example: what is given, then its completions), .wav or .npy (completions alone)',
@@ -78,6 +90,8 @@ async function complete(sampler: Sampler, flags: CompleteFlags, model: string): 
     ...(flags.temperature === undefined
       ? {}
       : { temperature: realNumber('--temperature')(flags.temperature) }),
+    ...(flags.steps === undefined ? {} : { steps: wholeNumber('--steps')(flags.steps) }),
+    ...(flags.draw === undefined ? {} : { draw: flags.draw }),
   };
   const label = flags.label === undefined ? undefined : wholeNumber('--label')(flags.label);
   const { inputs } = sampler.manifest.programs.complete!;

@@ -57,6 +57,7 @@ const rules: readonly (readonly [start: string, added: readonly string[] | null]
   ['npx generatrix complete runs/pixelcnn', ['--count', '1']],
   ['npx generatrix complete runs/wavenet', ['--count', '1', '--seconds', '0.01']],
   // Of a Boltzmann machine, which nothing here trains; partition.test.ts does.
+  ['npx generatrix complete runs/rbm', null],
   ['npx generatrix partition', null],
   ['npx generatrix score', ['--data-size', '20', '--samples', '2']],
   ['npx generatrix evaluate', ['--data-size', '40', '--count', '20', '--metrics', 'mmd']],

@@ -168,7 +168,7 @@ async function printEnergyScore(
 ): Promise<void> {
   const request = annealingOf(flags);
   const { seed } = request;
-  // Where hidden units cannot be summed out, a bound of the energy by mean field, and so of the likelihood.
+  // Where hidden units cannot be summed out, a bound of the energy by mean field or recognition, and so of the likelihood.
   const isBound = 'variationalFreeEnergy' in sampler.manifest.programs;
   const program = isBound ? 'variationalFreeEnergy' : 'freeEnergy';
   const energy = await meanOver(dataset, limit, async (data, indices) => {

@@ -1,4 +1,4 @@
-import { type HostTensor, hostTensor, randomSeed } from '@generatrix/runtime/core';
+import { chainLength, type HostTensor, hostTensor, randomSeed } from '@generatrix/runtime/core';
 import { field, make } from '../view/make.ts';
 import { drawSamples } from '../view/sample-view.ts';
 import { play } from '../view/sound.ts';
@@ -21,6 +21,11 @@ function build({ sampler, manifest, condition, fail }: PanelContext): HTMLElemen
   const spec = manifest.data;
   const length = spec.shape[0];
   const known = make('input', { type: 'range', min: 0, max: length, step: 1, value: Math.floor(length / 2) });
+  const chain = manifest.programs.complete?.inputs[chainLength];
+  const steps =
+    chain?.role === 'scalar'
+      ? make('input', { type: 'number', min: chain.min ?? 2, step: 1, value: chain.default })
+      : undefined;
   const canvas = make('canvas', { role: 'img', 'aria-label': 'Completions', className: 'result' });
   const note = make('p', { className: 'note', role: 'status' });
   let stop = new AbortController();
@@ -43,6 +48,7 @@ function build({ sampler, manifest, condition, fail }: PanelContext): HTMLElemen
     let parts = 0;
     const request = {
       ...condition(),
+      ...(steps && { scalars: { [chainLength]: steps.valueAsNumber } }),
       ...{ data, known: known.valueAsNumber, seed: randomSeed() },
     };
     const part = (soFar: HostTensor) => {
@@ -77,7 +83,8 @@ function build({ sampler, manifest, condition, fail }: PanelContext): HTMLElemen
     'Play the first',
   );
   const knownLabel = spec.kind === 'image' ? 'Rows that are kept' : 'Samples that are kept';
-  const boxes = make('div', { className: 'boxes' }, field(knownLabel, known), go, listen);
+  const fields = [field(knownLabel, known), ...(steps ? [field('Steps of the chain', steps)] : [])];
+  const boxes = make('div', { className: 'boxes' }, ...fields, go, listen);
   return make(
     'div',
     {},

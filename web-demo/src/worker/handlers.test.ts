@@ -68,3 +68,14 @@ test('samples in several batches tell how far they are; one batch tells nothing'
   await handlers.sample({ count: 64, seed: 1 }, few.context);
   expect(few.parts).toEqual([]);
 });
+
+test('a completion by a chain takes its steps', async () => {
+  const complete = vi.fn<Sampler['complete']>(async () => ({ seed: 1, outputs: {}, data: tensor }));
+  const { context, signal } = contextOf({ complete });
+  const manifest = { programs: { complete: { inputs: { rows: { role: 'scalar' } } } }, data: { shape: [2] } };
+  const model = () => ({ sampler: { complete }, bundle: { manifest } }) as unknown as OpenModel;
+  const request = { data: tensor, known: 1, seed: 3, scalars: { steps: 20 } };
+  const { data } = await handlers.complete(request, { ...context, model });
+  expect(complete).toHaveBeenCalledWith({ data: tensor, known: 1, seed: 3, steps: 20, signal });
+  expect(data).toBe(tensor);
+});

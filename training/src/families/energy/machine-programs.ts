@@ -26,7 +26,7 @@ export function binaryUnits(x: tf.Tensor, uniform: tf.Tensor): tf.Tensor {
   return tf.reshape(binarise(x, uniform), [x.shape[0]!, sizeOf(x.shape.slice(1))]);
 }
 
-interface GibbsChain {
+export interface GibbsChain {
   /** The machine that a state holds. */
   readonly machine: (state: NamedTensors) => Bipartite;
   readonly visible: number;

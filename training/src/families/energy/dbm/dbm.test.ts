@@ -146,7 +146,30 @@ describe('a deep Boltzmann machine of few units, against sums over all its state
 
     const count = 6000;
     const { data } = await sampler.sample({ count, seed: 2, batchSize: 2000, draw: 'sample' });
+    const given = hostTensor(
+      'float32',
+      [count, ...shape],
+      Array.from({ length: count * visible }, (_, i) => [1, 0][i % 2]!),
+    );
+    const completed = await sampler.complete({
+      data: given,
+      known: 1,
+      seed: 2,
+      batchSize: 2000,
+      draw: 'sample',
+    });
     await sampler.release();
+    const fits = allStates(visible).map(([a, b]) => a === 1 && b === 0);
+    const total = exact.probabilities.reduce((sum, p, s) => sum + (fits[s] ? p : 0), 0);
+    for (const [s, bits] of allStates(visible).entries()) {
+      const p = fits[s] ? exact.probabilities[s]! / total : 0;
+      let found = 0;
+      for (let n = 0; n < count; n++)
+        if (bits.every((bit, i) => bit === completed.data.data[n * visible + i])) found++;
+      expect(Math.abs(found / count - p), `completed to state ${s}`).toBeLessThan(
+        4.5 * Math.sqrt((p * (1 - p)) / count) + 1e-4,
+      );
+    }
     for (const [s, bits] of allStates(visible).entries()) {
       const p = exact.probabilities[s]!;
       let found = 0;

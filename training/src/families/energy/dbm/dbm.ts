@@ -12,6 +12,7 @@ import { binaryPath } from '../annealed-path.ts';
 import { annealingPrograms } from '../annealing.ts';
 import { baseRates, independentUnits, logOddsOf } from '../base-rates.ts';
 import { type GibbsNoise, gibbsSteps, hiddenMean } from '../bipartite.ts';
+import { gibbsCompletion } from '../completion.ts';
 import {
   binaryUnits,
   gibbsPrograms,
@@ -195,6 +196,7 @@ function build(dbm: DbmOptions, { spec }: DataDescription): Trainable {
     },
     programs: {
       ...gibbsPrograms({ ...sides, machine: dbmOf, steps: dbm.sampleSteps }),
+      complete: gibbsCompletion({ ...sides, machine: dbmOf }),
       anneal,
       encode: programOfExamples(
         shape,

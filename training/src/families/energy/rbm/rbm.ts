@@ -10,6 +10,7 @@ import { binaryPath } from '../annealed-path.ts';
 import { annealingPrograms } from '../annealing.ts';
 import { baseRates, independentUnits, logOddsOf } from '../base-rates.ts';
 import { freeEnergy, hiddenMean, pseudoLogLikelihood } from '../bipartite.ts';
+import { gibbsCompletion } from '../completion.ts';
 import { divergenceGradients, divergenceMetrics } from '../contrastive-divergence.ts';
 import {
   binaryUnits,
@@ -94,6 +95,7 @@ function build(rbm: RbmOptions, { spec }: DataDescription): Trainable {
     },
     programs: {
       ...gibbsPrograms({ ...sides, machine: rbmOf, steps: rbm.sampleSteps }),
+      complete: gibbsCompletion({ ...sides, machine: rbmOf }),
       ...annealingPrograms({
         ...sides,
         path,
