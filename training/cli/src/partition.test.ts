@@ -75,3 +75,46 @@ it('scores a machine whose posterior is approximate by a bound, and cannot annea
   );
   expect(back.stdout).toBe('');
 });
+
+it('scores a belief network by a bound, and keeps rows of images while it draws the others', async () => {
+  const deep = join(folder, 'belief');
+  const sizes = ['--hidden', '4,3', '--pretraining', '2', '--sample-steps', '20', '--temperatures', '30'];
+  const short = ['--data', 'digits8', '--data-size', '80', '--steps', '6', '--batch-size', '8'];
+  const trained = await command('train', 'dbn', ...short, ...sizes, '--out', deep);
+  expect(trained.status, trained.stderr).toBe(0);
+  const few = ['--chains', '40', '--temperatures', '200'];
+  expect((await command('partition', deep, ...few)).status).toBe(0);
+  const { status, stdout, stderr } = await command('score', deep, ...few, '--limit', '30');
+  expect(status, stderr).toBe(0);
+  const bound = numberAfter(
+    stdout,
+    'lower bound of the log-likelihood by that estimate, in expectation above the true one',
+  );
+  expect(bound).toBeLessThan(0);
+  expect(bound).toBeGreaterThan(-64 * Math.LN2);
+  for (const run of [deep, model]) {
+    const out = join(folder, 'completions.npy');
+    const flags = ['--rows', '3', '--count', '2', '--completions', '2', '--seed', '5', '--draw', 'sample'];
+    const completed = await command('complete', run, ...flags, '--steps', '12', '--out', out);
+    expect(completed.status, completed.stderr).toBe(0);
+    expect(completed.stdout).toContain('2 completions of each of 2 examples, the first 3 rows kept, seed 5');
+  }
+  const refused = await command('complete', deep, '--steps', '1');
+  expect(refused.status).toBe(1);
+  expect(refused.stderr).toMatch(
+    /generatrix: program complete: input 'steps': expected a number from 2 to 1000000, got 1\n$/,
+  );
+});
+
+it('scores points by a machine of real units', async () => {
+  const real = join(folder, 'real');
+  const sizes = ['--hidden', '4', '--sample-steps', '20', '--temperatures', '30', '--replicas', '3'];
+  const short = ['--data', 'ring8', '--data-size', '80', '--steps', '3', '--batch-size', '8'];
+  const trained = await command('train', 'grbm', ...short, ...sizes, '--out', real);
+  expect(trained.status, trained.stderr).toBe(0);
+  const few = ['--chains', '40', '--temperatures', '200'];
+  const { status, stdout, stderr } = await command('score', real, ...few, '--limit', '30');
+  expect(status, stderr).toBe(0);
+  // After three steps the machine is about the normal distribution of the data's means and deviations.
+  expect(Math.abs(numberAfter(stdout, 'true one'))).toBeLessThan(10);
+});

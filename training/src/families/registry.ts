@@ -22,6 +22,8 @@ import { pixelcnn } from './autoregressive/pixelcnn/pixelcnn.ts';
 import { pixelrnn } from './autoregressive/pixelrnn/pixelrnn.ts';
 import { wavenet } from './autoregressive/wavenet/wavenet.ts';
 import { dbm } from './energy/dbm/dbm.ts';
+import { dbn } from './energy/dbn/dbn.ts';
+import { grbm } from './energy/gaussian-rbm/gaussian-rbm.ts';
 import { rbm } from './energy/rbm/rbm.ts';
 import { nice } from './flow/nice.ts';
 import { realnvp } from './flow/realnvp.ts';
@@ -57,7 +59,9 @@ export const families: readonly Family[] = [
   gmmn,
   vaegan,
   rbm,
+  grbm,
   dbm,
+  dbn,
   gsn,
   flowmatching,
 ];
