@@ -39,6 +39,7 @@ export { writeStep, writeSteps } from './engine/step-program.ts';
 export { tfjsEngine, toTensor } from './engine/tfjs-engine.ts';
 export { binarised } from './evaluate/binarisation.ts';
 export { diagnostics, type Reported } from './evaluate/catalogue.ts';
+export { type ChainStatistics, chainStatistics } from './evaluate/chain/chain-statistics.ts';
 export {
   type ClassifierEffort,
   classifierRefuses,

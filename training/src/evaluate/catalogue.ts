@@ -1,3 +1,4 @@
+import { chainMixing } from './chain/chain-finding.ts';
 import { classBalance } from './classifier/class-balance-finding.ts';
 import { usefulness } from './classifier/usefulness-finding.ts';
 import { convergence } from './convergence/convergence-finding.ts';
@@ -100,6 +101,12 @@ export const diagnostics: readonly DiagnosticEntry[] = [
     title: 'Convergence of training',
     source: "the run's metrics.jsonl",
     run: convergence,
+  },
+  {
+    name: 'chain',
+    title: 'Mixing of the chain',
+    source: 'Gelman et al. 2013, section 11.4; Vehtari et al. 2021, arXiv:1903.08008, section 3',
+    run: chainMixing,
   },
   {
     name: 'interpolation',

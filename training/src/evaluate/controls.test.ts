@@ -262,13 +262,22 @@ describe('evaluate', () => {
       'divergence',
       'usefulness',
       'convergence',
+      'chain',
       'interpolation',
       'inversion',
       'classes',
     ]);
     const { evaluation, reported, seconds } = await evaluate(requestFor(source, { count: 100 }), chosen);
     const left = reported.filter(({ outcome }) => isSkipped(outcome)).map(({ entry }) => entry.name);
-    expect(left).toEqual(['divergence', 'modes', 'usefulness', 'convergence', 'interpolation', 'inversion']);
+    expect(left).toEqual([
+      'divergence',
+      'modes',
+      'usefulness',
+      'convergence',
+      'chain',
+      'interpolation',
+      'inversion',
+    ]);
     const out = join(folder, 'out');
     await writeEvaluation(out, evaluation, reported, seconds);
     expect((await readdir(out)).toSorted()).toEqual(['evaluation.html', 'evaluation.json']);

@@ -1,5 +1,12 @@
 import type { DataSpec, HostTensor, Sampler } from '@generatrix/runtime';
-import { type DrawKind, drawLabels, samplingProgram } from '@generatrix/runtime/core';
+import {
+  canWalk,
+  type DrawKind,
+  drawLabels,
+  meanScalar,
+  samplingProgram,
+  transitionProgram,
+} from '@generatrix/runtime/core';
 import { binarises } from './binarisation.ts';
 
 /** Samples of a model, and the classes that they were asked to be of. */
@@ -21,6 +28,8 @@ export interface SampleSource {
   draw(request: { count: number; seed: number; firstIndex?: number }): Promise<DrawnSamples>;
   /** Exact log-density of examples [n, ...shape], nats; absent when the source has none. */
   readonly logDensity?: (data: HostTensor, labels: Int32Array | null) => Promise<Float32Array>;
+  /** The Markov chain that samples are the ends of; absent when the source has none that can be followed. */
+  readonly chain?: SourceChain;
   /** Examples from codes that are standard normal when drawn; absent when the source has no such codes. */
   readonly decoder?: {
     readonly latentShape: readonly number[];
@@ -28,6 +37,16 @@ export interface SampleSource {
     /** Number of classes that the decoder takes a label of; 0 when it takes none. */
     readonly classes: number;
   };
+}
+
+/** A Markov chain on examples. */
+export interface SourceChain {
+  /** Steps that a sample is the end of. */
+  readonly steps: number;
+  /** States of `count` chains after each step from the chain's own start, [count, ...shape], without end. */
+  walk(request: { count: number; seed: number }): AsyncIterable<HostTensor>;
+  /** Free energy of states, nats; absent when the model gives none. */
+  readonly energy?: (states: HostTensor) => Promise<ArrayLike<number>>;
 }
 
 /** How a model's samples are drawn to be judged. */
@@ -79,6 +98,7 @@ export function samplerSource(
             ).values,
         }
       : {}),
+    ...(canWalk(sampler) && { chain: chainOf(sampler) }),
     ...(latentShape === null
       ? {}
       : {
@@ -89,6 +109,25 @@ export function samplerSource(
               sampler.decode(latent, { batchSize, ...(labels === null ? {} : { label: labels }) }),
           },
         }),
+  };
+}
+
+function chainOf(sampler: Sampler): SourceChain {
+  const { programs } = sampler.manifest;
+  const { inputs, chain } = programs[transitionProgram]!;
+  const scalars: Record<string, number> = inputs[meanScalar]?.role === 'scalar' ? { [meanScalar]: 0 } : {};
+  const energy = Object.keys(programs).find((name) => 'freeEnergy' in programs[name]!.outputs);
+  return {
+    steps: chain!.steps,
+    walk: async function* (request) {
+      for await (const { data } of sampler.walk({ ...request, scalars })) yield data;
+    },
+    ...(energy !== undefined && {
+      energy: async (data) => {
+        const sources = { seed: 0, firstIndex: 0, count: data.shape[0]!, data };
+        return (await sampler.run(energy, sources, { batchSize })).freeEnergy!.data as Float32Array;
+      },
+    }),
   };
 }
 

@@ -40,8 +40,8 @@ export function chainStatistics(chains: readonly ArrayLike<number>[]): ChainStat
   // Of an odd number the one in the middle is left out.
   const halves = chains.flatMap((chain) => [part(chain, 0, n), part(chain, length - n, n)]);
   const count = halves.length;
-  const means = halves.map(mean);
-  const centre = mean(means);
+  const means = halves.map(meanOf);
+  const centre = meanOf(means);
   const centred = halves.map((half, m) => half.map((value) => value - means[m]!));
   const within = (mean(centred.map((half) => autocovariance(half, 0))) * n) / (n - 1);
   const between = means.reduce((sum, value) => sum + (value - centre) ** 2, 0) / (count - 1);
@@ -78,6 +78,12 @@ function autocovariance(centred: Float64Array, lag: number): number {
   let sum = 0;
   for (let t = 0; t + lag < centred.length; t++) sum += centred[t]! * centred[t + lag]!;
   return sum / centred.length;
+}
+
+/** Mean of values that is theirs to the last bit where all are the same. */
+function meanOf(values: ArrayLike<number>): number {
+  const first = values[0]!;
+  return first + mean(Float64Array.from(values, (value) => value - first));
 }
 
 function part(values: ArrayLike<number>, start: number, length: number): Float64Array {
