@@ -229,6 +229,10 @@ describe.skipIf(missing !== '')('the pages', () => {
     expect(await waitUntilIdle(page)).toBe('ready');
     await expectStill();
     await expectNoWider();
+    await page.goto(`${server.url}model.html?model=models/rbm&device=wasm&count=4`);
+    expect(await waitUntilIdle(page)).toBe('ready');
+    await (await panel('chain')).getByText('Start at an example').click();
+    await expectNoWider();
     await page.goto(`${server.url}parity.html?model=models/vae&device=wasm`);
     await page.locator('#main[data-state=ready]').waitFor();
     await expectNoWider();
@@ -318,6 +322,70 @@ describe.skipIf(missing !== '')('the pages', () => {
     await openModel('realnvp');
     const flow = (await panel('density')).locator('.note');
     await expect.poll(() => flow.textContent(), { timeout: 20_000 }).toMatch(/Density at 9216 places/);
+  });
+
+  test('the chain of a machine is followed: step, play and pause, a temperature, an example with a part held', async () => {
+    await openModel('rbm');
+    const section = await panel('chain');
+    const states = section.locator('canvas.result');
+    const step = async () => Number(await states.getAttribute('data-step'));
+    await expect.poll(step, { timeout: 20_000 }).toBe(1);
+    const points = () => section.locator('canvas.trace').getAttribute('data-points');
+    await section.getByRole('button', { name: 'Step' }).click();
+    await expect.poll(step).toBe(2);
+    expect(await points()).toBe('2');
+    expect(await section.locator('.note').first().textContent()).toMatch(/^Above: free energy, nats/);
+    // By the keyboard alone.
+    await section.getByRole('button', { name: 'Play' }).focus();
+    await page.keyboard.press('Enter');
+    await expect.poll(step).toBeGreaterThan(10);
+    await page.keyboard.press('Enter');
+    await section.getByRole('button', { name: 'Play' }).waitFor();
+    const paused = await step();
+    expect(await section.locator('[role=status]').textContent()).toMatch(/^Paused after step \d+$/);
+    await section.getByLabel('Temperature').focus();
+    await page.keyboard.press('End');
+    expect(await section.getByLabel('Temperature').getAttribute('aria-valuetext')).toBe('3.00');
+    await section.getByRole('button', { name: 'Step' }).click();
+    await expect.poll(step).toBe(paused + 1);
+
+    await section.getByText('Start at an example').click();
+    const sheet = section.locator('.sheet').first();
+    await sheet.scrollIntoViewIfNeeded();
+    const box = (await sheet.boundingBox())!;
+    for (const y of [0.1, 0.3, 0.5, 0.7, 0.9]) {
+      await page.mouse.move(box.x + box.width * 0.02, box.y + box.height * y);
+      await page.mouse.down();
+      await page.mouse.move(box.x + box.width * 0.98, box.y + box.height * y, { steps: 4 });
+      await page.mouse.up();
+    }
+    await section.getByRole('button', { name: 'Hold upper half' }).click();
+    const marks = section.locator('.sheet').nth(1);
+    const held = Number(await marks.getAttribute('data-marked'));
+    expect(held).toBeGreaterThan(0);
+    await section.getByLabel('Show', { exact: true }).selectOption('0');
+    await section.getByLabel('Chains', { exact: true }).fill('1');
+    await section.getByLabel('Start', { exact: true }).selectOption('drawing');
+    await expect.poll(step).toBe(2);
+    /** Rows of the one image, and of the drawing under the marks. */
+    const rows = (canvas: Locator) =>
+      canvas.evaluate((element: HTMLCanvasElement) => {
+        const { width, height } = element;
+        return [...element.getContext('2d')!.getImageData(0, 0, width, height).data].filter(
+          (_, i) => i % 4 === 0,
+        );
+      });
+    const upper = held;
+    await section.getByRole('button', { name: 'Hold nothing' }).click();
+    const drawn = await rows(marks);
+    await section.getByRole('button', { name: 'Hold upper half' }).click();
+    await section.getByRole('button', { name: 'Step' }).click();
+    await expect.poll(step).toBeGreaterThan(2);
+    const found = await rows(states);
+    expect(found.length).toBe(drawn.length);
+    expect(found.slice(0, upper)).toEqual(drawn.slice(0, upper));
+    expect(new Set(found.slice(upper)).size, 'free units are 0 or 1').toBeLessThanOrEqual(2);
+    expect(await findings()).toEqual([]);
   });
 
   test('sound: it is drawn as it comes, and plays', async () => {

@@ -1,6 +1,7 @@
 import { labelClasses } from '../model-inputs.ts';
 import { make } from '../view/make.ts';
 import type { RemoteSampler } from '../worker/remote-sampler.ts';
+import { chain } from './chain.ts';
 import { complete } from './complete.ts';
 import { density } from './density.ts';
 import { explorer } from './explorer.ts';
@@ -12,7 +13,16 @@ import { reconstruct } from './reconstruct.ts';
 import { sound } from './sound.ts';
 
 /** All panels, in the order they are offered. */
-const panels: readonly Panel[] = [density, explorer, interpolate, reconstruct, complete, likely, sound];
+const panels: readonly Panel[] = [
+  density,
+  chain,
+  explorer,
+  interpolate,
+  reconstruct,
+  complete,
+  likely,
+  sound,
+];
 
 /** Ends the panels' following of the class box when others take their place. */
 let listening: AbortController | undefined;

@@ -56,6 +56,14 @@ export const handlers: Handlers = {
       return watch(sampler.stream({ ...options, count: data.shape[0]!, given: { data, known } }), part);
     });
   },
+  walk: async (request, { model, part, signal }) => {
+    // Few models have chains that are followed: a page loads this with the first of them.
+    const { walkSteps } = await import('./walk.ts');
+    return walkSteps(model().sampler, request, signal, (done) => {
+      part({ done, of: request.steps });
+      return breathe();
+    });
+  },
   reconstruct: ({ data, ...given }, { model, signal }) =>
     model().sampler.reconstruct(data, { ...given, signal }),
   interpolate: async (request, { model, signal }) =>

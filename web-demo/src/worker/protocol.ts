@@ -9,6 +9,8 @@ import type {
   LogProbs,
   Manifest,
   ParityRow,
+  WalkPart,
+  WalkRequest as WalkStart,
 } from '@generatrix/runtime/web';
 import type { EngineFiles } from '../cache/engine-files.ts';
 
@@ -70,6 +72,19 @@ export interface CompleteRequest extends Conditions {
   readonly seed: number;
 }
 
+/** Steps of the model's Markov chain, from where the chains are. */
+export interface WalkRequest extends Omit<WalkStart, 'signal'> {
+  /** Steps to take. */
+  readonly steps: number;
+}
+
+/** Where chains are after some steps, what the next step takes, and a number of each to follow. */
+export interface Walked extends WalkPart {
+  readonly trace: { readonly name: string; readonly values: Float32Array };
+  /** Milliseconds of computing. */
+  readonly walkMs: number;
+}
+
 /** A way between two samples or two codes, and the places on it. */
 export type Way = Pick<InterpolateRequest, 'from' | 'to' | 'places' | 'method'>;
 
@@ -93,6 +108,8 @@ export interface Calls {
   /** Samples row by row; the parts hold all samples as far as they are drawn. */
   readonly stream: Call<SampleRequest, Sampled, HostTensor>;
   readonly complete: Call<CompleteRequest, Sampled, HostTensor>;
+  /** Steps of the model's Markov chain; the parts say how many are taken. */
+  readonly walk: Call<WalkRequest, Walked, { readonly done: number; readonly of: number }>;
   /** Examples through the model's code and back. */
   readonly reconstruct: Call<{ readonly data: HostTensor } & Conditions, HostTensor>;
   /** Examples on the way between two samples or two codes. */

@@ -7,7 +7,16 @@ import {
   randomSeed,
 } from '@generatrix/runtime/core';
 import { workerLink } from './client.ts';
-import type { Conditions, LoadRequest, Sampled, SampleRequest, Scores, Way } from './protocol.ts';
+import type {
+  Conditions,
+  LoadRequest,
+  Sampled,
+  SampleRequest,
+  Scores,
+  Walked,
+  WalkRequest,
+  Way,
+} from './protocol.ts';
 import { tellResources } from './resources.ts';
 
 export interface LoadOptions {
@@ -51,6 +60,12 @@ export interface RemoteSampler {
     onPart?: (soFar: HostTensor) => void,
     options?: CallOptions,
   ): Promise<Sampled>;
+  /** Steps of the model's Markov chain; `onPart` is told how many are taken. */
+  walk(
+    request: WalkRequest,
+    onPart?: (part: { readonly done: number; readonly of: number }) => void,
+    options?: CallOptions,
+  ): Promise<Walked>;
   /** Examples through the model's code and back. */
   reconstruct(data: HostTensor, conditions?: Conditions): Promise<HostTensor>;
   /** Examples on the way between two samples or two codes. */
@@ -89,6 +104,7 @@ export async function loadSampler(url: string | URL, options: LoadOptions = {}):
     },
     stream: (wanted, part, call) => link.ask('stream', model, wanted, { ...call, onPart: part }),
     complete: (wanted, part, call) => link.ask('complete', model, wanted, { ...call, onPart: part }),
+    walk: (wanted, part, call) => link.ask('walk', model, wanted, { ...call, onPart: part }),
     reconstruct: (data, given) => link.ask('reconstruct', model, { data, ...given }),
     interpolate: (way, given) => link.ask('interpolate', model, { ...way, ...given }),
     encode: (data, given) => link.ask('encode', model, { data, ...given }),
