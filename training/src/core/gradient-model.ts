@@ -13,7 +13,8 @@ import type { Player, Turn, TurnArguments } from './turn.ts';
 import { decayed } from './weight-decay.ts';
 
 /** What every model that follows gradients says of itself. */
-interface Declared extends Pick<Model, 'initialise' | 'programs' | 'freeParameters' | 'metrics' | 'retired'> {
+interface Declared
+  extends Pick<Model, 'initialise' | 'programs' | 'freeParameters' | 'metrics' | 'retired' | 'filters'> {
   /** What the state holds besides parameters, each with its kind; by the batch size where it has a row for each example. */
   readonly state?: StateSpecs | ((batchSize: number) => StateSpecs);
   /** Noise that the losses are given, each [batch, ...shape]. */
@@ -80,7 +81,7 @@ export function gradientModel(declared: GradientModel): Trainable {
 }
 
 function compose(declared: GradientModel, training: SettledTraining, batchSize?: number): Model {
-  const { initialise, programs, freeParameters, metrics, retired } = declared;
+  const { initialise, programs, freeParameters, metrics, retired, filters } = declared;
   const rest = stateOf(declared, training, batchSize);
   const { players, phases, specs } = playersOf(declared);
   const parameters: StateSpecs = Object.assign({}, ...Object.values(players).map((each) => each.parameters));
@@ -148,6 +149,7 @@ function compose(declared: GradientModel, training: SettledTraining, batchSize?:
     training,
     ...(metrics && { metrics }),
     ...(retired && { retired }),
+    ...(filters !== undefined && { filters }),
     ...(freeParameters !== undefined && { freeParameters }),
   };
 }

@@ -37,6 +37,11 @@ export function averaged(state: NamedTensors, parameters: StateSpecs, decay: num
   return { ...state, ...Object.fromEntries(replaced) };
 }
 
+/** A parameter as programs use it: its running mean, where the state has one. */
+export function usedParameter(state: HostState, name: string): HostState[string] | undefined {
+  return state[`${prefix}/${name}`] ?? state[name];
+}
+
 /** A fresh state whose averages start at the parameters themselves. */
 export function startAverages(state: HostState, parameters: StateSpecs, decay: number): HostState {
   if (decay === 0) return state;

@@ -87,6 +87,11 @@ export interface Model {
   readonly metrics?: Readonly<Record<string, MetricSpec>>;
   /** How its step follows gradients; absent where it follows none. */
   readonly training?: SettledTraining;
+  /**
+   * Name of the parameter [values, units] between an example's values and the units next to them, as reports show it; of
+   * its running mean, where there is one.
+   */
+  readonly filters?: string;
   /** Number of free parameters, where information criteria (BIC, AIC) make sense. */
   readonly freeParameters?: number;
 }

@@ -57,3 +57,15 @@ it('programs that do not agree cost neither the report, nor the checkpoints, nor
   expect(await readdir(join(run, 'bundle'))).toEqual(expect.arrayContaining(['model.json', 'sample.onnx']));
   expect((await readdir(run)).some((name) => name.startsWith('checkpoint'))).toBe(true);
 });
+
+it('the report of a machine shows its filters, and says whether its chain mixes', async () => {
+  verdict.fail = null;
+  const run = join(folder, 'machine');
+  const options = { hidden: 9, sampleSteps: 20, temperatures: 20 };
+  await runTraining(run, { ...settings, family: 'rbm', options, data: { name: 'digits8', size: 60 } });
+  const report = await readFile(join(run, 'report.html'), 'utf8');
+  expect(report).toContain('<h2>Filters</h2>');
+  expect(report).toContain('9 of the 9 units');
+  expect(report).toMatch(/<h2>Chains<\/h2>\s*<p class="text">Chains of 20 steps/);
+  expect(report).toContain('Each row is a chain, after 1, 2, ');
+});

@@ -1,6 +1,7 @@
 import { arch, cpus, platform } from 'node:os';
 import { join } from 'node:path';
 import { messageOf } from '@generatrix/runtime/core';
+import { usedParameter } from '../core/parameter-average.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { pointDistributionOf } from '../data/point-distributions.ts';
 import { familyOf } from '../families/family-plugin.ts';
@@ -8,13 +9,16 @@ import { describePhases, planPhases } from '../model/phases.ts';
 import { readMetrics } from '../record/metrics.ts';
 import { readRun } from '../record/run-folder.ts';
 import { runModel } from '../record/run-model.ts';
+import { filterGalleries } from '../report/filter-gallery.ts';
 import { formatNats, formatNumber } from '../report/format-number.ts';
 import { type MetricBounds, modelWords } from '../report/metric-words.ts';
 import { writeReport } from '../report/report.ts';
-import { modelGalleries, progressGallery } from '../report/report-gallery.ts';
+import { type Gallery, modelGalleries, progressGallery } from '../report/report-gallery.ts';
+import { chainGalleries } from './chain-gallery.ts';
 import { dataSummary } from './data-summary.ts';
 import { exportRun } from './export-run.ts';
 import type { TrainResult } from './train.ts';
+import { loadTrained } from './trained-model.ts';
 import { type Output, silent } from './watcher.ts';
 
 /** Folder of the bundle inside a run's folder. */
@@ -38,6 +42,7 @@ export async function finishRun(
   const { model } = await runModel(settings, description);
   const phases = describePhases(planPhases(model, settings));
   const path = join(folder, 'report.html');
+  const real = data.validation ?? data.train;
   await writeReport(path, {
     title: `${settings.family} on ${settings.data.name}`,
     notes: [
@@ -58,7 +63,9 @@ export async function finishRun(
         : `The exported programs give the numbers of TensorFlow.js, to ${formatNumber(exported.maxRelativeError)} of their scale.`,
     ],
     galleries: [
-      ...(failed ? [] : await modelGalleries(bundleFolder(folder), data.validation ?? data.train)),
+      ...(failed ? [] : await modelGalleries(bundleFolder(folder), real)),
+      ...(failed ? [] : await chainGalleries(bundleFolder(folder), real)),
+      ...(failed ? [] : await filtersOf(folder)),
       ...(await progressGallery(join(folder, 'samples'))),
     ],
     metrics: await readMetrics(join(folder, 'metrics.jsonl')),
@@ -77,6 +84,13 @@ export async function finishRun(
     throw exported.error;
   }
   output.log(`wrote ${bundleFolder(folder)} (the exported model) and ${path} (samples and curves)`);
+}
+
+/** The filters of a run's model, where it says which they are. */
+async function filtersOf(folder: string): Promise<Gallery[]> {
+  const { model, state, data } = await loadTrained(folder);
+  const weights = model.filters === undefined ? undefined : usedParameter(state, model.filters);
+  return weights === undefined ? [] : filterGalleries(weights, data.spec);
 }
 
 /** The number of modes that samples can hit, for data whose modes are known. */

@@ -1,9 +1,9 @@
-import { type HostTensor, hostTensor } from '@generatrix/runtime/core';
+import { type DataSpec, type HostTensor, hostTensor } from '@generatrix/runtime/core';
 import { encodePng, imageGrid } from '@generatrix/runtime/media';
 import type { Chart } from '../../report/report-charts.ts';
 import { type Figures, type Finding, finite, type Outcome, type Skipped, short } from '../diagnostic.ts';
-import type { Evaluation } from '../evaluation.ts';
-import { head, rowsOf } from '../rows.ts';
+import { type Evaluation, firstOf } from '../evaluation.ts';
+import { rowsOf } from '../rows.ts';
 import type { SourceChain } from '../sample-source.ts';
 import { type ChainStatistics, chainStatistics } from './chain-statistics.ts';
 import { type ChainTraces, traceChains } from './chain-traces.ts';
@@ -29,19 +29,27 @@ export async function chainMixing(evaluation: Evaluation): Promise<Outcome | Ski
     return {
       skipped: 'it needs a model that samples by a Markov chain, exported with the program `transition`',
     };
-  const real = head(rowsOf((await evaluation.pool()).data), examples);
-  const along = principalDirections(real, directions);
+  const real = firstOf((await evaluation.pool()).data, examples);
+  const { spec, seed } = evaluation;
+  return chainOutcome(chain, { real, spec, seed });
+}
+
+/**
+ * What several chains from noise say of the chain.
+ * @param about real examples [n, ...shape], whose principal components states are seen along; the kind of data; and the
+ *   seed of the chains
+ */
+export async function chainOutcome(
+  chain: SourceChain,
+  { real, spec, seed }: { readonly real: HostTensor; readonly spec: DataSpec; readonly seed: number },
+): Promise<Outcome> {
+  const along = principalDirections(rowsOf(real), directions);
   const steps = Math.max(fewestSteps, Math.min(chain.steps, mostSteps));
-  const traces = await traceChains(chain, { chains, steps, seed: evaluation.seed, along });
-  return mixingOutcome(traces, chain, evaluation);
+  return mixingOutcome(await traceChains(chain, { chains, steps, seed, along }), chain.steps, spec);
 }
 
 /** What the traces of chains say. */
-export async function mixingOutcome(
-  traces: ChainTraces,
-  { steps: sampleSteps }: Pick<SourceChain, 'steps'>,
-  { spec }: Pick<Evaluation, 'spec'>,
-): Promise<Outcome> {
+async function mixingOutcome(traces: ChainTraces, sampleSteps: number, spec: DataSpec): Promise<Outcome> {
   const { scalars, steps, states } = traces;
   const warmUp = Math.floor(steps * warmUpShare);
   const found = Object.entries(scalars).map(([name, all]) => ({

@@ -141,6 +141,7 @@ function build(gsn: GsnOptions, { spec }: DataDescription): Trainable {
 
   return gradientModel({
     parameters,
+    filters: weightsOf(0),
     noise: Object.fromEntries(Object.entries(stepNoise).map(([name, noise]) => [name, withSteps(noise)])),
     loss: (state, { data, noise }) => {
       const x = flat(data);

@@ -60,6 +60,7 @@ function build(nade: NadeOptions, data: DataDescription): Trainable {
   };
   return gradientModel({
     parameters,
+    filters: nadeNames.inputKernel,
     noise: { uniform: binarisationNoise(shape) },
     gradients: (state, { data: x, noise }) => {
       const { loss, gradients } = nadeLossAndGradients(pass, state, flattened(x, noise.uniform));

@@ -179,6 +179,7 @@ function build(dbm: DbmOptions, { spec }: DataDescription): Trainable {
   });
 
   return gradientModel({
+    filters: dbmNames.bottom,
     players: { bottom: { parameters: bottom }, top: { parameters: top } },
     ...(pretraining > 0 ? { phases } : { turns: [jointTurn], noise: joint }),
     state: (batchSize) => ({

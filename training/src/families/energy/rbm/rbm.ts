@@ -61,6 +61,7 @@ function build(rbm: RbmOptions, { spec }: DataDescription): Trainable {
 
   return gradientModel({
     parameters,
+    filters: rbmNames.weights,
     state: (batchSize) => ({
       ...asKind('data', { [baseRates]: { shape: [visible], initial: 0 } }),
       ...chains.state(batchSize),
