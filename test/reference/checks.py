@@ -18,7 +18,7 @@ from networks import (
     softplus,
     strided_stack,
 )
-from refinement import flow_matching
+from refinement import diffusion, flow_matching
 from variational import variational
 
 
@@ -546,6 +546,7 @@ checks = {
     "dbn": belief_network,
     "gsn": stochastic_network,
     "flowmatching": flow_matching,
+    "ddpm": diffusion,
 }
 
 

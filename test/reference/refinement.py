@@ -169,3 +169,42 @@ def flow_matching(bundle):
     start = y[:, :size]
     expected = -0.5 * (start**2 + np.log(2 * np.pi)).sum(1) + y[:, size] - np.log(deviation).sum()
     yield "log-density, Jacobian by differences", bundle.run("logProb", data=data, **({} if label is None else {"label": label}))["logProb"], expected
+
+
+def schedule(name, steps):
+    """alpha-bar after 0 to all steps."""
+    k = np.arange(1, steps + 1)
+    if name == "linear":
+        betas = 1000 / steps * np.linspace(1e-4, 0.02, steps)
+    else:
+        f = np.cos((np.arange(steps + 1) / steps + 0.008) / 1.008 * np.pi / 2) ** 2
+        betas = 1 - f[k] / f[k - 1]
+    return np.concatenate([[1.0], np.cumprod(1 - np.minimum(betas, 0.999))])
+
+
+def diffusion(bundle):
+    """The first steps of samples by DDIM with noise of each step."""
+    count = 5
+    entry, noise, label = noise_and_classes(bundle, count, "noise")
+    steps, taken = entry["chain"]["steps"], entry["chain"]["stepsPerCall"]
+    all_steps, eta = bundle.options["timesteps"], bundle.options["eta"]
+    alpha = schedule(bundle.options["noiseSchedule"], all_steps)
+    numbers = [min(all_steps, int(np.floor((steps - i) * all_steps / steps + 0.3))) for i in range(steps + 1)]
+    x = noise[:, 0].astype(np.float64)
+    for i in range(taken):
+        here, after = alpha[numbers[i]], alpha[numbers[i + 1]]
+        told = guided(bundle, x, numbers[i] / all_steps, label, bundle.options["guidance"])
+        if bundle.options["prediction"] == "v":
+            clean = np.sqrt(here) * x - np.sqrt(1 - here) * told
+        else:
+            clean = (x - np.sqrt(1 - here) * told) / np.sqrt(here)
+        if bundle.spec["kind"] == "image":
+            clean = np.clip(clean, -1, 1)
+        seen = (x - np.sqrt(here) * clean) / np.sqrt(1 - here)
+        deviation = eta * np.sqrt((1 - after) / (1 - here) * (1 - here / after))
+        mean = np.sqrt(after) * clean + np.sqrt(1 - after - deviation**2) * seen
+        if i + 1 < taken:
+            x = mean + deviation * noise[:, i + 1]
+    drawn = bundle.run("advance", noise=noise, to=taken, **({} if label is None else {"label": label}))
+    yield "samples after the steps of a call", drawn["data"], to_data(bundle, mean)
+    yield "the example seen in them", drawn["predicted"], to_data(bundle, clean)

@@ -30,6 +30,7 @@ import { realnvp } from './flow/realnvp.ts';
 import { gsn } from './markov-chain/gsn.ts';
 import { gmm } from './mixture/gmm.ts';
 import { gmmn } from './moment-matching/gmmn.ts';
+import { ddpm } from './refinement/diffusion.ts';
 import { flowmatching } from './refinement/flow-matching.ts';
 import { autoencoder } from './variational/autoencoder.ts';
 import { cvae } from './variational/cvae.ts';
@@ -64,6 +65,7 @@ export const families: readonly Family[] = [
   dbn,
   gsn,
   flowmatching,
+  ddpm,
 ];
 
 /** Families of the user's that this process knows, by their names. */
