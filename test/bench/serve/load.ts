@@ -56,16 +56,30 @@ export async function openLoop(send: Send, perSecond: number, seconds: number): 
   };
 }
 
-/** Clients that each send the next request when the last was answered. @returns requests answered per second. */
-export async function closedLoop(send: Send, clients: number, seconds: number): Promise<number> {
-  let answered = 0;
-  const end = performance.now() + 1000 * seconds;
+/**
+ * Clients that each send the next request when the last was answered.
+ * @throws when one is not answered with 200: a closed loop asks for no more than the server can take.
+ */
+export async function closedLoop(send: Send, clients: number, seconds: number): Promise<LoadResult> {
+  const latencies: number[] = [];
   const started = performance.now();
+  const end = started + 1000 * seconds;
   const client = async () => {
-    while (performance.now() < end) if ((await send()) === 200) answered++;
+    while (performance.now() < end) {
+      const sent = performance.now();
+      const status = await send();
+      if (status !== 200) throw new Error(`a request was answered with status ${status}`);
+      latencies.push(performance.now() - sent);
+    }
   };
   await Promise.all(Array.from({ length: clients }, client));
-  return (1000 * answered) / (performance.now() - started);
+  return {
+    latencies: latencies.toSorted((a, b) => a - b),
+    answered: latencies.length,
+    refused: 0,
+    failures: {},
+    seconds: (performance.now() - started) / 1000,
+  };
 }
 
 /** The value that a share of the sorted values does not exceed. */
