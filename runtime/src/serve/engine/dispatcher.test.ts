@@ -4,6 +4,7 @@ import { Dispatcher } from './dispatcher.ts';
 import type { ServeError } from './engine.ts';
 import { Job } from './job.ts';
 import type { LoadedModel } from './loaded-model.ts';
+import { MemoryPool } from './memory-pool.ts';
 import type { BatchAnswer, BatchRows } from './messages.ts';
 import type { Slot } from './pool.ts';
 import { Queues } from './queues.ts';
@@ -41,6 +42,7 @@ function create(workers: number, limit = 8) {
   };
   const queues = new Queues({ limitsOf: () => ({ maxWaitMs: 1e9, priority: 0 }), batchLimit: () => limit });
   const dispatcher = new Dispatcher({
+    memory: new MemoryPool(0),
     pool,
     queues,
     batchLimit: () => limit,

@@ -3,6 +3,7 @@ import { messageOf } from '../../errors.ts';
 import { ServeError } from './engine.ts';
 import type { Job, Piece } from './job.ts';
 import type { LoadedModel } from './loaded-model.ts';
+import { giveBack, type MemoryPool } from './memory-pool.ts';
 import type { BatchAnswer, BatchRows, Values } from './messages.ts';
 import type { Slot, WorkerPool } from './pool.ts';
 import type { Batch, Queues } from './queues.ts';
@@ -33,6 +34,8 @@ export interface DispatchOptions {
   readonly batchLimit: (job: Job) => number;
   /** Whether a worker may have a model. */
   readonly runsIn: (model: string, slot: number) => boolean;
+  /** Of answers. */
+  readonly memory: MemoryPool;
   /** A job's first rows begin to run. */
   readonly onStarted: (job: Job, batchRows: number) => void;
   /** A batch of a model has run. */
@@ -102,7 +105,7 @@ export class Dispatcher {
   }
 
   #send(slot: Slot, batch: Batch): void {
-    const { pool, batchLimit } = this.#options;
+    const { pool, batchLimit, memory } = this.#options;
     const { job } = batch.pieces[0]!;
     const flight: InFlight = { batch, startedAt: null };
     const line = this.#inFlight[slot.index]!;
@@ -118,7 +121,7 @@ export class Dispatcher {
         this.#options.onRan(job.model, job.program, batch.rows, answer.runMs);
         this.#learn(batch, answer.runMs);
         this.#handOut();
-        deliver(batch, paddedRows, answer);
+        deliver(batch, paddedRows, answer, memory);
       },
       (error: unknown) => {
         line.splice(line.indexOf(flight), 1);
@@ -222,16 +225,19 @@ function batchRows({ pieces }: Batch, paddedRows: number): BatchRows {
   };
 }
 
-function deliver({ pieces }: Batch, rows: number, { outputs }: BatchAnswer): void {
+function deliver({ pieces }: Batch, rows: number, { outputs }: BatchAnswer, memory: MemoryPool): void {
   const wrong = Object.entries(outputs).find(([, { shape }]) => shape[0] !== rows);
   let offset = 0;
+  let kept = false;
   for (const piece of pieces) {
-    if (!wrong) piece.job.deliver(piece, outputs, offset, rows);
-    else {
+    if (!wrong) {
+      if (piece.job.deliver(piece, outputs, { offset, rows, memory })) kept = true;
+    } else {
       const [name, { shape }] = wrong;
       const message = `output '${name}' has shape [${shape}] in a run of ${rows} rows`;
       piece.job.settle(new ServeError('internal', `${nameOf(piece.job)}: ${message}`));
     }
     offset += piece.count;
   }
+  if (!kept) giveBack(memory, outputs);
 }

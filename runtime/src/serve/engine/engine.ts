@@ -128,6 +128,8 @@ export interface RunResult {
   readonly runMs: number;
   /** Rows of the largest batch that the request was part of. */
   readonly batchRows: number;
+  /** Gives the memory of the outputs back, for other answers; nobody may read them any more. Who does not call it leaves them to the garbage collector. */
+  release?(): void;
 }
 
 /**

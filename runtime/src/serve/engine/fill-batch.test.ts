@@ -69,6 +69,19 @@ test('every request gets what fillInputs gives it alone', () => {
   expect(filled).toEqual(expected.outputs);
 });
 
+test('memory of another run is filled as new memory is', () => {
+  const others = joined(8);
+  const before = fillBatch('sample', inputs, {
+    ...others,
+    seeds: [1, 2, 3],
+    scalars: { ...others.scalars, mean: 0, other: 1 },
+  });
+  const { z } = before;
+  const again = fillBatch('sample', inputs, others, before);
+  expect(again).toEqual(fillBatch('sample', inputs, others));
+  expect(again.z!.data).toBe(z!.data);
+});
+
 test('rows that fill up repeat the last', () => {
   const exact = fillBatch('sample', inputs, joined(6));
   const padded = fillBatch('sample', inputs, joined(8));

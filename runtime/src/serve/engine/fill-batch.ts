@@ -7,17 +7,20 @@ import type { BatchRows, Values } from './messages.ts';
 /**
  * The inputs of a run whose rows come from several requests, each as `fillInputs` would fill it by itself. Rows that
  * only fill the run up repeat the last one, which is known to be a sane input.
+ * @param into the inputs of another run of as many rows, which nobody reads any more: their memory is filled again
  * @returns tensors [paddedRows, ...shape], scalars []
  */
 export function fillBatch(
   program: string,
   inputs: Readonly<Record<string, InputSpec>>,
   rows: BatchRows,
+  into: Readonly<Record<string, HostTensor>> = {},
 ): Record<string, HostTensor> {
   return Object.fromEntries(
     Object.entries(inputs).map(([name, spec]) => {
       if (spec.role === 'scalar') return [name, hostTensor(spec.dtype, [], [rows.scalars[name]!])];
-      return [name, fillRows(`${program}/${name}`, spec, rows, rows.given[name])];
+      const data = into[name]?.data ?? allocate(spec.dtype, rows.paddedRows * sizeOf(spec.shape));
+      return [name, fillRows(`${program}/${name}`, spec, { rows, given: rows.given[name], data })];
     }),
   );
 }
@@ -25,12 +28,18 @@ export function fillBatch(
 function fillRows(
   stream: string,
   spec: InputSpec,
-  rows: BatchRows,
-  given: Readonly<Record<number, Values>> | undefined,
+  {
+    rows,
+    given,
+    data,
+  }: {
+    readonly rows: BatchRows;
+    readonly given: Readonly<Record<number, Values>> | undefined;
+    readonly data: Values;
+  },
 ): HostTensor {
   const { seeds, firstIndices, counts, draws, paddedRows } = rows;
   const size = sizeOf(spec.shape);
-  const data = allocate(spec.dtype, paddedRows * size);
   let row = 0;
   for (const [part, count] of counts.entries()) {
     const values = given?.[part];
@@ -42,6 +51,7 @@ function fillRows(
     } else if (spec.role === 'noise') {
       const { distribution, shape } = spec;
       if (spec.unless !== undefined && rows.scalars[spec.unless] === 1) {
+        target.fill(0);
         row += count;
         continue;
       }

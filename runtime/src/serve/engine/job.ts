@@ -1,7 +1,8 @@
-import { allocate, type HostTensor, sizeOf } from '../../program/tensor.ts';
+import { type DType, type HostTensor, sizeOf } from '../../program/tensor.ts';
 import type { AcceptedRows } from './accept.ts';
 import type { ServeError } from './engine.ts';
 import type { LoadedModel } from './loaded-model.ts';
+import type { MemoryPool } from './memory-pool.ts';
 
 /** Consecutive rows of a job that run together. */
 export interface Piece {
@@ -60,21 +61,23 @@ export class Job {
    * Takes over the rows of a piece from a run's outputs.
    * @param offset where the piece begins in the run
    * @param rows rows of the run
+   * @param memory for the outputs of a request that is not alone in the run
+   * @returns whether the run's outputs are the request's now, as they are
    */
   deliver(
     { start, count }: Piece,
     outputs: Readonly<Record<string, HostTensor>>,
-    offset: number,
-    rows: number,
-  ) {
-    if (this.settled) return;
+    { offset, rows, memory }: { readonly offset: number; readonly rows: number; readonly memory: MemoryPool },
+  ): boolean {
+    if (this.settled) return false;
+    const whole = count === rows && count === this.rows.count;
     for (const [name, { dtype, shape, data }] of Object.entries(outputs)) {
       const rest = shape.slice(1);
       const size = sizeOf(rest);
       const total = [this.rows.count, ...rest];
       // An output of this request alone is passed on as it is; slices of a shared one are copied, or they would keep the
       // whole batch in memory.
-      if (count === rows && count === this.rows.count) {
+      if (whole) {
         this.outputs[name] = { dtype, shape: total, data } as HostTensor;
         continue;
       }
@@ -82,12 +85,13 @@ export class Job {
       this.outputs[name] ??= {
         dtype,
         shape: total,
-        data: allocate(dtype, this.rows.count * size),
+        data: valuesIn(memory, dtype, this.rows.count * size),
       } as HostTensor;
       this.outputs[name].data.set(piece, start * size);
     }
     this.#done += count;
     if (this.#done === this.rows.count) this.settle(null);
+    return whole;
   }
 
   /** Ends the job. Only the first call counts. */
@@ -96,4 +100,11 @@ export class Job {
     this.settled = true;
     this.#onSettled(this, error);
   }
+}
+
+/** Room for values, with anything in it. */
+function valuesIn(memory: MemoryPool, dtype: DType, size: number): HostTensor['data'] {
+  if (dtype === 'bool') return new Uint8Array(memory.take(size));
+  const buffer = memory.take(4 * size);
+  return dtype === 'int32' ? new Int32Array(buffer) : new Float32Array(buffer);
 }

@@ -14,6 +14,12 @@ export interface WorkerSettings {
   readonly memoryBytes: number;
 }
 
+/** What it is told besides. */
+export interface WorkerChannels {
+  /** Whether it shares memory with the server. */
+  readonly shares: boolean;
+}
+
 export type Values = HostTensor['data'];
 type Inputs = Readonly<Record<string, InputSpec>>;
 
@@ -87,8 +93,11 @@ export type WorkerRequest =
   | { readonly kind: 'prepare'; readonly model: number; readonly program: string }
   | { readonly kind: 'run'; readonly model: number; readonly program: string; readonly rows: BatchRows };
 
+/** A request, and the place in shared memory where its typed arrays may be, and those of its answer. */
+type Asked = WorkerRequest & { readonly id: number; readonly place?: number | undefined };
+
 export type ToWorker =
-  | (WorkerRequest & { readonly id: number })
+  | Asked
   | { readonly kind: 'unload'; readonly model: number }
   | { readonly kind: 'close' }
   /** For tests: stands still, as in a long run, until a file is there, and then dies if that is asked for. */
@@ -102,3 +111,5 @@ export type FromWorker =
 
 /** The file descriptor of a worker's end of the socket. */
 export const channel = 3;
+/** That of the memory which it shares with the server, where there is such. */
+export const sharedDescriptor = 4;

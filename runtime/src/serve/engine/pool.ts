@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import type { LoadedModel } from './loaded-model.ts';
+import type { MemoryPool } from './memory-pool.ts';
 import type { BatchAnswer, BatchRows, Death, WorkerSettings } from './messages.ts';
 import { type OnLine, patienceMs, WorkerDied, WorkerHandle } from './worker-handle.ts';
 
@@ -15,6 +16,8 @@ export interface PoolSettings extends WorkerSettings {
   readonly runLimitMs?: number | undefined;
   /** Whether a worker may have a model. */
   readonly runsIn: (model: string, slot: number) => boolean;
+  /** That the memory of answers is taken from. */
+  readonly memory: MemoryPool;
 }
 
 /** A place for a worker: when one dies, another takes it. */
@@ -111,7 +114,8 @@ export class WorkerPool {
 
   /** @throws when the first worker of the slot does not start; later ones are tried again and again. */
   async #spawn(slot: Slot, attempt: number): Promise<void> {
-    const worker = new WorkerHandle(this.#settings, this.#events.onLine);
+    const { memory, device, threads, memoryBytes } = this.#settings;
+    const worker = new WorkerHandle({ device, threads, memoryBytes }, this.#events.onLine, memory);
     const born = performance.now();
     this.#starting.add(worker);
     try {

@@ -45,6 +45,27 @@ describe('answers', () => {
     await sampler.release();
   });
 
+  test('memory that an answer gave back serves the next; one that kept it stays as it was', async () => {
+    const limits = { maxBatch: 2048, maxCount: 2048, queueLimit: 4096 };
+    const engine = await startEngine(await modelFolder({ points: points() }), limits);
+    const bundle = await openBundle(memorySource(testBundle(['sample']).files));
+    const sampler = createSampler(bundle, await createExecutor('cpu', { threads: 1 }));
+    const sources = (seed: number) => draw('points', 2000, { seed }).sources;
+    const run = (seed: number) => engine.run({ model: 'points', program: 'sample', sources: sources(seed) });
+    const kept = await run(1);
+    const given = await run(2);
+    const memory = given.outputs.data!.data.buffer;
+    given.release!();
+    given.release!();
+    const [third, fourth] = [await run(3), await run(4)];
+    expect(third.outputs.data!.data.buffer).toBe(memory);
+    expect(fourth.outputs.data!.data.buffer).not.toBe(memory);
+    for (const [seed, { outputs }] of [[1, kept] as const, [3, third] as const, [4, fourth] as const]) {
+      expect(outputs, `seed ${seed}`).toEqual(await sampler.run('sample', sources(seed)));
+    }
+    await sampler.release();
+  });
+
   test('inputs may be given by name, noise and scalars included', async () => {
     const engine = await startEngine(await modelFolder({ points: points() }));
     const z = hostTensor('float32', [2, 3], [1, 2, 3, 4, 5, 6]);

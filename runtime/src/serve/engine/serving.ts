@@ -18,6 +18,7 @@ import { Inspector } from './inspector.ts';
 import { Job } from './job.ts';
 import { LimitTable } from './limits.ts';
 import type { LoadedModel } from './loaded-model.ts';
+import { giveBack, MemoryPool } from './memory-pool.ts';
 import type { Death } from './messages.ts';
 import { ModelRegistry } from './models.ts';
 import { checkOptions, checkTime } from './options.ts';
@@ -25,6 +26,8 @@ import { WorkerPool } from './pool.ts';
 import { Queues } from './queues.ts';
 
 const pollMs = 1000;
+/** Memory of answers that were sent, which is kept for others, bytes. */
+const unusedBytes = 2 ** 25;
 /** What one request's inputs and outputs may take, bytes. */
 const largestRequest = 2 ** 30;
 
@@ -47,6 +50,7 @@ export class ServingEngine implements InferenceEngine {
   readonly #registry: ModelRegistry;
   readonly #inspector: Inspector;
   readonly #jobs = new Set<Job>();
+  readonly #memory = new MemoryPool(unusedBytes);
   #watcher: NodeJS.Timeout | null = null;
   #state: 'open' | 'draining' | 'closed' = 'open';
   #onIdle: (() => void)[] = [];
@@ -83,7 +87,7 @@ export class ServingEngine implements InferenceEngine {
     this.#inspector = new Inspector({ memoryBytes, onLine });
     this.#pool = new WorkerPool(
       workers,
-      { device, threads, memoryBytes, runLimitMs, runsIn },
+      { device, threads, memoryBytes, runLimitMs, runsIn, memory: this.#memory },
       {
         onLine,
         onAlive: () => this.#dispatcher.pump(),
@@ -97,6 +101,7 @@ export class ServingEngine implements InferenceEngine {
       queues: this.#queues,
       batchLimit,
       runsIn,
+      memory: this.#memory,
       onStarted: (job, batchRows) => {
         this.#tell('started', { ...eventOf(job), batchRows, queueMs: job.startedAt! - job.arrivedAt });
       },
@@ -275,7 +280,7 @@ export class ServingEngine implements InferenceEngine {
         signal?.removeEventListener('abort', onAbort);
         if (error) this.#queues.remove(job);
         if (error) reject(error);
-        else resolve(resultOf(job));
+        else resolve(resultOf(job, this.#memory));
         this.#left(job, error);
       });
       const onAbort = () => job.settle(new ServeError('cancelled', 'the request was cancelled'));
@@ -342,7 +347,8 @@ function eventOf({ model, program, rows }: Job) {
   return { model: model.name, program, rows: rows.count };
 }
 
-function resultOf(job: Job): RunResult {
+function resultOf(job: Job, memory: MemoryPool): RunResult {
+  let released = false;
   const startedAt = job.startedAt!;
   return {
     outputs: job.outputs,
@@ -351,6 +357,10 @@ function resultOf(job: Job): RunResult {
     queueMs: startedAt - job.arrivedAt,
     runMs: performance.now() - startedAt,
     batchRows: job.batchRows,
+    release: () => {
+      if (!released) giveBack(memory, job.outputs);
+      released = true;
+    },
   };
 }
 

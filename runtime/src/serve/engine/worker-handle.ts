@@ -10,19 +10,24 @@ import { UserError } from '../../errors.ts';
 import type { Device } from '../../program/executor.ts';
 import { FrameReader, writeFrame } from './frames.ts';
 import { type Guard, memorySignal } from './guard.ts';
+import type { MemoryPool } from './memory-pool.ts';
 import {
   type Answers,
   channel,
   type Death,
   type FromWorker,
   type ToWorker,
+  type WorkerChannels,
   type WorkerRequest,
   type WorkerSettings,
 } from './messages.ts';
+import { SharedMemory } from './shared-memory.ts';
 import { workerEntry } from './worker-entry.ts';
 
 /** Of a worker's JavaScript objects, megabytes; tensors and sessions lie outside. */
 const heapMb = 256;
+/** Places of the memory that is shared: as many as runs are sent to a worker at once. */
+const places = 2;
 /** Opening a device and compiling the largest programs take seconds; a network mount may be slow. */
 export const patienceMs = 300_000;
 
@@ -41,6 +46,8 @@ export class WorkerDied extends Error {
 interface Waiting {
   readonly id: number;
   readonly limitMs: number;
+  /** In shared memory, where its answer may be. */
+  readonly place: number | undefined;
   readonly resolve: (answer: Answers[keyof Answers]) => void;
   readonly reject: (error: Error) => void;
 }
@@ -61,6 +68,8 @@ export class WorkerHandle {
   readonly ended: Promise<string>;
   readonly #child: ChildProcess;
   readonly #socket: Duplex;
+  readonly #memory = SharedMemory.create();
+  readonly #freePlaces: number[] = [];
   /** In the order in which they are answered: the first is being worked on. */
   readonly #waiting: Waiting[] = [];
   #timer: NodeJS.Timeout | null = null;
@@ -69,12 +78,22 @@ export class WorkerHandle {
   #late = false;
   #gone: string | null = null;
 
-  constructor(settings: WorkerSettings, onLine: OnLine) {
-    const guarded: WorkerSettings & Guard = { ...settings, parent: process.pid };
+  /** @param pool that the memory of answers is taken from */
+  constructor(settings: WorkerSettings, onLine: OnLine, pool: MemoryPool | null = null) {
+    const memory = this.#memory;
+    const channels: WorkerChannels = { shares: memory !== null };
+    const guarded: WorkerSettings & WorkerChannels & Guard = {
+      ...{ ...settings, ...channels, parent: process.pid },
+    };
     // The process's own flags are not the worker's: some would keep it from starting.
     const { NODE_OPTIONS: _, ...env } = process.env;
     const flags = [`--max-old-space-size=${heapMb}`, fileURLToPath(workerEntry), JSON.stringify(guarded)];
-    const child = spawn(process.execPath, flags, { env, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
+    const shared = memory ? [memory.descriptor] : [];
+    const child = spawn(process.execPath, flags, {
+      env,
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe', ...shared],
+    });
+    if (memory) for (let place = 0; place < places; place++) this.#freePlaces.push(place);
     this.#child = child;
     this.#socket = child.stdio[channel] as Duplex;
     liveChildren.add(child);
@@ -86,6 +105,7 @@ export class WorkerHandle {
         if (this.#gone !== null) return;
         this.#gone = this.#killedBecause ?? reason;
         liveChildren.delete(child);
+        memory?.close();
         this.#watchFirst();
         for (const { reject } of this.#waiting.splice(0)) reject(this.#died());
         resolve(this.#gone);
@@ -95,16 +115,22 @@ export class WorkerHandle {
     });
     this.ready = new Promise((resolve, reject) => {
       const late = setTimeout(() => this.#kill(`not ready within ${patienceMs / 1000} s`), patienceMs);
-      const reader = new FrameReader((value) => {
-        const message = value as FromWorker;
-        if (message.kind === 'ready') {
-          clearTimeout(late);
-          this.device = message.device;
-          resolve(message.device);
-        } else if (message.kind === 'unusable') reject(new UserError(message.reason));
-        else this.#answered(message);
+      const reader = new FrameReader(
+        (value) => {
+          const message = value as FromWorker;
+          if (message.kind === 'ready') {
+            clearTimeout(late);
+            this.device = message.device;
+            resolve(message.device);
+          } else if (message.kind === 'unusable') reject(new UserError(message.reason));
+          else this.#answered(message);
+        },
+        { memory, pool },
+      );
+      this.#socket.on('data', (bytes: Uint8Array) => {
+        // What a worker has said when it ends is asked for no more, and its memory is closed.
+        if (this.#gone === null) reader.push(bytes);
       });
-      this.#socket.on('data', (bytes: Uint8Array) => reader.push(bytes));
       // A worker that has ended says so by its exit.
       this.#socket.on('error', () => undefined);
       void this.ended.then(() => {
@@ -125,10 +151,11 @@ export class WorkerHandle {
   ): Promise<Answers[K]> {
     if (this.#gone !== null) return Promise.reject(this.#died());
     const id = this.#nextId++;
+    const place = message.kind === 'run' ? this.#freePlaces.pop() : undefined;
     return new Promise<Answers[K]>((resolve, reject) => {
-      this.#waiting.push({ id, limitMs, resolve: resolve as Waiting['resolve'], reject });
+      this.#waiting.push({ id, limitMs, place, resolve: resolve as Waiting['resolve'], reject });
       if (this.#waiting.length === 1) this.#watchFirst();
-      this.#post({ ...message, id });
+      this.#post({ ...message, id, place }, place);
     });
   }
 
@@ -176,8 +203,10 @@ export class WorkerHandle {
     return new WorkerDied(`the worker died: ${this.#gone}`, this.#late);
   }
 
-  #post(message: ToWorker): void {
-    if (this.#gone === null) writeFrame(this.#socket, message);
+  #post(message: ToWorker, place?: number): void {
+    if (this.#gone !== null) return;
+    const shared = this.#memory && place !== undefined ? { memory: this.#memory, place } : undefined;
+    writeFrame(this.#socket, message, shared);
   }
 
   #answered(message: FromWorker & { readonly id: number }): void {
@@ -186,6 +215,7 @@ export class WorkerHandle {
       this.#kill(`it answered ${message.id} out of turn`);
       return;
     }
+    if (waiting.place !== undefined) this.#freePlaces.push(waiting.place);
     this.#watchFirst();
     if (message.kind === 'done') waiting.resolve(message.answer);
     else if (message.kind === 'failed') {

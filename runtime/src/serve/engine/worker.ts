@@ -5,23 +5,27 @@ import { messageOf, UserError } from '../../errors.ts';
 import { createExecutor } from '../../ort/ort-node.ts';
 import type { Executor } from '../../program/executor.ts';
 import { createQueue } from '../../program/queue.ts';
-import { FrameReader, writeFrame } from './frames.ts';
+import { FrameReader, type Place, writeFrame } from './frames.ts';
 import type { Guard } from './guard.ts';
 import type { Inspection } from './inspect.ts';
 import {
   type Answers,
+  type BatchAnswer,
   channel,
   type FromWorker,
+  sharedDescriptor,
   type ToWorker,
+  type WorkerChannels,
   type WorkerRequest,
   type WorkerSettings,
 } from './messages.ts';
+import { SharedMemory } from './shared-memory.ts';
 import { WorkerModel } from './worker-model.ts';
 
 /** What a worker does: compiles programs and runs batches, one message after the other. A process of its own. */
 
 const socket = new Socket({ fd: channel, readable: true, writable: true });
-const send = (message: FromWorker) => writeFrame(socket, message);
+const send = (message: FromWorker, shared?: Place) => writeFrame(socket, message, shared);
 const inTurn = createQueue();
 const models = new Map<number, WorkerModel>();
 let inspection: Inspection | null = null;
@@ -77,7 +81,13 @@ async function handle(executor: Executor, message: ToWorker): Promise<void> {
     default: {
       const { id } = message;
       try {
-        send({ kind: 'done', id, answer: await answer(executor, message) });
+        const found = await answer(executor, message);
+        const { place } = message;
+        const shared = memory && place !== undefined ? { memory, place } : undefined;
+        const copied = send({ kind: 'done', id, answer: found }, shared);
+        if (copied && message.kind === 'run') {
+          loaded(message.model).reuse(message.program, message.rows, (found as BatchAnswer).outputs);
+        }
       } catch (error) {
         send({ kind: 'failed', id, reason: messageOf(error), user: error instanceof UserError });
       }
@@ -104,7 +114,9 @@ const die = {
   },
 };
 
-const { device, threads, parent, memoryBytes } = JSON.parse(process.argv[2]!) as WorkerSettings & Guard;
+const settings = JSON.parse(process.argv[2]!) as WorkerSettings & WorkerChannels & Guard;
+const { device, threads, parent, memoryBytes, shares } = settings;
+const memory = shares ? new SharedMemory(sharedDescriptor) : null;
 // Terminals and service managers signal whole groups. It is the server that ends its workers, when they are done.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 new Worker(new URL('./watchdog.js', import.meta.url), {
@@ -114,13 +126,16 @@ new Worker(new URL('./watchdog.js', import.meta.url), {
 socket.on('close', () => process.exit(0)).on('error', () => process.exit(0));
 try {
   const executor = await createExecutor(device, { threads });
-  const reader = new FrameReader((message) => {
-    inTurn(() => handle(executor, message as ToWorker)).catch((error: unknown) => {
-      setImmediate(() => {
-        throw error;
+  const reader = new FrameReader(
+    (message) => {
+      inTurn(() => handle(executor, message as ToWorker)).catch((error: unknown) => {
+        setImmediate(() => {
+          throw error;
+        });
       });
-    });
-  });
+    },
+    { memory },
+  );
   socket.on('data', (bytes: Uint8Array) => reader.push(bytes));
   send({ kind: 'ready', device: executor.device });
 } catch (error) {

@@ -117,6 +117,8 @@ export function guardCalls(context: ServerContext, { beforeHealth, cut }: CallEv
       })
       .withSendStatus((sent, next) => {
         end(sent.code ?? status.UNKNOWN);
+        // It comes after the messages have left.
+        if (sent.code === status.OK) scope?.lastRun?.release?.();
         next(sent);
       })
       .build();

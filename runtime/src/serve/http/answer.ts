@@ -39,7 +39,16 @@ export async function* jsonChunks({ text }: ServerContext, value: object): Async
 
 /** Answers with bytes, not all at once where they are many: each chunk when the client has taken the one before. */
 export async function sendBytes(response: Response, parts: readonly Uint8Array[]): Promise<void> {
-  response.set('Content-Length', String(parts.reduce((sum, { length }) => sum + length, 0)));
+  const total = parts.reduce((sum, { length }) => sum + length, 0);
+  response.set('Content-Length', String(total));
+  if (total <= chunkBytes) {
+    // One call of the system for all of it.
+    response.cork();
+    for (const part of parts) response.write(part);
+    response.end();
+    response.uncork();
+    return;
+  }
   for (const { buffer, byteOffset, length } of parts) {
     for (let at = 0; at < length; at += chunkBytes) {
       const size = Math.min(chunkBytes, length - at);

@@ -38,6 +38,8 @@ export interface RequestScope {
   key?: string;
   /** Its span, where requests are traced. */
   readonly trace: RequestTrace | null;
+  /** The last of its runs, whose memory is free when the answer is sent. */
+  lastRun?: RunResult;
   /** Why it failed, for the log: the answer says less of a defect. */
   failure?: unknown;
 }
@@ -85,6 +87,7 @@ export function requestScope(context: ServerContext): RequestHandler {
     response.once('close', () => {
       const left = !response.writableFinished;
       if (left) controller.abort();
+      else scope.lastRun?.release?.();
       budget.free(scope.bytes);
       const code = scope.cut ? 504 : left ? clientLeft : response.statusCode;
       const milliseconds = performance.now() - start;
@@ -256,6 +259,7 @@ export async function runInScope(
       scope.trace?.phase('run', asked, performance.now(), messageOf(error));
       throw error;
     });
+  scope.lastRun = result;
   const started = asked + result.queueMs;
   const ended = started + result.runMs;
   const { spent } = scope;
