@@ -31,6 +31,7 @@ export {
   canWalk,
   type Density,
   densityOf,
+  drawsParts,
   samplingInputs,
   samplingProgram,
   transitionProgram,

@@ -48,8 +48,16 @@ export function samplingInputs(
   return Object.fromEntries(Object.entries(inputs).filter(([input]) => !places.includes(input)));
 }
 
-/** Whether samples of a model can be watched while they are drawn. */
+/** Whether samples of a model can be watched while they are drawn: part by part, or whole after each steps of a chain. */
 export function canStream({ manifest }: WithManifest): boolean {
+  return (
+    drawsParts({ manifest }) ||
+    manifest.programs[samplingProgram(manifest.programs) ?? '']?.chain !== undefined
+  );
+}
+
+/** Whether a model draws a sample part by part, the parts joined being the sample. */
+export function drawsParts({ manifest }: WithManifest): boolean {
   return manifest.programs[streamProgram]?.stream !== undefined;
 }
 

@@ -37,37 +37,74 @@ export async function runChain(
   { batchSize = defaultBatchSize, signal, onBatch, onSteps, stepsPerRun }: ChainOptions = {},
 ): Promise<Record<string, HostTensor>> {
   const signature = model.program(program);
-  const { chain } = signature;
-  if (chain === undefined) throw new UserError(`program ${program} takes no steps of a chain`);
-  const perRun = checkSteps(chain, stepsPerRun);
-  const steps = lengthOf(program, signature, chain, sources);
-  for (const scalar of Object.values(chainScalars)) {
-    if (sources.scalars?.[scalar] !== undefined)
-      throw new UserError(`program ${program}: ${scalar}: which steps a run takes is not to be given`);
-  }
+  const steps = chainSteps(program, signature, sources);
+  checkSteps(signature.chain!, stepsPerRun);
   checkCount('batchSize', batchSize);
   const collected = new BatchCollector(`program ${program}`, sources.count);
   for (let start = 0; start < sources.count; start += batchSize) {
     const count = Math.min(batchSize, sources.count - start);
     const batch = sliceSources(sources, start, count);
     let outputs: Record<string, HostTensor> = {};
-    for (let from = 0; from < steps; from += perRun) {
-      signal?.throwIfAborted();
-      const to = Math.min(steps, from + perRun);
-      const part: InputSources = {
-        ...batch,
-        scalars: { ...batch.scalars, [chainScalars.from]: from, [chainScalars.to]: to },
-        chunk: { index: from, of: 'sample', parts: chain.stepsPerCall },
-        ...(from === 0 ? {} : { carries: nextCarries(signature, outputs) }),
-      };
-      outputs = await model.run(program, part, { batchSize: count, ...(signal && { signal }) });
-      onSteps?.(to, steps);
+    const options = { batchSize: count, stepsPerRun, ...(signal && { signal }) };
+    for await (const run of chainRuns(model, program, batch, options)) {
+      outputs = run.outputs;
+      onSteps?.(run.done, steps);
     }
     const own = Object.entries(outputs).filter(([name]) => signature.outputs[name]?.meaning !== 'carry');
     collected.add(start, count, Object.fromEntries(own));
     await onBatch?.(start + count, sources.count);
   }
   return collected.outputs;
+}
+
+/** What a run of a chain's program gave. */
+export interface ChainRun {
+  /** Steps taken so far. */
+  readonly done: number;
+  /** Of the program, carries included, [count, ...shape]. */
+  readonly outputs: Record<string, HostTensor>;
+}
+
+/**
+ * The runs of a chain for samples that go side by side, first to last; a run is made when it is asked for.
+ * @throws UserError when the program has no chain, or a run would have more steps than it takes.
+ */
+export async function* chainRuns(
+  model: ChainModel,
+  program: string,
+  sources: InputSources,
+  { stepsPerRun, ...options }: Pick<ChainOptions, 'batchSize' | 'signal' | 'stepsPerRun'>,
+): AsyncGenerator<ChainRun, void, undefined> {
+  const signature = model.program(program);
+  const steps = chainSteps(program, signature, sources);
+  const { stepsPerCall } = signature.chain!;
+  const perRun = checkSteps(signature.chain!, stepsPerRun);
+  let outputs: Record<string, HostTensor> = {};
+  for (let from = 0; from < steps; from += perRun) {
+    options.signal?.throwIfAborted();
+    const to = Math.min(steps, from + perRun);
+    const part: InputSources = {
+      ...sources,
+      scalars: { ...sources.scalars, [chainScalars.from]: from, [chainScalars.to]: to },
+      chunk: { index: from, of: 'sample', parts: stepsPerCall },
+      ...(from === 0 ? {} : { carries: nextCarries(signature, outputs) }),
+    };
+    outputs = await model.run(program, part, options);
+    yield { done: to, outputs };
+  }
+}
+
+/**
+ * How many steps the chain has that these sources ask for.
+ * @throws UserError when the program has none, for a part of a step, or where the steps of a run are given.
+ */
+export function chainSteps(program: string, signature: ProgramSignature, sources: InputSources): number {
+  if (signature.chain === undefined) throw new UserError(`program ${program} takes no steps of a chain`);
+  for (const scalar of Object.values(chainScalars)) {
+    if (sources.scalars?.[scalar] !== undefined)
+      throw new UserError(`program ${program}: ${scalar}: which steps a run takes is not to be given`);
+  }
+  return lengthOf(program, signature, signature.chain, sources);
 }
 
 function checkSteps({ stepsPerCall }: ChainSpec, wanted = stepsPerCall): number {

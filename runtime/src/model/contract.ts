@@ -87,13 +87,15 @@ export interface Samples {
 }
 
 export interface StreamRequest extends DrawOptions {
+  /** Of a chain, steps between two parts; when absent, so many that there are a hundred parts or one for each step. */
+  readonly stepsPerRun?: number;
   /** Begins every sample with the first `known` rows, or audio samples, of an example: data [count, ...shape]. */
   readonly given?: { readonly data: HostTensor; readonly known: number };
   /** The program's scalars by name, such as `temperature: 0.8`. */
   readonly [scalar: string]: SampleRequest[string] | StreamRequest['given'];
 }
 
-/** One part of a stream of samples: some rows of images, or a stretch of sound. */
+/** One part of a stream of samples: some rows of images, or a stretch of sound; of a chain, all after some steps more. */
 export interface StreamPart {
   readonly seed: Seed;
   /** Which part this is, of `chunks`. */
@@ -108,6 +110,8 @@ export interface StreamPart {
    * in every part, written on as the stream goes on: copy what must not change.
    */
   readonly soFar: HostTensor;
+  /** Of a chain: what else its program returns, by name, such as the `predicted` end of a diffusion. */
+  readonly outputs?: Readonly<Record<string, HostTensor>>;
 }
 
 export interface CompleteRequest extends BatchOptions {

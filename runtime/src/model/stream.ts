@@ -2,7 +2,7 @@ import type { ProgramEntry } from '../bundle/manifest-schema.ts';
 import { UserError } from '../errors.ts';
 import { randomSeed } from '../noise/noise.ts';
 import { allocate, type HostTensor, sizeOf } from '../program/tensor.ts';
-import { canStream, streamProgram } from './abilities.ts';
+import { canStream, drawsParts, streamProgram } from './abilities.ts';
 import {
   batchOptions,
   conditionsFor,
@@ -27,10 +27,15 @@ export async function* streamSamples(
   model: RunnableModel,
   request: StreamRequest,
 ): AsyncGenerator<StreamPart, void, undefined> {
-  const { count, seed = randomSeed(), firstIndex = 0, given, draw, ...others } = request;
-  const { label, labels: distribution, batchSize: _, signal, onBatch: __, conditions, ...rest } = others;
+  if (canStream(model) && !drawsParts(model)) {
+    // Few models have chains: a page loads this with the first of them.
+    const { streamChain } = await import('./stream-chain.ts');
+    return yield* streamChain(model, request);
+  }
+  const { count, seed = randomSeed(), firstIndex = 0, given, draw, stepsPerRun: __, ...others } = request;
+  const { label, labels: distribution, batchSize: _, signal, onBatch: ___, conditions, ...rest } = others;
   const { manifest } = model;
-  if (!canStream(model)) {
+  if (!drawsParts(model)) {
     throw new UserError(
       `model ${nameOf(model)} (${manifest.family}) cannot stream: it draws a sample in one piece; use sample`,
     );

@@ -6,6 +6,7 @@ import {
   type RunProgram,
   runChain,
   type Sampler,
+  type StreamPart,
   sizeOf,
 } from '@generatrix/runtime';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -152,6 +153,33 @@ describe('a chain that is drawn in runs', () => {
     // Ten samples: the noise of 20 steps and the carry, two numbers each; and the two scalars.
     expect(await largest(100)).toEqual({ bytes: 4 * (10 * (20 * 2 + 2) + 2), runs: 10 * 5 });
     expect(await largest(10_000)).toEqual({ bytes: 4 * (10 * (20 * 2 + 2) + 2), runs: 10 * 500 });
+  });
+
+  it('can be watched: parts are the samples after more and more steps, the last to the bit what sample gives', async () => {
+    const sampler = await samplerOf(250, 20);
+    const request = { count: 3, seed: 6 };
+    const { data } = await sampler.sample(request);
+    const watch = async (given: object) => {
+      const parts: StreamPart[] = [];
+      for await (const part of sampler.stream({ ...request, ...given })) parts.push(part);
+      return parts;
+    };
+    for (const [given, chunks] of [
+      [{}, 84],
+      [{ stepsPerRun: 20 }, 13],
+      [{ batchSize: 2, stepsPerRun: 7 }, 36],
+    ] as const) {
+      const parts = await watch(given);
+      expect(parts.map(({ index }) => index)).toEqual(Array.from({ length: chunks }, (_, i) => i));
+      expect(parts.every((part) => part.chunks === chunks && part.start === 0)).toBe(true);
+      expect(parts.at(-1)!.data).toEqual(data);
+      expect(parts.at(-1)!.outputs).toEqual({});
+      expect(parts.at(-2)!.data).not.toEqual(data);
+    }
+    const given = { data, known: 1 };
+    await expectUserError(watch({ given }), /draws its samples whole: it continues no examples/);
+    await expectUserError(watch({ stepsPerRun: 21 }), /^stepsPerRun: expected a whole number from 1 to 20/);
+    await expectUserError(watch({ to: 3 }), /^program advance: to: which steps/);
   });
 
   it('counts samples for who watches, stops between two runs, and refuses what makes no sense', async () => {

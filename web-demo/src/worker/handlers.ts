@@ -1,4 +1,10 @@
-import { canStream, checkParity, completionOf, type HostTensor, type Sampler } from '@generatrix/runtime/web';
+import {
+  checkParity,
+  completionOf,
+  drawsParts,
+  type HostTensor,
+  type Sampler,
+} from '@generatrix/runtime/web';
 import type { OpenModel, openModel } from './open-model.ts';
 import type { CallName, Calls, Conditions, Sampled } from './protocol.ts';
 
@@ -52,7 +58,7 @@ export const handlers: Handlers = {
     const options = { ...conditions(given), seed, signal };
     return timed(async () => {
       completionOf(bundle);
-      if (!canStream(bundle)) return (await sampler.complete({ ...options, data, known })).data;
+      if (!drawsParts(bundle)) return (await sampler.complete({ ...options, data, known })).data;
       return watch(sampler.stream({ ...options, count: data.shape[0]!, given: { data, known } }), part);
     });
   },

@@ -1,5 +1,5 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { canStream } from '../../model/abilities.ts';
+import { drawsParts } from '../../model/abilities.ts';
 import type { DType } from '../../program/tensor.ts';
 import type { ModelLimits } from '../engine/limits.ts';
 import type { ProtocolModel } from '../http/oip/names.ts';
@@ -33,6 +33,6 @@ export function modelConfig(
       dims: spec.shape.map(BigInt),
     })),
     dynamicBatching: { maxQueueDelayMicroseconds: BigInt(maxWaitMs * 1000) },
-    modelTransactionPolicy: { decoupled: program === 'sample' && canStream(model) },
+    modelTransactionPolicy: { decoupled: program === 'sample' && drawsParts(model) },
   };
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { create, type MessageShape } from '@bufbuild/protobuf';
 import type { handleBidiStreamingCall, ServerDuplexStream } from '@grpc/grpc-js';
-import { canStream } from '../../model/abilities.ts';
+import { drawsParts } from '../../model/abilities.ts';
 import type { StreamRequest } from '../../model/contract.ts';
 import { streamSamples } from '../../model/stream.ts';
 import type { HostTensor } from '../../program/tensor.ts';
@@ -96,7 +96,7 @@ async function* answers(
     yield answerOf(inference, { version, outputs: chosen, parameters: { triton_final_response: true } });
     return;
   }
-  if (program !== 'sample' || !canStream(model)) {
+  if (program !== 'sample' || !drawsParts(model)) {
     throw new HttpError(400, `model ${target.name} draws its answer in one piece: it cannot stream`);
   }
   const run = modelOver(model, (name, given) =>

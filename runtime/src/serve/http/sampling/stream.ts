@@ -1,5 +1,5 @@
 import type { Request, Response } from 'express';
-import { canStream } from '../../../model/abilities.ts';
+import { canStream, samplingProgram } from '../../../model/abilities.ts';
 import type { CompleteRequest, StreamPart, StreamRequest } from '../../../model/contract.ts';
 import { streamSamples } from '../../../model/stream.ts';
 import { randomSeed } from '../../../noise/noise.ts';
@@ -33,7 +33,8 @@ export interface StreamAsked {
 /**
  * Samples as server-sent events: `start` (seed, shape, number of parts), a `part` for each (some rows of images, a
  * stretch of sound, for all samples), `end`; `error` where it fails midway. Together the parts are the samples that
- * a request without `stream` would get. Every part is a run of its own, so others get their turn between.
+ * a request without `stream` would get; of a chain, each is all of the samples after some steps more, and the last is
+ * those samples. Every part is a run of its own, so others get their turn between.
  */
 export async function streamDrawn(
   context: ServerContext,
@@ -53,7 +54,10 @@ export async function streamDrawn(
     for await (const part of parts) {
       if (!started) await start(context, response, model, part);
       started = true;
-      await send(context, response, 'part', { index: part.index, start: part.start, ...valuesOf(part.data) });
+      await send(context, response, 'part', {
+        ...{ index: part.index, start: part.start, ...valuesOf(part.data) },
+        ...(part.outputs && { outputs: mapped(part.outputs) }),
+      });
     }
     await send(context, response, 'end', {});
   } catch (error) {
@@ -78,7 +82,7 @@ async function streamRequest(
     return { ...rest, given: { data, known }, seed, firstIndex, count: data.shape[0]! };
   }
   return {
-    ...scalarFields(model, 'sample', body, fields),
+    ...scalarFields(model, samplingProgram(model.manifest.programs) ?? 'sample', body, fields),
     ...labelField(model, 'advance', body.label, { count, needed: false }),
     ...(labels && { labels }),
     ...(draw && { draw }),
@@ -112,6 +116,9 @@ async function start(
 }
 
 const valuesOf = (tensor: HostTensor) => ({ shape: tensor.shape, data: new TensorText(tensor) });
+
+const mapped = (outputs: Readonly<Record<string, HostTensor>>) =>
+  Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, valuesOf(tensor)]));
 
 /** Waits where the client reads more slowly than the model draws. */
 async function send(context: ServerContext, response: Response, event: string, data: object): Promise<void> {
