@@ -19,7 +19,7 @@ from networks import (
     strided_stack,
 )
 from refinement import diffusion, flow_matching
-from variational import variational
+from variational import lossy, variational
 
 
 def mixture(bundle):
@@ -533,6 +533,7 @@ checks = {
     "gmm": mixture,
     "vae": variational,
     "cvae": variational,
+    "vlae": lossy,
     "nice": flow,
     "realnvp": flow,
     **{family: autoregressive for family in ("made", "nade", "pixelcnn", "pixelrnn", "wavenet")},

@@ -25,8 +25,14 @@ const bits = { dataset: tinyImages(24, [2, 3, 1]), batchSize };
 const pixels = { layers: 1, filters: 4, headFilters: 6, averaging: 0 };
 const levels = { dataset: labelled(tinyImages(24, [2, 2, 1]), 3), batchSize };
 
-/** Autoregressive models of so few values that all their examples can be gone through. */
+/** Models that draw value by value, of so few values that all their examples can be gone through. */
 const enumerable: readonly FamilyCase[] = [
+  {
+    name: 'vlae, 6 pixels',
+    family: 'vlae',
+    options: { latent: 1, hidden: [8], windowLayers: 2, windowFilters: 4, window: 3, conditionWidth: 3 },
+    ...bits,
+  },
   { name: 'made, 6 pixels', family: 'made', options: { hidden: [12, 10], averaging: 0 }, ...bits },
   {
     name: 'made, 6 pixels, random orders',

@@ -1,5 +1,7 @@
 """Variational models from their weights: encoder, posterior, prior and decoder, in double precision."""
 
+import itertools
+
 import numpy as np
 from networks import activations, dense, mirrored_decoder, sigmoid, softplus, strided_stack
 from scipy import stats
@@ -148,3 +150,17 @@ def variational(bundle):
         both = np.stack([sample(1, 0), sample(-1, 0)]).reshape(2, 3, -1).astype(np.float64)
         yield "mean of x given z", both.mean(0), centre
         yield "deviation of x given z", (both[0] - both[1]) / 2, np.broadcast_to(observed, centre.shape)
+
+
+def lossy(bundle):
+    """VAEs whose decoder draws pixel by pixel: of few pixels and one code, the probabilities of all images add up to 1."""
+    size = int(np.prod(bundle.shape))
+    nodes = np.arange(-12, 12, 0.05)
+    weights = 0.05 * stats.norm.pdf(nodes)
+    every = np.array(list(itertools.product((0, 1), repeat=size)), np.float32).reshape(-1, *bundle.shape)
+    probability = np.zeros(len(every))
+    for node, weight in zip(nodes, weights):
+        eps = np.full((len(every), 1), node)
+        log_weight = bundle.run("logWeight", data=every, eps=eps)["logWeight"].astype(np.float64)
+        probability += weight * np.exp(log_weight)
+    yield f"total probability of {len(every)} images, by quadrature over the code", probability.sum(), 1.0

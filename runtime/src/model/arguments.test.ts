@@ -70,6 +70,17 @@ describe('drawScalar', () => {
     expect(drawScalar(old, 'sample', {}, undefined)).toEqual({});
   });
 
+  test('a model of codes that draws value by value has samples, not means', () => {
+    const bound = testBundle(['sample', 'logWeight']).manifest;
+    const noise = { dtype: 'float32', shape: [4], role: 'noise' } as const;
+    const inputs = {
+      z: { ...noise, distribution: 'normal' },
+      observation: { ...noise, distribution: 'uniform' },
+    } as const;
+    expect(drawScalar(bound, 'sample', inputs, 'sample')).toEqual({});
+    expect(() => drawScalar(bound, 'sample', inputs, 'mean')).toThrow(/has no means to give/);
+  });
+
   test('a program without means draws samples and refuses means', () => {
     expect(drawScalar(manifest, 'sample', {}, 'sample')).toEqual({});
     expect(() => drawScalar(manifest, 'sample', {}, 'mean')).toThrow(/has no means to give/);

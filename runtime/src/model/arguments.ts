@@ -36,10 +36,12 @@ export function drawScalar(
     throw new UserError(`draw: expected sample or mean, got ${String(draw)}`);
   }
   if (inputs[meanScalar]?.role === 'scalar') return { [meanScalar]: draw === 'mean' ? 1 : 0 };
-  // A bound over codes (normal noise of log-weights) without the scalar: VAEs of earlier releases, which decode alone.
-  const bound = Object.values(programs.logWeight?.inputs ?? {});
+  // A bound over codes (normal noise of log-weights) without the scalar, and nothing that values are drawn by: VAEs of
+  // earlier releases, which decode alone.
+  const noise = (of: Readonly<Record<string, InputSpec>>, distribution: 'normal' | 'uniform') =>
+    Object.values(of).some((spec) => spec.role === 'noise' && spec.distribution === distribution);
   const means =
-    program === 'sample' && bound.some((spec) => spec.role === 'noise' && spec.distribution === 'normal');
+    program === 'sample' && noise(programs.logWeight?.inputs ?? {}, 'normal') && !noise(inputs, 'uniform');
   if ((draw === 'mean') === means) return {};
   throw new UserError(
     means

@@ -36,12 +36,14 @@ import { autoencoder } from './variational/autoencoder.ts';
 import { cvae } from './variational/cvae.ts';
 import { iwae } from './variational/iwae.ts';
 import { vae } from './variational/vae.ts';
+import { vlae } from './variational/vlae.ts';
 
 /** Every family of this package; the command line, the exporter, the tests and the pages find them here. */
 export const families: readonly Family[] = [
   vae,
   iwae,
   cvae,
+  vlae,
   gmm,
   made,
   nade,

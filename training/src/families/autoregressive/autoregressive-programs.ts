@@ -10,7 +10,7 @@ export interface DrawRequest {
   /** Noise of every dimension, by name: [batch, D] each. */
   readonly noise: NamedTensors;
   readonly temperature: tf.Tensor;
-  /** Class of each example [batch], for a network with classes. */
+  /** Class of each example [batch], for a network with classes; of a PixelCNN also features in its place, [batch, classes]. */
   readonly label?: tf.Tensor;
   /** Values that are kept: where `known` [D] is 1, `values` [batch, D] stand instead of draws. */
   readonly given?: { readonly values: tf.Tensor2D; readonly known: tf.Tensor1D };

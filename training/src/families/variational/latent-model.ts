@@ -17,10 +17,10 @@ import { inference } from '../../nn/module.ts';
 import { isUnitImage } from '../../nn/unit-image.ts';
 import { architectureOptions } from './architecture-options.ts';
 import { beside, type CodeDraw, type Encoding, posteriorOf, posteriorOptions } from './posterior.ts';
-import { conditionalPrior, priorOf, priorOptions, priorRefuses } from './prior.ts';
+import { conditionalPrior, type Prior, priorOf, priorOptions, priorRefuses } from './prior.ts';
 
-/** Options of every model of one layer of codes. */
-export const codeOptions = {
+/** Options of the code and of the networks from the data to it and back. */
+export const coderOptions = {
   latent: z.number().int().min(1).max(4096).default(20).describe('dimensions of the latent code'),
   hidden: z
     .array(z.number().int().min(1))
@@ -28,6 +28,11 @@ export const codeOptions = {
     .default([400, 400])
     .describe('widths of the hidden layers (mlp)'),
   ...architectureOptions,
+};
+
+/** Options of every model of one layer of codes. */
+export const codeOptions = {
+  ...coderOptions,
   likelihood: z
     .enum(['bernoulli', 'gaussian'])
     .optional()
@@ -46,7 +51,7 @@ export const codeOptions = {
 export const latentOptions = { ...codeOptions, ...priorOptions };
 
 export type LatentOptions = z.infer<z.ZodObject<typeof latentOptions>>;
-type CoderSettings = Pick<LatentOptions, 'architecture' | 'hidden' | 'filters' | 'blocks' | 'activation'>;
+type CoderSettings = z.infer<z.ZodObject<typeof coderOptions>>;
 
 /** What a model is told of each example besides: a class, a part of an image. */
 export interface Conditioning {
@@ -147,13 +152,6 @@ export function latentModel(
     const likelihood = sumExamples(logLikelihoods(state, x, z, condition));
     return tf.sub(tf.add(likelihood, logPrior(state, z, condition)), sumExamples(logQ));
   };
-  const divergence: LatentModel['divergence'] = (state, encoding, { z, logQ }, condition) => {
-    if (model.posterior === 'gaussian' && prior.divergence !== undefined)
-      return prior.divergence(state, encoding, condition);
-    const logP = prior.logProb(state, z, condition);
-    return tf.sub(prior.factorised ? logQ : tf.sum(logQ, 1, true), logP);
-  };
-
   const shaped = (x: tf.Tensor) => tf.reshape(x, [x.shape[0]!, ...shape]);
   /** The mean of p(x|z): [batch, dimensions]. */
   const meanOf = (state: NamedTensors, z: tf.Tensor, condition: tf.Tensor | undefined) => {
@@ -207,7 +205,7 @@ export function latentModel(
     prepare,
     encode: posterior.encode,
     draw: posterior.draw,
-    divergence,
+    divergence: divergenceFrom(model.posterior, prior),
     logLikelihoods,
     logPrior,
     logWeight,
@@ -265,12 +263,24 @@ export function latentModel(
   };
 }
 
+/** KL(q(z|x) || p(z)) of such a posterior: exact where it and the prior are Gaussians of independent dimensions. */
+export function divergenceFrom(kind: LatentOptions['posterior'], prior: Prior): LatentModel['divergence'] {
+  return (state, encoding, { z, logQ }, condition) => {
+    if (kind === 'gaussian' && prior.divergence !== undefined) {
+      return prior.divergence(state, encoding, condition);
+    }
+    const logP = prior.logProb(state, z, condition);
+    return tf.sub(prior.factorised ? logQ : tf.sum(logQ, 1, true), logP);
+  };
+}
+
 /** The networks that the options describe. */
 export function networksOf(model: CoderSettings): CoderOptions {
   return { ...model, activation: activations[model.activation] };
 }
 
-function noiseInput(
+/** Noise as an input of a program. */
+export function noiseInput(
   { distribution, shape }: NoiseSpec,
   belongsTo?: NoiseOwner,
 ): InputSpec & { role: 'noise' } {

@@ -102,6 +102,7 @@ export interface Shifts {
 
 /**
  * The shifts of a layer: the bias, of the class V^T h (eq. 4), and of the positions theirs, if it has such.
+ * @param label class of each example, [batch], or features in its place, [batch, classes]
  * @param positions biases of all pixels, [h, w, 2F], or of those of a row, [batch, 1, w, 2F]
  */
 export function shifts(
@@ -116,7 +117,8 @@ export function shifts(
     const everywhere = (shifted: tf.Tensor) =>
       position === undefined ? shifted : addShift(position, shifted);
     if (network.classes === 0) return everywhere(state[bias]!);
-    const ofClass = tf.matMul(oneHot(label!, network.classes), state[kernel] as tf.Tensor2D);
+    const told = label!.rank === 2 ? (label as tf.Tensor2D) : oneHot(label!, network.classes);
+    const ofClass = tf.matMul(told, state[kernel] as tf.Tensor2D);
     return everywhere(tf.add(ofClass, state[bias]!));
   };
   return {
