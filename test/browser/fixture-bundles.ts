@@ -100,7 +100,7 @@ function pointsFixture(): Fixture {
 
 /** Hundreds of matrix products in a row: 10,000 samples keep any machine busy long enough to press Stop. */
 function heavyFixture(): Fixture {
-  const [size, layers] = [256, 600];
+  const [size, layers] = [256, 150];
   const entries = range(size * size).map((i) => Math.sin(i * i));
   const W = tf.tensor2d(entries, [size, size]);
   return {

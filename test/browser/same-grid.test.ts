@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { decodePng } from '@generatrix/runtime/media';
 import { familyCases } from '@generatrix/training/testing';
 import { openWatchedPage } from 'generatrix/browser';
+import { command } from 'generatrix/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runCommand } from '../cli/run-command.ts';
 import { writeModelBundle } from '../parity/model-bundles.ts';
 import { readCanvasPixels, waitUntilIdle } from './demo-page.ts';
 import { ensureChromium } from './ensure-chromium.ts';
@@ -22,6 +22,7 @@ const missing = 'reason' in chromium ? chromium.reason : '';
 if (missing !== '') console.log(`page against command line: skipped, ${missing}`);
 
 let folder: string;
+let expected: Awaited<ReturnType<typeof decodePng>>;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'generatrix-grid-'));
   if (missing !== '') return;
@@ -32,30 +33,17 @@ beforeAll(async () => {
     join(folder, 'models', 'index.json'),
     JSON.stringify([{ name: 'vae', path: 'models/vae' }]),
   );
+  const png = join(folder, 'grid.png');
+  const flags = ['--seed', '42', '--count', '20', '--device', 'cpu', '--out', png];
+  const { status, stderr } = await command('sample', join(folder, 'models', 'vae'), ...flags);
+  expect(status, stderr).toBe(0);
+  expected = await decodePng(await readFile(png));
   await buildPage(fileURLToPath(new URL('../../web-demo', import.meta.url)), join(folder, 'site'));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe.skipIf(missing !== '').each(['wasm', 'webgpu'] as const)('on %s', (device) => {
   it('the page draws the grid that `generatrix sample --seed 42` writes', async () => {
-    const png = join(folder, `${device}.png`);
-    const { status, stderr } = await runCommand(
-      ...[
-        'sample',
-        join(folder, 'models', 'vae'),
-        '--seed',
-        '42',
-        '--count',
-        '20',
-        '--device',
-        'cpu',
-        '--out',
-        png,
-      ],
-    );
-    expect(status, stderr).toBe(0);
-    const expected = await decodePng(await readFile(png));
-
     const server = await serveFolder(join(folder, 'site'), {
       mounts: { '/models/': join(folder, 'models') },
     });

@@ -13,7 +13,7 @@ let run: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'generatrix-cli-'));
   run = join(folder, 'run');
-  const { status, stderr } = await runCommand(
+  const { status, stderr } = await command(
     ...['train', 'gmm', '--data', 'rings', '--data-size', '400', '--components', '8', '--covariance', 'full'],
     ...['--steps', '20', '--batch-size', '200', '--out', run, '--device', 'cpu'],
   );
@@ -132,7 +132,7 @@ describe('generatrix', () => {
       sha256: createHash('sha256').update(bytes).digest('hex'),
     });
     await writeFile(join(out, 'model.json'), JSON.stringify(manifest));
-    const { status, stdout, stderr } = await runCommand('parity', out, '--devices', 'cpu');
+    const { status, stdout, stderr } = await command('parity', out, '--devices', 'cpu');
     expect(status).toBe(1);
     expect(stdout).toContain('FAILED');
     expect(stderr).toMatch(/^generatrix: .*differs by more than the tolerance/);

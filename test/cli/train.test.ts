@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type HostTensor, loadSampler } from '@generatrix/runtime';
+import { command } from 'generatrix/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCommand, startCommand, waitForFile } from './run-command.ts';
 
@@ -49,7 +50,7 @@ describe('generatrix train', () => {
     const before = await readdir(join(broken, 'checkpoints'));
     expect(before.some((file) => file.includes('100'))).toBe(false);
 
-    expect((await runCommand('resume', broken)).status).toBe(0);
+    expect((await command('resume', broken)).status).toBe(0);
     expect((await finalState(broken)).equals(await finalState(straight))).toBe(true);
     const exported = (await readdir(join(straight, 'bundle'))).filter((file) => file !== 'model.json');
     expect(exported).toEqual(
@@ -70,7 +71,7 @@ describe('generatrix train', () => {
 
     // The same programs for other runtimes: each holds its weights, and computes what the bundle's own does.
     const own = join(folder, 'own');
-    expect((await runCommand('export', straight, '--format', 'onnx', '--out', own)).status).toBe(0);
+    expect((await command('export', straight, '--format', 'onnx', '--out', own)).status).toBe(0);
     expect((await readdir(own)).filter((file) => file.startsWith('weights'))).toEqual([]);
     const samples = [straight, own].map(async (path) => {
       const sampler = await loadSampler(path, { device: 'cpu' });
@@ -97,14 +98,14 @@ describe('generatrix train', () => {
     expect(await readdir(join(run, 'checkpoints'))).toContain(
       `step-${String(step).padStart(7, '0')}.safetensors`,
     );
-    const resumed = await runCommand('resume', run, '--steps', String(step + 20));
+    const resumed = await command('resume', run, '--steps', String(step + 20));
     expect(resumed.status, resumed.stderr).toBe(0);
     expect(await readdir(join(run, 'bundle'))).toContain('model.json');
   });
 
   it('stops when the loss is no number, naming the step and the last good checkpoint', async () => {
     const run = join(folder, 'diverged');
-    const { status, stderr } = await runCommand(...settings(run, 60), '--learning-rate', '1e30');
+    const { status, stderr } = await command(...settings(run, 60), '--learning-rate', '1e30');
     expect(status).toBe(1);
     const line = stderr.trim().split('\n').at(-1)!;
     expect(line).toMatch(
