@@ -20,7 +20,7 @@ const ofReadme = commandsOf(await pageAt('README.md'));
 const commands = [...ofTraining, ...ofReadme.filter((line) => !ofTraining.includes(line))];
 
 const small = ['--steps', '2', '--device', 'cpu', '--batch-size', '4', '--data-size', '40'];
-const tinyNet = ['--layers', '2', '--filters', '4'];
+const tinyNet = ['--layers', '1', '--filters', '2'];
 
 /** Two shards of a block each, in the place of very many. */
 const fewShards = ['--count', '2048', '--shards', '2'];
