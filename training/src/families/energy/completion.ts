@@ -6,8 +6,8 @@ import { binarise } from '../../nn/distributions.ts';
 import { type GibbsNoise, gibbsStep } from './bipartite.ts';
 import { type GibbsChain, stepsPerCall } from './machine-programs.ts';
 
-/** Steps of a completion's chain when nothing else is asked for. */
-const completionSteps = 200;
+/** Steps of a completion's chain when nobody says. */
+const usualSteps = 200;
 
 /** Which of `units` units are known, those of the first rows of an example: bool [1, units]. Units past the example never are. */
 export function knownUnits(shape: readonly number[], units: number, rows: tf.Tensor): tf.Tensor {
@@ -36,6 +36,8 @@ interface CompletionChain {
     carries: NamedTensors,
     args: { readonly noise: NamedTensors; readonly known: tf.Tensor },
   ) => NamedTensors;
+  /** Of the chain when nothing else is asked for; 200 when absent. */
+  readonly steps?: number;
   /** As many as a machine's chains take when absent. */
   readonly stepsPerCall?: number;
   /** An example of the units' values. */
@@ -47,7 +49,7 @@ interface CompletionChain {
  * binarised once. What is known comes back as it was given, to the bit.
  */
 export function completionProgram(chain: CompletionChain): ModelProgram {
-  const { shape, units, carries, noise, startNoise, startRest, step, example } = chain;
+  const { shape, units, carries, noise, startNoise, startRest, step, example, steps = usualSteps } = chain;
   const scalar = { dtype: 'float32', shape: [], role: 'scalar', min: 0 } as const;
   const height = shape[0]!;
   const inputs = {
@@ -66,9 +68,9 @@ export function completionProgram(chain: CompletionChain): ModelProgram {
   };
   return chainProgram({
     ...{
-      steps: completionSteps,
+      steps,
       mostSteps: 1_000_000,
-      stepsPerCall: Math.min(stepsPerCall, completionSteps),
+      stepsPerCall: Math.min(chain.stepsPerCall ?? stepsPerCall, steps),
     },
     carries: { values: [units], probabilities: [units], ...carries },
     ...{ noise, inputs },

@@ -31,8 +31,7 @@ const numbers = (from: number, to: number) => Array.from({ length: to - from + 1
 
 /**
  * The programs `advance` and `transition`: a block Gibbs chain of the machine on top from fair coins, and below it in each
- * step one pass
- * down to the data (Hinton, Osindero and Teh 2006, section 4).
+ * step one pass down to the data (Hinton, Osindero and Teh 2006, section 4).
  */
 export function samplingChain({ widths, shape, example }: Network, steps: number) {
   const top = widths.length - 1;
@@ -72,8 +71,8 @@ export function completionChain({ widths, shape, example }: Network): ModelProgr
   const carryOf = (layer: number) => `hidden/${layer}`;
   return completionProgram({
     ...{ shape, units: visible, example },
-    // Each step is a loop of as many steps as there are units between.
-    stepsPerCall: 10,
+    // Each step is a loop through all units between, which takes long; eager tfjs holds every tensor of a call besides.
+    ...{ steps: 50, stepsPerCall: 2 },
     carries: Object.fromEntries(numbers(1, top).map((layer) => [carryOf(layer), [widths[layer]!]])),
     noise: noiseOf(widths, numbers(0, top)),
     startNoise: (noise) => noise[layerNoise(0)]!,

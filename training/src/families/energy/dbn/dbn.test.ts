@@ -182,6 +182,10 @@ describe.each([[[3, 2]], [[3, 3, 2]]])('a belief network of few units, %j', (hid
   });
 });
 
+it('takes few steps of a completion in a call: each holds noise and, run eagerly, tensors of a loop through all units', () => {
+  expect(modelOf([3, 2]).programs.complete!.signature.chain).toMatchObject({ steps: 50, stepsPerCall: 2 });
+});
+
 it('learns the probabilities of pairs of units that agree, layer after layer', async () => {
   const pairs = [0, 0, 0, 0, 1, 2, 3, 3, 3, 3].map((pair) => [pair >> 1, pair & 1]);
   const rows = Array.from({ length: 1000 }, (_, n) => {
