@@ -6,6 +6,7 @@ import { gradientModel } from '../../core/gradient-model.ts';
 import { type DataDescription, defineFamily, type Trainable } from '../../model/family.ts';
 import { asKind } from '../../model/state.ts';
 import { newPass } from '../../nn/module.ts';
+import { type Held, heldRows } from './completion.ts';
 import { stepDeviation, stepMean } from './ddim.ts';
 import { denoiser, denoiserOptions, denoiserRefuses } from './denoiser.ts';
 import {
@@ -77,6 +78,50 @@ function build(ddpm: DdpmOptions, data: DataDescription): Trainable {
   };
   const shown = (state: NamedTensors, x: tf.Tensor) =>
     unscaled(state, images ? tf.clipByValue(x, -1, 1) : x, spec);
+  /** The chain of samples, or of completions of what is held. */
+  const chain = (held: Held | null) =>
+    chainProgram({
+      steps: sampleSteps,
+      mostSteps: timesteps,
+      stepsPerCall: Math.min(sampleSteps, stepsPerCall),
+      carries: { position: shape, clean: shape },
+      noise: { noise: { distribution: 'normal', shape } },
+      inputs: {
+        ...guidanceInputs(classes, ddpm.guidance),
+        ...held?.inputs,
+        eta: { dtype: 'float32', shape: [], role: 'scalar', default: ddpm.eta, min: 0, max: 1 },
+      },
+      outputs: { data: output, predicted: output },
+      step: (state, { position }, { index, steps, noise, inputs }) => {
+        /** Steps of noise that are left before a step of the sample: [1]. */
+        const left = (of: tf.Tensor) => {
+          const share = tf.div(tf.mul(timesteps, tf.sub(steps, of)), steps);
+          // Shares of up to 10,000 steps do not end in .7 unless there are as many: rounding cannot change the result.
+          return tf.reshape(tf.clipByValue(tf.floor(tf.add(share, 0.3)), 0, timesteps), [1]);
+        };
+        const [before, here, after] = [-1, 0, 1].map((by) => sharesAt(left(tf.add(index, by)))) as [
+          Shares,
+          Shares,
+          Shares,
+        ];
+        // The noise of the step before is drawn here, so that each step draws once, the first its start.
+        const drawn = tf.where(tf.equal(index, 0), 1, stepDeviation(before, here, inputs.eta!));
+        const free = tf.add(position!, tf.mul(drawn, noise.noise!));
+        const x = held
+          ? held.hold(free, mixed({ clean: held.given(state, inputs), noise: noise.noise! }, here), inputs)
+          : free;
+        const time = tf.div(left(index), timesteps);
+        const seen = prediction.parts(x, guided(network, classes, state, x, time, inputs), here);
+        const parts = images ? clipped(x, seen, here) : seen;
+        const mean = stepMean(parts, after, stepDeviation(here, after, inputs.eta!));
+        return { position: mean, clean: parts.clean };
+      },
+      finish: (state, { position, clean }, inputs) => {
+        const made = { data: shown(state, position!), predicted: shown(state, clean!) };
+        if (held === null) return made;
+        return { data: held.finished(made.data, inputs), predicted: held.finished(made.predicted, inputs) };
+      },
+    });
   return gradientModel({
     parameters: network.parameters,
     state: asKind('data', scaleSpecs(spec)),
@@ -97,43 +142,8 @@ function build(ddpm: DdpmOptions, data: DataDescription): Trainable {
       return { loss: tf.mean(tf.square(tf.sub(predicted, prediction.target(parts, shares)))) };
     },
     programs: {
-      advance: chainProgram({
-        steps: sampleSteps,
-        mostSteps: timesteps,
-        stepsPerCall: Math.min(sampleSteps, stepsPerCall),
-        carries: { position: shape, clean: shape },
-        noise: { noise: { distribution: 'normal', shape } },
-        inputs: {
-          ...guidanceInputs(classes, ddpm.guidance),
-          eta: { dtype: 'float32', shape: [], role: 'scalar', default: ddpm.eta, min: 0, max: 1 },
-        },
-        outputs: { data: output, predicted: output },
-        step: (state, { position }, { index, steps, noise, inputs }) => {
-          /** Steps of noise that are left before a step of the sample: [1]. */
-          const left = (of: tf.Tensor) => {
-            const share = tf.div(tf.mul(timesteps, tf.sub(steps, of)), steps);
-            // Shares of up to 10,000 steps do not end in .7 unless there are as many: rounding cannot change the result.
-            return tf.reshape(tf.clipByValue(tf.floor(tf.add(share, 0.3)), 0, timesteps), [1]);
-          };
-          const [before, here, after] = [-1, 0, 1].map((by) => sharesAt(left(tf.add(index, by)))) as [
-            Shares,
-            Shares,
-            Shares,
-          ];
-          // The noise of the step before is drawn here, so that each step draws once, the first its start.
-          const drawn = tf.where(tf.equal(index, 0), 1, stepDeviation(before, here, inputs.eta!));
-          const x = tf.add(position!, tf.mul(drawn, noise.noise!));
-          const time = tf.div(left(index), timesteps);
-          const seen = prediction.parts(x, guided(network, classes, state, x, time, inputs), here);
-          const parts = images ? clipped(x, seen, here) : seen;
-          const mean = stepMean(parts, after, stepDeviation(here, after, inputs.eta!));
-          return { position: mean, clean: parts.clean };
-        },
-        finish: (state, { position, clean }) => ({
-          data: shown(state, position!),
-          predicted: shown(state, clean!),
-        }),
-      }),
+      advance: chain(null),
+      ...(spec.kind === 'image' ? { complete: chain(heldRows(spec)) } : {}),
     },
   });
 }
@@ -159,5 +169,27 @@ export const ddpm = defineFamily<DdpmOptions>({
     return denoiserRefuses(data, settings) ?? guidanceRefuses(settings, data);
   },
   build,
-  reproduce: {},
+  reproduce: {
+    moons: {
+      summary: 'Two moons in two or three minutes',
+      data: 'moons',
+      options: {},
+      training: { steps: 6000, batchSize: 256 },
+      published: 'none',
+    },
+    digits8: {
+      summary: 'Drawn digits of 8x8 pixels by class in a few minutes',
+      data: 'digits8',
+      options: { filters: [24, 48], conditional: true },
+      training: { steps: 2000, batchSize: 64 },
+      published: 'none',
+    },
+    'mnist-laptop': {
+      summary: 'MNIST by class, about 75 minutes of one core',
+      data: 'mnist',
+      options: { conditional: true },
+      training: { steps: 5000, batchSize: 64 },
+      published: 'none of this size',
+    },
+  },
 });
