@@ -154,13 +154,13 @@ def flow_matching(bundle):
     def alone(x, time):
         return guided(bundle, x, time, label, 1)
 
-    def both(y, time):
-        x = y[:, :size]
+    def both(y, s):
+        x, time = y[:, :size], 1 - (1 - s) ** 2
         divergence = sum(
             (alone(x + width * unit, time)[:, i] - alone(x - width * unit, time)[:, i]) / (2 * width)
             for i, unit in enumerate(np.eye(size))
         )
-        return np.concatenate([alone(x, time), divergence[:, None]], 1)
+        return 2 * (1 - s) * np.concatenate([alone(x, time), divergence[:, None]], 1)
 
     y = np.concatenate([(data - bundle.weight("reference/mean")) / deviation, np.zeros((count, 1))], 1)
     fine = bundle.options["densitySteps"]

@@ -5,7 +5,7 @@ export const cases: readonly FamilyCase[] = [
   {
     name: 'flowmatching, points',
     family: 'flowmatching',
-    options: { width: 12, layers: 2, embedding: 8, sampleSteps: 7, densitySteps: 6 },
+    options: { width: 12, layers: 2, embedding: 8, sampleSteps: 4, densitySteps: 3 },
     training: { ema: 0.9 },
     dataset: tinyPoints(40),
     batchSize: 20,
@@ -14,7 +14,7 @@ export const cases: readonly FamilyCase[] = [
     name: 'flowmatching, points, by class, Heun',
     family: 'flowmatching',
     options: {
-      ...{ width: 12, layers: 1, embedding: 8, solver: 'heun', sampleSteps: 4, densitySteps: 4 },
+      ...{ width: 12, layers: 1, embedding: 8, solver: 'heun', sampleSteps: 3, densitySteps: 2 },
       ...{ conditional: true, guidance: 2, labelDropout: 0.3 },
     },
     dataset: labelled(tinyPoints(40), 2),

@@ -61,6 +61,24 @@ it('a field that is linear in x gives a normal distribution, whose log-density i
   }
 });
 
+it.each([0.01, 0.1, 1])('narrow data, of deviation %d, needs no more steps than wide', (deviation) => {
+  // The velocity of straight paths to N(0, deviation^2), in closed form: x times the rate at which log std changes.
+  const field: Field = (x, time) => {
+    const [left, end] = [tf.sub(1, time), tf.mul(time, deviation ** 2)];
+    const variance = tf.add(tf.square(left), tf.mul(time, end));
+    return tf.mul(x, tf.div(tf.sub(end, left), variance));
+  };
+  const points: [number, number][] = [
+    [0, 0],
+    [1, -2],
+  ];
+  const values = logDensity(field, tf.mul(deviation, tf.tensor2d(points)), 16).dataSync();
+  for (const [i, [x, y]] of points.entries()) {
+    const expected = -0.5 * (x * x + y * y) - Math.log(2 * Math.PI) - 2 * Math.log(deviation);
+    expect(Math.abs(values[i]! - expected)).toBeLessThan(0.02);
+  }
+});
+
 it('a field that is not linear keeps the mass: exp of the log-density sums to 1 over a grid', () => {
   const field: Field = (x, time) => {
     const bent = tf.tanh(tf.add(tf.mul(x, 1.5), tf.reverse(x, 1)));
