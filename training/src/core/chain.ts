@@ -65,14 +65,16 @@ export function chainProgram(chain: Chain): ModelProgram {
     name,
     { dtype: 'float32', shape: [stepsPerCall, ...shape], role: 'noise', distribution },
   ]);
+  // A lone step that is asked for without a word is one of the chain, not its start.
+  const first = stepsPerCall === 1 && chain.start !== undefined ? 1 : 0;
   return {
     signature: {
       inputs: {
         ...carryInputs(shapes),
         ...(Object.fromEntries(noiseInputs) as Record<string, InputSpec>),
         ...further,
-        [chainScalars.from]: { ...place, default: 0 },
-        [chainScalars.to]: { ...place, default: Math.min(steps, stepsPerCall) },
+        [chainScalars.from]: { ...place, default: first },
+        [chainScalars.to]: { ...place, default: Math.min(steps, first + stepsPerCall) },
         ...(mostSteps && { [chainLength]: { ...scalar, min: 2, default: steps } }),
       },
       outputs: { ...carryOutputs(shapes), ...chain.outputs },
@@ -85,13 +87,17 @@ export function chainProgram(chain: Chain): ModelProgram {
       /** The noise of all steps with their axis first: [steps, batch, ...shape]. */
       const noise = Object.fromEntries(Object.keys(noiseSpecs).map((name) => [name, stepsFirst(all[name]!)]));
       const given = carriesAmong(shapes, all);
-      const first = Object.fromEntries(
+      const firstNoise = Object.fromEntries(
         Object.entries(noise).map(([name, x]) => [name, tf.squeeze(tf.slice(x, [0], [1]), [0])]),
       );
       const begins = tf.equal(from, 0);
       const start = chain.start && {
         ...given,
-        ...chosen(begins, chain.start(state, { index: from, steps: length, noise: first, inputs }), given),
+        ...chosen(
+          begins,
+          chain.start(state, { index: from, steps: length, noise: firstNoise, inputs }),
+          given,
+        ),
       };
       const taken = (before: NamedTensors, index: tf.Tensor, own: NamedTensors): NamedTensors => {
         const moved = chain.step(state, before, { index, steps: length, noise: own, inputs });
@@ -104,7 +110,7 @@ export function chainProgram(chain: Chain): ModelProgram {
       // A loop of one turn would cost a WebGPU device a way through memory and back.
       const carries =
         stepsPerCall === 1
-          ? taken(start ?? given, from, first)
+          ? taken(start ?? given, from, firstNoise)
           : scan({
               carries: start ?? given,
               sequences: { ...noise, offset: tf.range(0, stepsPerCall) },

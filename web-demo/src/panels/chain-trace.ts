@@ -25,13 +25,15 @@ export function makeTrace(canvas: HTMLCanvasElement): ChainTrace {
     context.scale(ratio, ratio);
     context.fillStyle = colours.background;
     context.fillRect(0, 0, width, 150);
-    const all = points.flatMap(({ values }) => values).filter(Number.isFinite);
+    // The way in from noise would leave no height for what comes after it: it is cut.
+    const settled = points.length > 20 ? points.slice(Math.ceil(points.length / 5)) : points;
+    const all = settled.flatMap(({ values }) => values).filter(Number.isFinite);
     if (all.length === 0) return;
     const [least, greatest] = [Math.min(...all), Math.max(...all)];
     const span = greatest - least || 1;
     const [first, last] = [points[0]!.step, points.at(-1)!.step];
     const x = (step: number) => 4 + ((step - first) / Math.max(1, last - first)) * (width - 8);
-    const y = (value: number) => 20 + (1 - (value - least) / span) * 106;
+    const y = (value: number) => 20 + (1 - Math.min(1.15, Math.max(-0.15, (value - least) / span))) * 106;
     const lines = points[0]!.values.length;
     for (let chain = 0; chain < lines; chain += 1) {
       // Every line is told from its neighbours by its hue; which is which does not matter.

@@ -87,7 +87,7 @@ function build({ sampler, manifest, fail }: PanelContext): HTMLElement {
         ...(mask.any && { held: { data: drawn(), mask: mask.read() } }),
         scalars: {
           ...(inputs.mean?.role === 'scalar' && { mean: Number(shown.value) }),
-          ...(temperature && { temperature: temperature.valueAsNumber }),
+          ...(temperature && { temperature: temperature.box.valueAsNumber }),
         },
       },
       onPart,
@@ -147,7 +147,9 @@ function build({ sampler, manifest, fail }: PanelContext): HTMLElement {
   const go = button('Play', toggle, 'main');
   const step = button('Step', () => {
     pause();
-    void frame(1);
+    void frame(1).then(() => {
+      if (at && !run.playing) status.textContent = `Paused after step ${at.step}`;
+    });
   });
   for (const box of [chains, start]) box.addEventListener('change', restart);
   shown.addEventListener('change', () => {
@@ -176,7 +178,7 @@ function build({ sampler, manifest, fail }: PanelContext): HTMLElement {
       field('Steps a frame', perFrame),
       ...(onExamples ? [field('Start', start)] : []),
       ...(inputs.mean?.role === 'scalar' ? [field('Show', shown)] : []),
-      ...(temperature ? [field('Temperature', temperature)] : []),
+      ...(temperature ? [temperature.field] : []),
     ),
     ...(onExamples ? [examples] : []),
   );
@@ -185,7 +187,7 @@ function build({ sampler, manifest, fail }: PanelContext): HTMLElement {
 }
 
 /** A slider where the chain takes a temperature: most of what there is to see is between a half and 2. */
-function temperatureBox(spec: InputSpec | undefined): HTMLInputElement | undefined {
+function temperatureBox(spec: InputSpec | undefined) {
   if (spec?.role !== 'scalar') return undefined;
   const box = make('input', {
     type: 'range',
@@ -194,8 +196,14 @@ function temperatureBox(spec: InputSpec | undefined): HTMLInputElement | undefin
     step: 0.05,
     value: spec.default,
   });
-  const say = () => box.setAttribute('aria-valuetext', box.valueAsNumber.toFixed(2));
+  const value = make('span', { className: 'note', 'aria-hidden': 'true' });
+  const say = () => {
+    value.textContent = box.valueAsNumber.toFixed(2);
+    box.setAttribute('aria-valuetext', value.textContent);
+  };
   box.addEventListener('input', say);
   say();
-  return box;
+  const whole = field('Temperature', box);
+  whole.append(value);
+  return { box, field: whole };
 }

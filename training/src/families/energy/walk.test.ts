@@ -20,6 +20,8 @@ const options = {
   dbm: { hidden: [3, 2], sampleSteps: 40 },
   gsn: { hidden: [5, 4], sampleSteps: 40 },
 };
+/** Of a chain that is not on examples. */
+const belief = { hidden: [5, 4], sampleSteps: 40 };
 
 /** Of the weights, so that units depend on each other. */
 const strength = 6;
@@ -47,44 +49,51 @@ async function after(sampler: Sampler, parts: number, request: WalkRequest): Pro
   throw new Error('a walk ended by itself');
 }
 
-describe.each(Object.entries(options))('a walk of %s', (family, own) => {
-  it('is the chain that sampling runs, to the bit, also where it goes on from its carries', async () => {
-    const { model, state } = await stirredModel(family, own, images, strength);
-    const sampler = await samplerOf(model, state);
-    const request = { count: 5, seed: 3 };
-    const { data } = await sampler.sample({ ...request, steps: 40 });
-    expect((await after(sampler, 40, request)).data).toEqual(data);
-    const half = await after(sampler, 17, request);
-    expect(half.step).toBe(17);
-    expect((await after(sampler, 23, { ...request, ...half })).data).toEqual(data);
-  });
+describe('a walk', () => {
+  const all = Object.entries({ ...options, dbn: belief });
+  it.each(all)(
+    'of %s is the chain that sampling runs, to the bit, also from its carries',
+    async (family, own) => {
+      const { model, state } = await stirredModel(family, own, images, strength);
+      const sampler = await samplerOf(model, state);
+      const request = { count: 5, seed: 3 };
+      const { data } = await sampler.sample({ ...request, steps: 40 });
+      expect((await after(sampler, 40, request)).data).toEqual(data);
+      const half = await after(sampler, 17, request);
+      expect(half.step).toBe(17);
+      expect((await after(sampler, 23, { ...request, ...half })).data).toEqual(data);
+    },
+  );
 
-  it('starts at an example, and leaves what is held as it is', async () => {
-    const { model, state } = await stirredModel(family, own, images, strength);
-    const sampler = await samplerOf(model, state);
-    const start = await images.gather([21]);
-    const from = (seed: number) => after(sampler, 1, { count: 200, seed, start, scalars: { mean: 0 } });
-    // After one step chains from an example are not where chains from another are.
-    const means = async (example: number) => {
-      const request = { count: 20, seed: 1, start: await images.gather([example]) };
-      return [...(await after(sampler, 1, request)).data.data];
-    };
-    expect(await means(0)).not.toEqual(await means(63));
-    expect((await from(1)).step).toBe(2);
-    const mask = Uint8Array.from([1, 1, 0, 0, 0, 1]);
-    const held = { data: start, mask };
-    for (const scalars of [{ mean: 0 }, { mean: 1 }]) {
-      const { data, carries } = await after(sampler, 10, { count: 7, seed: 4, start, held, scalars });
-      for (let chain = 0; chain < 7; chain++) {
-        for (const [j, kept] of mask.entries()) {
-          if (kept === 0) continue;
-          expect(data.data[chain * visible + j]).toBe(start.data[j]);
-          const width = carries.values!.data.length / 7;
-          expect(carries.values!.data[chain * width + j]).toBe(start.data[j]);
+  it.each(Object.entries(options))(
+    'of %s starts at an example, and leaves what is held as it is',
+    async (family, own) => {
+      const { model, state } = await stirredModel(family, own, images, strength);
+      const sampler = await samplerOf(model, state);
+      const start = await images.gather([21]);
+      const from = (seed: number) => after(sampler, 1, { count: 200, seed, start, scalars: { mean: 0 } });
+      // After one step chains from an example are not where chains from another are.
+      const means = async (example: number) => {
+        const request = { count: 20, seed: 1, start: await images.gather([example]) };
+        return [...(await after(sampler, 1, request)).data.data];
+      };
+      expect(await means(0)).not.toEqual(await means(63));
+      expect((await from(1)).step).toBe(2);
+      const mask = Uint8Array.from([1, 1, 0, 0, 0, 1]);
+      const held = { data: start, mask };
+      for (const scalars of [{ mean: 0 }, { mean: 1 }]) {
+        const { data, carries } = await after(sampler, 10, { count: 7, seed: 4, start, held, scalars });
+        for (let chain = 0; chain < 7; chain++) {
+          for (const [j, kept] of mask.entries()) {
+            if (kept === 0) continue;
+            expect(data.data[chain * visible + j]).toBe(start.data[j]);
+            const width = carries.values!.data.length / 7;
+            expect(carries.values!.data[chain * width + j]).toBe(start.data[j]);
+          }
         }
       }
-    }
-  });
+    },
+  );
 });
 
 describe('the chain of a restricted Boltzmann machine, against sums over all its states', () => {
@@ -167,6 +176,11 @@ describe('a walk that makes no sense', () => {
     await expectUserError(
       after(sampler, 1, { ...one, scalars: { temperature: 0 } }),
       /temperature': expected a number from 0\.1/,
+    );
+    const upper = await stirredModel('dbn', belief, images);
+    await expectUserError(
+      after(await samplerOf(upper.model, upper.state), 1, { ...one, start: data }),
+      /^walk: the chain of test is not on examples/,
     );
     const { model: other, state: otherState } = await stirredModel('made', {}, images);
     await expectUserError(after(await samplerOf(other, otherState), 1, one), /has no Markov chain to follow/);

@@ -149,6 +149,7 @@ function build(dbn: DbnOptions, { spec }: DataDescription): Trainable {
     recognised(state, v, { last: top, top, noise: () => undefined });
 
   return gradientModel({
+    filters: dbnNames.weights(1),
     players,
     phases: [first!, ...others],
     state: (batchSize) =>

@@ -97,6 +97,7 @@ function build(grbm: GaussianRbmOptions, { spec }: DataDescription): Trainable {
 
   return gradientModel({
     parameters,
+    filters: gaussianNames.weights,
     state: (batchSize) => ({
       ...asKind('data', {
         [gaussianNames.dataMean]: { shape: [visible], initial: 0 },
