@@ -8,7 +8,7 @@ import type { ServerContext } from './context.ts';
 import { limitTime } from './deadline.ts';
 import { bundleFiles, sitePages } from './gallery.ts';
 import { HttpError, toHttpError } from './http-error.ts';
-import { oipRoutes } from './oip/routes.ts';
+import { oipRoutes, predictRoute } from './oip/routes.ts';
 import { jsonLengthHeader } from './oip/wire.ts';
 import { docsRoutes, operationRoutes } from './operation-routes.ts';
 import { pageHeaders } from './page-headers.ts';
@@ -47,7 +47,13 @@ export function createApp(context: ServerContext, version: string, site?: string
 
   const key = requireKey(config.apiKeys, context.wrongKeys);
   const guarded = [key, context.limiter.handler];
-  const routes = [...samplingRoutes(context), ...oipRoutes(context, version), ...operationRoutes(context)];
+  const routes = [
+    // Its address begins as a model's does, and goes before it.
+    predictRoute(context),
+    ...samplingRoutes(context),
+    ...oipRoutes(context, version),
+    ...operationRoutes(context),
+  ];
   registerRoutes(app, [...routes, ...docsRoutes(routes, version, config.apiKeys.length > 0)], {
     guarded,
     scraped: [key, limitRate(config.rateLimitPerMinute).handler],

@@ -13,7 +13,7 @@ afterAll(() => server.end());
 
 it('has every route, and each that it has is there', async () => {
   expect(document.openapi).toBe('3.1.0');
-  expect(Object.keys(document.paths).length).toBe(26);
+  expect(Object.keys(document.paths).length).toBe(27);
   const ids = new Set<string>();
   for (const [path, methods] of Object.entries(document.paths)) {
     for (const [method, operation] of Object.entries(methods)) {

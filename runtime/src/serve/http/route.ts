@@ -16,7 +16,7 @@ export interface Route {
   /** As OpenAPI writes it: `/v1/models/{model}`. */
   readonly path: string;
   /** Its group in the OpenAPI document. */
-  readonly tag: 'Sampling' | 'Open Inference Protocol v2' | 'Operation';
+  readonly tag: 'Sampling' | 'Open Inference Protocol v2' | 'KServe V1' | 'Operation';
   readonly summary: string;
   /** Query parameters. */
   readonly query?: z.ZodObject;
@@ -52,7 +52,7 @@ export interface RouteGuards {
 export function registerRoutes(app: Express, routes: readonly Route[], guards: RouteGuards): void {
   for (const path of new Set(routes.map((route) => route.path))) {
     const here = routes.filter((route) => route.path === path);
-    const express = app.route(path.replace(/\{(\w+)\}/g, ':$1'));
+    const express = app.route(path.replaceAll(':', '\\:').replace(/\{(\w+)\}/g, ':$1'));
     for (const { method, open, work, modelOf, scraped, handle } of here) {
       express[method](
         ...(open ? [] : scraped ? guards.scraped : guards.guarded),

@@ -9,6 +9,7 @@ import { parameter, type Route } from '../route.ts';
 import { infer } from './infer.ts';
 import { extensions, modelMetadata, repositoryIndex } from './metadata.ts';
 import { protocolModel } from './names.ts';
+import { predict, predictAnswer, predictSchema } from './predict.ts';
 import { inferSchema, oipAnswers } from './schemas.ts';
 import { modelStatistics, statisticsSchema } from './statistics.ts';
 
@@ -143,6 +144,27 @@ function modelRoutes(context: ServerContext, path: string): Route[] {
       handle: (request, response) => infer(context, schemaFor, request, response),
     },
   ];
+}
+
+/** The protocol before V2: stock clients of KServe use it where they are not told otherwise. */
+export function predictRoute(context: ServerContext): Route {
+  const schemaFor = perCount(inferSchema);
+  return {
+    method: 'post',
+    path: '/v1/models/{model}:predict',
+    tag: 'KServe V1',
+    summary: 'Inference by rows; models are named as by V2',
+    body: { 'application/json': predictSchema },
+    response: json('Predictions', predictAnswer),
+    work: true,
+    modelOf: (request, response) => {
+      scopeOf(response).labels = { model: 'unknown', program: 'none' };
+      const { model } = protocolModel(context.engine, parameter(request, 'model'));
+      noteModel(context, scopeOf(response), model);
+      return model;
+    },
+    handle: (request, response) => predict(context, schemaFor, request, response),
+  };
 }
 
 /** Which bundles are served, where the server was started to be told so. The name is the bundle's. */
