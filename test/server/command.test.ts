@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import { join } from 'node:path';
+import { type ChannelCredentials, Client, credentials, status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startCommand } from '../cli/run-command.ts';
 import { removeFolder, serveFolder, writeServedBundles } from './serve-bundles.ts';
@@ -112,7 +113,7 @@ describe('TLS', () => {
     } catch {
       skip('openssl is not installed: no certificate to test with');
     }
-    const server = await serveFolder(folder, files());
+    const server = await serveFolder(folder, { ...files(), grpcPort: 0, readyWhen: 'any' });
     expect(server.url).toMatch(/^https:/);
     const answer = await new Promise<{ status?: number; security?: unknown }>((resolve, reject) => {
       request(`${server.url}/v2`, { rejectUnauthorized: false }, (response) => {
@@ -123,6 +124,23 @@ describe('TLS', () => {
         .end();
     });
     expect(answer).toEqual({ status: 200, security: expect.stringContaining('max-age=') });
+    const serving = (by: ChannelCredentials) => {
+      const client = new Client(server.grpcAddress!, by, { 'grpc.ssl_target_name_override': 'localhost' });
+      return new Promise<number | string>((resolve) => {
+        client.makeUnaryRequest(
+          '/grpc.health.v1.Health/Check',
+          () => Buffer.from([]),
+          (bytes) => bytes[1]!,
+          {},
+          { deadline: Date.now() + 10_000 },
+          (error, code) => resolve(error ? status[error.code]! : code!),
+        );
+      }).finally(() => client.close());
+    };
+    // 1: SERVING. Without TLS, or with another authority, nobody gets in.
+    expect(await serving(credentials.createSsl(await readFile(tlsCert)))).toBe(1);
+    expect(await serving(credentials.createSsl())).toBe('UNAVAILABLE');
+    expect(await serving(credentials.createInsecure())).toBe('UNAVAILABLE');
     await server.stop();
   });
 

@@ -112,6 +112,7 @@ export function guardCalls(context: ServerContext, { beforeHealth, cut }: CallEv
       .withStart((next) => next(listener))
       .withSendMetadata((metadata, next) => {
         if (scope) metadata.set('x-request-id', scope.id);
+        if (scope?.spent.cache === 'hit') metadata.set('cache-status', 'generatrix; hit');
         if (scope?.trace?.traceparent) metadata.set('traceparent', scope.trace.traceparent);
         next(metadata);
       })

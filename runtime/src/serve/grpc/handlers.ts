@@ -11,6 +11,7 @@ import type { RequestScope } from '../http/request-scope.ts';
 import { scopeOfCall } from './call-scope.ts';
 import { GRPCInferenceService } from './inference_pb.ts';
 import { readMessage } from './message.ts';
+import type { CallMessage } from './seeded-infer.ts';
 import { failureOf } from './status.ts';
 
 /**
@@ -27,7 +28,8 @@ export const inferenceDefinition: ServiceDefinition = Object.fromEntries(
       responseStream: streams,
       requestSerialize: (message: MessageShape<DescMessage>) => bufferOf(method.input, message),
       requestDeserialize: (bytes: Buffer) => bytes,
-      responseSerialize: (message: MessageShape<DescMessage>) => bufferOf(method.output, message),
+      responseSerialize: (message: MessageShape<DescMessage> | Uint8Array) =>
+        message instanceof Uint8Array ? viewOf(message) : bufferOf(method.output, message),
       responseDeserialize: (bytes: Buffer) => bytes,
     };
     return [method.name, definition];
@@ -35,23 +37,29 @@ export const inferenceDefinition: ServiceDefinition = Object.fromEntries(
 );
 
 function bufferOf(type: DescMessage, message: MessageShape<DescMessage>): Buffer {
-  const { buffer, byteOffset, length } = toBinary(type, message);
+  return viewOf(toBinary(type, message));
+}
+
+function viewOf({ buffer, byteOffset, length }: Uint8Array): Buffer {
   return Buffer.from(buffer, byteOffset, length);
 }
 
-/** A handler of one method. What it throws becomes the call's status. */
+/** A handler of one method, whose answer may be serialised already. What it throws becomes the call's status. */
 export function unary<I extends DescMessage, O extends DescMessage>(
   { input, output }: DescMethodUnary<I, O>,
   { mostElements }: { readonly mostElements?: () => number },
   handle: (
     request: MessageShape<I>,
     scope: RequestScope,
-  ) => MessageInitShape<O> | Promise<MessageInitShape<O>>,
-): handleUnaryCall<Buffer, MessageShape<O>> {
+    call: CallMessage,
+  ) => MessageInitShape<O> | Uint8Array | Promise<MessageInitShape<O> | Uint8Array>,
+): handleUnaryCall<Buffer, MessageShape<O> | Uint8Array> {
   return (call, callback) => {
     const scope = scopeOfCall(call);
-    const answer = async () =>
-      create(output, await handle(readMessage(input, call.request, mostElements?.()), scope));
+    const answer = async () => {
+      const made = await handle(readMessage(input, call.request, mostElements?.()), scope, call);
+      return made instanceof Uint8Array ? made : create(output, made);
+    };
     answer().then(
       (message) => callback(null, message),
       (error: unknown) => {

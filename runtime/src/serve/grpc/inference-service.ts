@@ -1,3 +1,4 @@
+import { toBinary } from '@bufbuild/protobuf';
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import { sizeOf } from '../../program/tensor.ts';
 import type { InferenceEngine } from '../engine/engine.ts';
@@ -11,13 +12,15 @@ import { perCount } from '../http/per-count.ts';
 import { noteModel, type RequestScope, runInScope } from '../http/request-scope.ts';
 import { unary } from './handlers.ts';
 import { answerOf, requestOf } from './infer-message.ts';
-import { GRPCInferenceService, type ModelInferRequest } from './inference_pb.ts';
+import { GRPCInferenceService, type ModelInferRequest, ModelInferResponseSchema } from './inference_pb.ts';
 import { modelConfig } from './model-config.ts';
 import { statisticsMessage } from './model-statistics.ts';
+import type { OpenStreams } from './open-streams.ts';
+import { storedCall } from './seeded-infer.ts';
 import { streamInfer } from './stream-infer.ts';
 
 /** The methods of the Open Inference Protocol's service. */
-export function inferenceService(context: ServerContext): UntypedServiceImplementation {
+export function inferenceService(context: ServerContext, streams: OpenStreams): UntypedServiceImplementation {
   const { engine, draining, limits, version } = context;
   const { method } = GRPCInferenceService;
   const schemaFor = perCount(inferSchema);
@@ -57,13 +60,18 @@ export function inferenceService(context: ServerContext): UntypedServiceImplemen
       const found = find(scope, request);
       return { config: modelConfig(found, limits.of(found.model.name)) };
     }),
-    ModelInfer: unary(method.modelInfer, { mostElements }, async (request, scope) => {
+    ModelInfer: unary(method.modelInfer, { mostElements }, async (request, scope, call) => {
       const inference = prepare(request, scope);
       const { target, sources, timeoutMs } = inference;
+      const stored = storedCall(context, scope, inference, call);
+      if (stored.answer) return stored.answer;
       const { model, program } = target;
       const result = await runInScope(context, scope, { model, program, sources, timeoutMs });
       const outputs = new Map(inference.outputs.map((name) => [name, result.outputs[name]!]));
-      return answerOf(inference, { version: result.version, outputs });
+      const answer = answerOf(inference, { version: result.version, outputs });
+      const bytes = toBinary(ModelInferResponseSchema, answer);
+      stored.keep(bytes, result.digest);
+      return bytes;
     }),
     ModelStatistics: unary(method.modelStatistics, {}, (request, scope) => {
       const { name, version: wanted } = request;
@@ -71,7 +79,7 @@ export function inferenceService(context: ServerContext): UntypedServiceImplemen
       const found = modelStatistics(context, name || undefined, wanted || undefined);
       return { modelStats: found.model_stats.map(statisticsMessage) };
     }),
-    ModelStreamInfer: streamInfer(context, { prepare, mostElements }),
+    ModelStreamInfer: streamInfer(context, { prepare, mostElements, streams }),
     RepositoryIndex: unary(method.repositoryIndex, {}, (request) => ({
       models: repositoryIndex(engine, request.ready),
     })),

@@ -11,6 +11,7 @@ import { guardCalls } from './call-scope.ts';
 import { inferenceDefinition } from './handlers.ts';
 import { file_inference, GRPCInferenceService } from './inference_pb.ts';
 import { inferenceService } from './inference-service.ts';
+import { OpenStreams } from './open-streams.ts';
 
 /** How often watchers of the health service hear of changes, ms. */
 const healthMs = 1000;
@@ -38,6 +39,7 @@ export async function listenGrpc(context: ServerContext, port: number): Promise<
     for (const name of ['', GRPCInferenceService.typeName]) health.setStatus(name, status);
   };
   refresh();
+  const streams = new OpenStreams();
   /** By `ADDRESS:PORT` of the client. */
   const sockets = new Map<string, Socket>();
   const server = new Server({
@@ -51,7 +53,7 @@ export async function listenGrpc(context: ServerContext, port: number): Promise<
       guardCalls(context, { beforeHealth: refresh, cut: (peer) => sockets.get(peer)?.destroy() }),
     ],
   });
-  server.addService(inferenceDefinition, inferenceService(context));
+  server.addService(inferenceDefinition, inferenceService(context, streams));
   health.addToServer(server);
   reflection().addToServer(server);
   const credentials = secure ? await tls(config) : ServerCredentials.createInsecure();
@@ -76,6 +78,7 @@ export async function listenGrpc(context: ServerContext, port: number): Promise<
     close: async () => {
       refresh();
       net.close();
+      streams.drain();
       await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
       clearInterval(poll);
     },

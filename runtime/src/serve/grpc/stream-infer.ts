@@ -20,6 +20,7 @@ import {
   ModelStreamInferResponseSchema,
 } from './inference_pb.ts';
 import { readMessage } from './message.ts';
+import type { OpenStreams } from './open-streams.ts';
 import { failureOf } from './status.ts';
 
 type Answer = MessageShape<typeof ModelStreamInferResponseSchema>;
@@ -29,6 +30,7 @@ interface StreamOptions {
   /** Checks a request. @throws HttpError, ServeError. */
   readonly prepare: (request: ModelInferRequest, scope: RequestScope) => Inference;
   readonly mostElements: () => number;
+  readonly streams: OpenStreams;
 }
 
 /**
@@ -38,7 +40,7 @@ interface StreamOptions {
  */
 export function streamInfer(
   context: ServerContext,
-  { prepare, mostElements }: StreamOptions,
+  { prepare, mostElements, streams }: StreamOptions,
 ): handleBidiStreamingCall<Buffer, Answer> {
   const answerTo = async (call: Call, bytes: Uint8Array) => {
     const scope = scopeOfCall(call);
@@ -72,14 +74,21 @@ export function streamInfer(
   const answerAll = async (call: Call) => {
     // Left to itself, the iterator would destroy the stream at the end of the requests, answers and all.
     const requests = call.iterator({ destroyOnReturn: false });
-    for await (const bytes of requests) await answerTo(call, bytes as Uint8Array);
+    for await (const bytes of requests) {
+      streams.taken(call);
+      await answerTo(call, bytes as Uint8Array);
+      streams.answered(call);
+    }
     call.end();
   };
   return (call) => {
-    answerAll(call).catch((error: unknown) => {
-      // Where the client has left, or its time is over, there is nobody to tell.
-      if (!scopeOfCall(call).signal.aborted) call.emit('error', failureOf(error));
-    });
+    streams.add(call);
+    answerAll(call)
+      .catch((error: unknown) => {
+        // Where the client has left, or its time is over, there is nobody to tell; nor where the stream was ended.
+        if (streams.has(call) && !scopeOfCall(call).signal.aborted) call.emit('error', failureOf(error));
+      })
+      .finally(() => streams.delete(call));
   };
 }
 
