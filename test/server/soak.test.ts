@@ -50,3 +50,34 @@ it(
   },
   60_000 * minutes + 60_000,
 );
+
+it(
+  'the same while workers are killed, bundles replaced, and clients stall, leave or send nonsense',
+  async () => {
+    const seconds = 60 * minutes;
+    const result = await soak({ url: server.url, samplers, faultsIn: folder, seconds, clients: 8 });
+    const { made, strange } = result.faults!;
+    const line = (kind: 'held' | 'resident') =>
+      result.memory.map((memory) => memory[kind].toFixed(0)).join(' ');
+    console.log(
+      `soak with faults: ${result.answered} answered, ${result.refused} refused, ${JSON.stringify(made)}; MB held: ${line('held')}; resident: ${line('resident')}`,
+    );
+    expect(result.answered).toBeGreaterThan(50);
+    expect([result.lost, result.wrong, strange]).toEqual([0, 0, []]);
+    expect(result.refused).toBeLessThan(result.answered / 10);
+    // The faults were real ones; workers are found where the system says which processes there are.
+    const metrics = await (await fetch(`${server.url}/metrics`)).text();
+    const counted = (name: string) => {
+      const found = metrics.split('\n').find((one) => one.startsWith(name));
+      return Number(found?.split(' ')[1] ?? 0);
+    };
+    expect(counted('generatrix_model_changes_total{change="replaced"}')).toBeGreaterThan(0);
+    if (process.platform === 'linux') {
+      expect(counted('generatrix_worker_deaths_total')).toBeGreaterThanOrEqual(made['worker killed'] ?? 0);
+    }
+    expect(growth(result.memory.map(({ resident }) => resident))).toBeLessThan(60);
+    const idle = { requests: 0, rows: 0, running: 0, workersAlive: 2 };
+    await expect.poll(() => server.engine.pending(), { timeout: 30_000 }).toMatchObject(idle);
+  },
+  60_000 * minutes + 90_000,
+);

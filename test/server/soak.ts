@@ -1,14 +1,19 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Sampler } from '@generatrix/runtime';
+import { type FaultResult, makeFaults } from './soak-faults.ts';
 
 /** What a soak saw. */
 export interface SoakResult {
   readonly answered: number;
-  /** Requests that got no answer, or one that is neither the samples nor a refusal of a full queue. */
+  /** Requests that got no answer, or one that is neither the samples nor a refusal that says when to come again. */
   readonly lost: number;
   /** Answers that were not the seed's samples. */
   readonly wrong: number;
+  /** Refusals of a full queue, or since the workers of a request died. */
+  readonly refused: number;
+  /** Null where none were made. */
+  readonly faults: FaultResult | null;
   /** Memory at the end of each window; the first half is the warm-up. */
   readonly memory: readonly Memory[];
 }
@@ -25,6 +30,8 @@ export interface SoakOptions {
   readonly url: string;
   /** The models served, run here: what the answers are held to. */
   readonly samplers: Readonly<Record<string, Sampler>>;
+  /** Their folder, where faults are to be made all the time. */
+  readonly faultsIn?: string;
   readonly seconds: number;
   readonly clients: number;
   readonly onWindow?: (line: string) => void;
@@ -37,7 +44,14 @@ const seeds = 6;
 const counts = [1, 3, 8];
 
 /** Clients that ask for samples of several models, sizes and seeds for a while; every answer is checked. */
-export async function soak({ url, samplers, seconds, clients, onWindow }: SoakOptions): Promise<SoakResult> {
+export async function soak({
+  url,
+  samplers,
+  faultsIn,
+  seconds,
+  clients,
+  onWindow,
+}: SoakOptions): Promise<SoakResult> {
   const known = new Map<string, Float32Array>();
   for (const [name, sampler] of Object.entries(samplers)) {
     for (let seed = 0; seed < seeds; seed++) {
@@ -45,7 +59,7 @@ export async function soak({ url, samplers, seconds, clients, onWindow }: SoakOp
       known.set(`${name} ${seed}`, data.data as Float32Array);
     }
   }
-  let [answered, lost, wrong] = [0, 0, 0];
+  let [answered, lost, wrong, refused] = [0, 0, 0, 0];
   const memory: Memory[] = [];
   const started = performance.now();
   const end = started + 1000 * seconds;
@@ -62,8 +76,10 @@ export async function soak({ url, samplers, seconds, clients, onWindow }: SoakOp
         },
         body: JSON.stringify({ count, seed }),
       }).catch(() => null);
-      if (response?.status === 429) {
+      const again = response?.headers.get('Retry-After');
+      if (response && (response.status === 429 || response.status === 503) && again) {
         await response.text();
+        refused++;
         await new Promise((resolve) => setTimeout(resolve, 20));
         continue;
       }
@@ -86,8 +102,12 @@ export async function soak({ url, samplers, seconds, clients, onWindow }: SoakOp
       );
     }
   };
-  await Promise.all([watch(), ...Array.from({ length: clients }, (_, i) => client(i))]);
-  return { answered, lost, wrong, memory };
+  const [faults] = await Promise.all([
+    faultsIn === undefined ? null : makeFaults({ url, folder: faultsIn, models: names, end }),
+    watch(),
+    ...Array.from({ length: clients }, (_, i) => client(i)),
+  ]);
+  return { answered, lost, wrong, refused, faults, memory };
 }
 
 setFlagsFromString('--expose-gc');
