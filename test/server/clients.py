@@ -1,6 +1,6 @@
 """Asks a server through clients that others wrote: Triton's over HTTP and gRPC, and KServe's over gRPC.
 
-Usage: clients.py HTTP_ADDRESS GRPC_ADDRESS MODEL [--kserve]
+Usage: clients.py HTTP_ADDRESS GRPC_ADDRESS MODEL [--kserve | --control | --reflection]
 Prints what each client got, as JSON: its samples of seed 7, and what it says of the model.
 """
 
@@ -98,6 +98,55 @@ def only(items):
     return item
 
 
+def control(http, grpc):
+    """Loads and unloads MODEL, by REST and by gRPC in turn, and what the index says after each."""
+
+    def states(client):
+        index = client.get_model_repository_index()
+        if not isinstance(index, list):
+            index = [{"name": one.name, "state": one.state} for one in index.models]
+        return [one.get("state") for one in index if one["name"] == MODEL]
+
+    steps = []
+    for client, other in ((http, grpc), (grpc, http)):
+        client.load_model(MODEL)
+        steps.append([states(client), states(other), client.is_model_ready(MODEL)])
+        # The other protocol's client takes it out again.
+        other.unload_model(MODEL)
+        steps.append([states(client), states(other), ready(other)])
+    errors = []
+    for client, module in ((http, triton_http), (grpc, triton_grpc)):
+        try:
+            client.load_model("nothing")
+        except module.InferenceServerException as error:
+            errors.append(error.message())
+    return {"steps": steps, "errors": errors}
+
+
+def ready(client):
+    """Of a model that is not there, Triton's HTTP client says that it is not ready, and its gRPC client that there is none."""
+    try:
+        return client.is_model_ready(MODEL)
+    except triton_grpc.InferenceServerException:
+        return False
+
+
+def reflection():
+    """Services that the server names, and the fields of a message, by gRPC's own reflection client."""
+    import grpc
+    from google.protobuf.descriptor_pool import DescriptorPool
+    from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+
+    database = ProtoReflectionDescriptorDatabase(grpc.insecure_channel(GRPC))
+    pool = DescriptorPool(database)
+    service = pool.FindServiceByName("inference.GRPCInferenceService")
+    return {
+        "services": sorted(database.get_services()),
+        "methods": sorted(method.name for method in service.methods),
+        "fields": sorted(field.name for field in pool.FindMessageTypeByName("inference.ModelInferRequest").fields),
+    }
+
+
 async def kserve():
     client = InferenceGRPCClient(GRPC)
     given = InferInput("temperature", [2, 1], "FP32")
@@ -122,4 +171,12 @@ def triton():
     }
 
 
-json.dump({"kserve": asyncio.run(kserve())} if KSERVE else triton(), sys.stdout)
+def found():
+    if KSERVE:
+        return {"kserve": asyncio.run(kserve())}
+    if "--control" in sys.argv:
+        return control(triton_http.InferenceServerClient(HTTP), triton_grpc.InferenceServerClient(GRPC))
+    return reflection() if "--reflection" in sys.argv else triton()
+
+
+json.dump(found(), sys.stdout)

@@ -183,9 +183,10 @@ describe("by Triton's and KServe's clients for Python", () => {
     console.log(`skipped: needs a Python (GENERATRIX_PYTHON) with ${modules}: ${reason}`);
     return true;
   };
-  const found = async (...flags: string[]): Promise<Record<string, Record<string, unknown>>> => {
+  const found = async (flag?: string, asked = server): Promise<Record<string, Record<string, unknown>>> => {
     const script = fileURLToPath(new URL('clients.py', import.meta.url));
-    const at = [new URL(server.url).host, server.grpcAddress!, 'wavenet'];
+    const at = [new URL(asked.url).host, asked.grpcAddress!, 'wavenet'];
+    const flags = flag === undefined ? [] : [flag];
     const { stdout } = await promisify(execFile)(python, [script, ...at, ...flags]);
     return JSON.parse(stdout) as Record<string, Record<string, unknown>>;
   };
@@ -205,6 +206,29 @@ describe("by Triton's and KServe's clients for Python", () => {
     const counted = { requests: 1, timed: true };
     expect(statistics).toEqual({ http: counted, grpc: counted });
     expect([config, index]).toEqual(['onnxruntime', expect.arrayContaining(['wavenet_sample'])]);
+  });
+
+  it.skipIf(lacks('tritonclient.grpc, tritonclient.http'))('Triton loads and unloads models', async () => {
+    const explicit = await serveFolder(folder, {
+      grpcPort: 0,
+      modelControl: 'explicit',
+      loadModels: ['vae'],
+    });
+    const { steps, errors } = await found('--control', explicit).finally(() => explicit.stop());
+    const loaded = [['READY'], ['READY'], true];
+    const unloaded = [['UNAVAILABLE'], ['UNAVAILABLE'], false];
+    expect(steps).toEqual([loaded, unloaded, loaded, unloaded]);
+    const missing = "there is no bundle 'nothing' in the models folder";
+    expect(errors).toEqual([expect.stringContaining(missing), missing]);
+  });
+
+  it.skipIf(lacks('grpc_reflection'))('reflection says what a client in Python needs to know', async () => {
+    const { services, methods, fields } = await found('--reflection');
+    expect(services).toEqual(
+      expect.arrayContaining(['grpc.health.v1.Health', 'inference.GRPCInferenceService']),
+    );
+    expect(methods).toEqual(expect.arrayContaining(['ModelInfer', 'ModelStatistics', 'ModelStreamInfer']));
+    expect(fields).toEqual(expect.arrayContaining(['model_name', 'raw_input_contents']));
   });
 
   it.skipIf(lacks('kserve'))('KServe gets the samples of REST', async () => {

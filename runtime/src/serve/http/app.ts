@@ -54,7 +54,7 @@ export function createApp(context: ServerContext, version: string, site?: string
     ...oipRoutes(context, version),
     ...operationRoutes(context),
   ];
-  registerRoutes(app, [...routes, ...docsRoutes(routes, version, config.apiKeys.length > 0)], {
+  registerRoutes(app, [...routes, ...docsRoutes(context, routes)], {
     guarded,
     scraped: [key, limitRate(config.rateLimitPerMinute).handler],
     work: [refuseWhenFull(context)],

@@ -213,3 +213,13 @@ describe('infer', () => {
     expect(server.engine.calls.at(-1)!.timeoutMs).toBe(250);
   });
 });
+
+it.each(['load', 'unload'])('%s: refuses a body that is no object, and does nothing', async (action) => {
+  server.engine.events.length = 0;
+  const response = await server.post(`/v2/repository/models/points/${action}`, [null]);
+  expect([response.status, await response.json()]).toEqual([
+    400,
+    { error: 'the body: expected object, got a list of 1' },
+  ]);
+  expect(server.engine.events).toEqual([]);
+});

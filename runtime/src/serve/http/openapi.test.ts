@@ -41,6 +41,18 @@ it('says what the validation does', () => {
   expect(additionalProperties).toMatchObject({ type: 'number' });
 });
 
+it('names the models that are served, unless that is for who has a key', async () => {
+  const names = (of: OpenApiDocument, path: string) => of.paths[path]!.post!.parameters![0]!.schema.enum;
+  expect(names(document, '/v1/models/{model}/samples')).toEqual(['points', 'bound', 'coder']);
+  expect(names(document, '/v2/models/{model}/infer')).toEqual(
+    expect.arrayContaining(['points', 'points_sample', 'coder_encode']),
+  );
+  const keyed = await startTestServer({ apiKeys: [`a:${'0'.repeat(64)}`] });
+  const shown = (await (await keyed.fetch('/openapi.json')).json()) as OpenApiDocument;
+  expect(names(shown, '/v1/models/{model}/samples')).toBeUndefined();
+  await keyed.end();
+});
+
 it('every reference leads somewhere', () => {
   const references = [...JSON.stringify(document).matchAll(/"\$ref":"#([^"]+)"/g)].map(([, path]) => path!);
   expect(references.length).toBeGreaterThan(0);

@@ -48,12 +48,29 @@ const ofGetWork = ['400', '401', '404', '406', '429', '503', '504'];
 const ofGet = ['400', '401', '404', '429', '503'];
 const ofOpen = ['503'];
 
-/** The OpenAPI document of the routes, from the very schemas that check requests. */
-export function openApi(routes: readonly Route[], version: string, keyed: boolean): OpenApiDocument {
+/** Names that a document's paths may have now. */
+export interface PathNames {
+  /** Of bundles. */
+  readonly models: readonly string[];
+  /** In the Open Inference Protocol. */
+  readonly programs: readonly string[];
+  readonly versions: readonly string[];
+}
+
+/**
+ * The OpenAPI document of the routes, from the very schemas that check requests.
+ * @param names absent where they are not for everybody
+ */
+export function openApi(
+  routes: readonly Route[],
+  version: string,
+  keyed: boolean,
+  names?: PathNames,
+): OpenApiDocument {
   const paths: Record<string, Record<string, Operation>> = {};
   for (const route of routes) {
     paths[route.path] ??= {};
-    paths[route.path]![route.method] = operation(route);
+    paths[route.path]![route.method] = operation(route, names);
   }
   return {
     openapi: '3.1.0',
@@ -85,9 +102,17 @@ export function openApi(routes: readonly Route[], version: string, keyed: boolea
   };
 }
 
-function operation({ method, path, tag, summary, query, body, response, open, work }: Route): Operation {
+function operation(
+  { method, path, tag, summary, query, body, response, open, work }: Route,
+  names: PathNames | undefined,
+): Operation {
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(
-    ([, name]): Parameter => ({ name: name!, in: 'path', required: true, schema: { type: 'string' } }),
+    ([, name]): Parameter => ({
+      name: name!,
+      in: 'path',
+      required: true,
+      schema: pathSchema(path, name!, names),
+    }),
   );
   const inQuery = Object.entries((query && schemaOf(query, 'input').properties) ?? {}).map(
     ([name, schema]): Parameter => ({ name, in: 'query', required: false, schema: schema as JsonSchema }),
@@ -109,6 +134,13 @@ function operation({ method, path, tag, summary, query, body, response, open, wo
     },
     ...(open && { security: [] as const }),
   };
+}
+
+/** V2 and V1's predict name programs; all else names bundles. A list of no names would be no schema. */
+function pathSchema(path: string, name: string, names: PathNames | undefined): JsonSchema {
+  const programs = path.startsWith('/v2/models/') || path.endsWith(':predict');
+  const known = name === 'version' ? names?.versions : programs ? names?.programs : names?.models;
+  return { type: 'string', ...(known && known.length > 0 && { enum: known }) };
 }
 
 function contentOf(content: Readonly<Record<string, z.ZodType | null>>, io: 'input' | 'output'): Content {

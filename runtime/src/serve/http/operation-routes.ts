@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import type { InferenceEngine } from '../engine/engine.ts';
 import type { ServerContext } from './context.ts';
 import { docsPage, docsStyle } from './docs-page.ts';
-import { openApi } from './openapi.ts';
+import { protocolNames } from './oip/names.ts';
+import { type OpenApiDocument, openApi, type PathNames } from './openapi.ts';
 import type { Route } from './route.ts';
 import { showConfig, shownConfigSchema } from './show-config.ts';
 import { shownStatisticsSchema, showStatistics } from './show-statistics.ts';
@@ -45,9 +47,17 @@ export function operationRoutes(context: ServerContext): Route[] {
 }
 
 /** The documentation of the other routes, as a document and as a page. */
-export function docsRoutes(routes: readonly Route[], version: string, keyed: boolean): Route[] {
-  const document = openApi(routes, version, keyed);
-  const page = docsPage(document);
+export function docsRoutes({ config, engine, version }: ServerContext, routes: readonly Route[]): Route[] {
+  const keyed = config.apiKeys.length > 0;
+  const page = docsPage(openApi(routes, version, keyed));
+  let last: { readonly key: string; readonly document: OpenApiDocument } | undefined;
+  /** With the names of what is served, unless those are for who has a key. */
+  const document = () => {
+    const names = keyed ? undefined : namesOf(engine);
+    const key = JSON.stringify(names ?? null);
+    if (last?.key !== key) last = { key, document: openApi(routes, version, keyed, names) };
+    return last.document;
+  };
   const open = { method: 'get', tag: 'Operation', open: true } as const;
   return [
     {
@@ -56,7 +66,7 @@ export function docsRoutes(routes: readonly Route[], version: string, keyed: boo
       summary: 'This document',
       response: { description: 'OpenAPI 3.1' },
       handle: (_request, response) => {
-        response.json(document);
+        response.json(document());
       },
     },
     {
@@ -78,4 +88,13 @@ export function docsRoutes(routes: readonly Route[], version: string, keyed: boo
       },
     },
   ];
+}
+
+function namesOf(engine: InferenceEngine): PathNames {
+  const served = engine.models();
+  return {
+    models: [...new Set(served.map(({ name }) => name))],
+    programs: [...new Set(served.flatMap(protocolNames))],
+    versions: [...new Set(served.map(({ version }) => version))],
+  };
 }

@@ -168,7 +168,8 @@ export function predictRoute(context: ServerContext): Route {
 }
 
 /** Which bundles are served, where the server was started to be told so. The name is the bundle's. */
-function controlRoutes({ engine }: ServerContext): Route[] {
+function controlRoutes(context: ServerContext): Route[] {
+  const { engine } = context;
   return (['load', 'unload'] as const).map((action) => ({
     method: 'post',
     path: `/v2/repository/models/{model}/${action}`,
@@ -180,6 +181,7 @@ function controlRoutes({ engine }: ServerContext): Route[] {
     body: { 'application/json': controlSchema },
     response: json('Done', oipAnswers.done),
     handle: async (request, response) => {
+      await readOptional(context, request, response, controlSchema);
       await engine[`${action}Model`](parameter(request, 'model'));
       response.json({});
     },
@@ -189,6 +191,17 @@ function controlRoutes({ engine }: ServerContext): Route[] {
 /** Triton's parameters are read by no one: the files are those of the folder. */
 const controlSchema = z.looseObject({});
 const indexSchema = z.looseObject({ ready: z.boolean().optional() });
+
+/** A body that may be left out, which is an empty object. @throws HttpError 400. */
+async function readOptional<T extends z.ZodType>(
+  context: ServerContext,
+  request: Request,
+  response: Response,
+  schema: T,
+): Promise<z.output<T>> {
+  const bytes = bodyBytes(request);
+  return validate(schema, bytes.length === 0 ? {} : await readJson(context, response, bytes));
+}
 
 function indexRoute(context: ServerContext): Route {
   const { engine } = context;
@@ -200,9 +213,7 @@ function indexRoute(context: ServerContext): Route {
     body: { 'application/json': indexSchema },
     response: json('The index', oipAnswers.index),
     handle: async (request, response) => {
-      const bytes = bodyBytes(request);
-      const body = bytes.length === 0 ? {} : await readJson(context, response, bytes);
-      const { ready } = validate(indexSchema, body);
+      const { ready } = await readOptional(context, request, response, indexSchema);
       response.json(repositoryIndex(engine, ready ?? false));
     },
   };
