@@ -34,11 +34,20 @@ export interface Inferred {
   outputs: Output[];
 }
 
-/** The body of an answer of success. */
+/** Numbers of JSON as the float32 that they name; lists and objects as they are. */
+export function float32s<T>(value: T): T {
+  if (typeof value === 'number') return Math.fround(value) as T;
+  return Array.isArray(value) ? (value.map(float32s) as T) : value;
+}
+
+/** The body of an answer of success, FP32 read as such. */
 export async function inferred(response: Response): Promise<Inferred> {
   const body = (await response.json()) as Inferred;
   expect(response.status, JSON.stringify(body)).toBe(200);
-  return body;
+  const outputs = body.outputs?.map((output) =>
+    output.datatype === 'FP32' && output.data ? { ...output, data: float32s(output.data) } : output,
+  );
+  return { ...body, outputs };
 }
 
 /** A body of the binary extension. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { Response } from 'express';
 import type { ServerContext } from './context.ts';
-import { type AnswerPart, answerText, TensorText } from './json/tensor-text.ts';
+import { type AnswerPart, answerBytes, TensorText } from './json/tensor-text.ts';
 import { scopeOf } from './request-scope.ts';
 
 /** Values of all tensors of an answer that are written at once; more are written by another thread. */
@@ -33,7 +33,7 @@ export async function* jsonChunks({ text }: ServerContext, value: object): Async
     (sum, part) => sum + (typeof part === 'string' ? 0 : part.tensor.data.length),
     0,
   );
-  if (values <= valuesAtOnce) yield Buffer.from([...answerText(parts)].join(''));
+  if (values <= valuesAtOnce) yield* answerBytes(parts);
   else yield* text.write(parts);
 }
 
@@ -63,15 +63,18 @@ export async function write(response: Response, chunk: Uint8Array): Promise<void
   if (!response.write(chunk)) await once(response, 'drain', { signal: scopeOf(response).signal });
 }
 
+/** No text of a client can hold what is drawn here, once for all answers: nobody is told. */
+const mark = randomUUID();
+const marked = new RegExp(`"${mark}(\\d+)"`);
+
 /** The text between tensors, and the tensors. */
 function partsOf(value: object): AnswerPart[] {
-  // No text of a client can hold what is drawn here.
-  const mark = randomUUID();
   const tensors: TensorText[] = [];
   const text = JSON.stringify(value, (_key, item: unknown) =>
     item instanceof TensorText ? `${mark}${tensors.push(item) - 1}` : item,
   );
-  return text.split(new RegExp(`"${mark}(\\d+)"`)).map((piece, i) => {
+  if (tensors.length === 0) return [text];
+  return text.split(marked).map((piece, i) => {
     if (i % 2 === 0) return piece;
     const { tensor, flat } = tensors[Number(piece)]!;
     const { data } = tensor;

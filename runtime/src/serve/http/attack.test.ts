@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { sendRaw, startTestServer, type TestServer } from '../../testing/http-server.ts';
+import { float32s } from '../../testing/infer.ts';
 import type { ServedModel } from '../engine/engine.ts';
 import type { ServeConfig } from './config-schema.ts';
 import { checkSize, checkTextSize } from './sampling/present.ts';
@@ -85,7 +86,9 @@ describe('a body', () => {
     expect(long.status).toBe(200);
     const { latent, shape } = (await long.json()) as { latent: number[][]; shape: number[] };
     expect(shape).toEqual([5000, 3]);
-    expect(latent).toEqual(data.map((row) => row.map((value) => Math.fround(2 * Math.fround(value)))));
+    expect(float32s(latent)).toEqual(
+      data.map((row) => row.map((value) => Math.fround(2 * Math.fround(value)))),
+    );
     const flat = { name: 'x', shape: [5000, 3], datatype: 'FP32', data: data.flat() };
     const inferred = await server.post('/v2/models/coder_encode/infer', { inputs: [flat] });
     const { outputs } = (await inferred.json()) as { outputs: { data: number[] }[] };
@@ -131,12 +134,12 @@ describe('an answer', () => {
     const text = (await (await server.post(samples, body)).json()) as { data: number[][]; count: number };
     const npy = await (await server.post(samples, { ...body, format: 'npy' })).arrayBuffer();
     const values = new Float32Array(npy.slice(npy.byteLength - 4 * 15_000));
-    expect(text.data.flat()).toEqual([...values]);
+    expect(float32s(text.data.flat())).toEqual([...values]);
     const asked = { parameters: { seed: 7, count: 5000 } };
     const flat = (await (await server.post(infer, asked)).json()) as {
       outputs: { name: string; data: number[] }[];
     };
-    expect(flat.outputs.find(({ name }) => name === 'data')!.data).toEqual([...values]);
+    expect(float32s(flat.outputs.find(({ name }) => name === 'data')!.data)).toEqual([...values]);
   });
 
   it('that would be too large is refused before it is drawn, with what can be asked for instead', () => {

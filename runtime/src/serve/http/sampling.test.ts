@@ -4,6 +4,7 @@ import type { Sampler } from '../../model/sampler.ts';
 import { drawLabels } from '../../noise/labels.ts';
 import { hostTensor } from '../../program/tensor.ts';
 import { startTestServer, type TestServer } from '../../testing/http-server.ts';
+import { float32s } from '../../testing/infer.ts';
 
 let server: TestServer;
 let sampler: Sampler;
@@ -32,7 +33,7 @@ describe('samples', () => {
     const answer = await json(response);
     expect(answer).toMatchObject({ model: 'points', version: '1', program: 'sample', seed: 42, count: 5 });
     expect(answer.shape).toEqual([5, 3]);
-    expect((answer.data as number[][]).flat()).toEqual([...data.data]);
+    expect(float32s((answer.data as number[][]).flat())).toEqual([...data.data]);
     expect(answer.outputs).toEqual({ level: [...outputs.level!.data] });
   });
 
@@ -51,7 +52,7 @@ describe('samples', () => {
     expect(response.headers.get('Generatrix-Seed')).toBe(seed);
     const answer = await json(response);
     expect(answer.seed).toBe(seed);
-    expect(answer.data).toEqual([[...data.data]]);
+    expect(float32s(answer.data)).toEqual([[...data.data]]);
   });
 
   it('have the classes asked for, or classes in turn', async () => {
@@ -158,7 +159,7 @@ describe('interpolation', () => {
         [2, data[4]],
       ] as const) {
         const { data: sample } = await sampler.sample({ count: 1, seed, label: 0, temperature: 0.7 });
-        expect(row, `${method}, seed ${seed}`).toEqual([...sample.data]);
+        expect(float32s(row), `${method}, seed ${seed}`).toEqual([...sample.data]);
       }
     }
   });

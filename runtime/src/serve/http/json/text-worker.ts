@@ -2,14 +2,13 @@ import { parentPort } from 'node:worker_threads';
 import { HttpError } from '../http-error.ts';
 import { compactLists, isNumberList } from './number-list.ts';
 import { parseJson } from './parse.ts';
-import { answerText } from './tensor-text.ts';
+import { answerBytes } from './tensor-text.ts';
 import type { FromTextThread, ToTextThread } from './thread-messages.ts';
 
 /** The thread that reads and writes large JSON: between two chunks of one text it does what others have asked for. */
 
 const port = parentPort!;
-const texts = new Map<number, Generator<string, void>>();
-const encoder = new TextEncoder();
+const texts = new Map<number, Generator<Uint8Array<ArrayBuffer>, void>>();
 
 const send = (message: FromTextThread, transfer: readonly ArrayBuffer[] = []) =>
   port.postMessage(message, transfer);
@@ -27,7 +26,7 @@ port.on('message', (message: ToTextThread) => {
       }
       return;
     case 'write':
-      texts.set(id, answerText(message.parts));
+      texts.set(id, answerBytes(message.parts));
       return;
     case 'next': {
       const text = texts.get(id);
@@ -37,7 +36,7 @@ port.on('message', (message: ToTextThread) => {
       }
       const next = text.next();
       if (next.done) texts.delete(id);
-      const chunk = next.done ? null : (encoder.encode(next.value) as Uint8Array<ArrayBuffer>);
+      const chunk = next.done ? null : next.value;
       send({ id, kind: 'chunk', chunk }, chunk ? [chunk.buffer] : []);
       return;
     }
