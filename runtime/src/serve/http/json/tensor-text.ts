@@ -22,7 +22,7 @@ interface TensorPart {
 }
 
 /** Bytes of a chunk, about. */
-const chunkBytes = 2 ** 18;
+const chunkBytes = 2 ** 19;
 const encoder = new TextEncoder();
 const [open, close, comma] = [91, 93, 44];
 
@@ -31,7 +31,7 @@ const [open, close, comma] = [91, 93, 44];
  * digits that name it, and values that are not finite become null.
  */
 export function* answerBytes(parts: readonly AnswerPart[]): Generator<Uint8Array<ArrayBuffer>, void> {
-  let chunk = new Uint8Array(firstBytes(parts));
+  let chunk = room(firstBytes(parts));
   let at = 0;
   for (const part of parts) {
     const text = typeof part === 'string' ? part : part.tensor.data.length === 0 ? emptyText(part) : null;
@@ -39,7 +39,7 @@ export function* answerBytes(parts: readonly AnswerPart[]): Generator<Uint8Array
       const bytes = encoder.encode(text);
       if (at + bytes.length > chunk.length) {
         yield chunk.subarray(0, at);
-        chunk = new Uint8Array(Math.max(chunkBytes, bytes.length));
+        chunk = room(Math.max(chunkBytes, bytes.length));
         at = 0;
       }
       chunk.set(bytes, at);
@@ -51,11 +51,16 @@ export function* answerBytes(parts: readonly AnswerPart[]): Generator<Uint8Array
       at = writer.write(chunk, at);
       if (writer.done) break;
       yield chunk.subarray(0, at);
-      chunk = new Uint8Array(Math.max(chunkBytes, 2 * writer.room));
+      chunk = room(Math.max(chunkBytes, 2 * writer.room));
       at = 0;
     }
   }
   if (at > 0) yield chunk.subarray(0, at);
+}
+
+/** Memory of its own, which may be handed to another thread, with anything in it: what is sent of it was written. */
+function room(bytes: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer as ArrayBuffer);
 }
 
 /** Room for all of a short answer. */
