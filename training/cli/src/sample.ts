@@ -21,6 +21,9 @@ interface SampleFlags extends SampleFileFlags, CheckpointFlag {
   readonly labels?: LabelDistribution;
   readonly draw?: DrawKind;
   readonly temperature?: string;
+  readonly steps?: string;
+  readonly guidance?: string;
+  readonly eta?: string;
   readonly program: string;
   readonly stream?: boolean;
   readonly device: DeviceRequest;
@@ -39,6 +42,9 @@ export function addSample(program: Command): void {
     .addOption(labelsOption('balanced, in turn'))
     .addOption(drawOption("what the model's bundle says: means for images of a VAE"))
     .option('--temperature <x>', 'below 1 for likelier samples, for models that take it')
+    .option('--steps <n>', 'steps of a sample, for models that draw by a chain, such as diffusion')
+    .option('--guidance <x>', 'above 1 for samples clearer of their class, for models that take it')
+    .option('--eta <x>', 'noise of each step of a diffusion: 0 for none, 1 for as much as in training')
     .option('--program <name>', 'program to run', 'sample')
     .option('--stream', 'rewrite the file while the samples are drawn, for models that draw part by part')
     .option('--out <file>', '.png (grid or scatter), .wav for audio, or .npy', 'samples.png')
@@ -49,9 +55,12 @@ export function addSample(program: Command): void {
       const request = {
         count: wholeNumber('--count', 1)(flags.count),
         ...(flags.seed === undefined ? {} : { seed: wholeNumber('--seed')(flags.seed) }),
-        ...(flags.temperature === undefined
-          ? {}
-          : { temperature: realNumber('--temperature')(flags.temperature) }),
+        ...(flags.steps === undefined ? {} : { steps: wholeNumber('--steps')(flags.steps) }),
+        ...Object.fromEntries(
+          (['temperature', 'guidance', 'eta'] as const).flatMap((name) =>
+            flags[name] === undefined ? [] : [[name, realNumber(`--${name}`)(flags[name])]],
+          ),
+        ),
         ...(flags.label === undefined ? {} : { label: wholeNumber('--label')(flags.label) }),
         ...(flags.labels === undefined ? {} : { labels: flags.labels }),
       };
