@@ -19,7 +19,7 @@ from networks import (
     strided_stack,
 )
 from refinement import diffusion, flow_matching
-from variational import lossy, variational
+from variational import lossy, quantised, variational
 
 
 def mixture(bundle):
@@ -534,6 +534,7 @@ checks = {
     "vae": variational,
     "cvae": variational,
     "vlae": lossy,
+    "vqvae": quantised,
     "nice": flow,
     "realnvp": flow,
     **{family: autoregressive for family in ("made", "nade", "pixelcnn", "pixelrnn", "wavenet")},

@@ -85,6 +85,16 @@ const enumerable: readonly FamilyCase[] = [
     batchSize,
   },
 ];
+/** Cases of families that are checked by theirs too. */
+const besides: readonly FamilyCase[] = [
+  {
+    name: 'vqvae, one place',
+    family: 'vqvae',
+    options: { codes: 3, codeSize: 2, filters: [3, 4], blocks: 1, autoencoderSteps: 3 },
+    dataset: tinyImages(24, [2, 3, 1]),
+    batchSize,
+  },
+];
 const enumerated = new Set(enumerable.map(({ family }) => family));
 const others = familyCases.filter(
   ({ family, dataset, options }) =>
@@ -92,7 +102,7 @@ const others = familyCases.filter(
     // Normalised by a reference batch, which the script does not do again.
     options.generatorNormalisation !== 'virtual',
 );
-const cases = [...enumerable, ...others];
+const cases = [...enumerable, ...besides, ...others];
 
 const script = fileURLToPath(new URL('./check_bundles.py', import.meta.url));
 const python = spawnSync('python3', ['-c', 'import numpy, scipy, onnx, onnxruntime'], { encoding: 'utf8' });

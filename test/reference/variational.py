@@ -3,7 +3,18 @@
 import itertools
 
 import numpy as np
-from networks import activations, dense, mirrored_decoder, sigmoid, softplus, strided_stack
+from networks import (
+    activations,
+    convolve,
+    convolve_transposed,
+    dense,
+    halvings,
+    mirrored_decoder,
+    residual_blocks,
+    sigmoid,
+    softplus,
+    strided_stack,
+)
 from scipy import stats
 from scipy.special import logsumexp
 
@@ -164,3 +175,44 @@ def lossy(bundle):
         log_weight = bundle.run("logWeight", data=every, eps=eps)["logWeight"].astype(np.float64)
         probability += weight * np.exp(log_weight)
     yield f"total probability of {len(every)} images, by quadrature over the code", probability.sum(), 1.0
+
+
+def quantised(bundle):
+    """VQ-VAEs: the nearest codes, the pixels given them, and the prior by the frequencies of samples."""
+    x = (bundle.examples(20) > 0.5).astype(np.float32)
+    count = len(x)
+    act = activation(bundle)
+    # The encoder's features at each place, then a window of one place.
+    grid = x
+    for i in range(len(bundle.options["filters"])):
+        name = f"encoder/{i}"
+        grid = convolve(grid, bundle.weight(f"{name}/kernel"), 2) + bundle.weight(f"{name}/bias")
+        grid = act(residual_blocks(bundle, name, grid, act))
+    grid = convolve(grid, bundle.weight("encoder/code/kernel"), 1) + bundle.weight("encoder/code/bias")
+    table = bundle.weights["codebook/vectors"]
+    code = ((grid[..., None, :] - table) ** 2).sum(-1).argmin(-1)
+    encoded = bundle.run("encode", data=x)
+    yield "codes", encoded["code"], code
+    yield "their vectors", encoded["latent"], table[code]
+    h = convolve(table[code], bundle.weight("decoder/code/kernel"), 1) + bundle.weight("decoder/code/bias")
+    sizes = halvings(bundle.shape, len(bundle.options["filters"]))
+    h = act(h)
+    for i, size in enumerate(sizes[-2::-1], 1):
+        name = "decoder/output" if i == len(sizes) - 1 else f"decoder/{i}"
+        h = convolve_transposed(h, bundle.weight(f"{name}/kernel"), size, 2) + bundle.weight(f"{name}/bias")
+        if i < len(sizes) - 1:
+            h = act(residual_blocks(bundle, name, h, act))
+    logits = h.reshape(count, -1)
+    yield "reconstructions", bundle.run("reconstruct", data=x)["reconstruction"].reshape(count, -1), sigmoid(logits)
+    likelihood = (x.reshape(count, -1) * logits - softplus(logits)).sum(1)
+    bound = bundle.run("logWeight", data=x, uniform=np.full(x.shape, 0.5))["logWeight"].astype(np.float64)
+    log_prior = bound - likelihood
+    if code[0].size > 1:
+        return
+    # One place: its code is drawn by one uniform number, so that the share of an even grid is the probability.
+    steps = 20_000
+    drawn = bundle.run("sample", prior=((np.arange(steps) + 0.5) / steps)[:, None], mean=1)["data"].reshape(steps, -1)
+    for k in np.unique(code):
+        first = int(np.argmax(code.reshape(-1) == k))
+        share = (np.abs(drawn - sigmoid(logits[first])).max(1) < 1e-4).mean()
+        yield f"probability of code {k}", np.exp(log_prior[first]), share

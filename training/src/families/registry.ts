@@ -37,6 +37,7 @@ import { cvae } from './variational/cvae.ts';
 import { iwae } from './variational/iwae.ts';
 import { vae } from './variational/vae.ts';
 import { vlae } from './variational/vlae.ts';
+import { vqvae } from './variational/vqvae.ts';
 
 /** Every family of this package; the command line, the exporter, the tests and the pages find them here. */
 export const families: readonly Family[] = [
@@ -44,6 +45,7 @@ export const families: readonly Family[] = [
   iwae,
   cvae,
   vlae,
+  vqvae,
   gmm,
   made,
   nade,

@@ -56,7 +56,7 @@ export function featureNetwork(name: string, options: CoderOptions, shape: reado
     : denseFeatures(name, options, sizeOf(shape));
 }
 
-type ImageShape = readonly [number, number, number];
+export type ImageShape = readonly [number, number, number];
 
 function denseFeatures(name: string, options: CoderOptions, size: number): Features {
   const widths = [size, ...options.hidden];
@@ -70,22 +70,32 @@ function denseFeatures(name: string, options: CoderOptions, size: number): Featu
 }
 
 function stridedFeatures(name: string, options: CoderOptions, shape: ImageShape): Features {
-  const { filters, kernelSize = 4 } = options;
-  const [rows, columns] = halvings(shape, filters.length).at(-1)!;
-  const width = rows * columns * filters.at(-1)!;
-  const layers = filters.flatMap((depth, i) => {
-    const { normalisation: kind, initial } = atLayer(options, i);
-    const channels = [i === 0 ? shape[2] : filters[i - 1]!, depth] as const;
-    return [
-      convolution(`${name}/${i}`, channels, kernelSize, { ...linear(kind, initial), stride: 2 }),
-      following(`${name}/${i}`, depth, kind),
-      ...residualBlocks(`${name}/${i}`, depth, options),
-      options.activation,
-    ];
-  });
+  const width = sizeOf(gridShape(options, shape));
   const image: Step = (x) => tf.reshape(x, [x.shape[0]!, ...shape]);
   const flat: Step = (h) => tf.reshape(h, [h.shape[0]!, width]);
-  return { network: sequential([image, ...layers, flat]), width };
+  return { network: sequential([image, stridedLayers(name, options, shape), flat]), width };
+}
+
+/** What an image becomes by strided layers, and is made of again: [rows, columns, filters]. */
+export function gridShape({ filters }: CoderOptions, shape: ImageShape): ImageShape {
+  return [...halvings(shape, filters.length).at(-1)!, filters.at(-1)!];
+}
+
+/** Strided convolutions, each halving the image: [batch, ...shape] to [batch, ...gridShape]. */
+export function stridedLayers(name: string, options: CoderOptions, shape: ImageShape): Module {
+  const { filters, kernelSize = 4 } = options;
+  return sequential(
+    filters.flatMap((depth, i) => {
+      const { normalisation: kind, initial } = atLayer(options, i);
+      const channels = [i === 0 ? shape[2] : filters[i - 1]!, depth] as const;
+      return [
+        convolution(`${name}/${i}`, channels, kernelSize, { ...linear(kind, initial), stride: 2 }),
+        following(`${name}/${i}`, depth, kind),
+        ...residualBlocks(`${name}/${i}`, depth, options),
+        options.activation,
+      ];
+    }),
+  );
 }
 
 /** The first layer has a normalisation of its own, where the options say so. */
@@ -237,10 +247,24 @@ function transposedDecoder(
   options: CoderOptions & { readonly inputName?: string },
   shape: ImageShape,
 ): Module {
+  const { normalisation: kind = 'none', initial, activation } = options;
+  const small = gridShape(options, shape);
+  const input = `${name}/${options.inputName ?? '0'}`;
+  return sequential([
+    dense(input, inputs, sizeOf(small), linear(kind, initial)),
+    (h) => tf.reshape(h, [h.shape[0]!, ...small]),
+    // What the dense layer gives has become channels at positions, and is normalised as such.
+    following(input, small[2], kind),
+    ...residualBlocks(input, small[2], options),
+    activation,
+    transposedLayers(name, options, shape),
+  ]);
+}
+
+/** Transposed convolutions, each doubling the image: [batch, ...gridShape] to [batch, ...shape]. */
+export function transposedLayers(name: string, options: CoderOptions, shape: ImageShape): Module {
   const { filters, kernelSize = 4, normalisation: kind = 'none', initial, activation } = options;
   const sizes = halvings(shape, filters.length);
-  const small = [...sizes.at(-1)!, filters.at(-1)!] as const;
-  const input = `${name}/${options.inputName ?? '0'}`;
   const layers = filters
     .map((depth, i) => {
       const outwards = i === 0 ? shape[2] : filters[i - 1]!;
@@ -255,13 +279,5 @@ function transposedDecoder(
       ];
     })
     .toReversed();
-  return sequential([
-    dense(input, inputs, sizeOf(small), linear(kind, initial)),
-    (h) => tf.reshape(h, [h.shape[0]!, ...small]),
-    // What the dense layer gives has become channels at positions, and is normalised as such.
-    following(input, small[2], kind),
-    ...residualBlocks(input, small[2], options),
-    activation,
-    ...layers.flat(),
-  ]);
+  return sequential(layers.flat());
 }

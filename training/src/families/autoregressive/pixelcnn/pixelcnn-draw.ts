@@ -7,9 +7,9 @@ import { pixelHead } from '../pixel-head.ts';
 import { drawImage } from '../pixel-model.ts';
 import {
   addShift,
-  centred,
   convolvePadded,
   gate,
+  inputsOf,
   layerNames,
   layerOutput,
   type PixelcnnNetwork,
@@ -42,10 +42,10 @@ export function pixelcnnDraw(network: PixelcnnNetwork, state: NamedTensors, requ
 
 /** What `pixelcnnRows` carries from row to row, by name: shapes without the batch. */
 export function pixelcnnCarries(network: PixelcnnNetwork): CarryShapes {
-  const { width, layers, filters, distribution } = network;
+  const { width, layers, filters } = network;
   const later = range(1, layers).map((layer) => [`rows/${layer}`, [reachOf(network, layer), width, filters]]);
   return {
-    image: [reachOf(network, 0), width, distribution.channels],
+    image: [reachOf(network, 0), width, inputsOf(network).width],
     ...(network.positions === 'learned' && { row: [] }), // the number of the row
     ...Object.fromEntries(later),
   };
@@ -66,6 +66,7 @@ export function pixelcnnRows(
   const batch = noise.shape[0]!;
   const height = noise.shape[1]! / (width * distribution.channels);
   const firstReach = reachOf(network, 0);
+  const inputs = inputsOf(network);
   const shiftsOf = (layer: number, places: Shifts | null) =>
     shifts(network, state, layer, request.label, places);
   const layerShifts = range(0, layers).map((layer) => shiftsOf(layer, null));
@@ -92,7 +93,7 @@ export function pixelcnnRows(
         vertical = gate(above);
       }
       const pixels = tf.transpose(drawRow(network, state, row, request.temperature), [1, 0, 2]); // [batch, w, channels]
-      const drawn = tf.expandDims(centred(pixels), 1);
+      const drawn = tf.expandDims(inputs.of(pixels), 1);
       next.image = latest(tf.concat([carries.image!, drawn], 1), firstReach);
       return { carries: next, outputs: { pixels } };
     },
@@ -107,9 +108,10 @@ function drawRow(
   row: NamedTensors,
   temperature: tf.Tensor,
 ): tf.Tensor {
-  const { layers, filters, distribution } = network;
+  const { layers, filters } = network;
   const batch = row['above/0']!.shape[1]!;
-  const firstReach = reachOf(network, 0) * distribution.channels;
+  const inputs = inputsOf(network);
+  const firstReach = reachOf(network, 0) * inputs.width;
   const kernels = range(0, layers).map((layer) => {
     const kernel = state[layerNames(layer).horizontal]!; // [1, taps, inputs, 2F]
     return tf.reshape(kernel, [-1, 2 * filters]) as tf.Tensor2D;
@@ -135,7 +137,7 @@ function drawRow(
         h = tf.add(outputsOf[layer]!.apply(state, sum, inference), h);
       }
       const pixel = drawPixel(network, head.apply(state, h, inference), slices, temperature); // [batch, channels]
-      const left = tf.concat([carries.left!, centred(pixel)], 1);
+      const left = tf.concat([carries.left!, inputs.of(pixel)], 1);
       next.left = latest(left, firstReach);
       return { carries: next, outputs: { pixel } };
     },

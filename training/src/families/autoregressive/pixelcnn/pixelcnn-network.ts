@@ -17,6 +17,19 @@ export interface PixelcnnNetwork extends PixelSizes {
   /** Width of the windows of the other layers, odd. */
   readonly kernel: number;
   readonly headFilters: number;
+  /** What the first layer is given in the place of values in [0, 1]; those from -1 to 1 when absent. */
+  readonly inputs?: PixelInputs;
+}
+
+/** Features of single values: [..., channels] to [..., width]. */
+export interface PixelInputs {
+  readonly width: number;
+  of(x: tf.Tensor): tf.Tensor;
+}
+
+/** Those of a network. */
+export function inputsOf({ inputs, distribution }: PixelcnnNetwork): PixelInputs {
+  return inputs ?? { width: distribution.channels, of: centred };
 }
 
 /** How far a layer's window reaches up, left and right. */
@@ -46,12 +59,12 @@ const positionNames = { vertical: 'position/vertical', horizontal: 'position/hor
  * first layer's windows hold pixels above or to the left, the others the row or pixel itself too.
  */
 export function pixelcnnSpecs(network: PixelcnnNetwork): StateSpecs {
-  const { layers, filters, classes, distribution } = network;
+  const { layers, filters, classes } = network;
   const specs: StateSpecs = {};
   for (let layer = 0; layer < layers; layer++) {
     const name = (part: string) => `layer${layer}/${part}`;
     const reach = reachOf(network, layer);
-    const [taps, inputs] = layer === 0 ? [reach, distribution.channels] : [reach + 1, filters];
+    const [taps, inputs] = layer === 0 ? [reach, inputsOf(network).width] : [reach + 1, filters];
     const channels = [inputs, 2 * filters] as const;
     Object.assign(
       specs,
@@ -181,7 +194,7 @@ export function pixelcnnForward(
 ): tf.Tensor {
   const { height, width, layers, distribution } = network;
   const batch = x.shape[0];
-  const image = centred(tf.reshape(x, [batch, height, width, distribution.channels]));
+  const image = inputsOf(network).of(tf.reshape(x, [batch, height, width, distribution.channels]));
   const reach = reachOf(network, 0);
   const down = moved(image, [reach, 0], [height - 1 + reach, width]);
   const right = moved(image, [0, reach], [height, width - 1 + reach]);
