@@ -15,7 +15,7 @@ import type { ExportedProgram } from './program.ts';
 /**
  * Inputs that exercise a program: noise by its distribution, codes and conditions drawn from a normal, tokens at random, carries as if calls had gone
  * before (uniform on [-1, 1]), and examples, of which a program that takes a part of one gets the first part. Of a chain
- * they take the first two steps.
+ * they take the first two steps, or the second.
  * @param examples [batch, ...shape]
  */
 export function referenceInputs(
@@ -55,16 +55,17 @@ export function referenceInputs(
       : { latent: hostTensor('float32', [count, ...latent.shape], noise('latent', 'normal', latent.shape)) }),
     conditions: Object.fromEntries(conditions) as Record<string, HostTensor>,
     carries: Object.fromEntries(carries) as Record<string, HostTensor>,
-    ...(chain && { scalars: { [chainScalars.from]: 0, [chainScalars.to]: referenceSteps(chain) } }),
+    ...(chain && { scalars: referenceSteps(chain) }),
   });
 }
 
 /**
- * Steps of a chain that a reference has: its start and one more. After many, a draw that falls on the other side of a
- * threshold by rounding alone would have led elsewhere.
+ * Steps of a chain that a reference has: its start and one more, or that one alone where a call takes no more. After many,
+ * a draw that falls on the other side of a threshold by rounding alone would have led elsewhere.
  */
-function referenceSteps({ steps, stepsPerCall }: ChainSpec): number {
-  return Math.min(2, steps, stepsPerCall);
+function referenceSteps({ steps, stepsPerCall }: ChainSpec): Record<string, number> {
+  const to = Math.min(2, steps);
+  return { [chainScalars.from]: Math.max(0, to - stepsPerCall), [chainScalars.to]: to };
 }
 
 /** The first part of every example along its first axis: [batch, ...] to [batch, ...shape], zeros past the end. */

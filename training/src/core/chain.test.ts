@@ -1,4 +1,4 @@
-import { tf } from '@generatrix/export';
+import { referenceInputs, tf } from '@generatrix/export';
 import {
   fillInputs,
   fillNoise,
@@ -181,6 +181,19 @@ describe('a chain that is drawn in runs', () => {
     await expectUserError(watch({ stepsPerRun: 21 }), /^stepsPerRun: expected a whole number from 1 to 20/);
     await expectUserError(watch({ to: 3 }), /^program advance: to: which steps/);
   });
+
+  it.each([
+    [1, 1],
+    [2, 0],
+    [20, 0],
+  ])(
+    'with %s steps a call is compared in runtimes by a step that moves, from step %s on',
+    (stepsPerCall, from) => {
+      const { signature } = langevin(40, stepsPerCall).programs.advance!;
+      const inputs = referenceInputs('advance', signature, hostTensor('float32', [1, 2], [0, 1]), 1);
+      expect([inputs.from!.data[0], inputs.to!.data[0]]).toEqual([from, 2]);
+    },
+  );
 
   it('counts samples for who watches, stops between two runs, and refuses what makes no sense', async () => {
     const sampler = await samplerOf(60, 20);
