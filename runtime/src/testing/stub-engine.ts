@@ -93,6 +93,7 @@ function engineOver(folder: string, served: { model: ServedModel; sampler: Sampl
       engine.events.push(`unload ${name}`);
     },
     pending: () => engine.load,
+    loaded: () => [{ model: 'points', version: '1', program: 'sample', workers: 1, bytes: 300_000 }],
     ready: () => engine.isReady,
     drain: async () => {
       engine.events.push('drain');

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { hostTensor } from '../../program/tensor.ts';
 import { Dispatcher } from './dispatcher.ts';
 import type { ServeError } from './engine.ts';
+import { HeldPrograms } from './held-programs.ts';
 import { Job } from './job.ts';
 import type { LoadedModel } from './loaded-model.ts';
 import { MemoryPool } from './memory-pool.ts';
@@ -24,7 +25,7 @@ function create(workers: number, limit = 8) {
   const slots: Slot[] = Array.from({ length: workers }, (_, index) => ({
     index,
     worker: {} as WorkerHandle,
-    has: new Set(),
+    held: new HeldPrograms(0),
   }));
   const pool = {
     slots,

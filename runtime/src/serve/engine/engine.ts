@@ -41,6 +41,12 @@ export interface EngineOptions {
    * machine's, or of what the container may have, shared by all workers.
    */
   readonly workerMemoryBytes?: number;
+  /**
+   * Memory that the compiled programs of one worker may take, about, bytes. A worker compiles a program when it is first
+   * asked for it, and forgets those that were not asked for longest when there are more. Half of the worker's memory when
+   * absent.
+   */
+  readonly modelMemoryBytes?: number;
   /** Intra-op threads of each session. With 1, answers are the same to the last bit whoever shares the batch. */
   readonly threadsPerWorker: number;
   /** `webgpu` has room for one worker only. */
@@ -180,6 +186,17 @@ export interface EngineObserver {
   }): void;
 }
 
+/** A program that some workers have compiled. */
+export interface LoadedProgramCount {
+  readonly model: string;
+  readonly version: string;
+  readonly program: string;
+  /** How many workers have. */
+  readonly workers: number;
+  /** What it takes in all of them, about. */
+  readonly bytes: number;
+}
+
 export interface InferenceEngine {
   models(): readonly ServedModel[];
   refused(): readonly RefusedModel[];
@@ -189,6 +206,8 @@ export interface InferenceEngine {
   run(request: RunRequest): Promise<RunResult>;
   /** Looks at the folder again now. */
   reload(): Promise<readonly RefusedModel[]>;
+  /** Programs that are compiled now: each is when it is first asked for. */
+  loaded(): readonly LoadedProgramCount[];
   /** Bundles of the folder that `loadModel` was not asked for. */
   unloaded(): readonly { readonly name: string; readonly version: string }[];
   /**

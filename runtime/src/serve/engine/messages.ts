@@ -71,7 +71,6 @@ export interface Answers {
   try: null;
   forget: null;
   load: null;
-  prepare: null;
   run: BatchAnswer;
 }
 
@@ -82,15 +81,14 @@ export type WorkerRequest =
   /** Frees the bundle that was inspected last. */
   | { readonly kind: 'forget' }
   | {
+      /** Compiles a program of a model. */
       readonly kind: 'load';
       readonly model: number;
+      /** Of the model. */
       readonly name: string;
-      readonly programs: Readonly<Record<string, SharedProgram>>;
-      /** Compiles everything now; else each program when it is first used. */
-      readonly eager: boolean;
+      readonly program: string;
+      readonly shared: SharedProgram;
     }
-  /** Compiles a program if it is not yet. */
-  | { readonly kind: 'prepare'; readonly model: number; readonly program: string }
   | { readonly kind: 'run'; readonly model: number; readonly program: string; readonly rows: BatchRows };
 
 /** A request, and the place in shared memory where its typed arrays may be, and those of its answer. */
@@ -98,7 +96,7 @@ type Asked = WorkerRequest & { readonly id: number; readonly place?: number | un
 
 export type ToWorker =
   | Asked
-  | { readonly kind: 'unload'; readonly model: number }
+  | { readonly kind: 'unload'; readonly model: number; readonly program: string }
   | { readonly kind: 'close' }
   /** For tests: stands still, as in a long run, until a file is there, and then dies if that is asked for. */
   | { readonly kind: 'hold'; readonly gate: string; readonly death?: Death };

@@ -184,7 +184,7 @@ export class ModelRegistry {
     const model = new LoadedModel(this.#nextId++, found, inspected, limits);
     this.#passing.add(model);
     try {
-      await pool.load(model);
+      await pool.tryOut(model);
     } finally {
       this.#passing.delete(model);
     }

@@ -1,4 +1,6 @@
 import { performance } from 'node:perf_hooks';
+import type { LoadedProgramCount } from './engine.ts';
+import { HeldPrograms } from './held-programs.ts';
 import type { LoadedModel } from './loaded-model.ts';
 import type { MemoryPool } from './memory-pool.ts';
 import type { BatchAnswer, BatchRows, Death, WorkerSettings } from './messages.ts';
@@ -18,6 +20,8 @@ export interface PoolSettings extends WorkerSettings {
   readonly runsIn: (model: string, slot: number) => boolean;
   /** That the memory of answers is taken from. */
   readonly memory: MemoryPool;
+  /** What the programs that one worker has compiled may take, about, bytes. */
+  readonly programBytes: number;
 }
 
 /** A place for a worker: when one dies, another takes it. */
@@ -25,8 +29,8 @@ export interface Slot {
   readonly index: number;
   /** Null while there is none that is ready. */
   worker: WorkerHandle | null;
-  /** What the worker has: models, and programs of them that it has compiled. */
-  readonly has: Set<string>;
+  /** What the worker has compiled. */
+  readonly held: HeldPrograms;
 }
 
 /** A worker that ran this long did not die of its start, so its replacement starts without delay. */
@@ -46,7 +50,11 @@ export class WorkerPool {
   #closed = false;
 
   constructor(workers: number, settings: PoolSettings, events: PoolEvents) {
-    this.slots = Array.from({ length: workers }, (_, index) => ({ index, worker: null, has: new Set() }));
+    this.slots = Array.from({ length: workers }, (_, index) => ({
+      index,
+      worker: null,
+      held: new HeldPrograms(settings.programBytes),
+    }));
     this.#settings = settings;
     this.#events = events;
   }
@@ -64,38 +72,48 @@ export class WorkerPool {
     throw failed.reason;
   }
 
-  /** Compiles a model in one worker after the other, so that the others go on. @throws when one cannot. */
-  async load(model: LoadedModel): Promise<void> {
+  /**
+   * Tries whether the workers can compile a model, one after the other, so that the others go on. Those on the CPU can,
+   * as the inspection has: they compile what they are asked for.
+   * @throws when one cannot. One that dies meanwhile is not the model's fault.
+   */
+  async tryOut(model: LoadedModel): Promise<void> {
     try {
       for (const slot of this.slots) {
-        if (this.#settings.runsIn(model.name, slot.index)) await this.#give(slot, model, true);
+        const { worker } = slot;
+        if (!worker || worker.device === 'cpu' || !this.#settings.runsIn(model.name, slot.index)) continue;
+        for (const program of Object.keys(model.programs)) await this.#load(slot, worker, model, program);
       }
     } catch (error) {
       this.unload(model);
-      throw error;
+      if (!(error instanceof WorkerDied)) throw error;
     }
   }
 
   unload(model: LoadedModel): void {
-    for (const { worker, has } of this.slots) {
-      if (has.delete(keyOf(model))) worker?.unload(model.id);
-      for (const program of Object.keys(model.programs)) has.delete(keyOf(model, program));
+    for (const { worker, held } of this.slots) {
+      for (const program of held.removeModel(model)) worker?.unload(program);
     }
   }
 
-  /** Runs a batch. @throws WorkerDied, or what went wrong in the worker. */
-  run(slot: Slot, model: LoadedModel, program: string, rows: BatchRows): Promise<BatchAnswer> {
-    const { worker, has } = slot;
-    if (!worker) return Promise.reject(new WorkerDied('the worker died'));
-    const key = keyOf(model, program);
-    if (!has.has(key)) {
-      // Both fail as the run does, which says so.
-      this.#give(slot, model, false).catch(() => undefined);
-      worker.request({ kind: 'prepare', model: model.id, program }, patienceMs).catch(() => undefined);
-      has.add(key);
-    }
+  /** Programs that workers have compiled, and how many workers have. */
+  loaded(): LoadedProgramCount[] {
+    return HeldPrograms.count(this.slots.map(({ held }) => held));
+  }
+
+  /**
+   * Runs a batch. A worker that does not have the program compiles it first, and forgets those that it has not been asked
+   * for longest where it has too many.
+   * @throws WorkerDied, or what went wrong in the worker.
+   */
+  async run(slot: Slot, model: LoadedModel, program: string, rows: BatchRows): Promise<BatchAnswer> {
+    const { worker } = slot;
+    if (!worker) throw new WorkerDied('the worker died');
+    const loading = this.#load(slot, worker, model, program);
     const { runLimitMs = model.limits.timeoutMs } = this.#settings;
-    return worker.request({ kind: 'run', model: model.id, program, rows }, runLimitMs);
+    const running = worker.request({ kind: 'run', model: model.id, program, rows }, runLimitMs);
+    const [answer] = await Promise.all([running, loading]);
+    return answer;
   }
 
   /** For tests: see `WorkerHandle.hold`. */
@@ -130,7 +148,7 @@ export class WorkerPool {
     slot.worker = worker;
     void worker.ended.then((reason) => {
       slot.worker = null;
-      slot.has.clear();
+      slot.held.clear();
       if (this.#closed) return;
       this.#events.onDeath(slot.index, reason);
       this.#replace(slot, performance.now() - born > healthyMs ? 0 : attempt);
@@ -151,26 +169,18 @@ export class WorkerPool {
     this.#timers.add(timer);
   }
 
-  /**
-   * Sends a model to a worker that does not have it: at once when it is loaded, on demand to a worker that has replaced
-   * another, which should not first compile what nobody asks for.
-   * @throws when the worker cannot compile it. One that dies meanwhile is not the model's fault.
-   */
-  async #give({ worker, has }: Slot, model: LoadedModel, eager: boolean): Promise<void> {
-    if (!worker || has.has(keyOf(model))) return;
-    has.add(keyOf(model));
-    const { id, name, programs } = model;
-    const request = { kind: 'load', model: id, name, programs, eager } as const;
-    try {
-      await worker.request(request, patienceMs);
-    } catch (error) {
-      if (error instanceof WorkerDied) return;
-      throw error;
-    }
-    if (eager) for (const program of Object.keys(programs)) has.add(keyOf(model, program));
+  /** Has a worker compile a program, unless it has it. @throws as the worker does. */
+  #load({ held }: Slot, worker: WorkerHandle, model: LoadedModel, program: string): Promise<unknown> {
+    const known = held.use(model, program);
+    if (known !== undefined) return known;
+    const shared = model.programs[program]!;
+    // The worker does what it is told in turn, so what it still runs is done before it is forgotten.
+    for (const oldest of held.makeRoom(shared)) worker.unload(oldest);
+    const { id, name } = model;
+    const loading = worker.request({ kind: 'load', model: id, name, program, shared }, patienceMs);
+    held.add(model, program, loading);
+    // Another attempt may go better.
+    loading.catch(() => held.removeFailed(loading));
+    return loading;
   }
-}
-
-function keyOf({ id }: LoadedModel, program?: string): string {
-  return program === undefined ? String(id) : `${id} ${program}`;
 }

@@ -82,12 +82,13 @@ export class ServingEngine implements InferenceEngine {
     this.#limits = limits;
     const { workers, device, threadsPerWorker: threads, folder, runLimitMs } = options;
     const { workerMemoryBytes: memoryBytes = memoryShare(workers) } = options;
+    const { modelMemoryBytes: programBytes = memoryBytes / 2 } = options;
     const onLine = (line: string) => this.#tell('workerSaid', { line });
     const runsIn = (model: string, slot: number) => limits.runsIn(model, slot);
     this.#inspector = new Inspector({ memoryBytes, onLine });
     this.#pool = new WorkerPool(
       workers,
-      { device, threads, memoryBytes, runLimitMs, runsIn, memory: this.#memory },
+      { device, threads, memoryBytes, programBytes, runLimitMs, runsIn, memory: this.#memory },
       {
         onLine,
         onAlive: () => this.#dispatcher.pump(),
@@ -173,6 +174,10 @@ export class ServingEngine implements InferenceEngine {
       running: this.#dispatcher.running,
       workersAlive: this.#pool.alive,
     };
+  }
+
+  loaded(): ReturnType<InferenceEngine['loaded']> {
+    return this.#pool.loaded();
   }
 
   unloaded(): readonly { readonly name: string; readonly version: string }[] {

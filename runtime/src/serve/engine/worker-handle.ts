@@ -159,8 +159,9 @@ export class WorkerHandle {
     });
   }
 
-  unload(model: number): void {
-    this.#post({ kind: 'unload', model });
+  /** Frees a program that it has compiled. */
+  unload({ model, program }: { readonly model: number; readonly program: string }): void {
+    this.#post({ kind: 'unload', model, program });
   }
 
   /** For tests: the process stands still until the returned function is called, and then may die. */

@@ -20,14 +20,14 @@ import {
   type WorkerSettings,
 } from './messages.ts';
 import { SharedMemory } from './shared-memory.ts';
-import { WorkerModel } from './worker-model.ts';
+import { WorkerProgram } from './worker-program.ts';
 
 /** What a worker does: compiles programs and runs batches, one message after the other. A process of its own. */
 
 const socket = new Socket({ fd: channel, readable: true, writable: true });
 const send = (message: FromWorker, shared?: Place) => writeFrame(socket, message, shared);
 const inTurn = createQueue();
-const models = new Map<number, WorkerModel>();
+const programs = new Map<string, WorkerProgram>();
 let inspection: Inspection | null = null;
 
 async function answer(executor: Executor, request: WorkerRequest): Promise<Answers[keyof Answers]> {
@@ -45,33 +45,38 @@ async function answer(executor: Executor, request: WorkerRequest): Promise<Answe
       inspection = null;
       return null;
     case 'load': {
-      const model = new WorkerModel(request.name, request.programs, executor);
-      models.set(request.model, model);
-      if (request.eager) await model.prepareAll();
+      const { name, program, shared } = request;
+      programs.set(keyOf(request), await WorkerProgram.load(executor, name, program, shared));
       return null;
     }
-    case 'prepare':
-      await loaded(request.model).prepare(request.program);
-      return null;
     case 'run':
-      return loaded(request.model).run(request.program, request.rows);
+      return loaded(request).run(request.rows);
   }
 }
 
-function loaded(id: number): WorkerModel {
-  const model = models.get(id);
-  if (!model) throw new Error(`model ${id} is not loaded in this worker`);
-  return model;
+interface ProgramOfModel {
+  readonly model: number;
+  readonly program: string;
+}
+
+function keyOf({ model, program }: ProgramOfModel): string {
+  return `${model} ${program}`;
+}
+
+function loaded(which: ProgramOfModel): WorkerProgram {
+  const found = programs.get(keyOf(which));
+  if (!found) throw new Error(`program ${which.program} is not loaded in this worker`);
+  return found;
 }
 
 async function handle(executor: Executor, message: ToWorker): Promise<void> {
   switch (message.kind) {
     case 'unload':
-      await models.get(message.model)?.release();
-      models.delete(message.model);
+      await programs.get(keyOf(message))?.release();
+      programs.delete(keyOf(message));
       return;
     case 'close':
-      for (const model of models.values()) await model.release();
+      for (const program of programs.values()) await program.release();
       process.exit(0);
       return;
     case 'hold':
@@ -86,7 +91,7 @@ async function handle(executor: Executor, message: ToWorker): Promise<void> {
         const shared = memory && place !== undefined ? { memory, place } : undefined;
         const copied = send({ kind: 'done', id, answer: found }, shared);
         if (copied && message.kind === 'run') {
-          loaded(message.model).reuse(message.program, message.rows, (found as BatchAnswer).outputs);
+          loaded(message).reuse(message.rows, (found as BatchAnswer).outputs);
         }
       } catch (error) {
         send({ kind: 'failed', id, reason: messageOf(error), user: error instanceof UserError });

@@ -44,6 +44,14 @@ export const configSchema = z.strictObject({
     .describe(
       'memory of a worker, MB; one that takes more is replaced; 0: its share of 3/4 of what there is',
     ),
+  modelMemoryMb: z
+    .int()
+    .min(0)
+    .max(16_777_216)
+    .default(0)
+    .describe(
+      'memory of a worker for programs that stay compiled, about, MB; those not asked for longest go first; 0: half of its memory',
+    ),
   threadsPerWorker: z.int().min(1).max(256).default(1).describe('threads of each run of a program'),
   maxBatch: limits.maxBatch.default(64).describe('rows in one run of a program'),
   maxWaitMs: limits.maxWaitMs.default(5).describe('how long a batch waits for more rows, ms'),

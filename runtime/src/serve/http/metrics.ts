@@ -109,6 +109,11 @@ function watchEngine(engine: InferenceEngine, cache: StoredAnswers, registers: R
   gauge('generatrix_pending_rows', 'Rows that wait for a worker', () => engine.pending().rows);
   gauge('generatrix_running_batches', 'Batches in workers', () => engine.pending().running);
   gauge('generatrix_workers_alive', 'Workers that can run', () => engine.pending().workersAlive);
+  const loaded = (of: 'workers' | 'bytes') => engine.loaded().reduce((sum, program) => sum + program[of], 0);
+  gauge('generatrix_loaded_programs', 'Programs that are compiled, over all workers', () =>
+    loaded('workers'),
+  );
+  gauge('generatrix_loaded_program_bytes', 'What those take, about', () => loaded('bytes'));
   gauge('generatrix_refused_models', 'Bundles found and not served', () => engine.refused().length);
   gauge('generatrix_cache_bytes', 'What stored answers take', () => cache.size.bytes);
   gauge('generatrix_cache_answers', 'Stored answers', () => cache.size.answers);

@@ -71,6 +71,7 @@ export async function startServer(
     folder: config.models,
     workers: config.workers,
     ...(config.workerMemoryMb > 0 && { workerMemoryBytes: config.workerMemoryMb * 2 ** 20 }),
+    ...(config.modelMemoryMb > 0 && { modelMemoryBytes: config.modelMemoryMb * 2 ** 20 }),
     threadsPerWorker: config.threadsPerWorker,
     device: config.device,
     maxBatch: config.maxBatch,

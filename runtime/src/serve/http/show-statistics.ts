@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ServedModel } from '../engine/engine.ts';
 import type { ServerContext } from './context.ts';
 import type { ProgramStatistics } from './statistics.ts';
 
@@ -23,7 +24,10 @@ export const shownStatisticsSchema = z.object({
       name: z.string(),
       version: z.string(),
       programs: z
-        .record(z.string(), figures)
+        .record(
+          z.string(),
+          figures.extend({ loaded: z.int().describe('Workers that have it compiled, as it was asked for') }),
+        )
         .describe('What was refused before its program was known counts for the model alone'),
     }),
   ),
@@ -34,6 +38,9 @@ export function showStatistics({
   engine,
   statistics,
 }: Pick<ServerContext, 'engine' | 'statistics'>): z.output<typeof shownStatisticsSchema> {
+  const loaded = engine.loaded();
+  const workersWith = ({ name, version }: ServedModel, program: string) =>
+    loaded.find((one) => one.model === name && one.version === version && one.program === program)?.workers;
   return {
     since: statistics.since.toISOString(),
     models: engine.models().map((model) => ({
@@ -43,7 +50,7 @@ export function showStatistics({
       programs: Object.fromEntries(
         Object.keys(model.manifest.programs).map((program) => [
           program,
-          figuresOf(statistics.read(model, program)),
+          { ...figuresOf(statistics.read(model, program)), loaded: workersWith(model, program) ?? 0 },
         ]),
       ),
     })),
