@@ -2,9 +2,10 @@ import { join } from 'node:path';
 import { familyNamed, type RunConfig, readConfig } from '@generatrix/training';
 import { parseSettings } from '@generatrix/training/record';
 import { expectUserError, folderOf } from '@generatrix/training/testing';
+import { Command } from 'commander';
 import { expect, test } from 'vitest';
 import { withFamily } from './plugins.ts';
-import { trainSettings } from './train-settings.ts';
+import { addTrainFlags, trainSettings } from './train-settings.ts';
 
 const given = { family: 'gmm', steps: 7, options: { components: 3 }, data: { name: 'moons', size: 50 } };
 
@@ -116,4 +117,16 @@ test('a schedule and its options come from flags, and are checked with the run',
   expect(() => parseSettings({ ...settings, warmUp: 40 }, 'settings')).toThrow(
     /--warm-up 40: expected fewer than the 40/,
   );
+});
+
+test('a family without presets says so, in its help and where one is asked for', async () => {
+  const bare = { ...familyNamed('gan'), name: 'bare', reproduce: {} };
+  const parsed = (...flags: string[]) => {
+    const command = new Command().exitOverride().configureOutput({ writeErr: () => {} });
+    addTrainFlags(command, bare);
+    return { command, parse: () => command.parse(flags, { from: 'user' }) };
+  };
+  const { command, parse } = parsed('--preset', 'mnist');
+  expect(command.helpInformation()).toMatch(/--preset <name>\s+published settings: bare has none\n/);
+  expect(parse).toThrow(/'mnist' is invalid. Family bare has no presets; leave it out.$/);
 });

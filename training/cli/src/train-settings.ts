@@ -12,7 +12,7 @@ import {
 } from '@generatrix/training';
 import { augmentSummary } from '@generatrix/training/data';
 import type { RunSettingsInput } from '@generatrix/training/record';
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
 import {
   addDataFlags,
@@ -71,10 +71,14 @@ const defaultData = 'glyphs';
 /** Adds all flags of `train FAMILY`. */
 export function addTrainFlags(command: Command, family: Family): void {
   addDataFlags(command, defaultData);
+  const presets = new Option('--preset <name>', `published settings: ${presetSummary(family)}`);
+  const names = Object.keys(family.reproduce);
   command.addOption(
-    new Option('--preset <name>', `published settings: ${presetSummary(family)}`).choices(
-      Object.keys(family.reproduce),
-    ),
+    names.length > 0
+      ? presets.choices(names)
+      : presets.argParser(() => {
+          throw new InvalidArgumentError(`Family ${family.name} has no presets; leave it out.`);
+        }),
   );
   const { steps, batchSize, learningRate: rate } = family.defaults;
   command
@@ -126,9 +130,8 @@ export function addTrainFlags(command: Command, family: Family): void {
 }
 
 function presetSummary(family: Family): string {
-  return Object.entries(family.reproduce)
-    .map(([name, { summary }]) => `${name} (${summary})`)
-    .join('; ');
+  const presets = Object.entries(family.reproduce).map(([name, { summary }]) => `${name} (${summary})`);
+  return presets.length > 0 ? presets.join('; ') : `${family.name} has none`;
 }
 
 /**
