@@ -37,7 +37,7 @@ export {
   transitionProgram,
 } from './model/abilities.ts';
 export { runChain } from './model/chain.ts';
-export { completionOf } from './model/complete.ts';
+export { checkCompletion, completionOf } from './model/complete.ts';
 export type {
   BatchOptions,
   CompleteRequest,

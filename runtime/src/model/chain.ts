@@ -1,7 +1,8 @@
 import { UserError } from '../errors.ts';
-import { type ChainSpec, chainLength, chainScalars, type ProgramSignature } from '../program/program.ts';
+import { type ChainSpec, chainScalars, type ProgramSignature } from '../program/program.ts';
 import type { HostTensor } from '../program/tensor.ts';
 import { BatchCollector, checkCount, sliceSources } from './batches.ts';
+import { chainSteps } from './chain-length.ts';
 import type { BatchOptions, RunProgram } from './contract.ts';
 import type { InputSources } from './inputs.ts';
 import { nextCarries } from './next-carries.ts';
@@ -10,8 +11,8 @@ import { nextCarries } from './next-carries.ts';
 export interface ChainOptions extends BatchOptions {
   /** Steps in one run; as many as the program takes when absent. */
   readonly stepsPerRun?: number | undefined;
-  /** Called after each run with the steps that its batch has taken, and how many it takes in all. */
-  readonly onSteps?: ((done: number, of: number) => void) | undefined;
+  /** Called after each run with the steps that are taken and their number in all, batch after batch, and waited for. */
+  readonly onSteps?: ((done: number, of: number) => void | Promise<void>) | undefined;
 }
 
 /** What is needed of a model: its programs' signatures, and something that runs them. */
@@ -41,6 +42,7 @@ export async function runChain(
   checkSteps(signature.chain!, stepsPerRun);
   checkCount('batchSize', batchSize);
   const collected = new BatchCollector(`program ${program}`, sources.count);
+  const batches = Math.ceil(sources.count / batchSize);
   for (let start = 0; start < sources.count; start += batchSize) {
     const count = Math.min(batchSize, sources.count - start);
     const batch = sliceSources(sources, start, count);
@@ -48,7 +50,7 @@ export async function runChain(
     const options = { batchSize: count, stepsPerRun, ...(signal && { signal }) };
     for await (const run of chainRuns(model, program, batch, options)) {
       outputs = run.outputs;
-      onSteps?.(run.done, steps);
+      await onSteps?.((start / batchSize) * steps + run.done, batches * steps);
     }
     const own = Object.entries(outputs).filter(([name]) => signature.outputs[name]?.meaning !== 'carry');
     collected.add(start, count, Object.fromEntries(own));
@@ -94,36 +96,9 @@ export async function* chainRuns(
   }
 }
 
-/**
- * How many steps the chain has that these sources ask for.
- * @throws UserError when the program has none, for a part of a step, or where the steps of a run are given.
- */
-export function chainSteps(program: string, signature: ProgramSignature, sources: InputSources): number {
-  if (signature.chain === undefined) throw new UserError(`program ${program} takes no steps of a chain`);
-  for (const scalar of Object.values(chainScalars)) {
-    if (sources.scalars?.[scalar] !== undefined)
-      throw new UserError(`program ${program}: ${scalar}: which steps a run takes is not to be given`);
-  }
-  return lengthOf(program, signature, signature.chain, sources);
-}
-
 function checkSteps({ stepsPerCall }: ChainSpec, wanted = stepsPerCall): number {
   if (Number.isSafeInteger(wanted) && wanted >= 1 && wanted <= stepsPerCall) return wanted;
   throw new UserError(
     `stepsPerRun: expected a whole number from 1 to ${stepsPerCall}, got ${String(wanted)}`,
   );
-}
-
-/** Steps in all: those that are asked for, or the chain's own. @throws UserError for a part of a step. */
-function lengthOf(
-  program: string,
-  { inputs }: ProgramSignature,
-  { steps }: ChainSpec,
-  { scalars }: InputSources,
-): number {
-  const asked = scalars?.[chainLength];
-  // One that the program does not take, or out of its range, is refused where inputs are filled.
-  if (asked === undefined || inputs[chainLength] === undefined || Number.isInteger(asked))
-    return asked ?? steps;
-  throw new UserError(`program ${program}: ${chainLength}: expected a whole number, got ${asked}`);
 }

@@ -66,6 +66,8 @@ export interface SampleRequest extends DrawOptions {
   readonly program?: string;
   /** Of a chain, steps in one run of its program, as many as it takes when absent. Samples do not depend on it. */
   readonly stepsPerRun?: number;
+  /** Of a chain: called after each run of its program with the steps taken and their number in all, and waited for. */
+  readonly onSteps?: BatchOptions['onBatch'];
   /** The program's scalars by name, such as `temperature: 0.8`. */
   readonly [scalar: string]:
     | number
@@ -129,6 +131,8 @@ export interface CompleteRequest extends BatchOptions {
   readonly draw?: DrawKind;
   /** Of a model that completes by a chain, steps in one run of its program, as many as it takes when absent. */
   readonly stepsPerRun?: number;
+  /** Of a model that completes by a chain, as for samples. */
+  readonly onSteps?: BatchOptions['onBatch'];
   /** The program's scalars by name, such as `temperature: 0.8`. */
   readonly [scalar: string]: SampleRequest[string] | HostTensor;
 }

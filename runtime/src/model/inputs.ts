@@ -59,6 +59,21 @@ export function fillInputs(
   );
 }
 
+/**
+ * What `fillInputs` checks of scalars, where nothing else is known yet.
+ * @throws UserError for one that the program does not have, or out of its range.
+ */
+export function checkScalars(
+  program: string,
+  inputs: Inputs,
+  scalars: Readonly<Record<string, number>> | undefined,
+): void {
+  checkNames(program, inputs, 'scalar', scalars);
+  for (const [name, spec] of Object.entries(inputs)) {
+    if (spec.role === 'scalar') checkScalar(`program ${program}: input '${name}'`, spec, scalars?.[name]);
+  }
+}
+
 /** Everything that `fillInputs` checks, without filling anything. @throws UserError likewise. */
 export function checkSources(program: string, inputs: Inputs, sources: InputSources): void {
   checkNames(program, inputs, 'scalar', sources.scalars);

@@ -72,14 +72,22 @@ export async function estimateLogPartitionBack(
     throw new UserError(`model ${nameOf(model)} (${model.manifest.family}) has no samples to anneal back`);
   }
   const { sources, options, length } = annealing(model, request);
+  const drawn = sampleSteps ?? model.program('advance').chain!.steps;
+  const { onSteps } = options;
+  const of = drawn + length;
   // Other indices than those of the chains back, whose noise must not be that which made the samples.
-  const { onSteps: _, ...drawing } = options;
   const { data } = await drawSamples(model, {
     ...{ count: sources.count, seed: sources.seed, firstIndex: sources.count, draw: 'sample' },
     ...(sampleSteps !== undefined && { [chainLength]: sampleSteps }),
-    ...drawing,
+    ...options,
+    ...(onSteps && { onSteps: (done: number) => onSteps(done, of) }),
   });
-  const { logWeight } = await runChain(model, 'annealBack', { ...sources, data }, options);
+  const { logWeight } = await runChain(
+    model,
+    'annealBack',
+    { ...sources, data },
+    { ...options, ...(onSteps && { onSteps: (done: number) => onSteps(drawn + done, of) }) },
+  );
   const { logZ, interval, ...summary } = summaryOf(Float64Array.from(logWeight!.data, (w) => -w));
   const [low, high] = interval;
   return {

@@ -20,7 +20,7 @@ export async function drawSamples(model: RunnableModel, request: SampleRequest):
   const { programs } = model.manifest;
   const { count, seed = randomSeed(), firstIndex = 0, program: asked = 'sample', ...others } = request;
   const program = asked === 'sample' ? (samplingProgram(programs) ?? asked) : asked;
-  const { label, labels: distribution, draw, stepsPerRun, conditions, ...options } = others;
+  const { label, labels: distribution, draw, stepsPerRun, onSteps, conditions, ...options } = others;
   const { batchSize: _, signal: __, onBatch: ___, ...rest } = options;
   checkCount('count', count);
   const labels = labelsFor(model, program, { label, labels: distribution, seed, firstIndex, count });
@@ -34,7 +34,7 @@ export async function drawSamples(model: RunnableModel, request: SampleRequest):
     if (chain === undefined) return model.run(program, sources, batchOptions(request));
     // Few models have chains: a page loads this with the first of them.
     const { runChain } = await import('./chain.ts');
-    return runChain(model, program, sources, { ...batchOptions(request), stepsPerRun });
+    return runChain(model, program, sources, { ...batchOptions(request), stepsPerRun, onSteps });
   };
   const outputs = await drawn();
   return { seed, outputs, data: outputOf(model, program, outputs, 'data') };

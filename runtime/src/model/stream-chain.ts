@@ -3,7 +3,8 @@ import { randomSeed } from '../noise/noise.ts';
 import { streamProgram } from './abilities.ts';
 import { conditionsFor, drawScalar, labelsFor, nameOf, outputOf, scalarsOnly } from './arguments.ts';
 import { checkCount } from './batches.ts';
-import { chainRuns, chainSteps } from './chain.ts';
+import { chainRuns } from './chain.ts';
+import { chainSteps } from './chain-length.ts';
 import type { RunnableModel, StreamPart, StreamRequest } from './contract.ts';
 
 /** Parts of a stream when the steps of one are not said. */

@@ -1,6 +1,7 @@
 import { loadSampler, type Sampler } from '@generatrix/runtime';
 import {
   type Completion,
+  checkCompletion,
   completionOf,
   type DataSpec,
   type DeviceRequest,
@@ -13,6 +14,7 @@ import {
 import type { Dataset } from '@generatrix/training/data';
 import { checkMemory, writeFileAtomic } from '@generatrix/training/files';
 import { type Command, Option } from 'commander';
+import { withProgress } from './chain-progress.ts';
 import {
   addDataFlags,
   addDatasetOptionFlags,
@@ -79,6 +81,9 @@ export function addComplete(program: Command): void {
   addDatasetOptionFlags(command);
 }
 
+/** Milliseconds that completions may take before it is shown how far they are. */
+const patience = 2000;
+
 async function complete(sampler: Sampler, flags: CompleteFlags, model: string): Promise<void> {
   const spec = sampler.manifest.data;
   const completion = completionOf(sampler);
@@ -86,18 +91,19 @@ async function complete(sampler: Sampler, flags: CompleteFlags, model: string): 
   const completions = wholeNumber('--completions', 1)(flags.completions);
   const wanted = wholeNumber('--count', 1)(flags.count);
   const chosen = {
-    ...(flags.seed === undefined ? {} : { seed: wholeNumber('--seed')(flags.seed) }),
     ...(flags.temperature === undefined
       ? {}
       : { temperature: realNumber('--temperature')(flags.temperature) }),
     ...(flags.steps === undefined ? {} : { steps: wholeNumber('--steps')(flags.steps) }),
     ...(flags.draw === undefined ? {} : { draw: flags.draw }),
   };
+  const seeded = flags.seed === undefined ? {} : { seed: wholeNumber('--seed')(flags.seed) };
   const label = flags.label === undefined ? undefined : wholeNumber('--label')(flags.label);
   const { inputs } = sampler.manifest.programs.complete!;
   if (label !== undefined && !Object.values(inputs).some(({ role }) => role === 'label')) {
     throw new UserError(`--label: ${sampler.manifest.name} has no classes; leave it out`);
   }
+  checkCompletion(sampler, { ...chosen, known });
   checkSampleFile(flags, spec);
   const dataset = await modelData(sampler, flags, model);
   const count = Math.min(wanted, dataset.size);
@@ -111,12 +117,12 @@ async function complete(sampler: Sampler, flags: CompleteFlags, model: string): 
   // Example i's completions stand together: i * completions to (i + 1) * completions.
   const examples = Int32Array.from({ length: count * completions }, (_, i) => Math.floor(i / completions));
   const data = await dataset.gather(examples);
-  const { seed, data: drawn } = await sampler.complete({
-    ...chosen,
-    ...labelsOf(dataset, examples, label),
-    data,
-    known,
-  });
+  const { seed, data: drawn } = await withProgress('completions', patience, (onSteps) =>
+    sampler.complete({
+      ...{ ...seeded, ...chosen, ...labelsOf(dataset, examples, label) },
+      ...{ data, known, onSteps },
+    }),
+  );
   const shown = spec.kind === 'image' && !isArray(flags);
   const picture = shown ? besideGiven(data, drawn, known, completions, spec.range[0]) : drawn;
   const layout = shown ? { columns: String(1 + completions) } : {};

@@ -26,6 +26,8 @@ it('tells log Z from both sides, and scores examples by it', async () => {
   const [forward, back] = ['log Z', 'log Z from samples back'].map((label) =>
     numberAfter(both.stdout, label),
   );
+  // The way back is said to be as long as it is: 20 steps of sampling before the temperatures.
+  expect(both.stderr).toMatch(/annealing: step 200\/200.*\n(.*\n)*annealing: step 220\/220/);
   // Weights of three steps are small: independent units are almost the model.
   expect(Math.abs(forward! - back!)).toBeLessThan(0.05);
   const scored = await command('score', model, ...few, '--limit', '30');
@@ -102,8 +104,22 @@ it('scores a belief network by a bound, and keeps rows of images while it draws 
   const refused = await command('complete', deep, '--steps', '1');
   expect(refused.status).toBe(1);
   expect(refused.stderr).toMatch(
-    /generatrix: program complete: input 'steps': expected a number from 2 to 1000000, got 1\n$/,
+    /^generatrix: program complete: input 'steps': expected a number from 2 to 1000000, got 1\n$/,
   );
+});
+
+it('a stream draws what --draw says, and ends in the samples without one', async () => {
+  const drawn = async (name: string, ...flags: string[]) => {
+    const out = join(folder, name);
+    const outcome = await command('sample', model, '--count', '3', '--seed', '1', '--out', out, ...flags);
+    expect(outcome.status, outcome.stderr).toBe(0);
+    return readFile(out);
+  };
+  const states = await drawn('states.npy', '--draw', 'sample');
+  const means = await drawn('means.npy', '--draw', 'mean');
+  expect(states).not.toEqual(means);
+  expect(await drawn('streamed-states.npy', '--stream', '--draw', 'sample')).toEqual(states);
+  expect(await drawn('streamed-means.npy', '--stream', '--draw', 'mean')).toEqual(means);
 });
 
 it('scores points by a machine of real units', async () => {

@@ -7,9 +7,9 @@ import {
 } from '@generatrix/runtime/core';
 import { formatNats } from '@generatrix/training/report';
 import type { Command } from 'commander';
+import { withProgress } from './chain-progress.ts';
 import { deviceOption, wholeNumber } from './flags.ts';
 import { addCheckpointFlag, type CheckpointFlag, openModel } from './open-model.ts';
-import { createProgress } from './progress.ts';
 
 /** How the partition function of a model is estimated. */
 export interface AnnealingFlags {
@@ -62,21 +62,6 @@ export function describePartition({
   );
 }
 
-/** Shows how far the chains of an estimate are. */
-export async function withProgress<T>(
-  estimate: (onSteps: (done: number, of: number) => void) => Promise<T>,
-): Promise<T> {
-  let progress: ReturnType<typeof createProgress> | undefined;
-  try {
-    return await estimate((done, of) => {
-      progress ??= createProgress({ total: of, label: 'annealing' });
-      progress.update(done, {});
-    });
-  } finally {
-    progress?.stop();
-  }
-}
-
 /** `generatrix partition MODEL`: log Z of an energy model by annealed importance sampling. */
 export function addPartition(program: Command): void {
   const command = program
@@ -110,10 +95,12 @@ export function addPartition(program: Command): void {
             `--back: model ${sampler.manifest.name} (${sampler.manifest.family}) has no samples to anneal back; leave it out`,
           );
         }
-        const estimate = await withProgress((onSteps) => sampler.logPartition({ ...request, onSteps }));
+        const estimate = await withProgress('annealing', 0, (onSteps) =>
+          sampler.logPartition({ ...request, onSteps }),
+        );
         console.log(`log Z: ${describePartition(estimate)}`);
         if (flags.back) {
-          const back = await withProgress((onSteps) =>
+          const back = await withProgress('annealing', 0, (onSteps) =>
             sampler.logPartitionBack({ ...request, ...sampleSteps, onSteps }),
           );
           console.log(`log Z from samples back: ${describePartition(back)}`);

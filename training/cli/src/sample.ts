@@ -9,6 +9,7 @@ import {
 } from '@generatrix/runtime/core';
 import { writeFileAtomic } from '@generatrix/training/files';
 import type { Command } from 'commander';
+import { withProgress } from './chain-progress.ts';
 import { deviceOption, drawOption, labelsOption, realNumber, wholeNumber } from './flags.ts';
 import { addCheckpointFlag, type CheckpointFlag, openModel } from './open-model.ts';
 import { writeSampleArray } from './sample-array.ts';
@@ -65,9 +66,6 @@ export function addSample(program: Command): void {
         ...(flags.labels === undefined ? {} : { labels: flags.labels }),
       };
       const draw = flags.draw === undefined ? {} : { draw: flags.draw };
-      if (flags.stream === true && flags.draw === 'mean') {
-        throw new UserError('--draw mean: models that draw part by part (--stream) have no means to give');
-      }
       if (flags.stream === true && flags.program !== 'sample') {
         throw new UserError(`--stream: draws what program sample draws, not --program ${flags.program}`);
       }
@@ -78,21 +76,26 @@ export function addSample(program: Command): void {
         await checkBeforeSampling(flags, spec, count);
         if (isArray(flags) && flags.stream !== true) {
           const seed = await writeSampleArray(flags.out, { count, shape: spec.shape }, (first, some, same) =>
-            sampler.sample({
-              ...request,
-              ...draw,
-              program: flags.program,
-              firstIndex: first,
-              count: some,
-              ...(same === undefined ? {} : { seed: same }),
-            }),
+            withProgress(`samples ${first + 1} to ${first + some} of ${count}`, patience, (onSteps) =>
+              sampler.sample({
+                ...request,
+                ...draw,
+                onSteps,
+                program: flags.program,
+                firstIndex: first,
+                count: some,
+                ...(same === undefined ? {} : { seed: same }),
+              }),
+            ),
           );
           console.log(`wrote ${flags.out}: ${count} samples, seed ${seed}, on ${sampler.device}`);
           return;
         }
         const { seed, data } = await (flags.stream === true
-          ? watched(sampler, request, flags)
-          : sampler.sample({ ...request, ...draw, program: flags.program }));
+          ? watched(sampler, { ...request, ...draw }, flags)
+          : withProgress('samples', patience, (onSteps) =>
+              sampler.sample({ ...request, ...draw, onSteps, program: flags.program }),
+            ));
         await writeFileAtomic(flags.out, await sampleFile(flags, data, spec));
         console.log(`wrote ${flags.out}: ${request.count} samples, seed ${seed}, on ${sampler.device}`);
       } finally {
@@ -100,6 +103,9 @@ export function addSample(program: Command): void {
       }
     });
 }
+
+/** Milliseconds that samples may take before it is shown how far they are. */
+const patience = 2000;
 
 /** Milliseconds between two writes of the file; parts may come faster than a picture is encoded. */
 const betweenWrites = 200;

@@ -3,16 +3,11 @@ import { canAnneal, type DeviceRequest, densityOf, type HostTensor, sizeOf } fro
 import type { Dataset } from '@generatrix/training/data';
 import { formatNats } from '@generatrix/training/report';
 import { type Command, Option } from 'commander';
+import { withProgress } from './chain-progress.ts';
 import { addDataFlags, addDatasetOptionFlags, deviceOption, wholeNumber } from './flags.ts';
 import { type ModelDataFlags, modelData } from './model-data.ts';
 import { addCheckpointFlag, type CheckpointFlag, openModel } from './open-model.ts';
-import {
-  type AnnealingFlags,
-  addAnnealingFlags,
-  annealingOf,
-  describePartition,
-  withProgress,
-} from './partition.ts';
+import { type AnnealingFlags, addAnnealingFlags, annealingOf, describePartition } from './partition.ts';
 
 interface ScoreFlags extends ModelDataFlags, CheckpointFlag, AnnealingFlags {
   readonly samples: string;
@@ -175,7 +170,9 @@ async function printEnergyScore(
     const sources = { data, seed: seed!, firstIndex: indices[0]!, count: indices.length };
     return (await sampler.run(program, sources, { batchSize: indices.length })).freeEnergy!.data;
   });
-  const partition = await withProgress((onSteps) => sampler.logPartition({ ...request, onSteps }));
+  const partition = await withProgress('annealing', 0, (onSteps) =>
+    sampler.logPartition({ ...request, onSteps }),
+  );
   const [low, high] = partition.interval.map((logZ) => formatNats(-energy.mean - logZ));
   console.log(`${name}, ${flags.split} split, ${energy.count} examples, on ${sampler.device}`);
   console.log(`log Z: ${describePartition(partition)}`);

@@ -200,6 +200,10 @@ describe('a chain that is drawn in runs', () => {
     const done: number[] = [];
     await sampler.sample({ count: 5, seed: 1, batchSize: 2, onBatch: (n) => void done.push(n) });
     expect(done).toEqual([2, 4, 5]);
+    const steps: string[] = [];
+    const onSteps = (taken: number, of: number) => void steps.push(`${taken}/${of}`);
+    await sampler.sample({ count: 3, seed: 1, batchSize: 2, stepsPerRun: 20, onSteps });
+    expect(steps).toEqual(['20/120', '40/120', '60/120', '80/120', '100/120', '120/120']);
     const signal = AbortSignal.abort(new Error('enough'));
     await expect(sampler.sample({ count: 1, seed: 1, signal })).rejects.toThrow('enough');
     await expectUserError(

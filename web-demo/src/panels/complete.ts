@@ -3,6 +3,7 @@ import { field, make } from '../view/make.ts';
 import { drawSamples } from '../view/sample-view.ts';
 import { play } from '../view/sound.ts';
 import { formatTime } from '../view/text.ts';
+import type { CompletionPart } from '../worker/protocol.ts';
 import { makeDrawing } from './drawing.ts';
 import { has, type Panel, type PanelContext } from './panel.ts';
 
@@ -51,10 +52,14 @@ function build({ sampler, manifest, condition, fail }: PanelContext): HTMLElemen
       ...(steps && { scalars: { [chainLength]: steps.valueAsNumber } }),
       ...{ data, known: known.valueAsNumber, seed: randomSeed() },
     };
-    const part = (soFar: HostTensor) => {
+    const part = (told: CompletionPart) => {
+      if (!('soFar' in told)) {
+        note.textContent = `Drawing: step ${told.done} of ${told.of}`;
+        return;
+      }
       parts += 1;
       canvas.dataset.parts = String(parts);
-      show(soFar);
+      show(told.soFar);
     };
     const { data: whole, sampleMs } = await sampler.complete(request, part, { signal });
     show(whole);

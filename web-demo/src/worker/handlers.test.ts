@@ -69,13 +69,29 @@ test('samples in several batches tell how far they are; one batch tells nothing'
   expect(few.parts).toEqual([]);
 });
 
-test('a completion by a chain takes its steps', async () => {
-  const complete = vi.fn<Sampler['complete']>(async () => ({ seed: 1, outputs: {}, data: tensor }));
-  const { context, signal } = contextOf({ complete });
+test('a completion by a chain takes its steps, tells them, and hears between two runs that it is given up', async () => {
+  const heard: string[] = [];
+  const complete = vi.fn<Sampler['complete']>(async ({ onSteps }) => {
+    if (typeof onSteps !== 'function') throw new Error('nobody is told');
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      heard.push('message');
+      port1.close();
+    };
+    port2.postMessage(null);
+    await onSteps(10, 20);
+    heard.push('next run');
+    await onSteps(20, 20);
+    return { seed: 1, outputs: {}, data: tensor };
+  });
+  const { context, signal, parts } = contextOf({ complete });
   const manifest = { programs: { complete: { inputs: { rows: { role: 'scalar' } } } }, data: { shape: [2] } };
   const model = () => ({ sampler: { complete }, bundle: { manifest } }) as unknown as OpenModel;
   const request = { data: tensor, known: 1, seed: 3, scalars: { steps: 20 } };
   const { data } = await handlers.complete(request, { ...context, model });
-  expect(complete).toHaveBeenCalledWith({ data: tensor, known: 1, seed: 3, steps: 20, signal });
+  const onSteps = expect.any(Function);
+  expect(complete).toHaveBeenCalledWith({ data: tensor, known: 1, seed: 3, steps: 20, signal, onSteps });
   expect(data).toBe(tensor);
+  expect(parts).toEqual([{ done: 10, of: 20 }]);
+  expect(heard).toEqual(['message', 'next run']);
 });

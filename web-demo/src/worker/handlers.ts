@@ -44,7 +44,10 @@ export const handlers: Handlers = {
       if (of > batchSize) part({ done, of });
       return breathe();
     };
-    const request = { ...conditions(given), program, labels, draw, seed, count, batchSize, signal, onBatch };
+    const request = {
+      ...{ ...conditions(given), program, labels, draw, seed, count, batchSize, signal },
+      ...{ onBatch, onSteps: breathe },
+    };
     return timed(async () => (await model().sampler.sample(request)).data);
   },
   stream: async ({ count, seed, labels, draw, ...given }, { model, part, signal }) => {
@@ -58,8 +61,15 @@ export const handlers: Handlers = {
     const options = { ...conditions(given), seed, signal };
     return timed(async () => {
       completionOf(bundle);
-      if (!drawsParts(bundle)) return (await sampler.complete({ ...options, data, known })).data;
-      return watch(sampler.stream({ ...options, count: data.shape[0]!, given: { data, known } }), part);
+      if (drawsParts(bundle)) {
+        const stream = sampler.stream({ ...options, count: data.shape[0]!, given: { data, known } });
+        return watch(stream, (soFar) => part({ soFar }));
+      }
+      const onSteps = (done: number, of: number) => {
+        if (done < of) part({ done, of });
+        return breathe();
+      };
+      return (await sampler.complete({ ...options, data, known, onSteps })).data;
     });
   },
   walk: async (request, { model, part, signal }) => {

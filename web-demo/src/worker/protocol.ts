@@ -72,6 +72,12 @@ export interface CompleteRequest extends Conditions {
   readonly seed: number;
 }
 
+/**
+ * What is told before a completion is there: the examples as far as they are drawn, of a model that draws part by part,
+ * or the steps that a chain has taken, of how many.
+ */
+export type CompletionPart = { readonly soFar: HostTensor } | { readonly done: number; readonly of: number };
+
 /** Steps of the model's Markov chain, from where the chains are. */
 export interface WalkRequest extends Omit<WalkStart, 'signal'> {
   /** Steps to take. */
@@ -107,7 +113,7 @@ export interface Calls {
   readonly sample: Call<SampleRequest, Sampled, { readonly done: number; readonly of: number }>;
   /** Samples row by row; the parts hold all samples as far as they are drawn. */
   readonly stream: Call<SampleRequest, Sampled, HostTensor>;
-  readonly complete: Call<CompleteRequest, Sampled, HostTensor>;
+  readonly complete: Call<CompleteRequest, Sampled, CompletionPart>;
   /** Steps of the model's Markov chain; the parts say how many are taken. */
   readonly walk: Call<WalkRequest, Walked, { readonly done: number; readonly of: number }>;
   /** Examples through the model's code and back. */

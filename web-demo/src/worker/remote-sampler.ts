@@ -8,6 +8,7 @@ import {
 } from '@generatrix/runtime/core';
 import { workerLink } from './client.ts';
 import type {
+  CompletionPart,
   Conditions,
   LoadRequest,
   Sampled,
@@ -54,10 +55,10 @@ export interface RemoteSampler {
     onPart: (soFar: HostTensor) => void,
     options?: CallOptions,
   ): Promise<Sampled>;
-  /** Keeps the beginning of each example and draws the rest; `onPart` as for `stream`, where the model streams. */
+  /** Keeps the beginning of each example and draws the rest; `onPart` as for `stream`, or the steps of a chain. */
   complete(
     request: { readonly data: HostTensor; readonly known: number; readonly seed: number } & Conditions,
-    onPart?: (soFar: HostTensor) => void,
+    onPart?: (part: CompletionPart) => void,
     options?: CallOptions,
   ): Promise<Sampled>;
   /** Steps of the model's Markov chain; `onPart` is told how many are taken. */

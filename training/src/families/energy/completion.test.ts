@@ -88,6 +88,15 @@ describe('the program complete of a machine', () => {
     const data = repeated([0, 0, 0, 0, 0, 0], 1);
     await expect(sampler.complete({ data, known: 4 })).rejects.toThrow(/known: expected 0 to 3 rows, got 4$/);
     await expect(sampler.complete({ data, known: 1, steps: 1 })).rejects.toThrow(/steps.*from 2 to 1000000/);
+    for (const steps of [0, -3]) {
+      const range = new RegExp(`input 'steps': expected a number from 2 to 1000000, got ${steps}$`);
+      await expect(sampler.complete({ data, known: 1, steps })).rejects.toThrow(range);
+      await expect(sampler.sample({ count: 1, steps })).rejects.toThrow(range);
+      await expect(sampler.stream({ count: 1, steps })[Symbol.asyncIterator]().next()).rejects.toThrow(range);
+    }
+    await expect(sampler.complete({ data, known: 1, warmth: 1 })).rejects.toThrow(
+      /no scalar 'warmth' \(it has: rows, mean, steps\)$/,
+    );
     await expect(sampler.complete({ data, known: 1, steps: 2.5 })).rejects.toThrow(/steps: .*whole number/);
     await expect(sampler.complete({ data, known: 1, from: 3 })).rejects.toThrow(/from: .*not to be given/);
   });
