@@ -96,6 +96,19 @@ def flow_step(bundle, step, z, context):
     return sigma * z + (1 - sigma) * shift, np.log(sigma)
 
 
+def divergences(bundle, mean, log_std, condition):
+    """KL(N(mean, std) || p) of each dimension, the integral of q log(q / p)."""
+    std, prior = np.exp(log_std), stats.norm(0, 1)
+    if condition is not None:
+        prior = stats.norm(*(f(dense(bundle, f"prior/{n}", condition)) for n, f in (("mean", np.asarray), ("logStd", np.exp))))
+    u = np.arange(-12, 12, 0.01)
+    total = np.zeros(mean.shape)
+    for node in u:
+        z = mean + std * node
+        total += 0.01 * stats.norm.pdf(node) * (stats.norm.logpdf(z, mean, std) - prior.logpdf(z))
+    return total
+
+
 def variational(bundle):
     """VAEs: log-weights, bounds of several draws, and moments of x given z."""
     inputs = bundle.programs["logWeight"]["inputs"]
@@ -138,6 +151,11 @@ def variational(bundle):
     for k in (1, 5, draws):
         bound = [logsumexp(w[:k], axis=0) - np.log(k) for w in (theirs, ours)]
         yield f"bound of {k} importance samples", bound[0], bound[1]
+
+    if bundle.options.get("posterior") != "iaf" and bundle.options.get("prior", "normal") == "normal":
+        found = bundle.run("divergence", data=x, **noise, **told)
+        yield "means of codes", found["latent"], mean
+        yield "divergences of dimensions, by quadrature", found["divergence"], divergences(bundle, mean, log_std, condition)
 
     z = bundle.random.standard_normal((3, mean.shape[1])).astype(np.float32)
     told = {name: values[:3] for name, values in told.items()}

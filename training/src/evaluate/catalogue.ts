@@ -11,6 +11,7 @@ import { inversionError } from './inversion/inversion-finding.ts';
 import { memorisationOfTraining } from './memorisation/memorisation-finding.ts';
 import { modes } from './modes/modes-finding.ts';
 import { parzenLogLikelihood } from './parzen/parzen-finding.ts';
+import { posteriorCollapse } from './posterior/posterior-finding.ts';
 import { classifierTest, discrepancyTest } from './two-sample/two-sample-finding.ts';
 
 /** A diagnostic by the name that `--metrics` takes. */
@@ -107,6 +108,12 @@ export const diagnostics: readonly DiagnosticEntry[] = [
     title: 'Mixing of the chain',
     source: 'Gelman et al. 2013, section 11.4; Vehtari et al. 2021, arXiv:1903.08008, section 3',
     run: chainMixing,
+  },
+  {
+    name: 'posterior',
+    title: 'Use of the code',
+    source: 'Burda et al. 2016, arXiv:1509.00519, section 5.2; Kingma and Welling 2014, appendix B',
+    run: posteriorCollapse,
   },
   {
     name: 'interpolation',

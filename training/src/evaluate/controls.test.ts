@@ -263,6 +263,7 @@ describe('evaluate', () => {
       'usefulness',
       'convergence',
       'chain',
+      'posterior',
       'interpolation',
       'inversion',
       'classes',
@@ -275,6 +276,7 @@ describe('evaluate', () => {
       'usefulness',
       'convergence',
       'chain',
+      'posterior',
       'interpolation',
       'inversion',
     ]);

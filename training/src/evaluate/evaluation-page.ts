@@ -116,7 +116,7 @@ function barFigure({ title, labels, series }: BarChart): string {
   const bar = (slot * 0.8) / series.length;
   const shapes = labels.flatMap((label, i) => [
     ...series.map(({ name, values }, s) => {
-      const height = (values[i]! / top) * (barArea.height - 6);
+      const height = Math.max(0, values[i]! / top) * (barArea.height - 6);
       const x = (i * slot + slot * 0.1 + s * bar).toFixed(1);
       const about = escapeHtml(`${label}, ${name}: ${short(values[i]!)}`);
       return `<rect class="${s === 0 ? 'first' : 'second'}" x="${x}" y="${(barArea.height - height).toFixed(1)}" width="${bar.toFixed(1)}" height="${height.toFixed(1)}"><title>${about}</title></rect>`;

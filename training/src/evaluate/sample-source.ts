@@ -30,6 +30,8 @@ export interface SampleSource {
   readonly logDensity?: (data: HostTensor, labels: Int32Array | null) => Promise<Float32Array>;
   /** The Markov chain that samples are the ends of; absent when the source has none that can be followed. */
   readonly chain?: SourceChain;
+  /** Distributions of the codes of examples; absent when the source has none. */
+  readonly posterior?: SourcePosterior;
   /** Examples from codes that are standard normal when drawn; absent when the source has no such codes. */
   readonly decoder?: {
     readonly latentShape: readonly number[];
@@ -37,6 +39,21 @@ export interface SampleSource {
     /** Number of classes that the decoder takes a label of; 0 when it takes none. */
     readonly classes: number;
   };
+}
+
+/** Distributions q(z|x) of the codes of examples, and their prior. */
+export interface SourcePosterior {
+  /** Whether it takes the class of each example. */
+  readonly labelled: boolean;
+  /**
+   * Mean of the code of each example, [n, latent], and how far its distribution is from the prior, [n, latent], or [n, 1]
+   * where the prior ties the dimensions, nats. The seed is that of binarisation, and of estimates.
+   */
+  of(request: {
+    readonly data: HostTensor;
+    readonly labels: Int32Array | null;
+    readonly seed: number;
+  }): Promise<{ readonly means: HostTensor; readonly divergences: HostTensor }>;
 }
 
 /** A Markov chain on examples. */
@@ -98,6 +115,7 @@ export function samplerSource(
             ).values,
         }
       : {}),
+    ...('divergence' in programs && { posterior: posteriorOf(sampler) }),
     ...(canWalk(sampler) && { chain: chainOf(sampler) }),
     ...(latentShape === null
       ? {}
@@ -109,6 +127,18 @@ export function samplerSource(
               sampler.decode(latent, { batchSize, ...(labels === null ? {} : { label: labels }) }),
           },
         }),
+  };
+}
+
+function posteriorOf(sampler: Sampler): SourcePosterior {
+  return {
+    labelled: classesOf(sampler, 'divergence') > 0,
+    of: async ({ data, labels, seed }) => {
+      const given = labels === null ? {} : { labels };
+      const sources = { seed, firstIndex: 0, count: data.shape[0]!, data, ...given };
+      const { latent, divergence } = await sampler.run('divergence', sources, { batchSize });
+      return { means: latent!, divergences: divergence! };
+    },
   };
 }
 

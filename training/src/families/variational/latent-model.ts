@@ -16,8 +16,9 @@ import { architectureRefuses, type CoderOptions, decoderNetwork } from '../../nn
 import { inference } from '../../nn/module.ts';
 import { isUnitImage } from '../../nn/unit-image.ts';
 import { architectureOptions } from './architecture-options.ts';
+import { divergenceFrom, divergenceProgram } from './divergence.ts';
 import { beside, type CodeDraw, type Encoding, posteriorOf, posteriorOptions } from './posterior.ts';
-import { conditionalPrior, type Prior, priorOf, priorOptions, priorRefuses } from './prior.ts';
+import { conditionalPrior, priorOf, priorOptions, priorRefuses } from './prior.ts';
 
 /** Options of the code and of the networks from the data to it and back. */
 export const coderOptions = {
@@ -96,7 +97,7 @@ export interface LatentModel extends Pick<Model, 'initialise'> {
   ): tf.Tensor;
   /** The noise of the code, what the prior takes besides, and that of the observation, with the scalar `mean`. */
   readonly sampleInputs: ProgramSignature['inputs'];
-  /** `sample`, `logWeight`, `encode` and `decode`. */
+  /** `sample`, `logWeight`, `encode`, `divergence` and `decode`. */
   readonly programs: Readonly<Record<string, ModelProgram>>;
 }
 
@@ -152,6 +153,7 @@ export function latentModel(
     const likelihood = sumExamples(logLikelihoods(state, x, z, condition));
     return tf.sub(tf.add(likelihood, logPrior(state, z, condition)), sumExamples(logQ));
   };
+  const divergence = divergenceFrom(model.posterior, prior);
   const shaped = (x: tf.Tensor) => tf.reshape(x, [x.shape[0]!, ...shape]);
   /** The mean of p(x|z): [batch, dimensions]. */
   const meanOf = (state: NamedTensors, z: tf.Tensor, condition: tf.Tensor | undefined) => {
@@ -205,7 +207,7 @@ export function latentModel(
     prepare,
     encode: posterior.encode,
     draw: posterior.draw,
-    divergence: divergenceFrom(model.posterior, prior),
+    divergence,
     logLikelihoods,
     logPrior,
     logWeight,
@@ -246,6 +248,13 @@ export function latentModel(
           return { latent: mean, logStd };
         },
       },
+      divergence: divergenceProgram(posterior, prior, {
+        ...{ latent, kind: model.posterior, inputs: scoreInputs },
+        given: (state, inputs) => {
+          const x = prepare(inputs.data!, inputs.uniform);
+          return { x, condition: conditionOf(state, inputs, x) };
+        },
+      }),
       decode: {
         signature: {
           inputs: {
@@ -260,17 +269,6 @@ export function latentModel(
         },
       },
     },
-  };
-}
-
-/** KL(q(z|x) || p(z)) of such a posterior: exact where it and the prior are Gaussians of independent dimensions. */
-export function divergenceFrom(kind: LatentOptions['posterior'], prior: Prior): LatentModel['divergence'] {
-  return (state, encoding, { z, logQ }, condition) => {
-    if (kind === 'gaussian' && prior.divergence !== undefined) {
-      return prior.divergence(state, encoding, condition);
-    }
-    const logP = prior.logProb(state, z, condition);
-    return tf.sub(prior.factorised ? logQ : tf.sum(logQ, 1, true), logP);
   };
 }
 

@@ -19,8 +19,9 @@ import {
   pixelcnnForward,
   pixelcnnSpecs,
 } from '../autoregressive/pixelcnn/pixelcnn-network.ts';
+import { divergenceFrom, divergenceProgram } from './divergence.ts';
 import { elboLoss, elboOptions } from './elbo.ts';
-import { coderOptions, divergenceFrom, networksOf, noiseInput } from './latent-model.ts';
+import { coderOptions, networksOf, noiseInput } from './latent-model.ts';
 import { type CodeDraw, posteriorOf, posteriorOptions } from './posterior.ts';
 import { priorOf, priorOptions, priorRefuses } from './prior.ts';
 
@@ -121,6 +122,11 @@ function build(vlae: VlaeOptions, data: DataDescription): Trainable {
     ...Object.fromEntries(Object.entries(prior.noise).map(([name, spec]) => [name, noiseInput(spec)])),
     observation: noiseInput(uniform),
   };
+  const scoreInputs: ProgramSignature['inputs'] = {
+    data: dataInput,
+    eps: noiseInput({ distribution: 'normal', shape: [latent] }, 'estimate'),
+    uniform: noiseInput(uniform, 'example'),
+  };
   const programs: Record<string, ModelProgram> = {
     sample: {
       signature: { inputs: sampleInputs, outputs: imageOutput },
@@ -142,11 +148,7 @@ function build(vlae: VlaeOptions, data: DataDescription): Trainable {
     },
     logWeight: {
       signature: {
-        inputs: {
-          data: dataInput,
-          eps: noiseInput({ distribution: 'normal', shape: [latent] }, 'estimate'),
-          uniform: noiseInput(uniform, 'example'),
-        },
+        inputs: scoreInputs,
         outputs: { logWeight: { dtype: 'float32', shape: [], meaning: 'logWeight' } },
       },
       run: (state, { data: examples, eps, uniform: noise }) => {
@@ -164,6 +166,10 @@ function build(vlae: VlaeOptions, data: DataDescription): Trainable {
         return { latent: mean, logStd };
       },
     },
+    divergence: divergenceProgram(posterior, prior, {
+      ...{ latent, kind: vlae.posterior, inputs: scoreInputs },
+      given: (_, { data: examples, uniform: noise }) => ({ x: flatBinary(examples!, noise!) }),
+    }),
     decode: {
       signature: {
         inputs: {
