@@ -1,5 +1,5 @@
 import { type NamedTensors, tf } from '@generatrix/export';
-import { type InputSpec, meanScalar } from '@generatrix/runtime/core';
+import { type InputSpec, meanScalar, sizeOf } from '@generatrix/runtime/core';
 import { type Chain, chainProgram } from '../../core/chain.ts';
 import type { ModelProgram, NoiseSpec } from '../../model/model.ts';
 import { binarise } from '../../nn/distributions.ts';
@@ -17,17 +17,24 @@ export function knownUnits(shape: readonly number[], units: number, rows: tf.Ten
   return tf.less(tf.tensor2d(row, [1, units]), rows);
 }
 
-/** What a chain that completes examples of binary units is made of. */
+/** What a chain that completes examples is made of. */
 interface CompletionChain {
   /** Of an example. */
   readonly shape: readonly number[];
-  /** Width of the carries `values` and `probabilities`, whose first units are the example's. */
+  /** Width of the carries `values` and `means`, whose first units are the example's. */
   readonly units: number;
   /** What the chain carries besides. */
   readonly carries?: Chain['carries'];
   readonly noise: Readonly<Record<string, NoiseSpec>>;
-  /** Uniform numbers for all units of the chain's start, [batch, units]. */
-  readonly startNoise: (noise: NamedTensors) => tf.Tensor;
+  /** Values of the example's units, [batch, V], of those of the example in a row; these themselves when absent. */
+  readonly unitsOf?: (state: NamedTensors, given: tf.Tensor) => tf.Tensor;
+  /** Where units begin. */
+  readonly begin: {
+    /** Mean of each that is not known. */
+    readonly mean: number;
+    /** Values of all, [batch, units], by their means, which of known ones are what was given. */
+    readonly values: (means: tf.Tensor, noise: NamedTensors, known: tf.Tensor) => tf.Tensor;
+  };
   /** The other carries at the start; zeros when absent. */
   readonly startRest?: (state: NamedTensors, values: tf.Tensor, noise: NamedTensors) => NamedTensors;
   /** The carries after a step, as if `values` were free; `known` is bool [1, units]. */
@@ -41,15 +48,16 @@ interface CompletionChain {
   /** As many as a machine's chains take when absent. */
   readonly stepsPerCall?: number;
   /** An example of the units' values. */
-  readonly example: (values: tf.Tensor) => tf.Tensor;
+  readonly example: (values: tf.Tensor, state: NamedTensors) => tf.Tensor;
 }
 
 /**
- * The program `complete`: a chain on the units that are not known, those of the first `rows` rows held at the example's,
- * binarised once. What is known comes back as it was given, to the bit.
+ * The program `complete`: a chain on the units that are not known, those of the first `rows` rows held at the example's
+ * (binary ones at what they are binarised to once). What is known comes back as it was given, to the bit.
  */
 export function completionProgram(chain: CompletionChain): ModelProgram {
-  const { shape, units, carries, noise, startNoise, startRest, step, example, steps = usualSteps } = chain;
+  const { shape, units, carries, noise, unitsOf, begin, startRest, step, example } = chain;
+  const { steps = usualSteps } = chain;
   const scalar = { dtype: 'float32', shape: [], role: 'scalar', min: 0 } as const;
   const height = shape[0]!;
   const inputs = {
@@ -58,12 +66,13 @@ export function completionProgram(chain: CompletionChain): ModelProgram {
     [meanScalar]: { ...scalar, default: 1, max: 1 },
   } as const satisfies Record<string, InputSpec>;
   const knownOf = ({ rows }: NamedTensors) => knownUnits(shape, units, rows!);
-  /** The example's values, and zeros for the units past it: [batch, units]. */
-  const givenOf = ({ given }: NamedTensors) => {
-    const flat = tf.reshape(given!, [given!.shape[0]!, -1]) as tf.Tensor2D;
-    return tf.pad2d(flat, [
+  /** Units of the example, and zeros for those past it: [batch, units]. */
+  const givenOf = (state: NamedTensors, { given }: NamedTensors) => {
+    const flat = tf.reshape(given!, [given!.shape[0]!, -1]);
+    const own = (unitsOf?.(state, flat) ?? flat) as tf.Tensor2D;
+    return tf.pad2d(own, [
       [0, 0],
-      [0, units - flat.shape[1]],
+      [0, units - own.shape[1]],
     ]);
   };
   return chainProgram({
@@ -72,26 +81,33 @@ export function completionProgram(chain: CompletionChain): ModelProgram {
       mostSteps: 1_000_000,
       stepsPerCall: Math.min(chain.stepsPerCall ?? stepsPerCall, steps),
     },
-    carries: { values: [units], probabilities: [units], ...carries },
+    carries: { values: [units], means: [units], ...carries },
     ...{ noise, inputs },
     outputs: { data: { dtype: 'float32', shape, meaning: 'data' } },
     start: (state, { noise, inputs }) => {
-      const given = givenOf(inputs);
-      const probabilities = tf.where(knownOf(inputs), given, tf.fill(given.shape, 0.5));
-      const values = binarise(probabilities, startNoise(noise));
-      return { values, probabilities, ...startRest?.(state, values, noise) };
+      const [given, known] = [givenOf(state, inputs), knownOf(inputs)];
+      const means = tf.where(known, given, tf.fill(given.shape, begin.mean));
+      const values = begin.values(means, noise, known);
+      return { values, means, ...startRest?.(state, values, noise) };
     },
     step: (state, carries, { noise, inputs }) => {
       const known = knownOf(inputs);
       const moved = step(state, carries, { noise, known });
       return { ...moved, values: tf.where(known, carries.values!, moved.values!) };
     },
-    finish: (_, { values, probabilities }, inputs) => {
-      const drawn = tf.where(tf.equal(inputs[meanScalar]!, 1), probabilities!, values!);
-      return { data: example(tf.where(knownOf(inputs), givenOf(inputs), drawn)) };
+    finish: (state, { values, means }, inputs) => {
+      const drawn = tf.where(tf.equal(inputs[meanScalar]!, 1), means!, values!);
+      const known = tf.reshape(knownUnits(shape, sizeOf(shape), inputs.rows!), [1, ...shape]);
+      return { data: tf.where(known, inputs.given!, example(drawn, state)) };
     },
   });
 }
+
+/** Binary units begin as fair coins, by the uniform numbers of a noise input [batch, units]. */
+export const fairCoins = (name: string): CompletionChain['begin'] => ({
+  mean: 0.5,
+  values: (means, noise) => binarise(means, noise[name]!),
+});
 
 /** Completion by block Gibbs steps of a machine of two sides, whose visible side begins with the example. */
 export function gibbsCompletion({
@@ -107,9 +123,10 @@ export function gibbsCompletion({
       hidden: { distribution: 'uniform', shape: [hidden] },
       visible: { distribution: 'uniform', shape: [visible] },
     },
-    startNoise: ({ visible }) => visible!,
-    step: (state, { values }, { noise }) => ({
-      ...gibbsStep(machine(state), values!, noise as unknown as GibbsNoise),
-    }),
+    begin: fairCoins('visible'),
+    step: (state, { values: v }, { noise }) => {
+      const { values, probabilities } = gibbsStep(machine(state), v!, noise as unknown as GibbsNoise);
+      return { values, means: probabilities };
+    },
   });
 }

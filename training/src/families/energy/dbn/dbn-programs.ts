@@ -4,7 +4,7 @@ import { markovChainPrograms } from '../../../core/chain.ts';
 import type { ModelProgram, NoiseSpec } from '../../../model/model.ts';
 import { binarise } from '../../../nn/distributions.ts';
 import { gibbsStep, hiddenMean } from '../bipartite.ts';
-import { completionProgram } from '../completion.ts';
+import { completionProgram, fairCoins } from '../completion.ts';
 import { binaryUnits, stepsPerCall } from '../machine-programs.ts';
 import { dbnNames, drawnFreeEnergy, generated, machineOf, recognised, unitByUnit } from './dbn-machine.ts';
 
@@ -75,7 +75,7 @@ export function completionChain({ widths, shape, example }: Network): ModelProgr
     ...{ steps: 50, stepsPerCall: 2 },
     carries: Object.fromEntries(numbers(1, top).map((layer) => [carryOf(layer), [widths[layer]!]])),
     noise: noiseOf(widths, numbers(0, top)),
-    startNoise: (noise) => noise[layerNoise(0)]!,
+    begin: fairCoins(layerNoise(0)),
     startRest: (state, values, noise) => {
       const layers = recognised(state, values, { last: top, top, noise: (n) => noise[layerNoise(n)] });
       return Object.fromEntries(numbers(1, top).map((layer) => [carryOf(layer), layers[layer]!]));
@@ -99,7 +99,7 @@ export function completionChain({ widths, shape, example }: Network): ModelProgr
       }
       const data = generated(state, layers[1]!, { top: 2, noise: () => own(0) });
       return {
-        ...data,
+        ...{ values: data.values, means: data.probabilities },
         ...Object.fromEntries(numbers(1, top).map((layer) => [carryOf(layer), layers[layer]!])),
       };
     },

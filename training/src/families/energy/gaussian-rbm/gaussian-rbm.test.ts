@@ -68,6 +68,8 @@ function exactly(state: HostState, hidden: number) {
     }, 0);
   return {
     ...{ logZ: Math.log(z), density },
+    parts: parts.map(({ weight, centre }) => ({ weight: weight / z, centre })),
+    spread: variance.map((v, i) => v * deviation[i]! ** 2),
     mean: [0, 1].map((i) => parts.reduce((sum, { weight, centre }) => sum + (weight / z) * centre[i]!, 0)),
     variance: [0, 1].map((i) => {
       const first = parts.reduce((sum, { weight, centre }) => sum + (weight / z) * centre[i]!, 0);
@@ -142,6 +144,76 @@ describe.each(['learned', 'unit'])('a machine of few hidden units, variance %s',
       expect(Math.abs(spread - exact.variance[i]!)).toBeLessThan(4.5 * Math.sqrt(ofSpread / count));
     }
   });
+});
+
+describe('completion of an image of two pixels', () => {
+  const images = floatDataset(
+    {
+      ...{ name: 'pairs', split: 'train', spec: { kind: 'image', shape: [2, 1, 1], range: [0, 1] } },
+      ...{ size: 500, labels: null, classNames: [] },
+    },
+    Float32Array.from({ length: 1000 }, (_, i) => 0.5 + 0.4 * Math.sin(1.7 * i) * Math.cos(0.3 * i)),
+  );
+  const hidden = 3;
+  let sampler: Sampler;
+  let exact: ReturnType<typeof exactly>;
+  beforeAll(async () => {
+    const { model } = buildModel(familyNamed('grbm'), { hidden }, describeData(images), {}, 10);
+    const start = await model.initialise!(initialState(model, 1), images, 1);
+    const state = Object.fromEntries(
+      Object.entries(start).map(([name, { shape, data }]) => {
+        const own = !name.startsWith('data/') && name !== 'chains';
+        const values = Array.from(data, (x, i) => (own ? Math.sin((1.3 + name.length / 7) * i + 1) : x));
+        return [name, hostTensor('float32', shape, values)];
+      }),
+    );
+    exact = exactly(state, hidden);
+    sampler = await exportedSampler(model, state, images);
+  });
+  afterAll(() => sampler.release());
+
+  const repeated = (count: number, first: number) =>
+    hostTensor(
+      'float32',
+      [count, 2, 1, 1],
+      Array.from({ length: 2 * count }, (_, i) => (i % 2 ? 9 : first)),
+    );
+
+  it.each([0.2, 0.9])('given the first as %f draws the second by the exact conditional', async (given) => {
+    const count = 8000;
+    const request = { data: repeated(count, given), known: 1, seed: 3, batchSize: 4000, steps: 120 };
+    const { data } = await sampler.complete({ ...request, draw: 'sample' });
+    const weights = exact.parts.map(
+      ({ weight, centre }) => weight * Math.exp(-((given - centre[0]!) ** 2) / (2 * exact.spread[0]!)),
+    );
+    const total = weights.reduce((sum, w) => sum + w, 0);
+    const expected = (of: (centre: number) => number) =>
+      exact.parts.reduce((sum, { centre }, k) => sum + (weights[k]! / total) * of(centre[1]!), 0);
+    const mean = expected((centre) => centre);
+    const variance = expected((centre) => (centre - mean) ** 2) + exact.spread[1]!;
+    const second = Array.from({ length: count }, (_, n) => data.data[2 * n + 1]!);
+    const found = second.reduce((sum, x) => sum + x, 0) / count;
+    expect(Math.abs(found - mean)).toBeLessThan(4.5 * Math.sqrt(variance / count));
+    const squares = second.map((x) => (x - found) ** 2);
+    const spread = squares.reduce((sum, x) => sum + x, 0) / count;
+    const ofSpread = squares.reduce((sum, x) => sum + (x - spread) ** 2, 0) / count;
+    expect(Math.abs(spread - variance)).toBeLessThan(4.5 * Math.sqrt(ofSpread / count));
+  });
+
+  it('gives what is known back to the bit, in any batches and runs, and means of the rest', async () => {
+    const given = Math.fround(0.3);
+    const request = { data: repeated(7, given), known: 1, seed: 3 };
+    const { data } = await sampler.complete(request);
+    for (let n = 0; n < 7; n++) expect(data.data[2 * n]).toBe(given);
+    expect((await sampler.complete({ ...request, batchSize: 3, stepsPerRun: 7 })).data).toEqual(data);
+    expect((await sampler.complete({ ...request, draw: 'sample' })).data).not.toEqual(data);
+    expect((await sampler.complete({ ...request, known: 2 })).data).toEqual(request.data);
+  });
+});
+
+it('completes no points', () => {
+  const { model } = buildModel(familyNamed('grbm'), {}, describeData(clusters), {}, 10);
+  expect(model.programs.complete).toBeUndefined();
 });
 
 it.each(['data', 'tempered'])(

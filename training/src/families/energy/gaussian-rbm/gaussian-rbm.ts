@@ -8,6 +8,7 @@ import { type DataDescription, defineFamily, type Trainable } from '../../../mod
 import { asKind, type StateSpecs } from '../../../model/state.ts';
 import { binarise } from '../../../nn/distributions.ts';
 import { annealingPrograms } from '../annealing.ts';
+import { completionProgram } from '../completion.ts';
 import { machineOptions, stepsPerCall } from '../machine-programs.ts';
 import { chainOptions, trainingChains } from '../training-chains.ts';
 import {
@@ -69,13 +70,21 @@ function build(grbm: GaussianRbmOptions, { spec }: DataDescription): Trainable {
   const data: InputSpec = { dtype: 'float32', shape, role: 'data' };
   const dataOutput = { dtype: 'float32', shape, meaning: 'data' } as const;
 
+  const noise = {
+    hidden: { distribution: 'uniform', shape: [hidden] },
+    visible: { distribution: 'normal', shape: [visible] },
+  } as const;
+  /** A block Gibbs step: standardised values, and the means that they are drawn about. */
+  const gibbs = (state: NamedTensors, values: tf.Tensor, draws: NamedTensors) => {
+    const machine = gaussianOf(state);
+    const h = binarise(tf.sigmoid(gaussianHiddenInputs(machine, values)), draws.hidden!);
+    const means = gaussianVisibleMean(machine, h);
+    return { means, values: tf.add(means, tf.mul(tf.sqrt(machine.variance), draws.visible!)) };
+  };
   const chain = markovChainPrograms({
     ...{ steps: sampleSteps, mostSteps: 1_000_000, stepsPerCall: Math.min(sampleSteps, stepsPerCall) },
     carries: { values: [visible], means: [visible] },
-    noise: {
-      hidden: { distribution: 'uniform', shape: [hidden] },
-      visible: { distribution: 'normal', shape: [visible] },
-    },
+    noise,
     inputs: {
       [meanScalar]: {
         ...{ dtype: 'float32', shape: [], role: 'scalar', min: 0, max: 1 },
@@ -84,12 +93,7 @@ function build(grbm: GaussianRbmOptions, { spec }: DataDescription): Trainable {
     },
     outputs: { data: dataOutput },
     start: (_, { noise }) => ({ values: noise.visible!, means: tf.mul(0, noise.visible!) }),
-    step: (state, { values }, { noise }) => {
-      const machine = gaussianOf(state);
-      const h = binarise(tf.sigmoid(gaussianHiddenInputs(machine, values!)), noise.hidden!);
-      const means = gaussianVisibleMean(machine, h);
-      return { means, values: tf.add(means, tf.mul(tf.sqrt(machine.variance), noise.visible!)) };
-    },
+    step: (state, { values }, { noise }) => gibbs(state, values!, noise),
     finish: (state, { values, means }, inputs) => ({
       data: example(tf.where(tf.equal(inputs[meanScalar]!, 1), means!, values!), state),
     }),
@@ -140,6 +144,17 @@ function build(grbm: GaussianRbmOptions, { spec }: DataDescription): Trainable {
     },
     programs: {
       ...chain,
+      // Rows of points say nothing.
+      ...(spec.kind === 'image' && {
+        complete: completionProgram({
+          ...{ shape, units: visible, noise, example, unitsOf: standardised },
+          begin: {
+            mean: 0,
+            values: (means, { visible }, known) => tf.where(known, means, visible!),
+          },
+          step: (state, { values }, { noise }) => gibbs(state, values!, noise),
+        }),
+      }),
       ...annealingPrograms({
         ...{
           path,
