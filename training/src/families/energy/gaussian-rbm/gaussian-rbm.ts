@@ -212,5 +212,13 @@ export const grbm = defineFamily<GaussianRbmOptions>({
   refuses: ({ spec }) =>
     spec.kind === 'audio' ? 'models points and images: it has no use for the order of samples' : null,
   build,
-  reproduce: {},
+  reproduce: {
+    digits8: {
+      summary: 'Drawn digits of 8x8 grey pixels in about a minute',
+      data: 'digits8',
+      options: { hidden: 128, chains: 'persistent', sampleSteps: 300, temperatures: 1000 },
+      training: { steps: 5000, batchSize: 100 },
+      published: 'none',
+    },
+  },
 });

@@ -140,5 +140,21 @@ export const rbm = defineFamily<RbmOptions>({
     return isUnitImage(spec) ? null : 'models binary data: it needs images with values in [0, 1]';
   },
   build,
-  reproduce: {},
+  reproduce: {
+    digits8: {
+      summary: 'Drawn digits of 8x8 pixels in about a minute',
+      data: 'digits8',
+      options: { hidden: 128, sampleSteps: 300, temperatures: 1000 },
+      training: { steps: 10_000, batchSize: 100, learningRate: 0.05 },
+      published: 'none',
+    },
+    mnist: {
+      summary: '500 hidden units, chains of 25 steps from the data, on MNIST',
+      data: 'mnist',
+      options: { hidden: 500, chains: 'data', gibbs: 25 },
+      training: { steps: 300_000, batchSize: 100, learningRate: 0.05 },
+      published:
+        '-86.34 nats, test split, by annealed importance sampling (Salakhutdinov and Murray 2008, CD25(500), as later code quotes it; the paper not checked)',
+    },
+  },
 });
