@@ -26,6 +26,7 @@ export { type RunnableProgram, readRunnable } from './bundle/signature-check.ts'
 export { webSource } from './bundle/source-web.ts';
 export { messageOf, UserError } from './errors.ts';
 export {
+  canInterpolateSeeds,
   canReconstruct,
   canStream,
   canWalk,

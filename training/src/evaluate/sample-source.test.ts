@@ -3,6 +3,7 @@ import { drawLabels } from '@generatrix/runtime/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exportedSampler, stirredModel } from '../testing/sampler-test-support.ts';
 import { labelled, tinyImages, tinyPoints } from '../testing/tiny-data.ts';
+import { generatorOf } from './inversion/generator.ts';
 import { samplerSource } from './sample-source.ts';
 
 describe('a VAE of points', () => {
@@ -29,6 +30,26 @@ describe('a VAE of points', () => {
 
   it('has a decoder of codes with a known prior, though its samples take other noise besides', () => {
     expect(samplerSource(sampler).decoder?.latentShape).toEqual([2]);
+  });
+});
+
+describe('a VAE whose prior is learned', () => {
+  it.each(['vamp', 'flow'])('has no decoder of codes that are standard normal: %s', async (prior) => {
+    const dataset = tinyPoints(40);
+    const options = { latent: 2, hidden: [8], prior, pseudoInputs: 3, priorCouplings: 1, priorHidden: [4] };
+    const { model, state } = await stirredModel('vae', options, dataset);
+    expect(generatorOf(model)).toBeNull();
+    const sampler = await exportedSampler(model, state, dataset);
+    expect(samplerSource(sampler).decoder).toBeUndefined();
+    await sampler.release();
+  });
+
+  it('nor has one whose prior is told a class', async () => {
+    const dataset = labelled(tinyPoints(40), 2);
+    const { model, state } = await stirredModel('cvae', { latent: 2, hidden: [8] }, dataset);
+    const sampler = await exportedSampler(model, state, dataset);
+    expect(samplerSource(sampler).decoder).toBeUndefined();
+    await sampler.release();
   });
 });
 

@@ -1,9 +1,10 @@
 import { field, make } from '../view/make.ts';
 import { drawSamples } from '../view/sample-view.ts';
+import { codeSpace } from './code-space.ts';
 import { axis, randomPlane, stack } from './directions.ts';
 import { has, latest, type Panel, type PanelContext } from './panel.ts';
 
-/** How far from the middle the plane reaches: three standard deviations of the usual prior. */
+/** How far from the middle the plane reaches: three standard deviations of the codes. */
 const reach = 3;
 /** Pictures along a side of the map. */
 const mapSide = 9;
@@ -38,10 +39,15 @@ function build({ sampler, manifest, condition, fail }: PanelContext): HTMLElemen
   const canvas = make('canvas', { role: 'img', 'aria-label': 'Decoded image', className: 'result' });
   const speed = make('p', { className: 'note', role: 'status' });
 
-  const codeAt = (x: number, y: number) => plane[0].map((value, i) => x * value + y * plane[1][i]!);
+  const where = codeSpace(sampler, manifest, size, condition());
+  where.catch(fail);
+  const codeAt = async (x: number, y: number) => {
+    const { centre, deviation } = await where;
+    return plane[0].map((value, i) => centre[i]! + deviation[i]! * (x * value + y * plane[1][i]!));
+  };
   const show = latest<readonly [number, number]>(async ([x, y]) => {
     const start = performance.now();
-    const { data } = await sampler.decode(stack([codeAt(x, y)], spec.shape), condition());
+    const { data } = await sampler.decode(stack([await codeAt(x, y)], spec.shape), condition());
     drawSamples(canvas, data, manifest.data);
     canvas.dataset.at = `${x.toFixed(2)},${y.toFixed(2)}`;
     speed.textContent = `${(performance.now() - start).toFixed(0)} ms from hand to picture`;
@@ -49,8 +55,10 @@ function build({ sampler, manifest, condition, fail }: PanelContext): HTMLElemen
   const drawMap = latest<null>(async () => {
     if (!isImage) return;
     const place = (i: number) => ((i + 0.5) / mapSide - 0.5) * 2 * reach;
-    const cells = Array.from({ length: mapSide ** 2 }, (_, i) =>
-      codeAt(place(i % mapSide), -place(Math.floor(i / mapSide))),
+    const cells = await Promise.all(
+      Array.from({ length: mapSide ** 2 }, (_, i) =>
+        codeAt(place(i % mapSide), -place(Math.floor(i / mapSide))),
+      ),
     );
     const { data } = await sampler.decode(stack(cells, spec.shape), condition());
     drawSamples(map, data, manifest.data);

@@ -1,5 +1,7 @@
+import { canInterpolateSeeds } from '@generatrix/runtime/core';
 import { field, make } from '../view/make.ts';
 import { drawSamples } from '../view/sample-view.ts';
+import { codeIsNoise } from './code-space.ts';
 import { normals, stack } from './directions.ts';
 import { has, latest, type Panel, type PanelContext } from './panel.ts';
 
@@ -19,7 +21,7 @@ function build({ sampler, manifest, condition, fail }: PanelContext): HTMLElemen
   const seedBox = (value: number) =>
     make('input', { type: 'number', min: '0', step: '1', value: String(value) });
   const [from, to] = [seedBox(1), seedBox(2)];
-  const way = make('input', { type: 'range', min: 0, max: 1, step: 0.01, value: '0.5' });
+  const place = make('input', { type: 'range', min: 0, max: 1, step: 0.01, value: '0.5' });
   const strip = make('canvas', {
     role: 'img',
     'aria-label': 'Images on the way from the first to the second',
@@ -29,18 +31,22 @@ function build({ sampler, manifest, condition, fail }: PanelContext): HTMLElemen
     'aria-label': 'Image at the place chosen',
     className: 'result',
   });
-  const code = (box: HTMLInputElement) => ({
-    latent: stack(normals(box.valueAsNumber || 0, 'interpolate/z', 1, size), spec.shape),
+  // Where the prior makes codes from noise, the way goes through the noise.
+  const throughNoise = !codeIsNoise(manifest) && canInterpolateSeeds({ manifest });
+  const codeOf = (seed: number) => ({
+    latent: stack(normals(seed, 'interpolate/z', 1, size), spec.shape),
   });
 
   const draw = latest<null>(async () => {
-    const places = [...Array.from({ length: steps }, (_, i) => i / (steps - 1)), way.valueAsNumber];
-    const { data } = await sampler.interpolate({ from: code(from), to: code(to), places }, condition());
+    const places = [...Array.from({ length: steps }, (_, i) => i / (steps - 1)), place.valueAsNumber];
+    const seeds = { from: { seed: from.valueAsNumber || 0 }, to: { seed: to.valueAsNumber || 0 } };
+    const way = throughNoise ? seeds : { from: codeOf(seeds.from.seed), to: codeOf(seeds.to.seed) };
+    const { data } = await sampler.interpolate({ ...way, places }, condition());
     const one = data.length / places.length;
     drawSamples(strip, data.subarray(0, steps * one), manifest.data, steps);
     drawSamples(canvas, data.subarray(steps * one), manifest.data);
   }, fail);
-  for (const box of [from, to, way]) box.addEventListener('input', () => draw(null));
+  for (const box of [from, to, place]) box.addEventListener('input', () => draw(null));
   draw(null);
   return make(
     'div',
@@ -55,7 +61,7 @@ function build({ sampler, manifest, condition, fail }: PanelContext): HTMLElemen
         { className: 'boxes' },
         field('First seed', from),
         field('Second seed', to),
-        field('Place between them', way),
+        field('Place between them', place),
       ),
     ),
   );

@@ -173,11 +173,11 @@ function completeProgram(
       outputs: { data: { dtype: 'float32', shape, meaning: 'data' } },
     },
     run: (state, inputs) => {
-      const { given, rows: count, z, observation, [meanScalar]: mean, binarisation } = inputs;
+      const { given, rows: count, observation, [meanScalar]: mean, binarisation } = inputs;
       const x = model.prepare(given!, binarisation); // [batch, dimensions]
       const known = tf.broadcastTo(parts.firstRows(count!), x.shape);
       const condition = parts.conditionOf(state, x, known);
-      const code = model.drawPrior(state, z!, inputs, condition);
+      const code = model.drawPrior(state, inputs, condition);
       const drawn = model.observe(state, code, { observation: observation!, mean: mean! }, condition);
       return {
         data: tf.where(tf.greater(tf.reshape(known, given!.shape), 0), tf.reshape(x, given!.shape), drawn),

@@ -86,8 +86,8 @@ export interface LatentModel extends Pick<Model, 'initialise'> {
   logPrior(state: NamedTensors, code: tf.Tensor, condition?: tf.Tensor): tf.Tensor;
   /** log p(x, z) - log q(z|x) of a code drawn from q(z|x): [rows, dimensions] to [rows]. Nats. */
   logWeight(state: NamedTensors, x: tf.Tensor, drawn: CodeDraw, condition?: tf.Tensor): tf.Tensor;
-  /** Noise of the prior to codes [rows, latent]. */
-  drawPrior(state: NamedTensors, eps: tf.Tensor, noise: NamedTensors, condition?: tf.Tensor): tf.Tensor;
+  /** Noise of the prior, of `sampleInputs`, to codes [rows, latent]. */
+  drawPrior(state: NamedTensors, noise: NamedTensors, condition?: tf.Tensor): tf.Tensor;
   /** A draw from p(x|z), or, where the scalar `mean` is 1, its mean: [batch, ...shape]. */
   observe(
     state: NamedTensors,
@@ -181,7 +181,7 @@ export function latentModel(
     ...conditioning?.inputs,
   };
   const sampleInputs: ProgramSignature['inputs'] = {
-    z: noiseInput(eps),
+    [prior.drawnFrom]: noiseInput(eps),
     ...Object.fromEntries(Object.entries(prior.noise).map(([name, spec]) => [name, noiseInput(spec)])),
     observation: {
       ...noiseInput({ distribution: binary ? 'uniform' : 'normal', shape }),
@@ -211,16 +211,16 @@ export function latentModel(
     logLikelihoods,
     logPrior,
     logWeight,
-    drawPrior: prior.draw,
+    drawPrior: (state, noise, condition) => prior.draw(state, noise[prior.drawnFrom]!, noise, condition),
     observe,
     sampleInputs,
     programs: {
       sample: {
         signature: { inputs: { ...sampleInputs, ...conditioning?.inputs }, outputs: imageOutput },
         run: (state, inputs) => {
-          const { z, observation, [meanScalar]: mean } = inputs;
-          const condition = conditionOf(state, inputs, z!);
-          const code = prior.draw(state, z!, inputs, condition);
+          const { [prior.drawnFrom]: noise, observation, [meanScalar]: mean } = inputs;
+          const condition = conditionOf(state, inputs, noise!);
+          const code = prior.draw(state, noise!, inputs, condition);
           return { data: observe(state, code, { observation: observation!, mean: mean! }, condition) };
         },
       },

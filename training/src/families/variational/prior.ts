@@ -41,7 +41,12 @@ export type PriorOptions = z.infer<z.ZodObject<typeof priorOptions>>;
 /** The distribution p(z). */
 export interface Prior {
   readonly specs: StateSpecs;
-  /** Noise that a draw takes besides that of the code. */
+  /**
+   * Name of the standard normal noise that a draw is made of: `z`, by which programs say that the noise is the code, or
+   * `priorNoise`, where the prior makes the code of it.
+   */
+  readonly drawnFrom: 'z' | 'priorNoise';
+  /** Noise that a draw takes besides. */
   readonly noise: Readonly<Record<string, NoiseSpec>>;
   /** Whether the dimensions are independent: then log p(z) has a term for each. */
   readonly factorised: boolean;
@@ -70,6 +75,7 @@ export function priorOf(
   if (options.prior === 'flow') return flowPrior(options);
   return {
     specs: {},
+    drawnFrom: 'z',
     noise: {},
     factorised: true,
     logProb: (_, code) => standardNormalLogProb(code),
@@ -85,6 +91,7 @@ export function conditionalPrior(latent: number, conditionWidth: number): Prior 
     head.apply(state, condition!, inference); // [rows, latent] each
   return {
     specs: head.specs,
+    drawnFrom: 'priorNoise',
     noise: {},
     factorised: true,
     logProb: (state, code, condition) => {
@@ -118,6 +125,7 @@ function vampPrior(count: number, { spec }: DataDescription, encode: Encode): Pr
     specs: {
       [pseudoInputs]: { shape: [count, dimensions], initial: { distribution: 'normal', scale: 1 } },
     },
+    drawnFrom: 'priorNoise',
     noise: { [component]: { distribution: 'uniform', shape: [1] } },
     factorised: false,
     logProb: (state, code) => {
@@ -162,6 +170,7 @@ function flowPrior({
   );
   return {
     specs: flow.specs,
+    drawnFrom: 'priorNoise',
     noise: {},
     factorised: false,
     logProb: (state, code) => {

@@ -118,7 +118,7 @@ function build(vlae: VlaeOptions, data: DataDescription): Trainable {
   const imageOutput = { data: { dtype: 'float32', shape, meaning: 'data' } } as const;
   const codeOutput = { dtype: 'float32', shape: [latent], meaning: 'latent' } as const;
   const sampleInputs: ProgramSignature['inputs'] = {
-    z: noiseInput({ distribution: 'normal', shape: [latent] }),
+    [prior.drawnFrom]: noiseInput({ distribution: 'normal', shape: [latent] }),
     ...Object.fromEntries(Object.entries(prior.noise).map(([name, spec]) => [name, noiseInput(spec)])),
     observation: noiseInput(uniform),
   };
@@ -131,11 +131,11 @@ function build(vlae: VlaeOptions, data: DataDescription): Trainable {
     sample: {
       signature: { inputs: sampleInputs, outputs: imageOutput },
       run: (state, inputs) => ({
-        data: observe(state, prior.draw(state, inputs.z!, inputs), inputs.observation!),
+        data: observe(state, prior.draw(state, inputs[prior.drawnFrom]!, inputs), inputs.observation!),
       }),
       forced: (state, inputs, drawn) => {
         const x = tf.reshape(drawn, [-1, dimensions]);
-        const logits = logitsOf(state, x, prior.draw(state, inputs.z!, inputs));
+        const logits = logitsOf(state, x, prior.draw(state, inputs[prior.drawnFrom]!, inputs));
         const noise = tf.reshape(inputs.observation!, [-1, dimensions]);
         const value = tf.cast(tf.less(noise, tf.sigmoid(logits)), 'float32');
         const bounds = bernoulliBounds(logits, value, tf.scalar(1));
