@@ -34,6 +34,8 @@ export class ModelRegistry {
   readonly #options: RegistryOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #passing = new Set<LoadedModel>();
+  /** What `list` says, until one of those changes: every request of the protocol asks for it. */
+  #listed: readonly ServedModel[] | null = null;
   readonly #inTurn = createQueue();
   /** Names of what is to be served; null: everything. */
   readonly #chosen: Set<string> | null;
@@ -47,7 +49,12 @@ export class ModelRegistry {
   }
 
   /** What is served, in order of name and version; where nothing is, a model that is loading or draining. */
-  list(): ServedModel[] {
+  list(): readonly ServedModel[] {
+    this.#listed ??= this.#sorted();
+    return this.#listed;
+  }
+
+  #sorted(): ServedModel[] {
     const current = [...this.#entries.values()].flatMap((entry) => entry.current ?? []);
     const known = new Set(current.map(keyOf));
     const passing = [...this.#passing].filter((model) => {
@@ -182,14 +189,15 @@ export class ModelRegistry {
     const old = entry.current;
     if (old?.digest === inspected.digest) return;
     const model = new LoadedModel(this.#nextId++, found, inspected, limits);
-    this.#passing.add(model);
+    this.#pass(model, true);
     try {
       await pool.tryOut(model);
     } finally {
-      this.#passing.delete(model);
+      this.#pass(model, false);
     }
     model.phase = 'ready';
     entry.current = model;
+    this.#listed = null;
     const { name, version } = entry;
     onChange({ name, version, change: old ? 'replaced' : 'loaded' });
     if (old) this.#retire(old);
@@ -198,13 +206,19 @@ export class ModelRegistry {
   /** The old model serves what it has accepted. */
   #retire(model: LoadedModel): void {
     model.phase = 'draining';
-    this.#passing.add(model);
+    this.#pass(model, true);
     model.onIdle = () => {
       model.onIdle = null;
-      this.#passing.delete(model);
+      this.#pass(model, false);
       this.#options.pool.unload(model);
     };
     if (model.open === 0) model.onIdle();
+  }
+
+  #pass(model: LoadedModel, isPassing: boolean): void {
+    if (isPassing) this.#passing.add(model);
+    else this.#passing.delete(model);
+    this.#listed = null;
   }
 
   async #missing(entry: Entry): Promise<void> {
@@ -220,6 +234,7 @@ export class ModelRegistry {
   #remove(entry: Entry): void {
     const { name, version, current } = entry;
     this.#entries.delete(keyOf(entry));
+    this.#listed = null;
     if (!current) return;
     this.#options.onChange({ name, version, change: 'removed' });
     this.#retire(current);

@@ -43,7 +43,12 @@ export function createApp(context: ServerContext, version: string, site?: string
     app.use(cors({ origin, exposedHeaders, methods: ['GET', 'HEAD', 'POST'], maxAge: 600 }));
   }
   // Numbers pack badly at any level, and the cores have samples to draw.
-  app.use(compression({ level: 1, filter: (_request, response) => isCompressible(response) }));
+  const compress = compression({ level: 1, filter: (_request, response) => isCompressible(response) });
+  // What it prepares for each answer costs as much as all other headers, and most clients of inference ask for none.
+  app.use(((request, response, next) => {
+    if (request.method === 'POST' && request.headers['accept-encoding'] === undefined) next();
+    else compress(request, response, next);
+  }) satisfies RequestHandler);
 
   const key = requireKey(config.apiKeys, context.wrongKeys);
   const guarded = [key, context.limiter.handler];
