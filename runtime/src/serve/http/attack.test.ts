@@ -77,6 +77,32 @@ describe('a body', () => {
     expect(await sendRaw(server.url, head)).toMatch(/^HTTP\/1.1 404 /);
   });
 
+  it('that another thread has read is still there: for what follows its JSON, and for the tag of its answer', async () => {
+    await start({ maxCount: 5000 });
+    const tensor = { name: 'x', shape: [1, 3], datatype: 'FP32' };
+    const ask = async (tail: readonly number[], text: string) => {
+      const bytes = new Uint8Array(Float32Array.from(tail).buffer);
+      const given = { ...tensor, parameters: { binary_data_size: bytes.length } };
+      const head = `${JSON.stringify({ inputs: [given], parameters: { seed: 1 } })}${text}`;
+      const response = await server.fetch('/v2/models/coder_encode/infer', {
+        method: 'POST',
+        headers: { ...json, 'Inference-Header-Content-Length': String(head.length) },
+        body: Buffer.concat([Buffer.from(head), bytes]),
+      });
+      const { outputs } = (await response.json()) as { outputs: { data: number[] }[] };
+      return { tag: response.headers.get('ETag'), data: outputs[0]!.data };
+    };
+    const long = ' '.repeat(100_000);
+    const first = await ask([1, 2, 3], long);
+    expect(first.data).toEqual([2, 4, 6]);
+    expect(await ask([1, 2, 3], long)).toEqual(first);
+    const other = await ask([1, 2, 4], long);
+    expect(other.data).toEqual([2, 4, 8]);
+    expect(other.tag).not.toBe(first.tag);
+    expect((await ask([1, 2, 3], '')).tag).not.toBe(first.tag);
+    expect(server.engine.calls).toHaveLength(3);
+  });
+
   it('that is long is read by another thread, to the same values', async () => {
     await start({ maxCount: 5000 });
     const data = Array.from({ length: 5000 }, (_, i) => [i / 8, 1 - i, 1e-3 * i]);

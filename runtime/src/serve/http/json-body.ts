@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Request, Response } from 'express';
 import type { z } from 'zod';
 import type { ServerContext } from './context.ts';
@@ -36,18 +37,29 @@ const bytesAtOnce = 65_536;
 /** Lists of up to so many numbers stay lists, and as many as there may be rows: classes are checked as such. */
 const listsKept = 4096;
 
+/** SHA-256 of a request's body. */
+export function bodyDigest(request: Request, response: Response): Uint8Array {
+  return scopeOf(response).bodyDigest ?? createHash('sha256').update(bodyBytes(request)).digest();
+}
+
 /**
- * Reads JSON from the bytes of a body. Long lists of numbers in a large one come as `NumberList`.
+ * Reads JSON from a request's body. Long lists of numbers in a large one come as `NumberList`.
+ * @param length of it, where bytes of another kind follow
  * @throws HttpError 400 when they are no UTF-8, no JSON, or more than a request here can need.
  */
 export async function readJson(
   { limits: table, text }: ServerContext,
+  request: Request,
   response: Response,
-  bytes: Uint8Array,
+  length = bodyBytes(request).length,
 ): Promise<unknown> {
-  const limits = scopeOf(response).json;
-  if (bytes.length <= bytesAtOnce) return parseJson(bytes, limits);
-  return text.parse(bytes, limits, Math.max(listsKept, table.most('maxCount')));
+  const scope = scopeOf(response);
+  if (length <= bytesAtOnce) return parseJson(bodyBytes(request).subarray(0, length), scope.json);
+  const keep = Math.max(listsKept, table.most('maxCount'));
+  const { value, bytes, digest } = await text.parse(bodyBytes(request), { ...scope.json, length, keep });
+  request.body = bytes;
+  scope.bodyDigest = digest;
+  return value;
 }
 
 /**

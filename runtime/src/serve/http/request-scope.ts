@@ -34,6 +34,8 @@ export interface RequestScope {
   bytes: number;
   /** What JSON in its body may be. */
   json: JsonLimits;
+  /** SHA-256 of its body, where another thread has read that. */
+  bodyDigest?: Uint8Array;
   /** Name of the API key. */
   key?: string;
   /** Its span, where requests are traced. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Request, Response } from 'express';
 import type { ServedModel } from '../../engine/engine.ts';
 import type { ServerContext } from '../context.ts';
-import { bodyBytes } from '../json-body.ts';
+import { bodyDigest } from '../json-body.ts';
 import { scopeOf } from '../request-scope.ts';
 import { forbidStoring } from './forbid-storing.ts';
 import type { StoredAnswer } from './response-cache.ts';
@@ -49,7 +49,7 @@ export function answeredBefore(
     forbidStoring(response);
     return false;
   }
-  const tag = tagOf(context, request, asked);
+  const tag = tagOf(context, request, response, asked);
   const age = `max-age=${config.cacheMaxAgeSeconds}`;
   response.set('ETag', tag);
   response.set('Cache-Control', `${keyed ? 'private' : 'public'}, ${age}, must-revalidate`);
@@ -77,7 +77,12 @@ export function answeredBefore(
   return false;
 }
 
-function tagOf({ version }: ServerContext, request: Request, { model, shown }: Asked): string {
+function tagOf(
+  { version }: ServerContext,
+  request: Request,
+  response: Response,
+  { model, shown }: Asked,
+): string {
   const about = [
     version,
     model.digest,
@@ -87,7 +92,10 @@ function tagOf({ version }: ServerContext, request: Request, { model, shown }: A
     request.get('Inference-Header-Content-Length') ?? null,
     shown ?? null,
   ];
-  const hash = createHash('sha256').update(JSON.stringify(about)).update('\n').update(bodyBytes(request));
+  const hash = createHash('sha256')
+    .update(JSON.stringify(about))
+    .update('\n')
+    .update(bodyDigest(request, response));
   return `W/"${hash.digest('base64url')}"`;
 }
 

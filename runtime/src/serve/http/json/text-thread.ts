@@ -19,6 +19,14 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
+/** A body that was read. */
+export interface ParsedBody {
+  readonly value: unknown;
+  readonly bytes: Uint8Array;
+  /** SHA-256 of it. */
+  readonly digest: Uint8Array;
+}
+
 /**
  * Reads and writes large JSON apart from the thread that answers everybody. It starts when it is first needed; should
  * it die, what it was doing fails and the next request starts another.
@@ -29,16 +37,24 @@ export class TextThread {
   #nextId = 0;
 
   /**
-   * Parses a body. Lists of more than `keep` numbers come back as `NumberList`.
+   * Parses the first `length` bytes of a body. Its memory is handed over where it is the body's alone, and comes back with
+   * the value: until then, and where it is refused, `body` is empty.
+   * @param keep lists of more numbers come back as `NumberList`
    * @throws HttpError 400 as `parseJson` and `compactLists`.
    */
-  async parse(bytes: Uint8Array, limits: JsonLimits, keep: number): Promise<unknown> {
-    const copy = new Uint8Array(bytes);
-    const answer = await this.#ask({ kind: 'parse', id: this.#nextId++, bytes: copy, limits, keep }, [
-      copy.buffer,
+  async parse(
+    body: Uint8Array,
+    { length, keep, ...limits }: JsonLimits & { readonly length: number; readonly keep: number },
+  ): Promise<ParsedBody> {
+    const whole = body.buffer instanceof ArrayBuffer && body.byteLength === body.buffer.byteLength;
+    const bytes = whole ? new Uint8Array(body.buffer) : new Uint8Array(body);
+    const answer = await this.#ask({ kind: 'parse', id: this.#nextId++, bytes, length, limits, keep }, [
+      bytes.buffer,
     ]);
-    if (answer.kind === 'refused') throw new HttpError(answer.status, answer.message);
-    return answer.kind === 'value' ? answer.value : undefined;
+    if (answer.kind === 'value') return answer;
+    throw answer.kind === 'refused'
+      ? new HttpError(answer.status, answer.message)
+      : new Error('the thread that reads JSON answered with text');
   }
 
   /**

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { parentPort } from 'node:worker_threads';
 import { HttpError } from '../http-error.ts';
 import { compactLists, isNumberList } from './number-list.ts';
@@ -18,8 +19,10 @@ port.on('message', (message: ToTextThread) => {
   switch (message.kind) {
     case 'parse':
       try {
-        const value = compactLists(parseJson(message.bytes, message.limits), message.keep);
-        send({ id, kind: 'value', value }, buffersOf(value));
+        const { bytes, length, limits, keep } = message;
+        const value = compactLists(parseJson(bytes.subarray(0, length), limits), keep);
+        const digest = createHash('sha256').update(bytes).digest();
+        send({ id, kind: 'value', value, bytes, digest }, [...buffersOf(value), bytes.buffer]);
       } catch (error) {
         if (!(error instanceof HttpError)) throw error;
         send({ id, kind: 'refused', status: error.status, message: error.message });

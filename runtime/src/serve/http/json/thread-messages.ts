@@ -7,7 +7,9 @@ export type ToTextThread =
   | {
       readonly kind: 'parse';
       readonly id: number;
-      readonly bytes: Uint8Array;
+      readonly bytes: Uint8Array<ArrayBuffer>;
+      /** Of these, how many are JSON. */
+      readonly length: number;
       readonly limits: JsonLimits;
       /** Lists of more numbers than this come back as `NumberList`. */
       readonly keep: number;
@@ -19,7 +21,15 @@ export type ToTextThread =
   | { readonly kind: 'drop'; readonly id: number };
 
 export type FromTextThread =
-  | { readonly id: number; readonly kind: 'value'; readonly value: unknown }
+  | {
+      readonly id: number;
+      readonly kind: 'value';
+      readonly value: unknown;
+      /** The body's own. */
+      readonly bytes: Uint8Array<ArrayBuffer>;
+      /** SHA-256 of the body. */
+      readonly digest: Uint8Array;
+    }
   | { readonly id: number; readonly kind: 'refused'; readonly status: number; readonly message: string }
   /** Null after the last. */
   | { readonly id: number; readonly kind: 'chunk'; readonly chunk: Uint8Array<ArrayBuffer> | null };

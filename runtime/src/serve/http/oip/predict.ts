@@ -52,7 +52,7 @@ export async function predict(
   checkMediaType(request, ['application/json']);
   const bytes = bodyBytes(request);
   if (bytes.length === 0) throw new HttpError(400, 'the request has no body');
-  const body = validate(predictSchema, await readJson(context, response, bytes));
+  const body = validate(predictSchema, await readJson(context, request, response));
   const { count, inputs } = columnsOf(target, body.instances);
   const parameters = { ...body.parameters, count };
   const asked: InferRequest = validate(schemaFor(maxCount), { inputs, parameters });

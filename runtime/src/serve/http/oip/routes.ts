@@ -200,7 +200,7 @@ async function readOptional<T extends z.ZodType>(
   schema: T,
 ): Promise<z.output<T>> {
   const bytes = bodyBytes(request);
-  return validate(schema, bytes.length === 0 ? {} : await readJson(context, response, bytes));
+  return validate(schema, bytes.length === 0 ? {} : await readJson(context, request, response));
 }
 
 function indexRoute(context: ServerContext): Route {

@@ -19,7 +19,7 @@ export async function splitBody(
   const header = request.get(jsonLengthHeader);
   if (header === undefined) {
     if (bytes.length === 0) throw new HttpError(400, 'the request has no body');
-    return { json: await readJson(context, response, bytes), binary: new Uint8Array() };
+    return { json: await readJson(context, request, response), binary: new Uint8Array() };
   }
   const length = /^\d{1,10}$/.test(header) ? Number(header) : Number.NaN;
   if (!(length >= 1 && length <= bytes.length)) {
@@ -28,8 +28,6 @@ export async function splitBody(
       `${jsonLengthHeader}: expected a whole number from 1 to the body's ${bytes.length} bytes, got '${header.slice(0, 20)}'`,
     );
   }
-  return {
-    json: await readJson(context, response, bytes.subarray(0, length)),
-    binary: bytes.subarray(length),
-  };
+  const json = await readJson(context, request, response, length);
+  return { json, binary: bodyBytes(request).subarray(length) };
 }

@@ -28,7 +28,7 @@ export async function readRequest<T extends z.ZodType>(
   const model = findModel(context, response, parameter(request, 'model'), query.version);
   checkMediaType(request, ['application/json']);
   const bytes = bodyBytes(request);
-  const value = bytes.length === 0 ? {} : await readJson(context, response, bytes);
+  const value = bytes.length === 0 ? {} : await readJson(context, request, response);
   const body = validate(schema, value);
   const { version: _, ...shown } = query;
   const { format, layout, columns, scale } = body as Presentation;
