@@ -103,6 +103,28 @@ describe('a body', () => {
     expect(server.engine.calls).toHaveLength(3);
   });
 
+  it('of megabytes is the same whether its length is announced or not; half of one harms nobody', async () => {
+    await start({ maxCount: 5000 });
+    const data = Array.from({ length: 5000 }, (_, i) => [i, 0.5, -1 - i]);
+    const path = '/v1/models/coder/encode';
+    const text = JSON.stringify({ data }).padEnd(1_500_000);
+    const latent = async (body: string | ReadableStream, extra: object = {}) => {
+      const response = await server.fetch(path, { method: 'POST', headers: json, body, ...extra });
+      return ((await response.json()) as { latent: number[][] }).latent;
+    };
+    const wanted = data.map((row) => row.map((value) => 2 * value));
+    expect(await latent(text)).toEqual(wanted);
+    expect(await latent(new Blob([text]).stream(), { duplex: 'half' })).toEqual(wanted);
+    const { hostname, port } = new URL(server.url);
+    const socket = connect(Number(port), hostname);
+    const head = `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: ${text.length}`;
+    socket.write(`${head}\r\n\r\n${text.slice(0, 1_200_000)}`, () => socket.destroy());
+    const gone = 'generatrix_requests_total{model="coder",program="none",code="499"}';
+    await vi.waitFor(async () => expect(await metric(gone)).toBe(1), 5000);
+    expect(await latent(text)).toEqual(wanted);
+    expect(server.engine.calls).toHaveLength(3);
+  });
+
   it('that is long is read by another thread, to the same values', async () => {
     await start({ maxCount: 5000 });
     const data = Array.from({ length: 5000 }, (_, i) => [i / 8, 1 - i, 1e-3 * i]);
@@ -124,6 +146,11 @@ describe('a body', () => {
     expect(await errorOf(wrong)).toEqual([
       400,
       expect.stringMatching(/^data: .*where value 12000 comes, a list of 3$/),
+    ]);
+    const huge = data.map((row, i) => (i === 4000 ? [1, 2, -1e39] : row));
+    expect(await errorOf(await server.post('/v1/models/coder/encode', { data: huge }))).toEqual([
+      400,
+      'data: expected finite numbers of single precision, got -1e+39',
     ]);
     const many = await server.post('/v1/models/coder/encode', { data: [...data, ...data.slice(0, 1)] });
     expect(await errorOf(many)).toEqual([400, 'data: expected at most 5000 examples, got 5001']);

@@ -1,10 +1,13 @@
 import express, { type Request, type RequestHandler, type Response } from 'express';
 import type { ServedModel } from '../engine/engine.ts';
+import { collectBody } from './collect-body.ts';
 import type { ServerContext } from './context.ts';
 import { HttpError, tooLarge } from './http-error.ts';
 import type { JsonLimits } from './json/scan.ts';
 import { scopeOf } from './request-scope.ts';
 
+/** A body of more bytes than this, which needs no decompression, is read into memory of its own as it comes. */
+const large = 2 ** 20;
 /** For what a request says besides its values, bytes. */
 const room = 65_536;
 /** A number as text, its comma, and the space and brackets that it may stand in; twice that of its binary forms. */
@@ -40,13 +43,28 @@ export function bodyReader(
     const maxValues = model ? valuesNeeded(model, limits.of(model.name).maxCount) : otherValues;
     const limit = Math.min(maxBodyBytes, room + bytesPerValue * maxValues);
     scopeOf(response).json = { maxJsonDepth, maxValues };
-    if (Number(request.headers['content-length'] ?? 0) > limit) {
+    const length = Number(request.headers['content-length'] ?? 0);
+    if (length > limit) {
       // What is on its way is not read: the connection ends with the answer.
       throw new HttpError(413, tooLarge(limit), { Connection: 'close' });
     }
     if (request.headers.expect !== undefined) response.writeContinue();
+    if (length > large && isPlain(request)) {
+      collectBody(request, length).then(
+        (body) => {
+          request.body = body;
+          next();
+        },
+        () => next(new HttpError(400, 'the request ended before its body was complete')),
+      );
+      return;
+    }
     const reader = readers.get(limit) ?? express.raw({ type: () => true, limit, inflate: true });
     readers.set(limit, reader);
     reader(request, response, next);
   };
+}
+
+function isPlain({ headers }: Request): boolean {
+  return (headers['content-encoding'] ?? 'identity').toLowerCase() === 'identity';
 }

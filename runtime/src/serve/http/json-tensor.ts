@@ -13,6 +13,7 @@ export function flatten(where: string, dtype: DType, count: number, value: unkno
   const found = isNumberList(value) ? value.numbers.length : countValues(value);
   // Before memory is taken for what a shape says.
   if (found !== count) throw new HttpError(400, `${where}: expected ${count} values, got ${found}`);
+  if (isNumberList(value) && dtype === 'float32') return singles(where, value.numbers);
   const into = allocate(dtype, count);
   let next = 0;
   const visit = (item: unknown): void => {
@@ -21,6 +22,15 @@ export function flatten(where: string, dtype: DType, count: number, value: unkno
   };
   if (isNumberList(value)) for (const number of value.numbers) into[next++] = element(where, dtype, number);
   else visit(value);
+  return into;
+}
+
+/** As `element` for each, but in one go: there may be millions, and others wait. */
+function singles(where: string, numbers: Float64Array): Float32Array {
+  const into = new Float32Array(numbers);
+  for (let i = 0; i < into.length; i++) {
+    if (!Number.isFinite(into[i])) element(where, 'float32', numbers[i]);
+  }
   return into;
 }
 
