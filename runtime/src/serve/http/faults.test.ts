@@ -2,6 +2,7 @@ import { rename, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
+import { float32s } from '../../testing/infer.ts';
 import { busy, modelFolder, startEngine, sums, writeBundle } from '../../testing/serving-engine.ts';
 import type { EngineOptions } from '../engine/engine.ts';
 import { loadConfig } from './config.ts';
@@ -35,7 +36,7 @@ async function serveSums(options: Partial<EngineOptions> = {}, settings: Partial
   const values = async (response: Response): Promise<number[]> => {
     const body = (await response.json()) as { outputs?: { data: number[] }[] };
     expect(response.status, JSON.stringify(body)).toBe(200);
-    return body.outputs![0]!.data;
+    return float32s(body.outputs![0]!.data);
   };
   return { folder, engine, url: server.url, ask, values };
 }
