@@ -30,12 +30,15 @@ export function classesOf({ conditional }: GuidanceOptions, { classNames }: Data
   return conditional ? classNames.length : 0;
 }
 
-/** Why the data cannot be conditioned on, or null. */
+/** Why the data cannot be conditioned on, or there is no class to weigh; null where all is well. */
 export function guidanceRefuses(
-  { conditional }: GuidanceOptions,
+  { conditional, guidance }: GuidanceOptions,
   { classNames }: DataDescription,
 ): string | null {
-  return conditional && classNames.length === 0 ? 'conditional needs labelled data; leave it out' : null;
+  if (conditional && classNames.length === 0) return 'conditional needs labelled data; leave it out';
+  return !conditional && guidance !== settings.shape.guidance.parse(undefined)
+    ? `guidance ${guidance} weighs the class, which the model is not told; add --conditional or leave it out`
+    : null;
 }
 
 /** What hides classes in training. */
