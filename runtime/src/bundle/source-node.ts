@@ -65,6 +65,12 @@ export async function bundleFolder(folder: string): Promise<string> {
     if ((await stat(join(candidate, 'model.json')).catch(() => undefined))?.isFile())
       return realpath(candidate);
   }
+  if ((await stat(join(folder, 'run.json')).catch(() => undefined))?.isFile()) {
+    throw new UserError(
+      `bundle ${folder}: expected the bundle of a run, this one is not done; go on with: generatrix resume ${folder}, ` +
+        `or take its last checkpoint by: generatrix export ${folder} --out FOLDER`,
+    );
+  }
   throw new UserError(
     `bundle ${folder}: the folder has neither model.json (a bundle) nor bundle/model.json (a run that was exported)`,
   );

@@ -14,7 +14,10 @@ const nothing = 0.01;
 export async function posteriorCollapse(evaluation: Evaluation): Promise<Outcome | Skipped> {
   const { posterior } = evaluation.request.source;
   if (posterior === undefined) {
-    return { skipped: 'it needs a program `divergence`, which vae, iwae, cvae and vlae have; a run that is older gets it by generatrix export' };
+    return {
+      skipped:
+        'it needs a program `divergence`, which vae, iwae, cvae and vlae have; a run that is older gets it by generatrix export',
+    };
   }
   if (posterior.labelled && evaluation.stored.setApart.labels === null) {
     return { skipped: 'the model takes the class of each example, and the data has none' };

@@ -7,7 +7,9 @@ const build = (family: string, options: Record<string, unknown>, data = labelled
 
 it.each(['flowmatching', 'ddpm'])('guidance without a class is refused: %s', (family) => {
   expect(() => build(family, { guidance: 3 })).toThrow(/guidance 3 weighs the class.*add --conditional/);
-  expect(() => build(family, { conditional: true }, tinyPoints(20))).toThrow(/conditional needs labelled data/);
+  expect(() => build(family, { conditional: true }, tinyPoints(20))).toThrow(
+    /conditional needs labelled data/,
+  );
   expect(() => build(family, { guidance: 3, conditional: true })).not.toThrow();
   expect(() => build(family, { guidance: 1 })).not.toThrow();
 });
