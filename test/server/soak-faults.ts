@@ -20,8 +20,10 @@ export interface FaultResult {
   readonly strange: string[];
 }
 
-/** Between two faults, ms. */
+/** Between two faults, ms, at most. */
 const intervalMs = 700;
+/** Times that each fault is made at least, however short the time is. */
+const leastRounds = 2;
 /** How long a stalled client stays, ms. */
 const stalledMs = 10_000;
 
@@ -83,11 +85,13 @@ export async function makeFaults({ url, folder, models, end }: FaultOptions): Pr
     },
   };
   const names = Object.keys(faults);
-  for (let turn = 0; performance.now() < end - stalledMs / 2; turn++) {
+  const least = leastRounds * names.length;
+  const interval = Math.min(intervalMs, Math.max(0, end - performance.now()) / (2 * least));
+  for (let turn = 0; turn < least || performance.now() < end - stalledMs / 2; turn++) {
     const name = names[turn % names.length]!;
     await faults[name]!(Math.floor(turn / names.length));
     made[name] = (made[name] ?? 0) + 1;
-    await sleep(intervalMs);
+    await sleep(interval);
   }
   for (const socket of sockets) socket.destroy();
   return { made, strange };

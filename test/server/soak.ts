@@ -33,6 +33,8 @@ export interface SoakOptions {
   /** Their folder, where faults are to be made all the time. */
   readonly faultsIn?: string;
   readonly seconds: number;
+  /** Answers that are waited for at least, where the machine is too busy to give them in that time. */
+  readonly least: number;
   readonly clients: number;
   readonly onWindow?: (line: string) => void;
 }
@@ -49,6 +51,7 @@ export async function soak({
   samplers,
   faultsIn,
   seconds,
+  least,
   clients,
   onWindow,
 }: SoakOptions): Promise<SoakResult> {
@@ -65,7 +68,8 @@ export async function soak({
   const end = started + 1000 * seconds;
   const names = Object.keys(samplers);
   const client = async (number: number) => {
-    for (let turn = number; performance.now() < end; turn++) {
+    for (let turn = number; performance.now() < end || answered < least; turn++) {
+      if (lost > least) return;
       const [name, seed, count] = [names[turn % names.length]!, turn % seeds, counts[turn % counts.length]!];
       const response = await fetch(new URL(`/v1/models/${name}/samples`, url), {
         method: 'POST',
