@@ -48,6 +48,8 @@ const rules: readonly (readonly [start: string, added: readonly string[] | null]
   ['npx generatrix inspect', ['--data-size', '40']],
   ['npx generatrix list', []],
   ['npx generatrix resume', []],
+  // Of a diffusion, which nothing here trains; sample-chain.test.ts does.
+  ['npx generatrix sample runs/ddpm', null],
   ['npx generatrix sample', ['--count', '2']],
   [
     'npx generatrix draw-many runs/vae --count 1000000 --seed 42 --shards 64 --out samples --shard',
@@ -56,8 +58,6 @@ const rules: readonly (readonly [start: string, added: readonly string[] | null]
   ['npx generatrix draw-many', fewShards],
   ['npx generatrix complete runs/pixelcnn', ['--count', '1']],
   ['npx generatrix complete runs/wavenet', ['--count', '1', '--seconds', '0.01']],
-  // Of a diffusion, which nothing here trains; sample-chain.test.ts does.
-  ['npx generatrix sample runs/ddpm', null],
   // Of a Boltzmann machine, which nothing here trains; partition.test.ts does.
   ['npx generatrix complete runs/rbm', null],
   ['npx generatrix partition', null],

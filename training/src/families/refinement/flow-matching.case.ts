@@ -1,3 +1,4 @@
+import { type DensityCase, exact, overPlane } from '../../testing/density-case.ts';
 import type { FamilyCase } from '../../testing/family-case.ts';
 import { labelled, tinyImages, tinyPoints } from '../../testing/tiny-data.ts';
 
@@ -34,5 +35,15 @@ export const cases: readonly FamilyCase[] = [
     },
     dataset: tinyImages(24, [6, 5, 1]),
     batchSize: 8,
+  },
+];
+
+export const densities: readonly DensityCase[] = [
+  {
+    name: 'flowmatching, points',
+    family: 'flowmatching',
+    options: { width: 8, layers: 1, embedding: 8, solver: 'rk4', sampleSteps: 10, densitySteps: 10 },
+    dataset: tinyPoints(60),
+    distribution: overPlane(14, 160, exact),
   },
 ];
