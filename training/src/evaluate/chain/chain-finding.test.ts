@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { tf } from '@generatrix/export';
 import { hostTensor, randomStream } from '@generatrix/runtime/core';
+import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { loadDataset } from '../../data/catalogue.ts';
 import type { Dataset } from '../../data/index.ts';
@@ -69,6 +70,10 @@ it('chains that mix are said to, with the autocorrelation time that their recurs
   expect(charts![0]!.series).toHaveLength(8);
   expect(charts![0]!.steps).toHaveLength(400);
   expect(pictures).toHaveLength(1);
+  // Twenty states a row, as large as the report's samples: two pixels for each of an image, one between two images.
+  expect(await sharp(pictures![0]!.png).metadata()).toMatchObject({
+    ...{ width: 2 * (20 * 9 - 1), height: 2 * (8 * 9 - 1) },
+  });
 });
 
 it('chains that stay apart, or still, are told', async () => {

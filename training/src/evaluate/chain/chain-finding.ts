@@ -124,6 +124,6 @@ async function picture(
     }
   }
   const images = hostTensor('float32', [count * states.length, ...shape], values);
-  const png = await encodePng(imageGrid(images, { range, columns: states.length, padding: 1 }));
+  const png = await encodePng(imageGrid(images, { range, columns: states.length, padding: 1, scale: 2 }));
   return { caption: `Each row is a chain, after ${states.map(({ step }) => step).join(', ')} steps`, png };
 }
