@@ -311,6 +311,33 @@ describe.skipIf(missing !== '')('the pages', () => {
     expect(await section.locator('.note').last().textContent()).toMatch(/^4 ways to go on after 3 of 6 rows/);
   });
 
+  test('completion by a chain tells its steps, gives way to the next one, and is not asked for steps that make no sense', async () => {
+    await openModel('rbm');
+    const section = await panel('complete');
+    const button = section.getByRole('button', { name: 'Complete' });
+    const steps = section.getByLabel('Steps of the chain');
+    const note = section.locator('.note').last();
+    const result = section.locator('canvas.result');
+    await steps.fill('1000000');
+    await button.click();
+    await expect
+      .poll(() => note.textContent(), { timeout: 20_000 })
+      .toMatch(/^Drawing: step \d+ of 1000000$/);
+    await steps.fill('10');
+    await button.click();
+    await expect.poll(() => result.getAttribute('data-done'), { timeout: 20_000 }).toBe('1');
+    const told = () => note.textContent();
+    const before = await told();
+    expect(before).toMatch(/^4 ways to go on after/);
+    for (const refused of ['', '0', '2.5', '1000001']) {
+      await steps.fill(refused);
+      await button.click();
+      expect(await steps.evaluate((box: HTMLInputElement) => box.validity.valid)).toBe(false);
+    }
+    expect(await told()).toBe(before);
+    expect(await page.getByRole('alert').count()).toBe(0);
+  });
+
   test('the density of points covers its samples, with a mixture by its ellipses', async () => {
     await openModel('gmm');
     const note = (await panel('density')).locator('.note');

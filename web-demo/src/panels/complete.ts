@@ -25,7 +25,10 @@ function build({ sampler, manifest, condition, fail }: PanelContext): HTMLElemen
   const chain = manifest.programs.complete?.inputs[chainLength];
   const steps =
     chain?.role === 'scalar'
-      ? make('input', { type: 'number', min: chain.min ?? 2, step: 1, value: chain.default })
+      ? make('input', {
+          ...{ type: 'number', inputMode: 'numeric', required: true, step: 1 },
+          ...{ min: chain.min ?? 2, max: chain.max ?? 1_000_000, value: chain.default },
+        })
       : undefined;
   const canvas = make('canvas', { role: 'img', 'aria-label': 'Completions', className: 'result' });
   const note = make('p', { className: 'note', role: 'status' });
@@ -40,10 +43,7 @@ function build({ sampler, manifest, condition, fail }: PanelContext): HTMLElemen
     return repeated(beginning);
   };
   const show = (soFar: HostTensor) => drawSamples(canvas, soFar.data, spec);
-  const run = async () => {
-    stop.abort(new Error('overtaken'));
-    stop = new AbortController();
-    const { signal } = stop;
+  const run = async (signal: AbortSignal) => {
     const data = await start();
     note.textContent = 'Drawing';
     let parts = 0;
@@ -53,6 +53,7 @@ function build({ sampler, manifest, condition, fail }: PanelContext): HTMLElemen
       ...{ data, known: known.valueAsNumber, seed: randomSeed() },
     };
     const part = (told: CompletionPart) => {
+      if (signal.aborted) return;
       if (!('soFar' in told)) {
         note.textContent = `Drawing: step ${told.done} of ${told.of}`;
         return;
@@ -69,12 +70,25 @@ function build({ sampler, manifest, condition, fail }: PanelContext): HTMLElemen
     sound = spec.kind === 'audio' ? (whole.data as Float32Array).slice(0, length) : undefined;
     listen.hidden = sound === undefined;
   };
-  const go = make(
+  const go = async () => {
+    if (steps?.reportValidity() === false) return;
+    stop.abort(new Error('overtaken'));
+    stop = new AbortController();
+    const { signal } = stop;
+    try {
+      await run(signal);
+    } catch (error) {
+      if (signal.aborted) return; // the note is another's by now
+      note.textContent = '';
+      fail(error);
+    }
+  };
+  const begin = make(
     'button',
     {
       type: 'button',
       className: 'main',
-      onclick: () => void run().catch((error) => stop.signal.aborted || fail(error)),
+      onclick: () => void go(),
     },
     'Complete',
   );
@@ -89,7 +103,7 @@ function build({ sampler, manifest, condition, fail }: PanelContext): HTMLElemen
   );
   const knownLabel = spec.kind === 'image' ? 'Rows that are kept' : 'Samples that are kept';
   const fields = [field(knownLabel, known), ...(steps ? [field('Steps of the chain', steps)] : [])];
-  const boxes = make('div', { className: 'boxes' }, ...fields, go, listen);
+  const boxes = make('div', { className: 'boxes' }, ...fields, begin, listen);
   return make(
     'div',
     {},
