@@ -38,7 +38,8 @@ export {
   transitionProgram,
 } from './model/abilities.ts';
 export { runChain } from './model/chain.ts';
-export { checkCompletion, completionOf } from './model/complete.ts';
+export { checkCompletion } from './model/complete.ts';
+export { completionOf } from './model/completion-of.ts';
 export type {
   BatchOptions,
   CompleteRequest,

@@ -2,25 +2,9 @@ import { UserError } from '../errors.ts';
 import { randomSeed } from '../noise/noise.ts';
 import { batchOptions, drawScalar, givenLabels, nameOf, outputOf, rows, scalarsOnly } from './arguments.ts';
 import { chainSteps } from './chain-length.ts';
-import type { CompleteRequest, Completion, ModelView, RunnableModel, Samples } from './contract.ts';
+import { completeProgram, completionOf } from './completion-of.ts';
+import type { CompleteRequest, ModelView, RunnableModel, Samples } from './contract.ts';
 import { checkScalars } from './inputs.ts';
-
-const completeProgram = 'complete';
-/** Names of the scalar that says how much is known, by the kind of data. */
-const knownNames = ['rows', 'samples'];
-
-/** What a model can complete. @throws UserError when it can complete nothing. */
-export function completionOf(model: Pick<ModelView, 'name' | 'manifest'>): Completion {
-  const { programs, family, data } = model.manifest;
-  const inputs = programs[completeProgram]?.inputs ?? {};
-  const unit = knownNames.find((name) => inputs[name]?.role === 'scalar');
-  if (unit === undefined) {
-    throw new UserError(
-      `model ${nameOf(model)} (${family}) cannot complete: it has no program 'complete' that continues an example`,
-    );
-  }
-  return { unit: unit as Completion['unit'], most: data.shape[0]! };
-}
 
 /**
  * What can be told of a completion before there are examples.

@@ -3,7 +3,6 @@ import type { Manifest } from '../bundle/manifest-schema.ts';
 import { type Device, type DeviceReport, downloadAll, type Executor } from '../program/executor.ts';
 import type { HostTensor } from '../program/tensor.ts';
 import { BatchCollector, checkCount, sliceSources } from './batches.ts';
-import { completeExamples } from './complete.ts';
 import type {
   CompleteRequest,
   ConditionOptions,
@@ -129,7 +128,7 @@ export function createSampler(
       const { interpolateExamples } = await import('./interpolate.ts');
       return interpolateExamples(model, request);
     },
-    complete: (request) => completeExamples(model, request),
+    complete: async (request) => (await import('./complete.ts')).completeExamples(model, request),
     encode: async (data, options) => (await import('./convert.ts')).encodeExamples(model, data, options),
     decode: async (latent, options) => {
       const { decodeLatents } = await import('./convert.ts');

@@ -1,6 +1,7 @@
 import type { Request, Response } from 'express';
 import { samplingProgram } from '../../../model/abilities.ts';
-import { completeExamples, completionOf } from '../../../model/complete.ts';
+import { completeExamples } from '../../../model/complete.ts';
+import { completionOf } from '../../../model/completion-of.ts';
 import type { CompleteRequest } from '../../../model/contract.ts';
 import { decodeLatents } from '../../../model/convert.ts';
 import { drawSamples } from '../../../model/sample.ts';
