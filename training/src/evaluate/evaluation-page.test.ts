@@ -6,7 +6,7 @@ import { type DiagnosticEntry, diagnostics } from './catalogue.ts';
 import { CompiledFunctions } from './compiled-functions.ts';
 import { curvesOutcome } from './convergence/convergence-finding.ts';
 import { Evaluation } from './evaluation.ts';
-import { renderEvaluation } from './evaluation-page.ts';
+import { renderEvaluation, tableOf } from './evaluation-page.ts';
 import { datasetSource } from './test-support.ts';
 
 const hostile = `</script><script>alert("1")</script><!-- '&`;
@@ -75,4 +75,13 @@ test('bars are as high as their values, and each curve has its place', async () 
   );
   expect(heights[1]! / heights[0]!).toBeCloseTo(4, 1);
   expect([...html.matchAll(/id="plot-(\d)"/g)].map((match) => match[1])).toEqual(['0', '1']);
+});
+
+test('a table has numbers to five digits, those of lists too', () => {
+  const figures = { one: 0.5495991105884318, each: [0.02891025939583782, null, 7, 'a'], name: '[text' };
+  expect(tableOf(figures)).toEqual([
+    ['one', '0.5496'],
+    ['each', '0.02891, null, 7, a'],
+    ['name', '[text'],
+  ]);
 });

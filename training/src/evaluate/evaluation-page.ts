@@ -1,7 +1,7 @@
 import { chartFigures, flatten, imageFigure, pairTable } from '../report/report.ts';
 import { escapeHtml, type PlottingCode, selfContainedPage } from '../report/self-contained-page.ts';
 import type { Reported } from './catalogue.ts';
-import { type BarChart, isSkipped, type Outcome, short } from './diagnostic.ts';
+import { type BarChart, type Figures, isSkipped, type Outcome, short } from './diagnostic.ts';
 import type { Evaluation } from './evaluation.ts';
 
 /** What the page shows besides the diagnostics. */
@@ -88,7 +88,7 @@ function section(
   firstChart: number,
 ): string {
   const { finding, figures, notes = [], pictures = [], charts = [], bars = [] } = outcome;
-  const rows = flatten(figures).map(([name, value]): [string, string] => [name, rounded(value)]);
+  const rows = tableOf(figures);
   return `<section>
 <h2>${escapeHtml(title)}</h2>
 <p><span class="verdict ${finding.verdict}">${finding.verdict}</span> ${escapeHtml(finding.text)}</p>
@@ -99,6 +99,21 @@ ${pictures.length > 0 ? `<div class="samples">${pictures.map(imageFigure).join('
 ${pairTable('Figure', rows)}
 <p class="source">Source: ${escapeHtml(source)}. Took ${seconds.toFixed(1)} s.</p>
 </section>`;
+}
+
+/** The figures by their names, as a table shows them. */
+export function tableOf(figures: Figures): [string, string][] {
+  return flatten(withLists(figures)).map(([name, value]): [string, string] => [name, rounded(value)]);
+}
+
+/** Lists as text, their numbers rounded. */
+function withLists(figures: Figures): Figures {
+  return Object.fromEntries(
+    Object.entries(figures).map(([name, value]) => {
+      if (Array.isArray(value)) return [name, value.map((item) => rounded(String(item))).join(', ')];
+      return [name, typeof value === 'object' && value !== null ? withLists(value as Figures) : value];
+    }),
+  );
 }
 
 /** A number of a table to five digits; the JSON file has them all. */

@@ -72,7 +72,7 @@ function barsOf({ divergences }: PosteriorStatistics): BarChart {
       kept.length < order.length
         ? `KL of the ${shown} dimensions of the code that take most, nats`
         : 'KL of each dimension of the code, nats',
-    labels: kept.map(String),
+    labels: kept.map((dimension) => String(dimension + 1)),
     series: [{ name: 'KL', values: kept.map((dimension) => divergences[dimension]!) }],
   };
 }

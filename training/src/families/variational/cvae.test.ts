@@ -46,6 +46,11 @@ describe('cvae', () => {
     expect([...completed.data!.data]).toEqual([...sampled.data!.data]);
   });
 
+  it('what training reports of the rest of images has not the name of what validation reports of whole ones', () => {
+    const { model } = buildModel(familyNamed('cvae'), { condition: 'rows' }, describeData(images));
+    expect(Object.keys(model.metrics ?? {})).toContain('elboOfRest');
+  });
+
   it('draws another image of the same noise for another class', async () => {
     const sampler = await samplerOf({}, labelled(images, 3));
     const of = async (label: number) => [...(await sampler.sample({ count: 1, seed: 2, label })).data.data];

@@ -122,13 +122,22 @@ function toldRows(cvae: CvaeOptions, data: DataDescription): Trainable {
     loss: (state, { data: examples, noise, step }) => {
       const x = model.prepare(examples, noise.uniform);
       const known = firstRows(tf.floor(tf.mul(noise.rows!, height))); // [batch, dimensions]
-      return elboLoss(model, cvae, state, {
+      const { loss, metrics = {} } = elboLoss(model, cvae, state, {
         x,
         eps: noise.eps!,
         step,
         condition: conditionOf(state, x, known),
         counted: tf.sub(1, known),
       });
+      // Not `elbo`, which validation measures of whole images.
+      const { elbo: elboOfRest, ...others } = metrics;
+      return { loss, metrics: { elboOfRest: elboOfRest!, ...others } };
+    },
+    metrics: {
+      elboOfRest: {
+        direction: 'rises',
+        meaning: 'lower bound of the log-likelihood of the rows that are not told, nats',
+      },
     },
     programs: { ...model.programs, complete: completeProgram(model, data, { firstRows, conditionOf }) },
   });
