@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { describePartition } from './partition.ts';
 import { command } from './test-command.ts';
 
 let folder: string;
@@ -40,6 +41,16 @@ it('tells log Z from both sides, and scores examples by it', async () => {
   expect(mean).toBeGreaterThan(-pixels * Math.LN2);
   const bits = Number(/bits per dimension: ([0-9.]+)/.exec(scored.stdout)![1]);
   expect(bits).toBeCloseTo(-mean / (pixels * Math.LN2), 3);
+});
+
+it('an estimate that hangs on a chain or two says that its error is not to be trusted', () => {
+  const estimate = { logZ: 5, standardError: 0.9, interval: [-Infinity, 7], temperatures: 30 } as const;
+  const line = (chains: number, effectiveSampleSize: number) =>
+    describePartition({ ...estimate, chains, effectiveSampleSize });
+  const warning = /too few carry the weight for that error to be trusted: give more --temperatures$/;
+  expect(line(100, 1.2)).toMatch(warning);
+  expect(line(100, 60)).not.toMatch(warning);
+  expect(line(2, 2)).not.toMatch(warning);
 });
 
 it('refuses in one line what makes no sense', async () => {

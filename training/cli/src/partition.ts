@@ -46,6 +46,9 @@ export function annealingOf({ chains, temperatures, seed }: AnnealingFlags): Log
   };
 }
 
+/** Chains of equal weight below which a standard error, taken over the same chains, says little. */
+const fewChains = 5;
+
 /** An estimate as a line: how sure it is, and of how much. */
 export function describePartition({
   logZ,
@@ -56,9 +59,11 @@ export function describePartition({
   temperatures,
 }: LogPartition): string {
   const [low, high] = interval.map(formatNats);
+  const few = effectiveSampleSize < Math.min(fewChains, chains / 2);
   return (
     `${formatNats(logZ)} nats (standard error ${standardError.toFixed(3)}, within three: ${low} to ${high}; ` +
-    `${chains} chains, as good as ${effectiveSampleSize.toFixed(1)} of equal weight; ${temperatures} temperatures)`
+    `${chains} chains, as good as ${effectiveSampleSize.toFixed(1)} of equal weight; ${temperatures} temperatures)` +
+    (few ? '; too few carry the weight for that error to be trusted: give more --temperatures' : '')
   );
 }
 
