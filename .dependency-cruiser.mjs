@@ -71,6 +71,7 @@ const heavy = {
   '@grpc/reflection': ['runtime/src/serve/grpc/listen-grpc.ts'],
   'grpc-health-check': ['runtime/src/serve/grpc/listen-grpc.ts'],
   'playwright-core': ['training/cli/src/browser/launch.ts'],
+  '@aws-sdk/client-s3': ['training/cli/src/bucket-models.ts'],
 };
 
 const tests =

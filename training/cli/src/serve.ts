@@ -1,3 +1,4 @@
+import { UserError } from '@generatrix/runtime/core';
 import {
   type ConfigField,
   configFields,
@@ -7,6 +8,7 @@ import {
   startServer,
 } from '@generatrix/runtime/serve';
 import { type Command, Option } from 'commander';
+import { bucketAddress, followBucket } from './bucket-models.ts';
 import { builtSite } from './site.ts';
 
 /** `generatrix serve MODELS`: a sampling endpoint for every bundle of a folder. */
@@ -16,18 +18,42 @@ export function addServe(program: Command): void {
     .description(
       'serve every bundle of a folder over HTTP: its own sampling interface, the Open Inference Protocol v2, the page',
     )
-    .argument('[models]', 'folder whose sub-folders are bundles, NAME/ or NAME/VERSION/')
-    .option('--config <file>', 'settings as JSON; GENERATRIX_NAME in the environment and flags go before it');
+    .argument(
+      '[models]',
+      'folder whose sub-folders are bundles, NAME/ or NAME/VERSION/, or s3://BUCKET/PREFIX that holds such',
+    )
+    .option('--config <file>', 'settings as JSON; GENERATRIX_NAME in the environment and flags go before it')
+    .option('--bucket-seconds <n>', 'seconds between looks for changes in s3://...', '30');
   for (const field of configFields) if (field.name !== 'models') command.addOption(optionOf(field));
-  command.action(async (models: string | undefined, { config: file, ...flags }: Record<string, string>) => {
+  command.action(async (models: string | undefined, options: Record<string, string>) => {
+    const { config: file, bucketSeconds, ...flags } = options;
+    const everyMs = 1000 * secondsOf(bucketSeconds!);
     const config = await loadConfig({ flags: { ...flags, models }, environment: process.env, file });
     const site = await siteOf(config);
-    const server = await startServer(config, { site });
-    // Who reads that it listens may send a signal at once.
-    const stopped = untilStopped(server);
-    report(server, site);
-    await stopped;
+    const address = bucketAddress(config.models);
+    const bucket =
+      address &&
+      (await followBucket(address, {
+        everyMs,
+        onProblem: (line) => console.error(line),
+      }));
+    try {
+      const server = await startServer(bucket ? { ...config, models: bucket.folder } : config, { site });
+      // Who reads that it listens may send a signal at once.
+      const stopped = untilStopped(server);
+      report(server, site);
+      await stopped;
+    } finally {
+      await bucket?.stop();
+    }
   });
+}
+
+/** @throws UserError when they are none */
+function secondsOf(text: string): number {
+  const value = Number(text);
+  if (value >= 1 && value <= 86_400) return value;
+  throw new UserError(`--bucket-seconds ${text}: expected a number from 1 to 86400`);
 }
 
 function optionOf({ flag, kind, description, choices, default: standard, variable }: ConfigField): Option {
