@@ -44,10 +44,12 @@ describe('generatrix evaluate', () => {
     expect(findings.divergence!.text).toContain('by densities');
     expect(findings.convergence).toBeDefined();
     expect(Object.keys(skipped).toSorted()).toEqual([
+      'chain',
       'classes',
       'fid',
       'interpolation',
       'inversion',
+      'posterior',
       'score',
       'usefulness',
     ]);

@@ -34,10 +34,12 @@ export interface Inferred {
   outputs: Output[];
 }
 
-/** Numbers of JSON as the float32 that they name; lists and objects as they are. */
+/** Numbers of JSON, in lists and objects, as the float32 that they name. */
 export function float32s<T>(value: T): T {
   if (typeof value === 'number') return Math.fround(value) as T;
-  return Array.isArray(value) ? (value.map(float32s) as T) : value;
+  if (Array.isArray(value)) return value.map(float32s) as T;
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, float32s(each)])) as T;
 }
 
 /** The body of an answer of success, FP32 read as such. */

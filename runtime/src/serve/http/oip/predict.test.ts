@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startTestServer, type TestServer } from '../../../testing/http-server.ts';
-import { inferred } from '../../../testing/infer.ts';
+import { float32s, inferred } from '../../../testing/infer.ts';
 
 let server: TestServer;
 beforeAll(async () => {
@@ -12,7 +12,7 @@ const predict = (model: string, body: unknown) => server.post(`/v1/models/${mode
 const answer = async (response: Response) => {
   const body = (await response.json()) as { predictions: unknown[]; seed?: number; error?: string };
   expect(response.status, JSON.stringify(body)).toBe(200);
-  return body;
+  return { ...body, predictions: float32s(body.predictions) };
 };
 const outputs = async (model: string, body: object) =>
   Object.fromEntries(
