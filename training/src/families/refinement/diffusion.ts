@@ -171,21 +171,21 @@ export const ddpm = defineFamily<DdpmOptions>({
   build,
   reproduce: {
     moons: {
-      summary: 'Two moons in two or three minutes',
+      summary: 'Two moons in a minute of one core',
       data: 'moons',
       options: {},
       training: { steps: 6000, batchSize: 256 },
       published: 'none',
     },
     digits8: {
-      summary: 'Drawn digits of 8x8 pixels by class in a few minutes',
+      summary: 'Drawn digits of 8x8 pixels by class in two or three minutes of one core',
       data: 'digits8',
       options: { filters: [24, 48], conditional: true },
       training: { steps: 2000, batchSize: 64 },
       published: 'none',
     },
     'mnist-laptop': {
-      summary: 'MNIST by class, about 85 minutes of one core',
+      summary: 'MNIST by class, about 65 minutes of one core',
       data: 'mnist',
       options: { conditional: true },
       training: { steps: 4500, batchSize: 64 },

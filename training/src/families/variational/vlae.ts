@@ -243,7 +243,7 @@ export const vlae = defineFamily<VlaeOptions>({
         freeBits: 0,
         klWarmUp: 2000,
       },
-      training: { steps: 40_000, batchSize: 50, schedule: 'cosine', ema: 0.999 },
+      training: { steps: 28_000, batchSize: 50, schedule: 'cosine', ema: 0.999 },
       published:
         '78.53 nats by 4,096 importance samples on the dynamic binarization (Chen et al. 2017, table 1; not checked)',
     },

@@ -149,7 +149,7 @@ export const rbm = defineFamily<RbmOptions>({
       published: 'none',
     },
     'mnist-laptop': {
-      summary: '500 hidden units, persistent chains of 5 steps, 40 minutes of one core',
+      summary: '500 hidden units, persistent chains of 5 steps, about 21 minutes of one core',
       data: 'mnist',
       options: { hidden: 500, gibbs: 5 },
       training: { steps: 45_000, batchSize: 100, learningRate: 0.05, ema: 0.9995 },
