@@ -26,7 +26,7 @@ import {
   writeRun,
 } from '@generatrix/training/record';
 import type { Command } from 'commander';
-import { wholeNumber } from './flags.ts';
+import { optionsGiven, wholeNumber } from './flags.ts';
 import { createProgress } from './progress.ts';
 import { addSweepFlags, type SweepFlags, startSweep } from './sweep.ts';
 import {
@@ -147,13 +147,14 @@ async function startRun(family: Family, flags: TrainFlags & Record<string, unkno
   }
   const config = flags.config === undefined ? undefined : await readConfig(flags.config);
   const settings = trainSettings(family, flags, config);
+  const asked = Object.keys(optionsGiven(family.options, flags));
   if (flags.dryRun === true) {
-    for (const line of await describeRun(settings)) console.log(line);
+    for (const line of await describeRun(settings, asked)) console.log(line);
     return;
   }
   // A module that does not load is said before anything is written.
   const watcher = await watcherOf(flags.tracker);
-  await trainInTerminal(folder, settings, watcher, { overwrite });
+  await trainInTerminal(folder, settings, watcher, { overwrite, asked });
 }
 
 /** The watcher that a module given to `--tracker` makes. Run folders do not name it: none brings code to run. */
@@ -169,7 +170,7 @@ export async function trainInTerminal(
   folder: string,
   settings: RunSettingsInput,
   watcher: Watcher = {},
-  options: { readonly overwrite?: boolean; readonly origin?: 'tour' } = {},
+  options: Parameters<typeof runTraining>[3] = {},
 ): Promise<TrainResult> {
   const stop = new AbortController();
   const interrupt = () => {

@@ -1,6 +1,7 @@
 import { UserError } from '@generatrix/runtime/core';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { type OptionUse, refuseUnused } from '../model/option-use.ts';
 import { buildModel, families } from './registry.ts';
 
 interface OptionSchema {
@@ -59,5 +60,39 @@ describe.each(families.map((family) => [family.name, family] as const))('%s', (_
     // An entry of a list is shown by itself.
     expect(message).toContain(`got ${Array.isArray(value) ? JSON.stringify(value[0]) : shown}`);
     expect(message).not.toMatch(/Invalid|Too (small|big)|received|undefined|\n/);
+  });
+});
+
+const conditional = families.flatMap((family) =>
+  Object.entries(family.options.shape).flatMap(([name, schema]) => {
+    const use = schema.meta()?.usedWith as OptionUse | undefined;
+    return use === undefined ? [] : [[family.name, name, use, family] as const];
+  }),
+);
+
+describe('options that only some settings use', () => {
+  it('are declared where descriptions say so', () => expect(conditional.length).toBeGreaterThan(60));
+
+  it.each(conditional)('%s %s names an option and its values, or a kind of data', (_, name, use, family) => {
+    for (const [other, values] of Object.entries(use)) {
+      for (const value of [values].flat()) {
+        if (other === 'data') expect(['image', 'points', 'audio']).toContain(value);
+        else if (other in family.options.shape)
+          expect(family.options.shape[other]!.safeParse(value).success).toBe(true);
+      }
+      const settings = { [other]: 'something else' };
+      const refused = () => refuseUnused(family, [name], settings, 'something else');
+      expect(refused).toThrow(new RegExp(`^${family.name}: ${flagOf(name)}: has no effect `));
+      expect(() => refuseUnused(family, [], settings, 'something else')).not.toThrow();
+    }
+  });
+
+  it('are refused before anything is written, with what gives them an effect', () => {
+    const vae = families.find(({ name }) => name === 'vae')!;
+    const { options } = buildModel(vae, { filters: [8] }, data);
+    expect(() => refuseUnused(vae, ['filters'], options, 'image')).toThrow(
+      'vae: --filters: has no effect with --architecture mlp, only with conv; leave it out or give --architecture conv',
+    );
+    expect(() => refuseUnused(vae, ['filters'], { ...options, architecture: 'conv' }, 'image')).not.toThrow();
   });
 });

@@ -1,8 +1,10 @@
 import { augmentation } from '../data/augment.ts';
 import { checkPartsAgree, type Dataset, describeDatasets, loadDataset } from '../data/index.ts';
 import { checkBatchMemory } from '../engine/batch-memory.ts';
+import { familyOf } from '../families/family-plugin.ts';
 import { checkSpace } from '../files/limits.ts';
 import { dataDescription } from '../model/family.ts';
+import { refuseUnused } from '../model/option-use.ts';
 import { describePhases, planPhases } from '../model/phases.ts';
 import { fingerprintsOf, refuseChange } from '../record/data-check.ts';
 import { type OpenRun, openRun } from '../record/open-run.ts';
@@ -24,11 +26,14 @@ export interface Watcher
   readonly onBegin?: () => void;
 }
 
-/** What a run with these settings would take, a line each; nothing is written. */
-export async function describeRun(given: RunSettingsInput): Promise<string[]> {
+/**
+ * What a run with these settings would take, a line each; nothing is written.
+ * @param asked options of the family that the user gave: one without effect is refused
+ */
+export async function describeRun(given: RunSettingsInput, asked: readonly string[] = []): Promise<string[]> {
   const settings = parseSettings(given, 'settings');
   const parts = await loadParts(settings);
-  const { model, phases, settled } = await modelFor(settings, parts.train);
+  const { model, phases, settled } = await modelFor(settings, parts.train, asked);
   const stages = describePhases(phases);
   return [
     describeDatasets([parts.train, parts.validation]),
@@ -46,10 +51,11 @@ async function loadParts(settings: RunSettings): Promise<{ train: Dataset; valid
 }
 
 /** The model of a run, and its settings with the family's defaults. @throws UserError when they do not fit the data. */
-async function modelFor(settings: RunSettings, dataset: Dataset) {
+async function modelFor(settings: RunSettings, dataset: Dataset, asked: readonly string[]) {
   augmentation(settings.augment, dataset.spec, settings.seed);
   const data = dataDescription(dataset);
   const { model, options } = await runModel(settings, data);
+  refuseUnused(await familyOf(settings), asked, options, data.spec.kind);
   const phases = planPhases(model, settings);
   if (settings.engine === 'onnx')
     for (const phase of phases) checkBatchMemory(phase.model, phase.batchSize, dataset.spec.shape);
@@ -62,18 +68,27 @@ async function modelFor(settings: RunSettings, dataset: Dataset) {
  * meanwhile.
  * @param options.overwrite starts anew where the folder holds a run, whose files are deleted
  * @param options.origin what begins the run, where that is no `train`
+ * @param options.asked options of the family that the user gave: one without effect is refused
  */
 export async function runTraining(
   folder: string,
   given: RunSettingsInput,
   watcher: Watcher = {},
-  options: { readonly overwrite?: boolean; readonly origin?: 'tour' } = {},
+  options: {
+    readonly overwrite?: boolean;
+    readonly origin?: 'tour';
+    readonly asked?: readonly string[];
+  } = {},
 ): Promise<TrainResult> {
   const settings = parseSettings(given, 'settings');
   const run = await openRun(folder, options);
   try {
     const before = options.overwrite !== true && (await hasRun(folder)) ? await readRun(folder) : null;
-    return await trainIn(run, folder, settings, watcher, { before, origin: options.origin });
+    return await trainIn(run, folder, settings, watcher, {
+      before,
+      origin: options.origin,
+      asked: options.asked ?? [],
+    });
   } finally {
     await run.close();
   }
@@ -84,7 +99,11 @@ async function trainIn(
   folder: string,
   settings: RunSettings,
   watcher: Watcher,
-  { before, origin }: { before: RunRecord | null; origin: 'tour' | undefined },
+  {
+    before,
+    origin,
+    asked,
+  }: { before: RunRecord | null; origin: 'tour' | undefined; asked: readonly string[] },
 ): Promise<TrainResult> {
   const { output = silent } = watcher;
   const { train: dataset, validation } = await loadParts(settings);
@@ -94,7 +113,7 @@ async function trainIn(
   refuseChange(folder, before?.fingerprints, fingerprints);
   if (before !== null && before.fingerprints === undefined)
     output.error(`${folder}: the run did not record its data; it is taken to be the same`);
-  const { model, data, settled } = await modelFor(settings, dataset);
+  const { model, data, settled } = await modelFor(settings, dataset, asked);
   // The checkpoints, the one that is being written, and the bundle.
   await checkSpace(
     folder,

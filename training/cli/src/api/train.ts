@@ -114,6 +114,7 @@ export async function train(options: TrainOptions): Promise<TrainedRun> {
   const settings = trainSettings(family, {}, config);
   const result = await runTraining(folder, settings, watcherOf({ on, signal, tracker, output }), {
     overwrite,
+    asked: Object.keys(rest.options ?? {}),
   });
   return trained(folder, result);
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { DataDescription } from '../../model/family.ts';
+import { usedWith } from '../../model/option-use.ts';
 import { type AugmentationKind, augmentationKinds } from './differentiable-augmentation.ts';
 
 const widths = z.array(z.number().int().min(1)).min(1);
@@ -12,14 +13,32 @@ export const adversarialOptions = {
     .enum(['mlp', 'dcgan'])
     .default('mlp')
     .describe('mlp, or dcgan for images (Radford et al. 2016)'),
-  hidden: widths.default([256, 256]).describe('widths of the hidden layers of the generator (mlp)'),
+  hidden: widths
+    .default([256, 256])
+    .meta(usedWith({ architecture: 'mlp' }, 'widths of the hidden layers of the generator')),
   discriminatorHidden: widths
     .optional()
-    .describe("widths of the discriminator's hidden layers (mlp); the generator's reversed when absent"),
+    .meta(
+      usedWith(
+        { architecture: 'mlp' },
+        "widths of the discriminator's hidden layers; the generator's reversed when absent",
+      ),
+    ),
   filters: widths
     .default([32, 64])
-    .describe('filters of the strided layers, from the image inwards, each halving its size (dcgan)'),
-  kernelSize: z.number().int().min(2).max(9).default(4).describe('width of the convolutions (dcgan)'),
+    .meta(
+      usedWith(
+        { architecture: 'dcgan' },
+        'filters of the strided layers, from the image inwards, each halving its size',
+      ),
+    ),
+  kernelSize: z
+    .number()
+    .int()
+    .min(2)
+    .max(9)
+    .default(4)
+    .meta(usedWith({ architecture: 'dcgan' }, 'width of the convolutions')),
   generatorNormalisation: z
     .enum(['none', 'batch', 'virtual'])
     .default('none')
@@ -113,7 +132,7 @@ export function preferring<T extends z.ZodType>(
   return option
     .unwrap()
     .default(value)
-    .describe(option.description ?? '');
+    .meta(option.meta() ?? {});
 }
 
 /** Batch normalisation in both networks, as Radford et al. 2016 have it. */

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { type CarryShapes, startCarries } from '../../core/carries.ts';
 import { gradientModel } from '../../core/gradient-model.ts';
 import type { DataDescription, Trainable } from '../../model/family.ts';
+import { usedWith } from '../../model/option-use.ts';
 import type { StateSpecs } from '../../model/state.ts';
 import { sumExamples } from '../../nn/distributions.ts';
 import { mapBounds, mapNoise } from '../../nn/inversion.ts';
@@ -39,8 +40,16 @@ export const pixelOptions = {
     .min(2)
     .max(256)
     .default(256)
-    .describe('levels of a channel, evenly spaced from 0 to 1 (categorical and logistic)'),
-  components: z.number().int().min(1).max(100).default(10).describe('components of the mixture (logistic)'),
+    .meta(
+      usedWith({ output: ['categorical', 'logistic'] }, 'levels of a channel, evenly spaced from 0 to 1'),
+    ),
+  components: z
+    .number()
+    .int()
+    .min(1)
+    .max(100)
+    .default(10)
+    .meta(usedWith({ output: 'logistic' }, 'components of the mixture')),
   conditional: z.boolean().default(false).describe('condition on the class of the image'),
   positions: positionsOption,
 };

@@ -1,6 +1,7 @@
 import { sizeOf } from '@generatrix/runtime/core';
 import { z } from 'zod';
 import { type DataDescription, defineFamily, type Trainable } from '../../model/family.ts';
+import { usedWith } from '../../model/option-use.ts';
 import { convolutionalConditioner } from './conditioner.ts';
 import { buildFlow, flowOptions, flowRefuses } from './flow.ts';
 import { pooled, unitLogScale } from './flow-start.ts';
@@ -13,38 +14,45 @@ const options = z.strictObject({
     .min(2)
     .max(64)
     .default(8)
-    .describe('affine coupling layers, which change odd and even entries in turn (points)'),
+    .meta(usedWith({ data: 'points' }, 'affine coupling layers, which change odd and even entries in turn')),
   hidden: z
     .array(z.number().int().min(1))
     .min(1)
     .default([64, 64])
-    .describe('widths of the hidden layers of each coupling (points)'),
+    .meta(usedWith({ data: 'points' }, 'widths of the hidden layers of each coupling')),
   scales: z
     .number()
     .int()
     .min(1)
     .max(6)
     .default(2)
-    .describe('scales, each with half the height and width of the one before (images)'),
+    .meta(usedWith({ data: 'image' }, 'scales, each with half the height and width of the one before')),
   perMask: z
     .number()
     .int()
     .min(1)
     .max(16)
     .default(3)
-    .describe('couplings of each kind of mask at each scale; one more at the last (images)'),
+    .meta(usedWith({ data: 'image' }, 'couplings of each kind of mask at each scale; one more at the last')),
   network: z
     .enum(['resnet', 'conv'])
     .default('resnet')
-    .describe('residual blocks or a plain stack of 3x3 convolutions in each coupling (images)'),
-  filters: z.number().int().min(1).default(32).describe('channels inside each coupling (images)'),
+    .meta(
+      usedWith({ data: 'image' }, 'residual blocks or a plain stack of 3x3 convolutions in each coupling'),
+    ),
+  filters: z
+    .number()
+    .int()
+    .min(1)
+    .default(32)
+    .meta(usedWith({ data: 'image' }, 'channels inside each coupling')),
   blocks: z
     .number()
     .int()
     .min(1)
     .max(32)
     .default(2)
-    .describe('blocks or layers inside each coupling (images)'),
+    .meta(usedWith({ data: 'image' }, 'blocks or layers inside each coupling')),
   prior: z.enum(['normal', 'logistic']).default('normal').describe('distribution of the code'),
   ...flowOptions,
   alpha: z

@@ -6,6 +6,7 @@ import { lossAndGradients } from '../../core/gradients.ts';
 import type { Player, Turn, TurnResult } from '../../core/turn.ts';
 import { type DataDescription, defineFamily, type Trainable } from '../../model/family.ts';
 import type { Model, NoiseSpec } from '../../model/model.ts';
+import { usedWith } from '../../model/option-use.ts';
 import { activations } from '../../nn/activations.ts';
 import { type CoderOptions, decoderNetwork, deterministicEncoder } from '../../nn/encoder-decoder.ts';
 import { declared, inference, newPass, type Pass } from '../../nn/module.ts';
@@ -36,22 +37,33 @@ const options = z.strictObject({
       'sigma of each kernel exp(-|x - y|^2 / (2 sigma)); default 2,5,10,20,40,80 for images, 1 for codes, ' +
         '0.02,0.1,0.5,2.5,12.5 for points',
     ),
-  code: z.number().int().min(1).max(4096).default(32).describe('dimensions of the code (space code)'),
+  code: z
+    .number()
+    .int()
+    .min(1)
+    .max(4096)
+    .default(32)
+    .meta(usedWith({ space: 'code' }, 'dimensions of the code')),
   codeHidden: z
     .array(z.number().int().min(1))
     .default([1024])
-    .describe("widths of the autoencoder's hidden layers (space code)"),
+    .meta(usedWith({ space: 'code' }, "widths of the autoencoder's hidden layers")),
   dropout: z
     .array(z.number().min(0).lt(1))
     .default([0.2, 0.5])
-    .describe('share dropped of the inputs of each of the encoder layers, first to last (space code)'),
+    .meta(
+      usedWith({ space: 'code' }, 'share dropped of the inputs of each of the encoder layers, first to last'),
+    ),
   autoencoderSteps: z
     .number()
     .int()
     .min(0)
     .default(0)
-    .describe(
-      'the autoencoder learns in the first so many steps, the generator after them; 0: both all the time (space code)',
+    .meta(
+      usedWith(
+        { space: 'code' },
+        'the autoencoder learns in the first so many steps, the generator after them; 0: both all the time',
+      ),
     ),
 });
 export type GmmnOptions = z.infer<typeof options>;

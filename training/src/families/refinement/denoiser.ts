@@ -2,6 +2,7 @@ import { type NamedTensors, tf } from '@generatrix/export';
 import type { NoiseSpec } from '@generatrix/runtime/core';
 import { z } from 'zod';
 import type { DataDescription } from '../../model/family.ts';
+import { usedWith } from '../../model/option-use.ts';
 import type { StateSpecs } from '../../model/state.ts';
 import { silu } from '../../nn/activations.ts';
 import { dense } from '../../nn/dense.ts';
@@ -14,15 +15,29 @@ import { uNet } from './u-net.ts';
 
 /** Options of the network, the same for all families of iterative refinement. */
 export const denoiserOptions = {
-  width: z.number().int().min(1).default(96).describe('units of each layer (points)'),
-  layers: z.number().int().min(1).max(32).default(3).describe('residual blocks of two layers (points)'),
+  width: z
+    .number()
+    .int()
+    .min(1)
+    .default(96)
+    .meta(usedWith({ data: 'points' }, 'units of each layer')),
+  layers: z
+    .number()
+    .int()
+    .min(1)
+    .max(32)
+    .default(3)
+    .meta(usedWith({ data: 'points' }, 'residual blocks of two layers')),
   filters: z
     .array(z.number().int().min(1))
     .min(1)
     .max(6)
     .default([24, 48, 96])
-    .describe(
-      'channels at each resolution, from that of the image down; each halves the one before (images)',
+    .meta(
+      usedWith(
+        { data: 'image' },
+        'channels at each resolution, from that of the image down; each halves the one before',
+      ),
     ),
   blocks: z
     .number()
@@ -30,16 +45,28 @@ export const denoiserOptions = {
     .min(1)
     .max(8)
     .default(1)
-    .describe('residual blocks at each resolution on the way down, and on the way up (images)'),
+    .meta(
+      usedWith({ data: 'image' }, 'residual blocks at each resolution on the way down, and on the way up'),
+    ),
   heads: z
     .number()
     .int()
     .min(1)
     .max(64)
     .default(4)
-    .describe('heads of the attention at the lowest resolution (images)'),
-  groups: z.number().int().min(1).default(8).describe('groups of the normalisations at most (images)'),
-  dropout: z.number().min(0).max(0.95).default(0).describe('share of the channels dropped (images)'),
+    .meta(usedWith({ data: 'image' }, 'heads of the attention at the lowest resolution')),
+  groups: z
+    .number()
+    .int()
+    .min(1)
+    .default(8)
+    .meta(usedWith({ data: 'image' }, 'groups of the normalisations at most')),
+  dropout: z
+    .number()
+    .min(0)
+    .max(0.95)
+    .default(0)
+    .meta(usedWith({ data: 'image' }, 'share of the channels dropped')),
   embedding: z
     .number()
     .int()

@@ -4,6 +4,7 @@ import { chainProgram, sampleStepsOption } from '../../core/chain.ts';
 import { fromData, measureScale, scaleSpecs, unscaled } from '../../core/data-scale.ts';
 import { gradientModel } from '../../core/gradient-model.ts';
 import { type DataDescription, defineFamily, type Trainable } from '../../model/family.ts';
+import { usedWith } from '../../model/option-use.ts';
 import { asKind } from '../../model/state.ts';
 import { newPass } from '../../nn/module.ts';
 import { type Held, heldRows } from './completion.ts';
@@ -36,7 +37,7 @@ const options = z.strictObject({
     .min(1)
     .max(1000)
     .default(16)
-    .describe('steps of the classical Runge-Kutta method that log-densities take (points)'),
+    .meta(usedWith({ data: 'points' }, 'steps of the classical Runge-Kutta method that log-densities take')),
 });
 export type FlowMatchingOptions = z.infer<typeof options>;
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { usedWith } from '../../model/option-use.ts';
 import { activationNames } from '../../nn/activations.ts';
 
 /** Options of encoders and decoders that may be perceptrons or convolutional. */
@@ -9,13 +10,18 @@ export const architectureOptions = {
     .min(1)
     .max(6)
     .default([32, 64])
-    .describe('filters of the strided layers, from the image inwards, each halving its size (conv)'),
+    .meta(
+      usedWith(
+        { architecture: 'conv' },
+        'filters of the strided layers, from the image inwards, each halving its size',
+      ),
+    ),
   blocks: z
     .number()
     .int()
     .min(0)
     .max(16)
     .default(0)
-    .describe('residual blocks of two convolutions after each strided layer (conv)'),
+    .meta(usedWith({ architecture: 'conv' }, 'residual blocks of two convolutions after each strided layer')),
   activation: z.enum(activationNames).default('relu').describe('after every layer but the last'),
 };

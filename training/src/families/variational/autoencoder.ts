@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { gradientModel } from '../../core/gradient-model.ts';
 import { type DataDescription, defineFamily, type Trainable } from '../../model/family.ts';
 import type { NoiseSpec } from '../../model/model.ts';
+import { usedWith } from '../../model/option-use.ts';
 import { activationNames, activations } from '../../nn/activations.ts';
 import {
   architectureRefuses,
@@ -21,7 +22,7 @@ const options = z.strictObject({
   hidden: z
     .array(z.number().int().min(1))
     .default([400, 200])
-    .describe('widths of the hidden layers, none for a linear autoencoder (mlp)'),
+    .meta(usedWith({ architecture: 'mlp' }, 'widths of the hidden layers, none for a linear autoencoder')),
   ...architectureOptions,
   codeActivation: z.enum(activationNames).default('linear').describe('nonlinearity of the code'),
   reconstruction: z

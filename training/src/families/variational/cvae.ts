@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { gradientModel } from '../../core/gradient-model.ts';
 import { type DataDescription, defineFamily, type Trainable } from '../../model/family.ts';
 import type { ModelProgram } from '../../model/model.ts';
+import { usedWith } from '../../model/option-use.ts';
 import { dense } from '../../nn/dense.ts';
 import { featureNetwork } from '../../nn/encoder-decoder.ts';
 import { declared, inference, sequential } from '../../nn/module.ts';
@@ -31,7 +32,7 @@ const options = z.strictObject({
     .min(1)
     .max(4096)
     .default(64)
-    .describe('values that the known rows are summed up in (rows)'),
+    .meta(usedWith({ condition: 'rows' }, 'values that the known rows are summed up in')),
 });
 export type CvaeOptions = z.infer<typeof options>;
 

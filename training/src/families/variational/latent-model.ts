@@ -9,6 +9,7 @@ import {
 import { z } from 'zod';
 import type { DataDescription } from '../../model/family.ts';
 import type { Model, ModelProgram, NoiseSpec } from '../../model/model.ts';
+import { usedWith } from '../../model/option-use.ts';
 import type { StateSpecs } from '../../model/state.ts';
 import { activations } from '../../nn/activations.ts';
 import { bernoulliLogProb, binarise, normalLogProb, sumExamples } from '../../nn/distributions.ts';
@@ -27,7 +28,7 @@ export const coderOptions = {
     .array(z.number().int().min(1))
     .min(1)
     .default([400, 400])
-    .describe('widths of the hidden layers (mlp)'),
+    .meta(usedWith({ architecture: 'mlp' }, 'widths of the hidden layers')),
   ...architectureOptions,
 };
 

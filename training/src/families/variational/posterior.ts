@@ -1,5 +1,6 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { z } from 'zod';
+import { usedWith } from '../../model/option-use.ts';
 import type { StateSpecs } from '../../model/state.ts';
 import { activations } from '../../nn/activations.ts';
 import { dense } from '../../nn/dense.ts';
@@ -16,12 +17,18 @@ export const posteriorOptions = {
     .describe(
       'distribution of codes given an example: gaussian, each dimension by itself, or made flexible by inverse autoregressive flow',
     ),
-  flowSteps: z.number().int().min(1).max(32).default(4).describe('steps of the flow (iaf)'),
+  flowSteps: z
+    .number()
+    .int()
+    .min(1)
+    .max(32)
+    .default(4)
+    .meta(usedWith({ posterior: 'iaf' }, 'steps of the flow')),
   flowHidden: z
     .array(z.number().int().min(1))
     .min(1)
     .default([320])
-    .describe('widths of the hidden layers of each step of the flow (iaf)'),
+    .meta(usedWith({ posterior: 'iaf' }, 'widths of the hidden layers of each step of the flow')),
 };
 export type PosteriorOptions = z.infer<z.ZodObject<typeof posteriorOptions>>;
 

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Dataset } from '../../data/dataset.ts';
 import type { DataDescription } from '../../model/family.ts';
 import type { NoiseSpec } from '../../model/model.ts';
+import { usedWith } from '../../model/option-use.ts';
 import type { HostState, StateSpecs } from '../../model/state.ts';
 import {
   normalDivergence,
@@ -28,13 +29,25 @@ export const priorOptions = {
     .describe(
       'distribution of codes: standard normal, the mixture of posteriors of learned pseudo-inputs (vamp), or a learned flow of affine couplings',
     ),
-  pseudoInputs: z.number().int().min(1).max(10_000).default(100).describe('components of the mixture (vamp)'),
-  priorCouplings: z.number().int().min(1).max(32).default(4).describe('couplings of the flow (flow)'),
+  pseudoInputs: z
+    .number()
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(100)
+    .meta(usedWith({ prior: 'vamp' }, 'components of the mixture')),
+  priorCouplings: z
+    .number()
+    .int()
+    .min(1)
+    .max(32)
+    .default(4)
+    .meta(usedWith({ prior: 'flow' }, 'couplings of the flow')),
   priorHidden: z
     .array(z.number().int().min(1))
     .min(1)
     .default([128, 128])
-    .describe('widths of the hidden layers of each coupling (flow)'),
+    .meta(usedWith({ prior: 'flow' }, 'widths of the hidden layers of each coupling')),
 };
 export type PriorOptions = z.infer<z.ZodObject<typeof priorOptions>>;
 

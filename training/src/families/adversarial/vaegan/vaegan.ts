@@ -7,6 +7,7 @@ import { lossAndGradients } from '../../../core/gradients.ts';
 import type { Turn } from '../../../core/turn.ts';
 import { type DataDescription, defineFamily, type Trainable } from '../../../model/family.ts';
 import type { NoiseSpec } from '../../../model/model.ts';
+import { usedWith } from '../../../model/option-use.ts';
 import { asKind, ofKind } from '../../../model/state.ts';
 import { activations } from '../../../nn/activations.ts';
 import { standardNormalDivergence, sumExamples } from '../../../nn/distributions.ts';
@@ -28,14 +29,27 @@ const options = z.strictObject({
     .array(z.number().int().min(1))
     .min(1)
     .default([256, 256])
-    .describe('widths of the hidden layers of the decoder, reversed in the others (mlp)'),
+    .meta(
+      usedWith({ architecture: 'mlp' }, 'widths of the hidden layers of the decoder, reversed in the others'),
+    ),
   filters: z
     .array(z.number().int().min(1))
     .min(1)
     .max(6)
     .default([32, 64])
-    .describe('filters of the strided layers, from the image inwards, each halving its size (dcgan)'),
-  kernelSize: z.number().int().min(2).max(9).default(4).describe('width of the convolutions (dcgan)'),
+    .meta(
+      usedWith(
+        { architecture: 'dcgan' },
+        'filters of the strided layers, from the image inwards, each halving its size',
+      ),
+    ),
+  kernelSize: z
+    .number()
+    .int()
+    .min(2)
+    .max(9)
+    .default(4)
+    .meta(usedWith({ architecture: 'dcgan' }, 'width of the convolutions')),
   normalisation: z
     .enum(['none', 'batch'])
     .default('batch')

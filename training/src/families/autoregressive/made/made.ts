@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { gradientModel } from '../../../core/gradient-model.ts';
 import { type DataDescription, defineFamily, type Trainable } from '../../../model/family.ts';
 import type { NoiseSpec } from '../../../model/model.ts';
+import { usedWith } from '../../../model/option-use.ts';
 import { sumExamples } from '../../../nn/distributions.ts';
 import { mapBounds, mapNoise } from '../../../nn/inversion.ts';
 import { isUnitImage } from '../../../nn/unit-image.ts';
@@ -44,7 +45,7 @@ const options = z.strictObject({
     .min(1)
     .max(1000)
     .default(10)
-    .describe('Gaussians for each dimension (mixture)'),
+    .meta(usedWith({ likelihood: 'mixture' }, 'Gaussians for each dimension')),
 });
 export type MadeOptions = z.infer<typeof options>;
 

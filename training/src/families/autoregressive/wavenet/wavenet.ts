@@ -2,6 +2,7 @@ import { type NamedTensors, tf } from '@generatrix/export';
 import { z } from 'zod';
 import { gradientModel } from '../../../core/gradient-model.ts';
 import { type DataDescription, defineFamily, type Trainable } from '../../../model/family.ts';
+import { usedWith } from '../../../model/option-use.ts';
 import { dilationsOf, type WavenetNetwork, wavenetForward, wavenetSpecs } from './wavenet-network.ts';
 import { logisticOutput, muLawOutput } from './wavenet-output.ts';
 import { wavenetPrograms } from './wavenet-programs.ts';
@@ -25,7 +26,7 @@ const options = z.strictObject({
     .max(65_536)
     .default(256)
     .describe('bins of the mu-law, or even levels (logistic; 65536 for 16 bits)'),
-  components: count(10, 100).describe('components of the mixture (logistic)'),
+  components: count(10, 100).meta(usedWith({ output: 'logistic' }, 'components of the mixture')),
   conditional: z.boolean().default(false).describe('condition on the class'),
 });
 export type WavenetOptions = z.infer<typeof options>;
