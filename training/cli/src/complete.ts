@@ -1,4 +1,4 @@
-import { loadSampler, type Sampler } from '@generatrix/runtime';
+import type { Sampler } from '@generatrix/runtime';
 import {
   type Completion,
   checkCompletion,
@@ -24,6 +24,7 @@ import {
   wholeNumber,
 } from './flags.ts';
 import { type ModelDataFlags, modelData } from './model-data.ts';
+import { addCheckpointFlag, type CheckpointFlag, openModel } from './open-model.ts';
 import {
   checkBeforeSampling,
   checkSampleFile,
@@ -32,7 +33,7 @@ import {
   sampleFile,
 } from './sample-file.ts';
 
-interface CompleteFlags extends ModelDataFlags, Omit<SampleFileFlags, 'columns'> {
+interface CompleteFlags extends ModelDataFlags, CheckpointFlag, Omit<SampleFileFlags, 'columns'> {
   readonly rows?: string;
   readonly seconds?: string;
   readonly count: string;
@@ -71,13 +72,14 @@ export function addComplete(program: Command): void {
     .option('--scale <n>', 'pixels a side for each pixel of an image', '1')
     .addOption(deviceOption())
     .action(async (model: string, flags: CompleteFlags) => {
-      const sampler = await loadSampler(model, { device: flags.device });
+      const { sampler, close } = await openModel(model, flags);
       try {
         await complete(sampler, flags, model);
       } finally {
-        await sampler.release();
+        await close();
       }
     });
+  addCheckpointFlag(command);
   addDatasetOptionFlags(command);
 }
 

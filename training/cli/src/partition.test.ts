@@ -112,6 +112,12 @@ it('scores a belief network by a bound, and keeps rows of images while it draws 
     expect(completed.status, completed.stderr).toBe(0);
     expect(completed.stdout).toContain('2 completions of each of 2 examples, the first 3 rows kept, seed 5');
   }
+  // What the bundle was exported from is the last checkpoint here, exported again for the while.
+  const [bundled, last] = [join(folder, 'bundled.npy'), join(folder, 'last.npy')];
+  const same = ['--rows', '3', '--count', '1', '--seed', '5', '--steps', '4'];
+  expect((await command('complete', deep, ...same, '--out', bundled)).status).toBe(0);
+  expect((await command('complete', deep, ...same, '--checkpoint', 'last', '--out', last)).status).toBe(0);
+  expect(await readFile(last)).toEqual(await readFile(bundled));
   const refused = await command('complete', deep, '--steps', '1');
   expect(refused.status).toBe(1);
   expect(refused.stderr).toMatch(
