@@ -2,6 +2,7 @@ import { type NamedTensors, tf } from '@generatrix/export';
 import { type InputSpec, type OutputSpec, sizeOf } from '@generatrix/runtime/core';
 import { z } from 'zod';
 import { markovChainPrograms, sampleStepsOption } from '../../core/chain.ts';
+import type { TrainingDefaults } from '../../model/family.ts';
 import type { ModelProgram } from '../../model/model.ts';
 import { binarise } from '../../nn/distributions.ts';
 import { type Bipartite, type GibbsNoise, gibbsStep } from './bipartite.ts';
@@ -16,6 +17,16 @@ export const machineOptions = {
     .max(1_000_000)
     .default(10_000)
     .describe('temperatures by which the partition function is estimated, when nothing else is asked for'),
+};
+
+/** How machines of binary units train when nothing else is asked for: plain stochastic gradient, falling to 0. */
+export const machineDefaults: TrainingDefaults = {
+  steps: 20_000,
+  batchSize: 100,
+  learningRate: 0.01,
+  optimizer: 'sgd',
+  momentum: 0,
+  schedule: 'linear',
 };
 
 /** Steps of a machine's chains in one call: their noise is held at a time. */

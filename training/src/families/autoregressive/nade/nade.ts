@@ -6,7 +6,7 @@ import { type DataDescription, defineFamily, type Trainable } from '../../../mod
 import type { StateSpecs } from '../../../model/state.ts';
 import { bernoulliLogProb, sumExamples } from '../../../nn/distributions.ts';
 import { mapBounds, mapNoise } from '../../../nn/inversion.ts';
-import { isUnitImage } from '../../../nn/unit-image.ts';
+import { refusesBinary } from '../../../nn/unit-image.ts';
 import {
   type AutoregressiveNetwork,
   autoregressivePrograms,
@@ -81,9 +81,7 @@ export const nade = defineFamily<NadeOptions>({
   ],
   options,
   defaults: { steps: 30_000, batchSize: 100, learningRate: 1e-3, ema: 0.9999 },
-  refuses: ({ spec }) => {
-    return isUnitImage(spec) ? null : 'models binary data: it needs images with values in [0, 1]';
-  },
+  refuses: ({ spec }) => refusesBinary(spec),
   build,
   reproduce: {
     mnist: {

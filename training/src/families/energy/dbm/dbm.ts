@@ -7,7 +7,7 @@ import { type DataDescription, defineFamily, type Trainable } from '../../../mod
 import type { NoiseSpec } from '../../../model/model.ts';
 import { asKind, type StateSpecs } from '../../../model/state.ts';
 import { bernoulliLogProb, binarise, sumExamples } from '../../../nn/distributions.ts';
-import { isUnitImage } from '../../../nn/unit-image.ts';
+import { refusesBinary } from '../../../nn/unit-image.ts';
 import { binaryPath } from '../annealed-path.ts';
 import { annealingPrograms } from '../annealing.ts';
 import { baseRates, independentUnits, logOddsOf } from '../base-rates.ts';
@@ -16,6 +16,7 @@ import { gibbsCompletion } from '../completion.ts';
 import {
   binaryUnits,
   gibbsPrograms,
+  machineDefaults,
   machineOptions,
   programOfExamples,
   stepsPerCall,
@@ -225,16 +226,8 @@ export const dbm = defineFamily<DbmOptions>({
   equation: 'p(v) ∝ Σ_h exp(b·v + c·h¹ + d·h² + v·W h¹ + h¹·U h²)',
   sources: ['Salakhutdinov and Hinton 2009, "Deep Boltzmann machines", AISTATS'],
   options,
-  defaults: {
-    steps: 20_000,
-    batchSize: 100,
-    learningRate: 0.01,
-    optimizer: 'sgd',
-    momentum: 0,
-    schedule: 'linear',
-  },
-  refuses: ({ spec }) =>
-    isUnitImage(spec) ? null : 'models binary data: it needs images with values in [0, 1]',
+  defaults: machineDefaults,
+  refuses: ({ spec }) => refusesBinary(spec),
   build,
   reproduce: {
     mnist: {

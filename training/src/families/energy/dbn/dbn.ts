@@ -6,13 +6,19 @@ import type { Player } from '../../../core/turn.ts';
 import { type DataDescription, defineFamily, type Trainable } from '../../../model/family.ts';
 import type { NoiseSpec } from '../../../model/model.ts';
 import { asKind, type StateSpecs } from '../../../model/state.ts';
-import { isUnitImage } from '../../../nn/unit-image.ts';
+import { refusesBinary } from '../../../nn/unit-image.ts';
 import { binaryPath } from '../annealed-path.ts';
 import { annealingPrograms } from '../annealing.ts';
 import { independentUnits, logOddsOf } from '../base-rates.ts';
 import { type GibbsNoise, gibbsSteps } from '../bipartite.ts';
 import { divergenceGradients, divergenceMetrics } from '../contrastive-divergence.ts';
-import { binaryUnits, machineOptions, programOfExamples, stepsPerCall } from '../machine-programs.ts';
+import {
+  binaryUnits,
+  machineDefaults,
+  machineOptions,
+  programOfExamples,
+  stepsPerCall,
+} from '../machine-programs.ts';
 import { dbnNames, generated, machineOf, recognised } from './dbn-machine.ts';
 import {
   completionChain,
@@ -198,16 +204,8 @@ export const dbn = defineFamily<DbnOptions>({
     'Salakhutdinov and Murray 2008, "On the quantitative analysis of deep belief networks", ICML',
   ],
   options,
-  defaults: {
-    steps: 20_000,
-    batchSize: 100,
-    learningRate: 0.01,
-    optimizer: 'sgd',
-    momentum: 0,
-    schedule: 'linear',
-  },
-  refuses: ({ spec }) =>
-    isUnitImage(spec) ? null : 'models binary data: it needs images with values in [0, 1]',
+  defaults: machineDefaults,
+  refuses: ({ spec }) => refusesBinary(spec),
   build,
   reproduce: {
     mnist: {

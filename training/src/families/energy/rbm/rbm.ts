@@ -5,7 +5,7 @@ import { gradientModel } from '../../../core/gradient-model.ts';
 import { type DataDescription, defineFamily, type Trainable } from '../../../model/family.ts';
 import type { NoiseSpec } from '../../../model/model.ts';
 import { asKind, type StateSpecs } from '../../../model/state.ts';
-import { isUnitImage } from '../../../nn/unit-image.ts';
+import { refusesBinary } from '../../../nn/unit-image.ts';
 import { binaryPath } from '../annealed-path.ts';
 import { annealingPrograms } from '../annealing.ts';
 import { baseRates, independentUnits, logOddsOf } from '../base-rates.ts';
@@ -15,6 +15,7 @@ import { divergenceGradients, divergenceMetrics } from '../contrastive-divergenc
 import {
   binaryUnits,
   gibbsPrograms,
+  machineDefaults,
   machineOptions,
   programOfExamples,
   stepsPerCall,
@@ -128,17 +129,8 @@ export const rbm = defineFamily<RbmOptions>({
     'Tieleman 2008, "Training restricted Boltzmann machines using approximations to the likelihood gradient", ICML',
   ],
   options,
-  defaults: {
-    steps: 20_000,
-    batchSize: 100,
-    learningRate: 0.01,
-    optimizer: 'sgd',
-    momentum: 0,
-    schedule: 'linear',
-  },
-  refuses: ({ spec }) => {
-    return isUnitImage(spec) ? null : 'models binary data: it needs images with values in [0, 1]';
-  },
+  defaults: machineDefaults,
+  refuses: ({ spec }) => refusesBinary(spec),
   build,
   reproduce: {
     digits8: {
