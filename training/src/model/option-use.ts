@@ -10,7 +10,7 @@ export type OptionUse = Readonly<Record<string, string | readonly string[]>>;
  * is refused, as what is asked for would not happen.
  */
 export function usedWith(use: OptionUse, description: string): { description: string; usedWith: OptionUse } {
-  const where = Object.values(use).flatMap((values) => values);
+  const where = Object.values(use).flat();
   return { description: `${description} (${where.join(', ')})`, usedWith: use };
 }
 
