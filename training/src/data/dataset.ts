@@ -20,6 +20,15 @@ export interface DataField {
   gather(indices: ArrayLike<number>): Promise<HostTensor>;
 }
 
+/** Something that examples were drawn from, known because they were drawn: a class, or a quantity. */
+export interface DataFactor {
+  readonly name: string;
+  /** Number of classes, whose indices are the values; absent for a quantity. */
+  readonly classes?: number;
+  /** Its value for the example at an index. */
+  of(index: number): number;
+}
+
 /** Examples that a model is trained or judged on. */
 export interface Dataset {
   readonly name: string;
@@ -33,6 +42,8 @@ export interface Dataset {
   readonly classNames: readonly string[];
   /** What there is of each example besides, by name; models may be given it as a condition. */
   readonly fields?: Readonly<Record<string, DataField>>;
+  /** What each example was drawn from, where that is known: evaluations compare codes with it, no model sees it. */
+  readonly drawnFrom?: readonly DataFactor[];
   /** What was left out or changed while it was read, for the line that says what was loaded. */
   readonly notes?: readonly string[];
   /**
@@ -173,7 +184,7 @@ export function classFrequencies({
 
 /** Some of a data set's examples as a data set of their own, in the order of these indices; values are not copied. */
 export function partOf(dataset: Dataset, indices: Int32Array): Dataset {
-  const { labels, fields } = dataset;
+  const { labels, fields, drawnFrom } = dataset;
   const original = (some: ArrayLike<number>) =>
     Int32Array.from(some, (at) => originalOf(dataset, indices, at));
   return {
@@ -185,6 +196,12 @@ export function partOf(dataset: Dataset, indices: Int32Array): Dataset {
           { spec, gather: async (some: ArrayLike<number>) => gather(original(some)) },
         ]),
       ),
+    }),
+    ...(drawnFrom && {
+      drawnFrom: drawnFrom.map((factor) => ({
+        ...factor,
+        of: (at: number) => factor.of(originalOf(dataset, indices, at)),
+      })),
     }),
     size: indices.length,
     labels: labels === null ? null : indices.map((index) => labels[index]!),

@@ -6,6 +6,9 @@ import { drawFactors, drawGlyph, type GlyphFactors, glyphSide } from './glyph-re
 const margin = 2;
 const smallSide = 8;
 
+/** Factors of a glyph that are quantities, those that show most first. */
+const quantities = ['slant', 'thickness', 'scale', 'aspect', 'rotation'] as const;
+
 /** A data set of drawn digits: every example's generating factors are known. */
 export interface GlyphDataset extends Dataset {
   /** The factors that the example was drawn from. */
@@ -68,6 +71,10 @@ function drawnDigits(
     },
     pixels,
   );
+  const factors = (index: number): GlyphFactors => {
+    checkIndices(name, [index], size);
+    return drawFactors(stream(index));
+  };
   return {
     ...held,
     async gather(indices) {
@@ -80,10 +87,11 @@ function drawnDigits(
       }
       return held.gather(indices);
     },
-    factors(index) {
-      checkIndices(name, [index], size);
-      return drawFactors(stream(index));
-    },
+    factors,
+    drawnFrom: [
+      { name: 'digit', classes: 10, of: (index) => factors(index).digit },
+      ...quantities.map((quantity) => ({ name: quantity, of: (index: number) => factors(index)[quantity] })),
+    ],
   };
 }
 

@@ -3,6 +3,7 @@ import { classBalance } from './classifier/class-balance-finding.ts';
 import { usefulness } from './classifier/usefulness-finding.ts';
 import { convergence } from './convergence/convergence-finding.ts';
 import type { Outcome, Skipped } from './diagnostic.ts';
+import { disentanglement } from './disentanglement/disentanglement-finding.ts';
 import { divergences } from './divergence/divergence-finding.ts';
 import type { Evaluation } from './evaluation.ts';
 import { frechet, manifolds, score } from './frechet/frechet-finding.ts';
@@ -114,6 +115,12 @@ export const diagnostics: readonly DiagnosticEntry[] = [
     title: 'Use of the code',
     source: 'Burda et al. 2016, arXiv:1509.00519, section 5.2; Kingma and Welling 2014, appendix B',
     run: posteriorCollapse,
+  },
+  {
+    name: 'disentanglement',
+    title: 'Disentanglement',
+    source: 'Chen et al. 2018, arXiv:1802.04942, eq. 6; Kumar et al. 2018, arXiv:1711.00848, section 3',
+    run: disentanglement,
   },
   {
     name: 'interpolation',

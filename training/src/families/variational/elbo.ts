@@ -1,8 +1,10 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { z } from 'zod';
 import type { Loss } from '../../core/gradients.ts';
+import { usedWith } from '../../model/option-use.ts';
 import { sumExamples } from '../../nn/distributions.ts';
 import type { LatentModel } from './latent-model.ts';
+import { totalCorrelation } from './total-correlation.ts';
 
 /** Options of the loss of a VAE. */
 export const elboOptions = {
@@ -22,6 +24,20 @@ export const elboOptions = {
     ),
 };
 export type ElboOptions = z.infer<z.ZodObject<typeof elboOptions>>;
+
+/** The option of models whose posteriors are Gaussians of independent dimensions. */
+export const totalCorrelationOption = {
+  totalCorrelation: z
+    .number()
+    .nonnegative()
+    .default(1)
+    .meta(
+      usedWith(
+        { posterior: 'gaussian' },
+        'weight of the total correlation in the KL term; above 1 codes become independent (beta-TCVAE)',
+      ),
+    ),
+};
 
 /** What the loss is taken of. */
 export interface ElboTerms {
@@ -47,10 +63,19 @@ export interface ElboTerms {
  * `freeBits` f the loss has, in place of the KL term,
  *
  *   sum over the dimensions j of max(f, mean over the batch of KL_j)                 Kingma et al. 2016, eq. 16
+ *
+ * and `totalCorrelation` w adds (w - 1) KL(q(z) || prod_j q(z_j)) (Chen et al. 2018, eq. 4 with alpha = gamma = 1).
  */
 export function elboLoss(
   model: Pick<LatentModel, 'encode' | 'draw' | 'divergence' | 'logLikelihoods'>,
-  { beta, klWarmUp, freeBits }: ElboOptions,
+  {
+    beta,
+    klWarmUp,
+    freeBits,
+    totalCorrelation: correlationWeight = 1,
+  }: ElboOptions & {
+    readonly totalCorrelation?: number;
+  },
   state: NamedTensors,
   { x, eps, step, condition, counted }: ElboTerms,
 ): Loss {
@@ -65,5 +90,11 @@ export function elboLoss(
   const elbo = tf.sub(reconstruction, divergence);
   const weight = klWarmUp === 0 ? beta : tf.mul(beta, tf.minimum(1, tf.div(tf.add(step, 1), klWarmUp)));
   const spent = freeBits === 0 ? divergence : tf.sum(tf.maximum(each, freeBits));
-  return { loss: tf.sub(tf.mul(weight, spent), reconstruction), metrics: { elbo, divergence } };
+  const loss = tf.sub(tf.mul(weight, spent), reconstruction);
+  if (correlationWeight === 1) return { loss, metrics: { elbo, divergence } };
+  const correlation = totalCorrelation(encoding, drawn.z);
+  return {
+    loss: tf.add(loss, tf.mul(correlationWeight - 1, correlation)),
+    metrics: { elbo, divergence, totalCorrelation: correlation },
+  };
 }

@@ -35,9 +35,9 @@ export const cases: readonly FamilyCase[] = [
     batchSize: 4,
   },
   {
-    name: 'vae, mixture of posteriors as prior',
+    name: 'vae, mixture of posteriors as prior, total correlation',
     family: 'vae',
-    options: { latent: 2, hidden: [8], prior: 'vamp', pseudoInputs: 5 },
+    options: { latent: 2, hidden: [8], prior: 'vamp', pseudoInputs: 5, totalCorrelation: 4 },
     dataset: tinyImages(24),
     batchSize: 8,
   },

@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import { gradientModel } from '../../core/gradient-model.ts';
 import { type DataDescription, defineFamily, type Trainable } from '../../model/family.ts';
-import { elboLoss, elboOptions } from './elbo.ts';
+import { elboLoss, elboOptions, totalCorrelationOption } from './elbo.ts';
 import { latentModel, latentOptions, latentRefuses } from './latent-model.ts';
 
 const options = z.strictObject({
   ...latentOptions,
   ...elboOptions,
+  ...totalCorrelationOption,
 });
 export type VaeOptions = z.infer<typeof options>;
 
@@ -31,13 +32,17 @@ export const vae = defineFamily<VaeOptions>({
   sources: [
     'Kingma and Welling 2014, arXiv:1312.6114',
     'Higgins et al. 2017 (beta)',
+    'Chen et al. 2018, arXiv:1802.04942 (total correlation)',
     'Burda et al. 2016, arXiv:1509.00519 (importance-weighted bound)',
     'Kingma et al. 2016, arXiv:1606.04934 (inverse autoregressive flow, free bits)',
     'Tomczak and Welling 2018, arXiv:1705.07120 (mixture of posteriors as prior)',
   ],
   options,
   defaults: { steps: 2000, batchSize: 100, learningRate: 1e-3 },
-  refuses: latentRefuses,
+  refuses: (data, vae) =>
+    vae.totalCorrelation !== 1 && vae.posterior !== 'gaussian'
+      ? 'total-correlation needs posteriors of independent dimensions; use posterior gaussian'
+      : latentRefuses(data, vae),
   build,
   reproduce: {
     mnist: {
