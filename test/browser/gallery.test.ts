@@ -233,6 +233,10 @@ describe.skipIf(missing !== '')('the pages', () => {
     expect(await waitUntilIdle(page)).toBe('ready');
     await (await panel('chain')).getByText('Start at an example').click();
     await expectNoWider();
+    await page.goto(`${server.url}model.html?model=models/ddpm&device=wasm&count=4`);
+    expect(await waitUntilIdle(page)).toBe('ready');
+    await (await panel('refine')).getByText('Start from a drawing').click();
+    await expectNoWider();
     await page.goto(`${server.url}parity.html?model=models/vae&device=wasm`);
     await page.locator('#main[data-state=ready]').waitFor();
     await expectNoWider();
@@ -349,6 +353,68 @@ describe.skipIf(missing !== '')('the pages', () => {
     await openModel('realnvp');
     const flow = (await panel('density')).locator('.note');
     await expect.poll(() => flow.textContent(), { timeout: 20_000 }).toMatch(/Density at 9216 places/);
+  });
+
+  test('noise becomes an example, step by step, also from a drawing of which a part is held', async () => {
+    await openModel('ddpm');
+    const section = await panel('refine');
+    const [noisy, clean] = [
+      section.locator('canvas.result').first(),
+      section.locator('canvas.result').nth(1),
+    ];
+    const status = section.locator('[role=status]');
+    const done = (runs: number) =>
+      expect
+        .poll(async () => [await noisy.getAttribute('data-done'), await status.textContent()], {
+          timeout: 20_000,
+        })
+        .toEqual([String(runs), expect.stringMatching(/^\d+ steps? in .* on WASM.*, seed \d+$/)]);
+    await done(1);
+    expect(await noisy.getAttribute('data-step')).toBe('6');
+    const ended = [await picture(noisy), await picture(clean)];
+    const back = section.getByLabel('Look back at a step');
+    await back.focus();
+    await page.keyboard.press('Home');
+    expect(await noisy.getAttribute('data-step')).toBe('1');
+    expect(await back.getAttribute('aria-valuetext')).toBe('Step 1 of 6');
+    expect(await picture(noisy)).not.toBe(ended[0]);
+    expect(await picture(clean)).not.toBe(ended[1]);
+    const again = section.getByRole('button', { name: 'Draw again' });
+    await again.click();
+    await done(2);
+    expect([await picture(noisy), await picture(clean)]).toEqual(ended);
+    await section.getByLabel('Guidance towards the class').focus();
+    await page.keyboard.press('End');
+    await done(3);
+    expect(await picture(noisy)).not.toBe(ended[0]);
+    await section.getByLabel('Steps', { exact: true }).focus();
+    await page.keyboard.press('Home');
+    await done(4);
+    expect(await noisy.getAttribute('data-step')).toBe('1');
+    expect(await findings(), 'refine').toEqual([]);
+
+    await section.getByText('Start from a drawing').click();
+    const sheet = section.locator('.sheet').first();
+    await sheet.scrollIntoViewIfNeeded();
+    const box = (await sheet.boundingBox())!;
+    await page.mouse.move(box.x + box.width * 0.1, box.y + box.height * 0.25);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.9, box.y + box.height * 0.25, { steps: 4 });
+    await page.mouse.up();
+    await section.getByRole('button', { name: 'Hold what is drawn' }).click();
+    expect(Number(await section.locator('.sheet').nth(1).getAttribute('data-marked'))).toBeGreaterThan(3);
+    expect(await section.getByLabel('Start', { exact: true }).inputValue()).toBe('drawing');
+    await section.getByLabel('Samples', { exact: true }).fill('1');
+    await page.keyboard.press('Tab');
+    await done(5);
+    // The second row of the drawing is bright, and held.
+    const bright = await noisy.evaluate((element: HTMLCanvasElement) =>
+      [...element.getContext('2d')!.getImageData(1, 1, 4, 1).data].filter((_, i) => i % 4 === 0),
+    );
+    expect(Math.min(...bright)).toBeGreaterThan(60);
+    await section.getByRole('button', { name: 'Other noise' }).click();
+    await done(6);
+    expect(await page.getByRole('alert').count()).toBe(0);
   });
 
   test('the chain of a machine is followed: step, play and pause, a temperature, an example with a part held', async () => {

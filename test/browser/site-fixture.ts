@@ -27,7 +27,7 @@ const chosen: Readonly<Record<string, string>> = {
 };
 
 /** Models with a page that the gallery has no card for. */
-const unlisted: Readonly<Record<string, string>> = { rbm: 'rbm, persistent' };
+const unlisted: Readonly<Record<string, string>> = { rbm: 'rbm, persistent', ddpm: 'ddpm, images by class' };
 
 /** Builds the site and writes the bundles `vae`, `gmm` and so on, and the fixtures of `fixture-bundles.ts`. */
 export async function makeSite(): Promise<SiteFixture> {

@@ -4,6 +4,8 @@ import type { Completion, ModelView } from './contract.ts';
 
 /** Program that continues an example. */
 export const completeProgram = 'complete';
+/** The carry of a completion that says what is known besides its beginning: 1 where a pixel is. */
+export const heldCarry = 'held';
 /** Names of the scalar that says how much is known, by the kind of data. */
 const knownNames = ['rows', 'samples'];
 

@@ -91,8 +91,11 @@ export interface Samples {
 export interface StreamRequest extends DrawOptions {
   /** Of a chain, steps between two parts; when absent, so many that there are a hundred parts or one for each step. */
   readonly stepsPerRun?: number;
-  /** Begins every sample with the first `known` rows, or audio samples, of an example: data [count, ...shape]. */
-  readonly given?: { readonly data: HostTensor; readonly known: number };
+  /**
+   * Begins every sample with the first `known` rows, or audio samples, of an example: data [count, ...shape]. Of a chain
+   * that completes, `held` too, as in `CompleteRequest`.
+   */
+  readonly given?: { readonly data: HostTensor; readonly known: number; readonly held?: HostTensor };
   /** The program's scalars by name, such as `temperature: 0.8`. */
   readonly [scalar: string]: SampleRequest[string] | StreamRequest['given'];
 }
@@ -121,6 +124,11 @@ export interface CompleteRequest extends BatchOptions {
   readonly data: HostTensor;
   /** How much of each is kept: rows of an image, or audio samples. */
   readonly known: number;
+  /**
+   * What is kept besides, 1 where a pixel is and 0 elsewhere, [n, height, width, 1] or [1, height, width, 1] for all; of
+   * images that are completed by refinement of noise.
+   */
+  readonly held?: HostTensor;
   /** A random one when absent; the result says which. */
   readonly seed?: Seed;
   /** Index of the first example, which keys its noise; 0 when absent. */

@@ -8,9 +8,11 @@ import {
   type DrawKind,
   type HostTensor,
   hostTensor,
+  messageOf,
   sizeOf,
   UserError,
 } from '@generatrix/runtime/core';
+import { decodeImageFile } from '@generatrix/runtime/media';
 import type { Dataset } from '@generatrix/training/data';
 import { checkMemory, writeFileAtomic } from '@generatrix/training/files';
 import { type Command, Option } from 'commander';
@@ -40,8 +42,12 @@ interface CompleteFlags extends ModelDataFlags, CheckpointFlag, Omit<SampleFileF
   readonly completions: string;
   readonly seed?: string;
   readonly label?: string;
+  readonly hold?: string;
   readonly temperature?: string;
   readonly steps?: string;
+  readonly strength?: string;
+  readonly guidance?: string;
+  readonly eta?: string;
   readonly draw?: DrawKind;
   readonly device: DeviceRequest;
 }
@@ -55,7 +61,15 @@ export function addComplete(program: Command): void {
   addDataFlags(command, 'that of the training run')
     .addOption(new Option('--split <name>', 'which examples').choices(['train', 'test']).default('test'))
     .option('--data-seed <n>', 'seed of a drawn data set (default: that of the training run)')
-    .option('--rows <n>', 'rows of an image that are kept (default: the upper half)')
+    .option(
+      '--rows <n>',
+      'rows of an image that are kept (default: the upper half, none with --strength or --hold)',
+    )
+    .option('--hold <file>', 'image whose bright pixels are kept, of flowmatching and ddpm')
+    .option(
+      '--strength <x>',
+      'noise that what is not kept starts from, of flowmatching and ddpm: 1 for all, less to stay near to the examples',
+    )
     .option('--seconds <s>', 'seconds of sound that are kept (default: the first half)')
     .option('--count <n>', 'examples, from the first on', '8')
     .option('--completions <n>', 'completions of each', '4')
@@ -63,6 +77,8 @@ export function addComplete(program: Command): void {
     .option('--label <n>', "class of all of them, for models that have classes (default: each example's own)")
     .option('--temperature <x>', 'below 1 for likelier completions')
     .option('--steps <n>', 'steps of the chain, for models that complete by one')
+    .option('--guidance <x>', 'above 1 for completions clearer of their class, for models that take it')
+    .option('--eta <x>', 'noise of each step of a diffusion: 0 for none, 1 for as much as in training')
     .addOption(drawOption("what the model's bundle says"))
     .option(
       '--out <file>',
@@ -93,9 +109,11 @@ async function complete(sampler: Sampler, flags: CompleteFlags, model: string): 
   const completions = wholeNumber('--completions', 1)(flags.completions);
   const wanted = wholeNumber('--count', 1)(flags.count);
   const chosen = {
-    ...(flags.temperature === undefined
-      ? {}
-      : { temperature: realNumber('--temperature')(flags.temperature) }),
+    ...Object.fromEntries(
+      (['temperature', 'strength', 'guidance', 'eta'] as const).flatMap((name) =>
+        flags[name] === undefined ? [] : [[name, realNumber(`--${name}`)(flags[name])]],
+      ),
+    ),
     ...(flags.steps === undefined ? {} : { steps: wholeNumber('--steps')(flags.steps) }),
     ...(flags.draw === undefined ? {} : { draw: flags.draw }),
   };
@@ -119,14 +137,17 @@ async function complete(sampler: Sampler, flags: CompleteFlags, model: string): 
   // Example i's completions stand together: i * completions to (i + 1) * completions.
   const examples = Int32Array.from({ length: count * completions }, (_, i) => Math.floor(i / completions));
   const data = await dataset.gather(examples);
+  const held = flags.hold === undefined ? {} : { held: await heldPixels(flags.hold, spec) };
   const { seed, data: drawn } = await withProgress('completions', patience, (onSteps) =>
     sampler.complete({
       ...{ ...seeded, ...chosen, ...labelsOf(dataset, examples, label) },
-      ...{ data, known, onSteps },
+      ...{ data, known, onSteps, ...held },
     }),
   );
   const shown = spec.kind === 'image' && !isArray(flags);
-  const picture = shown ? besideGiven(data, drawn, known, completions, spec.range[0]) : drawn;
+  // What is refined is looked at whole.
+  const looked = startsFromExamples(flags) ? spec.shape[0] : known;
+  const picture = shown ? besideGiven(data, drawn, looked, completions, spec.range[0]) : drawn;
   const layout = shown ? { columns: String(1 + completions) } : {};
   await writeFileAtomic(flags.out, await sampleFile({ ...flags, ...layout }, picture, spec));
   console.log(
@@ -136,7 +157,8 @@ async function complete(sampler: Sampler, flags: CompleteFlags, model: string): 
 }
 
 /** How much is kept, in the program's unit. */
-function knownOf({ rows, seconds }: CompleteFlags, { unit, most }: Completion, spec: DataSpec): number {
+function knownOf(flags: CompleteFlags, { unit, most }: Completion, spec: DataSpec): number {
+  const { rows, seconds } = flags;
   if (spec.kind === 'audio') {
     if (rows !== undefined) throw new UserError('--rows: this model completes sound; say --seconds');
     if (seconds === undefined) return Math.floor(most / 2);
@@ -147,10 +169,29 @@ function knownOf({ rows, seconds }: CompleteFlags, { unit, most }: Completion, s
     );
   }
   if (seconds !== undefined) throw new UserError('--seconds: this model completes images; say --rows');
-  if (rows === undefined) return Math.floor(most / 2);
+  if (rows === undefined) return startsFromExamples(flags) ? 0 : Math.floor(most / 2);
   const known = wholeNumber('--rows')(rows);
   if (known <= most) return known;
   throw new UserError(`--rows: expected 0 to ${most} ${unit}, got '${rows}'`);
+}
+
+/** Whether more of the examples matters than their first rows. */
+function startsFromExamples({ strength, hold }: CompleteFlags): boolean {
+  return strength !== undefined || hold !== undefined;
+}
+
+/** The pixels of an image file that are at least half bright, [1, height, width, 1]. */
+async function heldPixels(file: string, spec: DataSpec): Promise<HostTensor> {
+  if (spec.kind !== 'image') throw new UserError('--hold: this model completes sound; say --seconds');
+  const [height, width] = spec.shape;
+  const pixels = await decodeImageFile(file, { height, width, channels: 1 }).catch((error: unknown) => {
+    throw new UserError(`--hold ${file}: ${messageOf(error)}`);
+  });
+  return hostTensor(
+    'float32',
+    [1, height, width, 1],
+    Float32Array.from(pixels, (value) => (value >= 128 ? 1 : 0)),
+  );
 }
 
 function labelsOf(

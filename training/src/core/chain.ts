@@ -4,12 +4,15 @@ import { z } from 'zod';
 import type { ModelProgram, NoiseSpec } from '../model/model.ts';
 import { type CarryShapes, carriesAmong, carriesOut, carryInputs, carryOutputs } from './carries.ts';
 
-/** The option of a family whose samples are the ends of chains: their length when nothing else is asked for. */
-export function sampleStepsOption(steps: number) {
+/**
+ * The option of a family whose samples are the ends of chains: their length when nothing else is asked for.
+ * @param least 2 where the first is the start of the chain
+ */
+export function sampleStepsOption(steps: number, least: 1 | 2 = 2) {
   return z
     .number()
     .int()
-    .min(2)
+    .min(least)
     .max(1_000_000)
     .default(steps)
     .describe('steps of the chain that a sample is the end of');
@@ -31,7 +34,7 @@ export interface ChainStep {
 export interface Chain {
   /** Of the whole chain, below 2^24. */
   readonly steps: number;
-  /** As many as a caller may ask for in its place, by the scalar `steps`, and 2 at least; absent where none may. */
+  /** As many as a caller may ask for in its place, by the scalar `steps`, and 2 at least after a `start`, else 1; absent where none may. */
   readonly mostSteps?: number;
   /** Steps that one call of the program takes at most: its noise is what is held in memory at a time. */
   readonly stepsPerCall: number;
@@ -75,7 +78,7 @@ export function chainProgram(chain: Chain): ModelProgram {
         ...further,
         [chainScalars.from]: { ...place, default: first },
         [chainScalars.to]: { ...place, default: Math.min(steps, first + stepsPerCall) },
-        ...(mostSteps && { [chainLength]: { ...scalar, min: 2, default: steps } }),
+        ...(mostSteps && { [chainLength]: { ...scalar, min: chain.start ? 2 : 1, default: steps } }),
       },
       outputs: { ...carryOutputs(shapes), ...chain.outputs },
       chain: { steps, stepsPerCall, ...(chain.example !== undefined && { example: chain.example }) },

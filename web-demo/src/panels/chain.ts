@@ -1,6 +1,7 @@
 import { canWalk, type HostTensor, type InputSpec, randomSeed } from '@generatrix/runtime/core';
 import { field, make } from '../view/make.ts';
 import { drawSamples } from '../view/sample-view.ts';
+import { slider } from '../view/slider.ts';
 import { deviceName, formatTime } from '../view/text.ts';
 import type { Walked } from '../worker/protocol.ts';
 import { makeTrace } from './chain-trace.ts';
@@ -189,21 +190,10 @@ function build({ sampler, manifest, fail }: PanelContext): HTMLElement {
 /** A slider where the chain takes a temperature: most of what there is to see is between a half and 2. */
 function temperatureBox(spec: InputSpec | undefined) {
   if (spec?.role !== 'scalar') return undefined;
-  const box = make('input', {
-    type: 'range',
+  return slider('Temperature', {
     min: Math.max(0.1, spec.min ?? 0.1),
     max: Math.min(3, spec.max ?? 3),
     step: 0.05,
     value: spec.default,
   });
-  const value = make('span', { className: 'note', 'aria-hidden': 'true' });
-  const say = () => {
-    value.textContent = box.valueAsNumber.toFixed(2);
-    box.setAttribute('aria-valuetext', value.textContent);
-  };
-  box.addEventListener('input', say);
-  say();
-  const whole = field('Temperature', box);
-  whole.append(value);
-  return { box, field: whole };
 }

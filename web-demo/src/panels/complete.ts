@@ -1,11 +1,11 @@
-import { chainLength, type HostTensor, hostTensor, randomSeed } from '@generatrix/runtime/core';
+import { chainLength, type HostTensor, randomSeed } from '@generatrix/runtime/core';
 import { field, make } from '../view/make.ts';
 import { drawSamples } from '../view/sample-view.ts';
 import { play } from '../view/sound.ts';
 import { formatTime } from '../view/text.ts';
 import type { CompletionPart } from '../worker/protocol.ts';
 import { makeDrawing } from './drawing.ts';
-import { has, type Panel, type PanelContext } from './panel.ts';
+import { has, type Panel, type PanelContext, repeated } from './panel.ts';
 
 /** Ways to go on that are drawn at once. */
 const ways = 4;
@@ -38,9 +38,9 @@ function build({ sampler, manifest, condition, fail }: PanelContext): HTMLElemen
   let beginning: HostTensor | undefined;
 
   const start = async (): Promise<HostTensor> => {
-    if (drawing) return repeated(drawing.read());
+    if (drawing) return repeated(drawing.read(), ways);
     beginning ??= (await sampler.sample({ count: 1, seed: randomSeed() })).data;
-    return repeated(beginning);
+    return repeated(beginning, ways);
   };
   const show = (soFar: HostTensor) => drawSamples(canvas, soFar.data, spec);
   const run = async (signal: AbortSignal) => {
@@ -111,10 +111,4 @@ function build({ sampler, manifest, condition, fail }: PanelContext): HTMLElemen
     boxes,
     note,
   );
-}
-
-function repeated({ data, shape }: HostTensor): HostTensor {
-  const all = new Float32Array(data.length * ways);
-  for (let i = 0; i < ways; i += 1) all.set(data, i * data.length);
-  return hostTensor('float32', [ways, ...shape.slice(1)], all);
 }

@@ -10,12 +10,14 @@ import { likely } from './likely.ts';
 import type { Panel, PanelContext } from './panel.ts';
 import styleText from './panels.css?inline';
 import { reconstruct } from './reconstruct.ts';
+import { refinement } from './refinement.ts';
 import { sound } from './sound.ts';
 
 /** All panels, in the order they are offered. */
 const panels: readonly Panel[] = [
   density,
   chain,
+  refinement,
   explorer,
   interpolate,
   reconstruct,

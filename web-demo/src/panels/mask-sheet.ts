@@ -15,6 +15,9 @@ export interface MaskSheet {
 /** Of the accent laid over what is marked. */
 const tint = 0.45;
 
+/** Brightness from which a pixel counts as drawn. */
+const drawn = 0.1;
+
 /**
  * A sheet that shows an image and takes a brush; buttons mark halves of it without a pointer.
  * @param shape [height, width, channels], 1 or 3 channels
@@ -94,6 +97,13 @@ export function makeMaskSheet(
       make(
         'div',
         { className: 'row' },
+        fill('Hold what is drawn', (x, y) => {
+          const at = (y * width + x) * channels;
+          return (
+            Math.max(...Array.from({ length: channels }, (_, c) => image[at + c]!)) >
+            low + drawn * (high - low)
+          );
+        }),
         fill('Hold upper half', (_, y) => y < height / 2),
         fill('Hold left half', (x) => x < width / 2),
         fill('Hold nothing', () => false),

@@ -1,4 +1,4 @@
-import { densityOf, type Manifest } from '@generatrix/runtime/core';
+import { densityOf, type HostTensor, hostTensor, type Manifest } from '@generatrix/runtime/core';
 import type { RemoteSampler } from '../worker/remote-sampler.ts';
 
 /** What a panel works with. */
@@ -29,6 +29,13 @@ export function has(manifest: Manifest, ...programs: string[]): boolean {
 /** Whether examples can be scored: exactly, or by a bound. */
 export function scores(manifest: Manifest): boolean {
   return densityOf(manifest.programs) !== undefined;
+}
+
+/** One example, as often as there are samples: [1, ...shape] to [count, ...shape]. */
+export function repeated({ data, shape }: HostTensor, count: number): HostTensor {
+  const all = new Float32Array(data.length * count);
+  for (let i = 0; i < count; i += 1) all.set(data, i * data.length);
+  return hostTensor('float32', [count, ...shape.slice(1)], all);
 }
 
 /**

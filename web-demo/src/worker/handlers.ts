@@ -72,6 +72,15 @@ export const handlers: Handlers = {
       return (await sampler.complete({ ...options, data, known, onSteps })).data;
     });
   },
+  refine: async (request, { model, part, signal }) => {
+    const { refineSteps } = await import('./refine.ts');
+    return timed(() =>
+      refineSteps(model().sampler, request, signal, (refined) => {
+        part(refined);
+        return breathe();
+      }),
+    );
+  },
   walk: async (request, { model, part, signal }) => {
     // Few models have chains that are followed: a page loads this with the first of them.
     const { walkSteps } = await import('./walk.ts');

@@ -78,6 +78,20 @@ export interface CompleteRequest extends Conditions {
  */
 export type CompletionPart = { readonly soFar: HostTensor } | { readonly done: number; readonly of: number };
 
+/** Samples that are refined from noise, or from examples. */
+export interface RefineRequest extends Conditions {
+  readonly count: number;
+  readonly seed: number;
+  /** Examples to start at, as far as the scalar `strength` says, and what of them is held; noise alone when absent. */
+  readonly start?: { readonly data: HostTensor; readonly held: HostTensor };
+}
+
+/** Samples after some steps, and the examples that the model sees in them. */
+export interface Refined {
+  readonly data: HostTensor;
+  readonly predicted: HostTensor;
+}
+
 /** Steps of the model's Markov chain, from where the chains are. */
 export interface WalkRequest extends Omit<WalkStart, 'signal'> {
   /** Steps to take. */
@@ -114,6 +128,8 @@ export interface Calls {
   /** Samples row by row; the parts hold all samples as far as they are drawn. */
   readonly stream: Call<SampleRequest, Sampled, HostTensor>;
   readonly complete: Call<CompleteRequest, Sampled, CompletionPart>;
+  /** Samples of a chain that says what it sees in them, after each step. */
+  readonly refine: Call<RefineRequest, Sampled, Refined & { readonly done: number; readonly of: number }>;
   /** Steps of the model's Markov chain; the parts say how many are taken. */
   readonly walk: Call<WalkRequest, Walked, { readonly done: number; readonly of: number }>;
   /** Examples through the model's code and back. */

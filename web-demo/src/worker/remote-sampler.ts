@@ -8,9 +8,12 @@ import {
 } from '@generatrix/runtime/core';
 import { workerLink } from './client.ts';
 import type {
+  CallName,
+  Calls,
   CompletionPart,
   Conditions,
   LoadRequest,
+  RefineRequest,
   Sampled,
   SampleRequest,
   Scores,
@@ -61,6 +64,12 @@ export interface RemoteSampler {
     onPart?: (part: CompletionPart) => void,
     options?: CallOptions,
   ): Promise<Sampled>;
+  /** Samples of a chain that says what it sees in them; `onPart` is given both after each step. */
+  refine(
+    request: RefineRequest,
+    onPart?: (part: Calls['refine']['part']) => void,
+    options?: CallOptions,
+  ): Promise<Sampled>;
   /** Steps of the model's Markov chain; `onPart` is told how many are taken. */
   walk(
     request: WalkRequest,
@@ -98,14 +107,19 @@ export async function loadSampler(url: string | URL, options: LoadOptions = {}):
   const onPart = ({ received, total }: { received: number; total: number }) => onProgress?.(received, total);
   const loaded = await link.ask('load', model, request, { signal, onPart });
   tellResources(loaded.scripts);
+  const ask =
+    <K extends CallName>(call: K) =>
+    (wanted: Calls[K]['payload'], part?: (part: Calls[K]['part']) => void, options?: CallOptions) =>
+      link.ask(call, model, wanted, { ...options, onPart: part });
   return {
     ...loaded,
     async sample({ count = 1, seed = randomSeed(), ...given }, call) {
       return { seed, ...(await link.ask('sample', model, { count, seed, ...given }, call)) };
     },
-    stream: (wanted, part, call) => link.ask('stream', model, wanted, { ...call, onPart: part }),
-    complete: (wanted, part, call) => link.ask('complete', model, wanted, { ...call, onPart: part }),
-    walk: (wanted, part, call) => link.ask('walk', model, wanted, { ...call, onPart: part }),
+    stream: ask('stream'),
+    complete: ask('complete'),
+    refine: ask('refine'),
+    walk: ask('walk'),
     reconstruct: (data, given) => link.ask('reconstruct', model, { data, ...given }),
     interpolate: (way, given) => link.ask('interpolate', model, { ...way, ...given }),
     encode: (data, given) => link.ask('encode', model, { data, ...given }),

@@ -1,36 +1,25 @@
 import { tf } from '@generatrix/export';
 import { z } from 'zod';
-import { chainProgram, sampleStepsOption } from '../../core/chain.ts';
-import { fromData, measureScale, scaleSpecs, unscaled } from '../../core/data-scale.ts';
+import { sampleStepsOption } from '../../core/chain.ts';
+import { fromData, measureScale, scaleSpecs } from '../../core/data-scale.ts';
 import { gradientModel } from '../../core/gradient-model.ts';
 import { type DataDescription, defineFamily, type Trainable } from '../../model/family.ts';
 import { usedWith } from '../../model/option-use.ts';
 import { asKind } from '../../model/state.ts';
-import { newPass } from '../../nn/module.ts';
-import { type Held, heldRows } from './completion.ts';
-import { denoiser, denoiserOptions, denoiserRefuses } from './denoiser.ts';
+import { conditionalDenoiser, refinementOptions, refinementRefuses } from './conditional-denoiser.ts';
 import { flowPrograms } from './flow-programs.ts';
-import {
-  classesOf,
-  guidanceInputs,
-  guidanceOptions,
-  guidanceRefuses,
-  guided,
-  hidingNoise,
-  partlyHidden,
-} from './guidance.ts';
-import { type Field, solverNames, solvers } from './ode.ts';
+import { solverNames, solvers } from './ode.ts';
+import { refinementPrograms } from './refinement-programs.ts';
 
 const options = z.strictObject({
-  ...denoiserOptions,
-  ...guidanceOptions,
+  ...refinementOptions,
   solver: z
     .enum(solverNames)
     .default('midpoint')
     .describe(
       'how a sample follows the flow: euler looks at the network once a step, midpoint and heun twice, rk4 four times',
     ),
-  sampleSteps: sampleStepsOption(20),
+  sampleSteps: sampleStepsOption(20, 1),
   densitySteps: z
     .number()
     .int()
@@ -40,9 +29,6 @@ const options = z.strictObject({
     .meta(usedWith({ data: 'points' }, 'steps of the classical Runge-Kutta method that log-densities take')),
 });
 export type FlowMatchingOptions = z.infer<typeof options>;
-
-/** Steps of a sample in one call. */
-const stepsPerCall = 5;
 
 /**
  * Flow matching on straight lines from noise to data (Lipman et al. 2023, eq. 22 and 23 with sigma_min = 0; rectified
@@ -55,43 +41,8 @@ const stepsPerCall = 5;
  */
 function build(flow: FlowMatchingOptions, data: DataDescription): Trainable {
   const { spec } = data;
-  const classes = classesOf(flow, data);
-  const network = denoiser(flow, data, classes);
+  const network = conditionalDenoiser(flow, data);
   const shape = [...spec.shape];
-  const output = { dtype: 'float32', shape, meaning: 'data' } as const;
-  const field =
-    (state: Record<string, tf.Tensor>, inputs: Record<string, tf.Tensor>): Field =>
-    (x, time) =>
-      guided(network, classes, state, x, tf.reshape(time, [1]), inputs);
-  const shown = (state: Record<string, tf.Tensor>, x: tf.Tensor) =>
-    unscaled(state, 'range' in spec ? tf.clipByValue(x, -1, 1) : x, spec);
-  /** The chain of samples, or of completions of what is held. */
-  const chain = (held: Held | null) =>
-    chainProgram({
-      steps: flow.sampleSteps,
-      mostSteps: 10_000,
-      stepsPerCall: Math.min(flow.sampleSteps, stepsPerCall),
-      carries: { position: shape, end: shape, ...(held && { origin: shape }) },
-      noise: { start: { distribution: 'normal', shape } },
-      inputs: { ...guidanceInputs(classes, flow.guidance), ...held?.inputs },
-      outputs: { data: output, predicted: output },
-      step: (state, { position, origin }, { index, steps, noise, inputs }) => {
-        const first = tf.equal(index, 0);
-        const time = tf.div(index, steps);
-        const drawn = tf.where(first, noise.start!, position!);
-        // What is known goes its own straight line, from the noise of the start.
-        const from = held && tf.where(first, noise.start!, origin!);
-        const x = held ? held.hold(drawn, between(from!, held.given(state, inputs), time), inputs) : drawn;
-        const step = solvers[flow.solver](field(state, inputs), x, time, tf.div(1, steps));
-        const end = tf.add(x, tf.mul(tf.sub(1, time), step.slope));
-        return { position: step.x, end, ...(from && { origin: from }) };
-      },
-      finish: (state, { position, end }, inputs) => {
-        const made = { data: shown(state, position!), predicted: shown(state, end!) };
-        if (held === null) return made;
-        return { data: held.finished(made.data, inputs), predicted: held.finished(made.predicted, inputs) };
-      },
-    });
   return gradientModel({
     parameters: network.parameters,
     state: asKind('data', scaleSpecs(spec)),
@@ -99,7 +50,6 @@ function build(flow: FlowMatchingOptions, data: DataDescription): Trainable {
     noise: {
       start: { distribution: 'normal', shape },
       time: { distribution: 'uniform', shape: [1] },
-      ...hidingNoise(classes),
       ...network.noise,
     },
     loss: (state, { data: examples, label, noise }) => {
@@ -108,17 +58,37 @@ function build(flow: FlowMatchingOptions, data: DataDescription): Trainable {
       const time = noise.time!; // [batch, 1]
       const share = tf.reshape(time, [time.shape[0]!, ...shape.map(() => 1)]);
       const along = between(start, end, share);
-      const told = classes > 0 ? partlyHidden(label!, noise.hidden!, classes, flow.labelDropout) : undefined;
-      const velocity = network.apply(state, along, tf.squeeze(time, [1]), told, newPass(true, noise));
+      const velocity = network.trained(state, along, tf.squeeze(time, [1]), { label, noise });
       return { loss: tf.mean(tf.square(tf.sub(velocity, tf.sub(end, start)))) };
     },
     programs: {
-      advance: chain(null),
-      ...(spec.kind === 'image' ? { complete: chain(heldRows(spec)) } : {}),
+      ...refinementPrograms({
+        spec,
+        steps: flow.sampleSteps,
+        mostSteps: 10_000,
+        pointStepsPerCall: 5,
+        noise: 'start',
+        inputs: network.inputs,
+        kept: ['origin'],
+        step: (state, { position, origin }, { index, steps, noise, inputs }, held) => {
+          const first = tf.equal(index, 0);
+          const whole = held?.strength ?? tf.scalar(1);
+          const time = tf.add(tf.sub(1, whole), tf.mul(whole, tf.div(index, steps)));
+          // The image that is held goes its own straight line, from the noise of the start.
+          const from = held && tf.where(first, noise.start!, origin!);
+          const line = held && between(from!, held.image, time);
+          const drawn = tf.where(first, line ?? noise.start!, position!);
+          const x = held ? held.hold(drawn, line!) : drawn;
+          const field = (at: tf.Tensor, when: tf.Tensor) =>
+            network.guided(state, at, tf.reshape(when, [1]), inputs);
+          const step = solvers[flow.solver](field, x, time, tf.mul(whole, tf.div(1, steps)));
+          const predicted = tf.add(x, tf.mul(tf.sub(1, time), step.slope));
+          return { position: step.x, predicted, ...(from && { kept: { origin: from } }) };
+        },
+      }),
       ...flowPrograms({
         spec,
-        classes,
-        field,
+        network,
         solver: flow.solver,
         steps: flow.sampleSteps,
         densitySteps: flow.densitySteps,
@@ -145,7 +115,7 @@ export const flowmatching = defineFamily<FlowMatchingOptions>({
   ],
   options,
   defaults: { steps: 5000, batchSize: 128, learningRate: 1e-3, schedule: 'cosine', ema: 0.999 },
-  refuses: (data, flow) => denoiserRefuses(data, flow) ?? guidanceRefuses(flow, data),
+  refuses: refinementRefuses,
   build,
   reproduce: {
     moons: {

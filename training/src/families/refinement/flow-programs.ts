@@ -3,16 +3,14 @@ import { type DataSpec, type InputSpec, sizeOf } from '@generatrix/runtime/core'
 import { fromData, scaleLogDet, unscaled } from '../../core/data-scale.ts';
 import type { ModelProgram } from '../../model/model.ts';
 import { standardNormalLogProb, sumExamples } from '../../nn/distributions.ts';
-import { labelInput } from './guidance.ts';
+import type { ConditionalDenoiser } from './conditional-denoiser.ts';
 import { type Field, type SolverName, solvers } from './ode.ts';
 
 /** What the programs of a flow along an ordinary differential equation are made of. */
 export interface FlowProgramParts {
   readonly spec: DataSpec;
-  /** Number of classes that the velocity is told; 0 for none. */
-  readonly classes: number;
   /** The velocity from noise (time 0) to data (time 1), in the network's scale. */
-  field(state: NamedTensors, inputs: NamedTensors): Field;
+  readonly network: ConditionalDenoiser;
   readonly solver: SolverName;
   /** Steps between noise and data. */
   readonly steps: number;
@@ -47,14 +45,16 @@ export function integrated(
  * dimensions: see `logDensity`.
  */
 export function flowPrograms(parts: FlowProgramParts): Record<string, ModelProgram> {
-  const { spec, classes, solver, steps } = parts;
+  const { spec, network, solver, steps } = parts;
   const shape = [...spec.shape];
   const size = sizeOf(shape);
-  const label = labelInput(classes);
+  const label = network.labelInputs;
   const data: InputSpec = { dtype: 'float32', shape, role: 'data' };
-  /** The class alone, without guidance: what the network was trained on. */
-  const asTrained = ({ label: given }: NamedTensors): NamedTensors =>
-    given === undefined ? {} : { label: given, guidance: tf.scalar(1) };
+  /** Told the class alone, without guidance: what the network was trained on. */
+  const fieldOf =
+    (state: NamedTensors, inputs: NamedTensors): Field =>
+    (x, time) =>
+      network.told(state, x, tf.reshape(time, [1]), inputs);
   return {
     encode: {
       signature: {
@@ -62,7 +62,7 @@ export function flowPrograms(parts: FlowProgramParts): Record<string, ModelProgr
         outputs: { latent: { dtype: 'float32', shape: [size], meaning: 'latent' } },
       },
       run: (state, inputs) => {
-        const field = parts.field(state, asTrained(inputs));
+        const field = fieldOf(state, inputs);
         const x = integrated(field, fromData(state, inputs.data!, spec), { solver, steps, from: 1, to: 0 });
         return { latent: tf.reshape(x, [x.shape[0]!, size]) };
       },
@@ -74,7 +74,7 @@ export function flowPrograms(parts: FlowProgramParts): Record<string, ModelProgr
       },
       run: (state, inputs) => {
         const z = tf.reshape(inputs.latent!, [inputs.latent!.shape[0]!, ...shape]);
-        const field = parts.field(state, asTrained(inputs));
+        const field = fieldOf(state, inputs);
         return { data: unscaled(state, integrated(field, z, { solver, steps, from: 0, to: 1 }), spec) };
       },
     },
@@ -87,7 +87,7 @@ export function flowPrograms(parts: FlowProgramParts): Record<string, ModelProgr
             },
             run: (state: NamedTensors, inputs: NamedTensors) => {
               const x = fromData(state, inputs.data!, spec);
-              const density = logDensity(parts.field(state, asTrained(inputs)), x, parts.densitySteps);
+              const density = logDensity(fieldOf(state, inputs), x, parts.densitySteps);
               return { logProb: tf.add(density, scaleLogDet(state)) };
             },
           },

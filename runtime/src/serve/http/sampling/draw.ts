@@ -1,11 +1,12 @@
 import type { Request, Response } from 'express';
 import { samplingProgram } from '../../../model/abilities.ts';
 import { completeExamples } from '../../../model/complete.ts';
-import { completionOf } from '../../../model/completion-of.ts';
+import { completeProgram, completionOf, heldCarry } from '../../../model/completion-of.ts';
 import type { CompleteRequest } from '../../../model/contract.ts';
 import { decodeLatents } from '../../../model/convert.ts';
 import { drawSamples } from '../../../model/sample.ts';
 import type { Seed } from '../../../noise/noise.ts';
+import type { HostTensor } from '../../../program/tensor.ts';
 import type { ServedModel } from '../../engine/engine.ts';
 import { answeredBefore } from '../cache/seeded-answer.ts';
 import type { ServerContext } from '../context.ts';
@@ -32,6 +33,7 @@ interface CompleteBody {
   readonly first_index: number;
   readonly label?: number | number[];
   readonly given?: unknown;
+  readonly held?: unknown;
   readonly count?: number;
 }
 
@@ -145,7 +147,15 @@ async function givenPart(
     fields,
   );
   const labels = labelField(model, program, body.label, { count, needed: true });
-  return { ...scalars, ...labels, data: await repeated(given, count), known };
+  const held = body.held === undefined ? {} : { held: heldField(model, maxCount, body.held) };
+  return { ...scalars, ...labels, ...held, data: await repeated(given, count), known };
+}
+
+/** The pixels of a request that are kept, one image of marks or one for each. @throws HttpError 400. */
+function heldField(model: ServedModel, maxCount: number, value: unknown): HostTensor {
+  const spec = inputsOf(model, completeProgram)[heldCarry];
+  if (spec !== undefined) return tensorField(maxCount, 'held', spec, value);
+  throw new HttpError(400, `held: model ${model.name} keeps the beginning of an example alone; leave it out`);
 }
 
 /** `POST .../decode`: examples from codes. */

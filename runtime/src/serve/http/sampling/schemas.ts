@@ -23,6 +23,11 @@ export const querySchema = z.strictObject({
 const values = z
   .unknown()
   .meta({ type: 'array', items: {}, description: 'Nested lists [n, ...shape], or one example [...shape]' });
+const held = values
+  .optional()
+  .describe(
+    'Pixels that are kept, 1 or 0: [n, height, width, 1], or one for all; of models that refine noise',
+  );
 const scalars = z.number().describe('A scalar that the program declares, such as temperature');
 const firstIndex = z
   .int()
@@ -61,6 +66,7 @@ export function samplingSchemas(maxCount: number) {
           .optional()
           .describe("Draws given a code, or their means; the default of the model's scalar mean when absent"),
         given: values.optional().describe('Examples to complete; needs a model with the program complete'),
+        held,
         stream: z.boolean().optional().describe('Server-sent events, for models that sample step by step'),
         ...presentation,
       })
@@ -68,6 +74,7 @@ export function samplingSchemas(maxCount: number) {
     complete: z
       .object({
         given: values,
+        held,
         count: count.optional().describe('Completions of one example'),
         ...draw,
         ...presentation,

@@ -78,8 +78,14 @@ async function streamRequest(
 ): Promise<StreamRequest> {
   const { seed = randomSeed(), first_index: firstIndex, count, labels, draw } = body;
   if (continued) {
-    const { data, known, ...rest } = await continued();
-    return { ...rest, given: { data, known }, seed, firstIndex, count: data.shape[0]! };
+    const { data, known, held, ...rest } = await continued();
+    return {
+      ...rest,
+      given: { data, known, ...(held && { held }) },
+      seed,
+      firstIndex,
+      count: data.shape[0]!,
+    };
   }
   return {
     ...scalarFields(model, samplingProgram(model.manifest.programs) ?? 'sample', body, fields),
