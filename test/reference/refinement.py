@@ -107,10 +107,41 @@ def to_data(bundle, x):
 
 
 def noise_and_classes(bundle, count, name):
+    """Noise of the first steps of a chain, a few at least, and a class of each example."""
     entry = bundle.programs["advance"]
-    noise = bundle.noise(entry["inputs"][name], count)
+    steps, taken = entry["chain"]["steps"], entry["chain"]["stepsPerCall"]
+    total = taken if taken > 1 else min(steps, 3)
+    spec = entry["inputs"][name]
+    noise = bundle.noise({**spec, "shape": [total, *spec["shape"][1:]]}, count)
     label = np.arange(count) % entry["inputs"]["label"]["classes"] if "label" in entry["inputs"] else None
-    return entry, noise, label
+    return steps, noise, label
+
+
+def chained(bundle, program, name, noise, label, **given):
+    """What a chain's program returns after as many steps as there is noise of."""
+    entry = bundle.programs[program]
+    taken = entry["chain"]["stepsPerCall"]
+    carries = {name: given.pop(name) for name, spec in entry["inputs"].items() if spec["role"] == "carry" and name in given}
+    if label is not None:
+        given["label"] = label
+    for start in range(0, noise.shape[1], taken):
+        part = {name: noise[:, start : start + taken], "from": start, "to": start + taken}
+        out = bundle.run(program, **part, **given, **carries)
+        carries = {key: out[f"next/{key}"] for key, spec in entry["inputs"].items() if spec["role"] == "carry"}
+    return out
+
+
+class Held:
+    """An image that is given, pixels of it that are held, and how much noise the rest starts from."""
+
+    def __init__(self, bundle, count):
+        low, high = bundle.spec["range"]
+        self.data = bundle.examples(count)
+        self.image = (self.data.astype(np.float64) - (low + high) / 2) * 2 / (high - low)
+        self.mask = (bundle.random.random((count, *bundle.shape[:2], 1)) < 0.4).astype(np.float32)
+        self.strength, self.rows = 0.6, 1
+        self.known = (self.mask > 0.5) | (np.arange(bundle.shape[0]) < self.rows)[None, :, None, None]
+        self.inputs = {"given": self.data, "held": self.mask, "rows": self.rows, "strength": self.strength}
 
 
 def solve(field, x, time, size, solver):
@@ -128,23 +159,40 @@ def solve(field, x, time, size, solver):
     return x + size / 6 * (first + 2 * second + 2 * third + fourth), first
 
 
+def flow_steps(field, noise, steps, solver, held=None):
+    """Where samples are after as many steps as there is noise of, and where they would end if they went on straight."""
+    start = noise[:, 0].astype(np.float64)
+    strength = 1 if held is None else held.strength
+    x = start
+    for k in range(noise.shape[1]):
+        time = 1 - strength + strength * k / steps
+        if held is not None:
+            line = (1 - time) * start + time * held.image
+            x = np.where(held.known, line, line if k == 0 else x)
+        before = x
+        x, slope = solve(field, x, time, strength / steps, solver)
+    return x, before + (1 - time) * slope
+
+
 def flow_matching(bundle):
     """The first steps of samples by the solver; densities by a Jacobian of differences."""
     count = 5
-    entry, noise, label = noise_and_classes(bundle, count, "start")
-    steps, taken = entry["chain"]["steps"], entry["chain"]["stepsPerCall"]
+    steps, noise, label = noise_and_classes(bundle, count, "start")
     guidance = bundle.options["guidance"]
 
     def field(x, time):
         return guided(bundle, x, time, label, guidance)
 
-    x = noise[:, 0].astype(np.float64)
-    for k in range(taken):
-        before = x
-        x, slope = solve(field, x, k / steps, 1 / steps, bundle.options["solver"])
-    drawn = bundle.run("advance", start=noise, to=taken)
-    yield "samples after the steps of a call", drawn["data"], to_data(bundle, x)
-    yield "where they would end", drawn["predicted"], to_data(bundle, before + (1 - (taken - 1) / steps) * slope)
+    x, end = flow_steps(field, noise, steps, bundle.options["solver"])
+    drawn = chained(bundle, "advance", "start", noise, label)
+    yield "samples after the first steps", drawn["data"], to_data(bundle, x)
+    yield "where they would end", drawn["predicted"], to_data(bundle, end)
+    if "complete" in bundle.programs:
+        held = Held(bundle, count)
+        x, end = flow_steps(field, noise, steps, bundle.options["solver"], held)
+        drawn = chained(bundle, "complete", "start", noise, label, **held.inputs)
+        yield "completions from a drawing", drawn["data"], np.where(held.known, held.data, to_data(bundle, x))
+        yield "where those would end", drawn["predicted"], np.where(held.known, held.data, to_data(bundle, end))
     if "logProb" not in bundle.programs:
         return
     data = bundle.examples(count).astype(np.float64)
@@ -182,17 +230,20 @@ def schedule(name, steps):
     return np.concatenate([[1.0], np.cumprod(1 - np.minimum(betas, 0.999))])
 
 
-def diffusion(bundle):
-    """The first steps of samples by DDIM with noise of each step."""
-    count = 5
-    entry, noise, label = noise_and_classes(bundle, count, "noise")
-    steps, taken = entry["chain"]["steps"], entry["chain"]["stepsPerCall"]
+def diffusion_steps(bundle, noise, steps, label, held=None):
+    """Where samples are after as many steps of DDIM as there is noise of, and the example that is seen in them."""
     all_steps, eta = bundle.options["timesteps"], bundle.options["eta"]
     alpha = schedule(bundle.options["noiseSchedule"], all_steps)
-    numbers = [min(all_steps, int(np.floor((steps - i) * all_steps / steps + 0.3))) for i in range(steps + 1)]
+    most = all_steps * (1 if held is None else held.strength)
+    numbers = [min(all_steps, max(int(np.floor((steps - i) * most / steps + 0.3)), i < steps)) for i in range(steps + 1)]
     x = noise[:, 0].astype(np.float64)
-    for i in range(taken):
+    for i in range(noise.shape[1]):
         here, after = alpha[numbers[i]], alpha[numbers[i + 1]]
+        if i > 0:
+            x = mean + deviation * noise[:, i]
+        if held is not None:
+            image = np.sqrt(here) * held.image + np.sqrt(1 - here) * noise[:, i]
+            x = np.where(held.known, image, image if i == 0 else x)
         told = guided(bundle, x, numbers[i] / all_steps, label, bundle.options["guidance"])
         if bundle.options["prediction"] == "v":
             clean = np.sqrt(here) * x - np.sqrt(1 - here) * told
@@ -203,8 +254,21 @@ def diffusion(bundle):
         seen = (x - np.sqrt(here) * clean) / np.sqrt(1 - here)
         deviation = eta * np.sqrt((1 - after) / (1 - here) * (1 - here / after))
         mean = np.sqrt(after) * clean + np.sqrt(1 - after - deviation**2) * seen
-        if i + 1 < taken:
-            x = mean + deviation * noise[:, i + 1]
-    drawn = bundle.run("advance", noise=noise, to=taken, **({} if label is None else {"label": label}))
-    yield "samples after the steps of a call", drawn["data"], to_data(bundle, mean)
+    return mean, clean
+
+
+def diffusion(bundle):
+    """The first steps of samples by DDIM with noise of each step."""
+    count = 5
+    steps, noise, label = noise_and_classes(bundle, count, "noise")
+    mean, clean = diffusion_steps(bundle, noise, steps, label)
+    drawn = chained(bundle, "advance", "noise", noise, label)
+    yield "samples after the first steps", drawn["data"], to_data(bundle, mean)
     yield "the example seen in them", drawn["predicted"], to_data(bundle, clean)
+    if "complete" not in bundle.programs:
+        return
+    held = Held(bundle, count)
+    mean, clean = diffusion_steps(bundle, noise, steps, label, held)
+    drawn = chained(bundle, "complete", "noise", noise, label, **held.inputs)
+    yield "completions from a drawing", drawn["data"], np.where(held.known, held.data, to_data(bundle, mean))
+    yield "the example seen in those", drawn["predicted"], np.where(held.known, held.data, to_data(bundle, clean))

@@ -125,6 +125,7 @@ async function complete(sampler: Sampler, flags: CompleteFlags, model: string): 
   }
   checkCompletion(sampler, { ...chosen, known });
   checkSampleFile(flags, spec);
+  const held = flags.hold === undefined ? {} : { held: await heldPixels(flags.hold, spec) };
   const dataset = await modelData(sampler, flags, model);
   const count = Math.min(wanted, dataset.size);
   const beside = spec.kind === 'image' && !isArray(flags) ? { columns: String(1 + completions) } : {};
@@ -137,7 +138,6 @@ async function complete(sampler: Sampler, flags: CompleteFlags, model: string): 
   // Example i's completions stand together: i * completions to (i + 1) * completions.
   const examples = Int32Array.from({ length: count * completions }, (_, i) => Math.floor(i / completions));
   const data = await dataset.gather(examples);
-  const held = flags.hold === undefined ? {} : { held: await heldPixels(flags.hold, spec) };
   const { seed, data: drawn } = await withProgress('completions', patience, (onSteps) =>
     sampler.complete({
       ...{ ...seeded, ...chosen, ...labelsOf(dataset, examples, label) },

@@ -60,6 +60,8 @@ const rules: readonly (readonly [start: string, added: readonly string[] | null]
   ['npx generatrix complete runs/wavenet', ['--count', '1', '--seconds', '0.01']],
   // Of a Boltzmann machine, which nothing here trains; partition.test.ts does.
   ['npx generatrix complete runs/rbm', null],
+  // Nor is a flow of images; complete-strength.test.ts does.
+  ['npx generatrix complete runs/flowmatching', null],
   ['npx generatrix partition', null],
   ['npx generatrix score', ['--data-size', '20', '--samples', '2']],
   ['npx generatrix evaluate', ['--data-size', '40', '--count', '20', '--metrics', 'mmd']],
