@@ -6,6 +6,7 @@ import numpy as np
 from scipy import stats
 from scipy.special import logsumexp
 
+import transformer
 from double_graph import DoubleProgram
 from networks import (
     activations,
@@ -119,6 +120,10 @@ def autoregressive(bundle):
         before = np.cumsum(x[:, :, None] * W, 1) - x[:, :, None] * W
         logits = b + (sigmoid(c + before) * V).sum(2)
         yield "log-probabilities, from the weights", np.log(probability), (x * logits - softplus(logits)).sum(1)
+    if bundle.family == "transformer":
+        labels = np.ones(len(every), int) if bundle.options["conditional"] else None
+        ours = transformer.log_probabilities(bundle, every, labels)
+        yield "log-probabilities, from the weights", np.log(probability), ours
     if not binary_chain(bundle):
         return
     # Noise just beside each conditional probability: a sample turns there, and nowhere else.
@@ -537,7 +542,7 @@ checks = {
     "vqvae": quantised,
     "nice": flow,
     "realnvp": flow,
-    **{family: autoregressive for family in ("made", "nade", "pixelcnn", "pixelrnn", "wavenet")},
+    **{family: autoregressive for family in ("made", "nade", "pixelcnn", "pixelrnn", "transformer", "wavenet")},
     **{family: adversarial for family in ("gan", "dcgan", "wgan", "cgan", "acgan", "cogan")},
     "vaegan": vae_gan,
     "autoencoder": autoencoder,

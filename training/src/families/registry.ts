@@ -20,6 +20,7 @@ import { made } from './autoregressive/made/made.ts';
 import { nade } from './autoregressive/nade/nade.ts';
 import { pixelcnn } from './autoregressive/pixelcnn/pixelcnn.ts';
 import { pixelrnn } from './autoregressive/pixelrnn/pixelrnn.ts';
+import { transformer } from './autoregressive/transformer/transformer.ts';
 import { wavenet } from './autoregressive/wavenet/wavenet.ts';
 import { dbm } from './energy/dbm/dbm.ts';
 import { dbn } from './energy/dbn/dbn.ts';
@@ -53,6 +54,7 @@ export const families: readonly Family[] = [
   realnvp,
   pixelcnn,
   pixelrnn,
+  transformer,
   wavenet,
   gan,
   dcgan,

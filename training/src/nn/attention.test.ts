@@ -1,7 +1,8 @@
 import { tf } from '@generatrix/export';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { expectModule, type Given } from '../testing/module-check.ts';
-import { attention, overPositions } from './attention.ts';
+import { attention, attentionStep, cacheShape, overPositions } from './attention.ts';
+import { inference } from './module.ts';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -54,6 +55,30 @@ describe('attention', () => {
       shape,
       reference: byHand(shape, heads, causal),
     });
+  });
+
+  it('step by step with a cache is that of the whole sequence', () => {
+    const options = { heads: 2, causal: true };
+    const { specs, apply } = attention('a', 4, options);
+    const state = Object.fromEntries(
+      Object.entries(specs).map(([name, { shape }], i) => [
+        name,
+        tf.randomUniform([...shape], -1, 1, 'float32', i),
+      ]),
+    );
+    const x = tf.randomUniform([2, 3, 4], -1, 1, 'float32', 9);
+    const whole = apply(state, x, inference);
+    const step = attentionStep('a', 4, options);
+    const empty = tf.zeros([2, ...cacheShape(4, 3, options)]);
+    let cache = { keys: empty, values: empty };
+    for (const t of [0, 1, 2]) {
+      const here = tf.tile(tf.oneHot(tf.tensor1d([t], 'int32'), 3), [2, 1]);
+      const own = tf.reshape(tf.slice(x, [0, t, 0], [2, 1, 4]), [2, 4]);
+      const next = step(state, own, cache, tf.cast(here, 'float32'));
+      const expected = tf.reshape(tf.slice(whole, [0, t, 0], [2, 1, 4]), [2, 4]).dataSync();
+      for (const [i, value] of next.output.dataSync().entries()) expect(value).toBeCloseTo(expected[i]!, 5);
+      cache = next.cache;
+    }
   });
 
   it('over the positions of images is that over their rows one after the other', () =>

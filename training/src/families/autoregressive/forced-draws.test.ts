@@ -19,6 +19,7 @@ const chosen = [
   'nade',
   'pixelcnn, categorical, conditional, wider windows',
   'pixelrnn, logistic, colour, conditional',
+  'transformer',
   'wavenet',
   'wavenet, logistic',
 ];

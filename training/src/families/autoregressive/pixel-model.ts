@@ -125,7 +125,7 @@ export function drawImage(
  * (then the log-probability is of the rounded image).
  */
 export function pixelModel(
-  { output, levels }: PixelOptions,
+  { output, levels }: Pick<PixelOptions, 'output' | 'levels'>,
   { distribution, classes }: PixelSizes,
   network: PixelNetwork,
   { spec }: DataDescription,
@@ -180,7 +180,7 @@ export function pixelModel(
 /** Why this data cannot be modelled pixel by pixel, or null. */
 export function refusesPixels(
   { spec, classNames }: DataDescription,
-  { output, conditional }: PixelOptions,
+  { output, conditional }: Pick<PixelOptions, 'output' | 'conditional'>,
 ): string | null {
   if (spec.kind !== 'image') return `needs images, not ${spec.kind}`;
   if (spec.shape[2] !== 1 && output !== 'logistic') {

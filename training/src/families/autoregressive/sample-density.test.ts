@@ -120,6 +120,12 @@ const cases: readonly DensityCase[] = [
     distribution: enumerated(exact),
   },
   {
+    name: 'transformer',
+    family: 'transformer',
+    options: { blocks: 1, width: 6, heads: 2, hidden: 8, firstKernel: 3 },
+    ...bits,
+  },
+  {
     name: 'wavenet',
     family: 'wavenet',
     options: { layers: 2, stacks: 1, filters: 4, skipFilters: 6, levels: 4 },

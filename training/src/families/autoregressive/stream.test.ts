@@ -66,7 +66,9 @@ beforeAll(async () => {
   await tf.setBackend('cpu');
 });
 
-const streaming = familyCases.filter(({ family }) => ['pixelcnn', 'pixelrnn', 'wavenet'].includes(family));
+const streaming = familyCases.filter(({ family }) =>
+  ['pixelcnn', 'pixelrnn', 'transformer', 'wavenet'].includes(family),
+);
 
 describe.each(streaming)('$name', (familyCase) => {
   const { dataset } = familyCase;

@@ -4,17 +4,16 @@ import { inference } from '../../../nn/module.ts';
 import type { DrawRequest } from '../autoregressive-programs.ts';
 import { drawPixel, latest, pixelSequences } from '../pixel-draw.ts';
 import { pixelHead } from '../pixel-head.ts';
-import { biasesOfRow } from '../pixel-positions.ts';
-import { addShift, centred, convolvePadded, pointwise } from '../pixelcnn/pixelcnn-network.ts';
+import { biasAndClass, leftKernel, rowFeatures } from '../pixel-window.ts';
+import { centred, pointwise } from '../pixelcnn/pixelcnn-network.ts';
 import {
-  firstNames,
   fromAbove,
   lstmCell,
   lstmNames,
   lstmOutput,
   type PixelrnnNetwork,
   reachOf,
-  shiftOf,
+  windowOf,
 } from './pixelrnn-network.ts';
 
 /** What `pixelrnnRows` carries from row to row, by name: shapes without the batch. */
@@ -49,14 +48,14 @@ export function pixelrnnRows(
   request: DrawRequest,
   start: NamedTensors,
 ): { x: tf.Tensor; carries: NamedTensors } {
-  const { width, layers, filters, firstKernel, distribution } = network;
+  const { width, layers, firstKernel, distribution } = network;
   const noise = Object.values(request.noise)[0]!;
   const batch = noise.shape[0]!;
   const height = noise.shape[1]! / (width * distribution.channels);
   const reach = reachOf(firstKernel);
   const each = Array.from({ length: layers }, (_, layer) => layer);
-  const shift = shiftOf(network, state, firstNames, request.label);
-  const gateShifts = each.map((layer) => shiftOf(network, state, lstmNames(layer), request.label));
+  const featuresOf = rowFeatures(windowOf(network), state, request.label);
+  const gateShifts = each.map((layer) => biasAndClass(network, state, lstmNames(layer), request.label));
   const byPixel = (x: tf.Tensor) => tf.transpose(x, [1, 0, 2]); // [batch, w, C] to [w, batch, C] and back
 
   const { carries, outputs } = scan({
@@ -65,14 +64,9 @@ export function pixelrnnRows(
     body: (above, slices) => {
       const next: NamedTensors = {};
       if (above.row !== undefined) next.row = tf.add(above.row, 1);
-      const firstShift =
-        above.row === undefined
-          ? shift
-          : addShift(biasesOfRow(state[firstNames.position]!, above.row), shift);
-      const seen = convolvePadded(above.image!, state[firstNames.above]!, [0, reach, reach]);
       const row: NamedTensors = {
         ...slices,
-        above: byPixel(tf.reshape(addShift(seen, firstShift), [batch, width, filters])),
+        above: byPixel(featuresOf(above.image!, above.row)),
       };
       for (const layer of each) {
         const gates = fromAbove(above[`hidden/${layer}`]!, state[lstmNames(layer).state]!);
@@ -104,7 +98,7 @@ function drawRow(
   const { layers, filters, units, firstKernel, kernel, distribution } = network;
   const batch = row.above!.shape[1]!;
   const reach = reachOf(firstKernel) * distribution.channels;
-  const firstKernelFlat = tf.reshape(state[firstNames.left]!, [reach, filters]) as tf.Tensor2D;
+  const firstKernelFlat = leftKernel(windowOf(network), state);
   const inputKernels = Array.from({ length: layers }, (_, layer) =>
     tf.reshape(state[lstmNames(layer).input]!, [-1, 4 * units]),
   );

@@ -3,11 +3,10 @@ import type { StateSpec, StateSpecs } from '../../../model/state.ts';
 import { convolution } from '../../../nn/convolution.ts';
 import { dense } from '../../../nn/dense.ts';
 import { inference, type Module } from '../../../nn/module.ts';
-import { oneHot } from '../../../nn/one-hot.ts';
 import { pixelHead, pixelStart } from '../pixel-head.ts';
 import type { PixelSizes } from '../pixel-model.ts';
-import { positionSpec } from '../pixel-positions.ts';
-import { addShift, centred, convolvePadded, moved, pointwise } from '../pixelcnn/pixelcnn-network.ts';
+import { biasAndClass, type WindowedPixels, windowFeatures, windowSpecs } from '../pixel-window.ts';
+import { addShift, centred, convolvePadded, pointwise } from '../pixelcnn/pixelcnn-network.ts';
 
 /** A PixelRNN of Row LSTM layers with its sizes settled. */
 export interface PixelrnnNetwork extends PixelSizes {
@@ -26,13 +25,11 @@ export interface PixelrnnNetwork extends PixelSizes {
 /** How far a window of this width reaches to each side. */
 export const reachOf = (width: number) => (width - 1) / 2;
 
-export const firstNames = {
-  above: 'first/above/kernel',
-  left: 'first/left/kernel',
-  bias: 'first/bias',
-  label: 'first/label',
-  position: 'first/position',
-} as const;
+/** The first layer: a square window. */
+export function windowOf(network: PixelrnnNetwork): WindowedPixels {
+  const reach = reachOf(network.firstKernel);
+  return { ...network, reach: { rows: reach, columns: reach }, wraps: false };
+}
 
 /** Names of an LSTM layer's parameters. */
 export function lstmNames(layer: number) {
@@ -47,21 +44,14 @@ export function lstmNames(layer: number) {
 
 /** The parameters; kernels start normal with variance 1 / (number of inputs), which keeps the variance of sums. */
 export function pixelrnnSpecs(network: PixelrnnNetwork): StateSpecs {
-  const { layers, filters, units, firstKernel, kernel, classes, distribution } = network;
+  const { layers, filters, units, kernel, classes } = network;
   const plain = { ...pixelStart, bias: false } as const;
   const zeros = (size: number): StateSpec => ({ shape: [size], initial: 0 });
   const ofClass = (size: number): StateSpec => ({
     shape: [classes, size],
     initial: { distribution: 'normal', scale: 0.1 },
   });
-  const reach = reachOf(firstKernel);
-  const specs: Record<string, StateSpec> = {
-    ...convolution('first/above', [distribution.channels, filters], [reach, firstKernel], plain).specs,
-    ...convolution('first/left', [distribution.channels, filters], [1, reach], plain).specs,
-    [firstNames.bias]: zeros(filters),
-    ...(network.positions === 'learned' && { [firstNames.position]: positionSpec(network, filters) }),
-    ...(classes === 0 ? {} : { [firstNames.label]: ofClass(filters) }),
-  };
+  const specs: Record<string, StateSpec> = { ...windowSpecs(windowOf(network)) };
   for (let layer = 0; layer < layers; layer++) {
     const names = lstmNames(layer);
     const window = [1, reachOf(kernel) + 1] as const;
@@ -80,17 +70,6 @@ export function pixelrnnSpecs(network: PixelrnnNetwork): StateSpecs {
 /** From an LSTM's hidden states to what it adds to the features: [..., U] to [..., F]. */
 export function lstmOutput({ units, filters }: PixelrnnNetwork, layer: number): Module {
   return dense(`lstm${layer}/output`, units, filters, pixelStart);
-}
-
-/** A bias and, with classes, what the class adds to it: [C], or [batch, C]. */
-export function shiftOf(
-  { classes }: PixelrnnNetwork,
-  state: NamedTensors,
-  names: { readonly bias: string; readonly label: string },
-  label?: tf.Tensor,
-): tf.Tensor {
-  if (classes === 0) return state[names.bias]!;
-  return tf.add(tf.matMul(oneHot(label!, classes), state[names.label] as tf.Tensor2D), state[names.bias]!);
 }
 
 /** A row's hidden states to what they add to the gates of the row below: [batch, w, U] to [batch, w, 4U]. */
@@ -135,23 +114,10 @@ export function pixelrnnForward(
   x: tf.Tensor2D,
   label?: tf.Tensor,
 ): tf.Tensor {
-  const { height, width, layers, firstKernel, distribution } = network;
+  const { height, width, layers, distribution } = network;
   const batch = x.shape[0];
   const image = centred(tf.reshape(x, [batch, height, width, distribution.channels]));
-  const reach = reachOf(firstKernel);
-  const above = convolvePadded(
-    moved(image, [reach, 0], [height - 1 + reach, width]),
-    state[firstNames.above]!,
-    [0, reach, reach],
-  );
-  const left = convolvePadded(
-    moved(image, [0, reach], [height, width - 1 + reach]),
-    state[firstNames.left]!,
-    [0, 0, 0],
-  );
-  const shift = shiftOf(network, state, firstNames, label);
-  const position = network.positions === 'learned' ? state[firstNames.position]! : null; // [h, w, F]
-  let features = addShift(tf.add(above, left), position === null ? shift : addShift(position, shift)); // [batch, h, w, F]
+  let features = windowFeatures(windowOf(network), state, image, label); // [batch, h, w, F]
   for (let layer = 0; layer < layers; layer++) {
     features = tf.add(features, rowLstm(network, state, layer, features, label));
   }
@@ -174,7 +140,7 @@ function rowLstm(
   const names = lstmNames(layer);
   const inputs = addShift(
     convolvePadded(features, state[names.input]!, [0, reachOf(kernel), 0]),
-    shiftOf(network, state, names, label),
+    biasAndClass(network, state, names, label),
   ); // [batch, h, w, 4U]
   const zeros = tf.zeros([features.shape[0]!, width, units]);
   const { outputs } = scan({
