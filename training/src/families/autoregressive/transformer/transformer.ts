@@ -113,14 +113,4 @@ export const transformer = defineFamily<TransformerOptions>({
   defaults: { steps: 12_000, batchSize: 16, learningRate: 1e-3, ema: 0.999 },
   refuses,
   build,
-  reproduce: {
-    'mnist-laptop': {
-      summary: 'Four blocks of width 128 over strips of four pixels, an hour and a half on one core',
-      data: 'mnist',
-      options: {},
-      training: { steps: 14_000, batchSize: 16, learningRate: 1e-3, schedule: 'cosine' },
-      published:
-        '79.17 nats, dynamic binarization, test split, for image GPT over single pixels (pytorch-generative, README; from memory, not checked)',
-    },
-  },
 });
