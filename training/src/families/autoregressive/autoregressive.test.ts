@@ -16,7 +16,7 @@ const models: [string, string, Record<string, unknown>][] = [
   ['made of three layers', 'made', { hidden: [14, 11, 12], direct: false }],
   ['pixelcnn', 'pixelcnn', { layers: 2, filters: 5, firstKernel: 3, headFilters: 6 }],
   ['pixelrnn', 'pixelrnn', { layers: 2, filters: 5, units: 4, firstKernel: 3, headFilters: 6 }],
-  ['transformer', 'transformer', { blocks: 1, width: 6, heads: 2, hidden: 8, firstKernel: 3 }],
+  ['transformer', 'transformer', { blocks: 1, width: 5, heads: 1, hidden: 4, firstKernel: 3 }],
   ['made of random orders', 'made', { hidden: [16, 16], order: 'random', masks: 3 }],
 ];
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type DataDescription, defineFamily, type Trainable } from '../../../model/family.ts';
+import { usedWith } from '../../../model/option-use.ts';
 import { activationNames } from '../../../nn/activations.ts';
 import { oddWidth, pixelModel, pixelOptions, pixelSizes, refusesPixels } from '../pixel-model.ts';
 import { stripDistribution } from '../strip-distribution.ts';
@@ -15,8 +16,11 @@ const options = z.strictObject({
     .min(1)
     .max(8)
     .default(4)
-    .describe(
-      'most pixels of a token, side by side in a row and with an exact joint distribution (binary output); the largest number up to it that divides a row',
+    .meta(
+      usedWith(
+        { output: 'binary' },
+        'most pixels of a token, side by side in a row and with an exact joint distribution; the largest number up to it that divides a row',
+      ),
     ),
   blocks: z.number().int().min(1).max(64).default(4).describe('blocks of attention and MLP'),
   width: z.number().int().min(1).max(4096).default(128).describe('features of a token'),
