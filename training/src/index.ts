@@ -99,7 +99,7 @@ export { checkConfig, type RunConfig, readConfig } from './run/config.ts';
 export { bindState, exportRun } from './run/export-run.ts';
 export { exportTriton } from './run/export-triton.ts';
 export { bundleFolder } from './run/finish.ts';
-export { describeRun, runTraining, type Watcher } from './run/run-training.ts';
+export { describeRun, estimateSeconds, runTraining, type Watcher } from './run/run-training.ts';
 export { type TrainRequest, type TrainResult, train } from './run/train.ts';
 export { checkExportFolder, loadTrained, type TrainedModel } from './run/trained-model.ts';
 export type { Output, Progress, ProgressCourse } from './run/watcher.ts';

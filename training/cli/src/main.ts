@@ -8,6 +8,7 @@ const subcommands: Readonly<Record<string, () => Promise<(program: Command) => v
   inspect: async () => (await import('./inspect.ts')).addInspect,
   train: async () => (await import('./train.ts')).addTrain,
   resume: async () => (await import('./train.ts')).addResume,
+  reproduce: async () => (await import('./reproduce.ts')).addReproduce,
   sample: async () => (await import('./sample.ts')).addSample,
   'draw-many': async () => (await import('./draw-many.ts')).addDrawMany,
   complete: async () => (await import('./complete.ts')).addComplete,

@@ -1,6 +1,6 @@
 import { exportedSampler, firstExamples, stirredModel, tinyImages } from '@generatrix/training/testing';
 import { expect, it } from 'vitest';
-import { reconstructionError } from './score.ts';
+import { reconstructionError } from './score-dataset.ts';
 
 it('the reconstruction error is the squared distance to what decode makes of the code', async () => {
   const dataset = tinyImages(21);

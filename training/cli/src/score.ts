@@ -1,97 +1,19 @@
 import type { Sampler } from '@generatrix/runtime';
-import { canAnneal, type DeviceRequest, densityOf, type HostTensor, sizeOf } from '@generatrix/runtime/core';
+import { canAnneal, type DeviceRequest, densityOf } from '@generatrix/runtime/core';
 import type { Dataset } from '@generatrix/training/data';
 import { formatNats } from '@generatrix/training/report';
 import { type Command, Option } from 'commander';
-import { withProgress } from './chain-progress.ts';
 import { addDataFlags, addDatasetOptionFlags, deviceOption, wholeNumber } from './flags.ts';
 import { type ModelDataFlags, modelData } from './model-data.ts';
 import { addCheckpointFlag, type CheckpointFlag, openModel } from './open-model.ts';
 import { type AnnealingFlags, addAnnealingFlags, annealingOf, describePartition } from './partition.ts';
+import { reconstructionError, type Score, scoreByEnergy, scoreDataset } from './score-dataset.ts';
 
 interface ScoreFlags extends ModelDataFlags, CheckpointFlag, AnnealingFlags {
   readonly samples: string;
   readonly limit?: string;
   readonly seed: string;
   readonly device: DeviceRequest;
-}
-
-/** A mean over examples. */
-export interface MeanOverExamples {
-  readonly count: number;
-  readonly mean: number;
-  /** Standard error of the mean over the examples. */
-  readonly standardError: number;
-}
-
-/** What `score` measures over a data set: the mean log-likelihood (or its lower bound), nats. */
-export interface Score extends MeanOverExamples {
-  readonly kind: 'exact' | 'bound';
-  /** -mean / (dimensions * ln 2). */
-  readonly bitsPerDimension: number;
-}
-
-const batch = 500;
-
-/** Scores a data set with a loaded model; the noise of a bound is keyed by the example's index. */
-export async function scoreDataset(
-  sampler: Sampler,
-  dataset: Dataset,
-  options: { samples: number; limit: number; seed: number },
-): Promise<Score> {
-  const { seed, samples, limit } = options;
-  let kind: Score['kind'] = 'exact';
-  const over = await meanOver(dataset, limit, async (data, indices) => {
-    const condition = { seed, firstIndex: indices[0]!, ...labelsOf(dataset, indices) };
-    const scored = await sampler.logProb({ data, samples, ...condition });
-    kind = scored.kind;
-    return scored.values;
-  });
-  return { ...over, kind, bitsPerDimension: -over.mean / (sizeOf(dataset.spec.shape) * Math.LN2) };
-}
-
-/** Squared error of each example's reconstruction, summed over its values, by way of the model's code. */
-export async function reconstructionError(
-  sampler: Sampler,
-  dataset: Dataset,
-  { limit, seed }: { limit: number; seed: number },
-): Promise<MeanOverExamples> {
-  return meanOver(dataset, limit, async (data, indices) => {
-    const made = await sampler.reconstruct(data, {
-      seed,
-      firstIndex: indices[0]!,
-      ...labelsOf(dataset, indices),
-    });
-    const size = data.data.length / indices.length;
-    return Float64Array.from(indices, (_, i) => {
-      let sum = 0;
-      for (let k = i * size; k < (i + 1) * size; k++) sum += (made.data[k]! - data.data[k]!) ** 2;
-      return sum;
-    });
-  });
-}
-
-function labelsOf({ labels }: Dataset, indices: Int32Array): { readonly label?: Int32Array } {
-  return labels === null ? {} : { label: indices.map((index) => labels[index]!) };
-}
-
-async function meanOver(
-  dataset: Dataset,
-  limit: number,
-  evaluate: (data: HostTensor, indices: Int32Array) => Promise<ArrayLike<number>>,
-): Promise<MeanOverExamples> {
-  const count = Math.min(limit, dataset.size);
-  let [sum, squares] = [0, 0];
-  for (let first = 0; first < count; first += batch) {
-    const indices = Int32Array.from({ length: Math.min(batch, count - first) }, (_, i) => first + i);
-    const values = await evaluate(await dataset.gather(indices), indices);
-    for (let i = 0; i < values.length; i++) {
-      sum += values[i]!;
-      squares += values[i]! ** 2;
-    }
-  }
-  const mean = sum / count;
-  return { count, mean, standardError: Math.sqrt(Math.max(0, squares / count - mean * mean) / count) };
 }
 
 /** `generatrix score MODEL`: mean log-likelihood of a data set, or its bound. */
@@ -161,27 +83,16 @@ async function printEnergyScore(
   dataset: Dataset,
   { name, limit, flags }: { readonly name: string; readonly limit: number; readonly flags: ScoreFlags },
 ): Promise<void> {
-  const request = annealingOf(flags);
-  const { seed } = request;
-  // Where hidden units cannot be summed out, a bound of the energy by mean field or recognition, and so of the likelihood.
-  const isBound = 'variationalFreeEnergy' in sampler.manifest.programs;
-  const program = isBound ? 'variationalFreeEnergy' : 'freeEnergy';
-  const energy = await meanOver(dataset, limit, async (data, indices) => {
-    const sources = { data, seed: seed!, firstIndex: indices[0]!, count: indices.length };
-    return (await sampler.run(program, sources, { batchSize: indices.length })).freeEnergy!.data;
-  });
-  const partition = await withProgress('annealing', 0, (onSteps) =>
-    sampler.logPartition({ ...request, onSteps }),
-  );
-  const [low, high] = partition.interval.map((logZ) => formatNats(-energy.mean - logZ));
-  console.log(`${name}, ${flags.split} split, ${energy.count} examples, on ${sampler.device}`);
+  const scored = await scoreByEnergy(sampler, dataset, { ...annealingOf(flags), limit });
+  const { isBound, partition, mean, count, standardError } = scored;
+  const [low, high] = partition.interval.map((logZ) => formatNats(mean + partition.logZ - logZ));
+  console.log(`${name}, ${flags.split} split, ${count} examples, on ${sampler.device}`);
   console.log(`log Z: ${describePartition(partition)}`);
-  const mean = -energy.mean - partition.logZ;
   console.log(
     `${isBound ? 'lower bound of the log-likelihood' : 'log-likelihood'} by that estimate, in expectation above the true one: ${formatNats(mean)} nats ` +
-      `(standard error over examples ${energy.standardError.toFixed(3)}; log Z within three standard errors: ${high} to ${low})`,
+      `(standard error over examples ${standardError.toFixed(3)}; log Z within three standard errors: ${high} to ${low})`,
   );
-  console.log(`bits per dimension: ${(-mean / (sizeOf(dataset.spec.shape) * Math.LN2)).toFixed(4)}`);
+  console.log(`bits per dimension: ${scored.bitsPerDimension.toFixed(4)}`);
 }
 
 /** BIC and AIC (lower is better), where the model says how many free parameters it has. */

@@ -5,4 +5,5 @@ export { dataChange, fingerprintsOf } from './data-check.ts';
 export { type MetricsLine, readMetrics } from './metrics.ts';
 export { defineConfig, type Project, type ProjectConfig, readProject } from './project.ts';
 export { hasRun, type RunRecord, readRun, runData, writeRun } from './run-folder.ts';
+export { type RunTime, readRunTime } from './run-time.ts';
 export { parseSettings, type RunSettings, type RunSettingsInput, settingsSchema } from './settings.ts';

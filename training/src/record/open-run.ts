@@ -10,7 +10,7 @@ import { hasRun, readRun } from './run-folder.ts';
 
 /** Files of a run besides its bundle, by their paths in its folder: these, and no others, are a run's to delete. */
 const runFiles = [
-  /^run\.json$/,
+  /^run(-time)?\.json$/,
   /^metrics\.(jsonl|csv)$/,
   /^report\.html$/,
   /^checkpoints\/(step-\d{7,16}\.safetensors|best\.(safetensors|json))$/,

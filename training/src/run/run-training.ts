@@ -10,6 +10,7 @@ import { fingerprintsOf, refuseChange } from '../record/data-check.ts';
 import { type OpenRun, openRun } from '../record/open-run.ts';
 import { hasRun, type RunRecord, readRun, runData, writeRun } from '../record/run-folder.ts';
 import { runModel } from '../record/run-model.ts';
+import { timedRun } from '../record/run-time.ts';
 import { parseSettings, type RunSettings, type RunSettingsInput } from '../record/settings.ts';
 import { describeDryRun, dryRun, stateBytes } from './dry-run.ts';
 import { finishRun } from './finish.ts';
@@ -40,6 +41,15 @@ export async function describeRun(given: RunSettingsInput, asked: readonly strin
     ...(stages === null ? [] : [stages]),
     ...describeDryRun(await dryRun({ settings: settled, model, ...parts }), settled),
   ];
+}
+
+/** Seconds that the steps of a run with these settings would take here, by a few of them; null when none was timed. */
+export async function estimateSeconds(given: RunSettingsInput): Promise<number | null> {
+  const settings = parseSettings(given, 'settings');
+  const parts = await loadParts(settings);
+  const { model, settled } = await modelFor(settings, parts.train, []);
+  const { stepMilliseconds } = await dryRun({ settings: settled, model, ...parts });
+  return stepMilliseconds === null ? null : (stepMilliseconds * settled.steps) / 1000;
 }
 
 /** The parts of its data that a run looks at. @throws UserError when they do not go together, too. */
@@ -128,7 +138,11 @@ async function trainIn(
     ...(origin === undefined ? {} : { origin }),
   });
   watcher.onBegin?.();
-  const result = await train({ folder, settings: settled, model, train: dataset, validation, ...watcher });
+  const recordTime = timedRun(folder);
+  const result = await train({
+    ...{ folder, settings: settled, model, train: dataset, validation },
+    ...watcher,
+  }).finally(recordTime);
   if (!result.finished) return result;
   if (result.stoppedEarly) {
     output.log(

@@ -1,12 +1,11 @@
-import { spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '@generatrix/runtime/core';
 import { makeFolder, writeFileAtomic } from '@generatrix/training/files';
-import { hasRun, readMetrics, readRun } from '@generatrix/training/record';
+import { hasRun } from '@generatrix/training/record';
 import { z } from 'zod';
+import { lastLine, progressOf, runProcess } from '../run-process.ts';
 import type { SweepPoint } from './grid.ts';
 import { type JobEnd, runJobs } from './jobs.ts';
 
@@ -120,47 +119,8 @@ async function runPoint(request: SweepRequest, point: SweepPoint, signal: AbortS
       ? []
       : ['--threads', String(Math.max(1, Math.floor(availableParallelism() / jobs)))];
   const args = known ? ['resume', run] : ['train', family, ...base, ...flags, ...threads, '--out', run];
-  const status = await inProcess(launcher, args, log, signal);
+  const status = await runProcess(launcher, args, log, signal);
   if (status === 0) return;
   const why = signal.aborted ? 'stopped' : `failed (${await lastLine(log)})`;
   throw new UserError(`${point.name}: ${why}; see ${log}`);
-}
-
-/** Runs `generatrix` to its end, its output into the log. @returns its exit status, 1 when a signal ended it. */
-function inProcess(
-  launcher: string,
-  args: readonly string[],
-  log: string,
-  signal: AbortSignal,
-): Promise<number> {
-  const file = openSync(log, 'a');
-  // A process group of its own: Ctrl-C in the terminal reaches it once, through this process.
-  const child = spawn(process.execPath, [launcher, ...args], {
-    stdio: ['ignore', file, file],
-    detached: true,
-  });
-  const interrupt = () => child.kill('SIGINT');
-  signal.addEventListener('abort', interrupt);
-  return new Promise<number>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (status) => resolve(status ?? 1));
-  }).finally(() => {
-    signal.removeEventListener('abort', interrupt);
-    closeSync(file);
-  });
-}
-
-async function lastLine(path: string): Promise<string> {
-  const lines = (await readFile(path, 'utf8').catch(() => '')).trimEnd().split('\n');
-  return lines.at(-1)?.trim() || 'it said nothing';
-}
-
-async function progressOf(run: string, name: string): Promise<string> {
-  try {
-    const { settings } = await readRun(run);
-    const last = (await readMetrics(join(run, 'metrics.jsonl'))).at(-1);
-    return `${name}: step ${last?.step ?? 0} of ${settings.steps}`;
-  } catch {
-    return `${name}: getting ready`;
-  }
 }
