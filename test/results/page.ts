@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
+import { describeFigure, parseReproduction, type ReproductionRecord } from 'generatrix';
 import { z } from 'zod';
 
 /** Files of `results/` in the order of the page. */
@@ -61,7 +62,53 @@ export async function resultsPage(folder: URL): Promise<string> {
       return [`${'#'.repeat(level)} ${title}`, ...blocks.map(written)].join('\n\n');
     }),
   );
-  return `<!-- Written by \`npm run results\` from results/*.json. -->\n\n${parts.join('\n\n')}\n`;
+  // What `reproduce` wrote stands before the figures that were written down by hand.
+  const [about, ...others] = parts;
+  const all = [about, ...(await reproduced(new URL('reproduced/', folder))), ...others];
+  return `<!-- Written by \`npm run results\` from results/*.json. -->\n\n${all.join('\n\n')}\n`;
+}
+
+/** The section of the records that `generatrix reproduce` wrote; none where there are none. */
+async function reproduced(folder: URL): Promise<string[]> {
+  const files = (await readdir(folder).catch(() => [])).filter((file) => file.endsWith('.json')).toSorted();
+  if (files.length === 0) return [];
+  const records = await Promise.all(
+    files.map(async (file) => {
+      try {
+        return parseReproduction(JSON.parse(await readFile(new URL(file, folder), 'utf8')));
+      } catch (error) {
+        throw new Error(
+          `results/reproduced/${file}: ${error instanceof z.ZodError ? z.prettifyError(error) : error}`,
+        );
+      }
+    }),
+  );
+  const rows = records.map(({ family, preset, seed, data, figures, published }, i) => [
+    `${i + 1}`,
+    `\`${family}/${preset}\`${seed === 1 ? '' : `, seed ${seed}`}`,
+    `${data.name}, ${data.examples.toLocaleString('en')} test examples${data.binarised ? ', binarised anew' : ''}`,
+    figures.map(describeFigure).join('; '),
+    published,
+  ]);
+  return [
+    [
+      '## Reproduced',
+      'Written by `generatrix reproduce` (`npm run reproduce -- FAMILY/PRESET --data-dir NAME=DIR`): each preset is trained, then judged on its test data. Standard errors in brackets. RUN is the folder of the run.',
+      table(['', 'preset', 'data', 'ours', 'published'], rows),
+      records.map((record, i) => `${i + 1}. ${commandsOf(record)}`).join('\n'),
+    ].join('\n\n'),
+  ];
+}
+
+function commandsOf({ commands, steps, processorSeconds, environment, date }: ReproductionRecord): string {
+  const { commit, engine, threads, processor } = environment;
+  const of = [
+    `${steps.toLocaleString('en')} steps`,
+    ...(processorSeconds === null ? [] : [`${Math.round(processorSeconds / 60)} min of processor time`]),
+    `${engine}${threads === null ? '' : `, ${threads} thread${threads === 1 ? '' : 's'}`}, ${processor}`,
+    `recorded ${commit === null ? '' : `in ${commit}, `}${date}`,
+  ];
+  return `${commands.map((command) => `\`${command}\``).join(', then ')}: ${of.join('; ')}.`;
 }
 
 function written(part: Block): string {

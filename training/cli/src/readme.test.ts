@@ -45,6 +45,9 @@ const rules: readonly (readonly [start: string, added: readonly string[] | null]
     'npx generatrix train wavenet',
     [...small, ...tinyNet, '--clip-seconds', '0.02', '--stacks', '1', '--skip-filters', '4', '--levels', '8'],
   ],
+  ['npx generatrix reproduce --list', []],
+  // It trains whole presets; test/cli/reproduce.test.ts begins one.
+  ['npx generatrix reproduce', null],
   ['npx generatrix inspect', ['--data-size', '40']],
   ['npx generatrix list', []],
   ['npx generatrix resume', []],
