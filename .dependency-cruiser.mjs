@@ -60,7 +60,11 @@ const heavy = {
   tar: ['training/src/data/tar-members.ts', 'training/cli/src/draw-many/webdataset.ts'],
   'csv-parse': ['training/src/data/table.ts'],
   'csv-stringify': ['training/src/tracking/metrics-table.ts'],
-  fflate: ['training/src/data/npy.ts', 'web-demo/src/train/train-worker.ts'],
+  fflate: [
+    'training/src/data/npy.ts',
+    'training/cli/src/cuda/unpack-wheel.ts',
+    'web-demo/src/train/train-worker.ts',
+  ],
   '@wasm-audio-decoders': ['training/src/data/decode-sound.ts'],
   'mpg123-decoder': ['training/src/data/decode-sound.ts'],
   'ogg-opus-decoder': ['training/src/data/decode-sound.ts'],

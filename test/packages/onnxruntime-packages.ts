@@ -113,10 +113,6 @@ export async function stageOnnxruntime(to: string, platforms: readonly Platform[
     const place = `bin/napi-v6/${os}/${cpu}`;
     await mkdir(join(folder, place), { recursive: true });
     await cp(join(original, place), join(folder, place), { recursive: true });
-    // CUDA exists for one platform; its libraries are fetched by the original's script, when somebody runs it.
-    const cuda = os === 'linux' && cpu === 'x64';
-    if (cuda) await cp(join(original, 'script'), join(folder, 'script'), { recursive: true });
-    const { 'adm-zip': zip, 'global-agent': agent } = manifest.dependencies;
     await write(
       folder,
       nameOf(platform),
@@ -125,12 +121,11 @@ export async function stageOnnxruntime(to: string, platforms: readonly Platform[
         os: [os],
         cpu: [cpu],
         main: `${place}/onnxruntime_binding.node`,
-        files: ['bin', 'script/install*.js'],
-        ...(cuda ? { dependencies: { 'adm-zip': zip, 'global-agent': agent } } : {}),
+        files: ['bin'],
       },
       `The binaries of Microsoft's onnxruntime-node ${version} for ${os} on ${cpu}.` +
-        (cuda
-          ? ' `node script/install.js --onnxruntime-node-install=cuda12`, run in this folder, fetches those for CUDA.'
+        (os === 'linux' && cpu === 'x64'
+          ? ' Those for CUDA are fetched by `npx generatrix cuda` (package `generatrix`).'
           : ''),
     );
     folders.push(folder);

@@ -21,6 +21,11 @@ export function engineBinding(): typeof OnnxRuntimeBinding {
   return load('onnxruntime-node/dist/binding.js') as typeof OnnxRuntimeBinding;
 }
 
+/** Version of onnxruntime for Node. @throws as `engine` does. */
+export function engineVersion(): string {
+  return engine().env.versions.node ?? 'unknown';
+}
+
 /** Address of onnxruntime's main module, for another process to load. @throws as `engine` does. */
 export function enginePath(): string {
   try {

@@ -1,11 +1,10 @@
-import { existsSync } from 'node:fs';
-import { join, relative } from 'node:path';
 import type * as OnnxRuntime from 'onnxruntime-node';
-import { UserError } from '../errors.ts';
+import { messageOf, UserError } from '../errors.ts';
 import type { Device, DeviceReport, DeviceRequest, Executor } from '../program/executor.ts';
 import type { DType } from '../program/tensor.ts';
+import { cudaFolders, cudaMessage, requireCuda } from './cuda-libraries.ts';
 import { type ExecutorOptions, type OpenedDevice, openOn, type Platform, reportOn } from './devices.ts';
-import { binariesFolder, engine, enginePath } from './engine-node.ts';
+import { engine, enginePath } from './engine-node.ts';
 import { hostValue, type OrtBackend, ortExecutor } from './ort-executor.ts';
 import { probe } from './probe.ts';
 import { probeInChild } from './probe-child.ts';
@@ -20,7 +19,7 @@ const platform: Platform = {
   automatic: ['cuda', 'cpu'],
   open: async (device, options) => {
     if (device === 'webgpu') return openWebgpu();
-    if (device === 'cuda') requireCudaLibrary();
+    if (device === 'cuda') return onCuda(() => opened(backend(device, options)));
     return opened(backend(device, options));
   },
 };
@@ -55,8 +54,18 @@ export async function reportDevices(devices: readonly Device[] = platform.device
 }
 
 async function tryElsewhere(device: Device): Promise<void> {
-  if (device === 'cuda') requireCudaLibrary();
-  await probeInChild(device, enginePath());
+  if (device !== 'cuda') return probeInChild(device, enginePath());
+  return onCuda(() => probeInChild(device, enginePath(), { libraryPath: cudaFolders().libraries }));
+}
+
+/** Does something on CUDA, whose failures are said in its own words. */
+async function onCuda<Result>(use: () => Promise<Result>): Promise<Result> {
+  requireCuda();
+  try {
+    return await use();
+  } catch (error) {
+    throw new Error(cudaMessage(messageOf(error)));
+  }
 }
 
 async function opened(made: OrtBackend): Promise<Executor> {
@@ -116,19 +125,4 @@ async function downloadByCopying(value: OnnxRuntime.Tensor) {
   }
   const session = await copies.get(dtype)!;
   return hostValue((await session.run({ x: value })).y!);
-}
-
-/** Looks for the library first, because onnxruntime complains on the terminal when it is asked for one that is missing. */
-function requireCudaLibrary(): void {
-  const { platform: system, arch } = process;
-  if (system !== 'linux' || arch !== 'x64') {
-    throw new Error(`onnxruntime-node has CUDA on Linux x64 only, this is ${system} ${arch}`);
-  }
-  const folder = binariesFolder();
-  if (!existsSync(join(folder, 'bin/napi-v6/linux/x64/libonnxruntime_providers_cuda.so'))) {
-    const script = join(folder, 'script/install.js');
-    throw new Error(
-      `onnxruntime-node's CUDA library is not installed: run \`node ${relative('', script)} --onnxruntime-node-install=cuda12\``,
-    );
-  }
 }

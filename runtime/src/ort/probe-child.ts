@@ -20,21 +20,31 @@ const ort = require(enginePath);
 });
 `;
 
+export interface ProbeOptions {
+  readonly timeoutMs?: number;
+  readonly libraryPath?: string | undefined;
+}
+
 /**
  * Tries a device in a child process, so that a crash or a hang does no harm here.
  * @param enginePath where onnxruntime-node is
- * @param timeoutMs how long to wait for an answer, milliseconds
+ * @param options.timeoutMs how long to wait for an answer, milliseconds
+ * @param options.libraryPath a folder where it finds shared libraries first
  * @throws with the reason when the device does not work.
  */
 export async function probeInChild(
   device: Device,
   enginePath: string,
-  timeoutMs = patienceMs,
+  { timeoutMs = patienceMs, libraryPath }: ProbeOptions = {},
 ): Promise<void> {
   const program = Buffer.from(probeProgram).toString('base64');
   const args = ['-e', script, enginePath, device, program, JSON.stringify(probeInput)];
+  const paths = [libraryPath, process.env.LD_LIBRARY_PATH].filter(
+    (path) => path !== undefined && path !== '',
+  );
+  const env = paths.length === 0 ? process.env : { ...process.env, LD_LIBRARY_PATH: paths.join(':') };
   const output = await new Promise<string>((resolve, reject) => {
-    execFile(process.execPath, args, { timeout: timeoutMs, killSignal: 'SIGKILL' }, (error, stdout) => {
+    execFile(process.execPath, args, { timeout: timeoutMs, killSignal: 'SIGKILL', env }, (error, stdout) => {
       if (!error) resolve(stdout);
       else if (error.killed) reject(new Error(`no answer within ${timeoutMs / 1000} s`));
       else reject(new Error(`it crashes the process (${error.signal ?? `exit code ${error.code}`})`));

@@ -79,7 +79,7 @@ describe('probeInChild', () => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
   const tryEngine = (name: keyof typeof engines, timeoutMs?: number) =>
-    probeInChild('webgpu', join(folder, `${name}.cjs`), timeoutMs);
+    probeInChild('webgpu', join(folder, `${name}.cjs`), timeoutMs === undefined ? {} : { timeoutMs });
 
   test('passes a device that works', async () => {
     await tryEngine('right');

@@ -1,4 +1,4 @@
-import { reportDevices } from '@generatrix/runtime';
+import { cudaParts, reportDevices } from '@generatrix/runtime';
 import { knownFamilies } from '@generatrix/training';
 import { datasetCatalogue, datasetPlugins } from '@generatrix/training/data';
 import type { Command } from 'commander';
@@ -32,6 +32,13 @@ export function addList(program: Command): void {
         'Devices here',
         ['name', 'available', 'why not'],
         devices.map(({ device, available, reason }) => [device, available ? 'yes' : 'no', reason]),
+      );
+      const cuda = devices.find(({ device }) => device === 'cuda');
+      if (cuda?.available !== false || process.platform !== 'linux' || process.arch !== 'x64') return;
+      print(
+        'What CUDA needs here',
+        ['part', 'in order', 'what is wrong, and the cure'],
+        cudaParts().map(({ part, fault }) => [part, fault === null ? 'yes' : 'no', fault ?? '']),
       );
     });
 }

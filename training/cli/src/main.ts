@@ -22,6 +22,7 @@ const subcommands: Readonly<Record<string, () => Promise<(program: Command) => v
   new: async () => (await import('./new.ts')).addNew,
   check: async () => (await import('./check.ts')).addCheck,
   serve: async () => (await import('./serve.ts')).addServe,
+  cuda: async () => (await import('./cuda.ts')).addCuda,
   list: async () => (await import('./list.ts')).addList,
 };
 

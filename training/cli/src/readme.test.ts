@@ -50,6 +50,8 @@ const rules: readonly (readonly [start: string, added: readonly string[] | null]
   ['npx generatrix reproduce', null],
   ['npx generatrix inspect', ['--data-size', '40']],
   ['npx generatrix list', []],
+  // Beyond this it asks the registry; wheel.test.ts fetches from a stand-in.
+  ['npx generatrix cuda --dry-run', process.platform === 'linux' && process.arch === 'x64' ? [] : null],
   ['npx generatrix resume', []],
   // Of a diffusion, which nothing here trains; sample-chain.test.ts does.
   ['npx generatrix sample runs/ddpm', null],
