@@ -40,6 +40,13 @@ const cases: readonly DensityCase[] = [
     ...plane,
   },
   {
+    name: 'realnvp, points, splines',
+    family: 'realnvp',
+    options: { couplings: 4, hidden: [12], transform: 'spline', bins: 6 },
+    strength: 0.3,
+    ...plane,
+  },
+  {
     name: 'made, mixture',
     family: 'made',
     options: { hidden: [6], components: 3 },

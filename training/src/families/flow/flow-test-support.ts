@@ -39,9 +39,9 @@ export async function trained(
 
 /**
  * The model's start with other values for its parameters, so that no coupling is the identity: kernels of noise by
- * their fan-in, the others with noise of `size` added.
+ * their fan-in, times `kernels`, the others with noise of `size` added.
  */
-export async function stirred(model: Model, dataset: Dataset, size: number): Promise<HostState> {
+export async function stirred(model: Model, dataset: Dataset, size: number, kernels = 1): Promise<HostState> {
   const state = await model.initialise!(initialState(model, 2), dataset, 2);
   const entries = Object.entries(state).map(([name, { shape, data }]) => {
     if (model.state[name]!.kind !== 'parameter') return [name, state[name]!] as const;
@@ -55,7 +55,7 @@ export async function stirred(model: Model, dataset: Dataset, size: number): Pro
     });
     const fanIn = shape.slice(0, -1).reduce((a, b) => a * b, 1);
     const kernel = name.endsWith('/kernel');
-    const scale = kernel ? 1 / Math.sqrt(fanIn) : size;
+    const scale = kernel ? kernels / Math.sqrt(fanIn) : size;
     const values = Float32Array.from(data, (value, i) => (kernel ? 0 : value) + scale * noise[i]!);
     return [name, hostTensor('float32', shape, values)] as const;
   });

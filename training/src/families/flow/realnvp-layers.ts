@@ -1,19 +1,26 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import { actnorm, type Bijection, chain, evenFirst, flattening, reversed, squeeze } from './bijection.ts';
 import { type ConditionerBuilder, mlpConditioner } from './conditioner.ts';
-import { checkerboardMask, cut, maskedCoupling, splitCoupling } from './coupling.ts';
+import { checkerboardMask, maskedCoupling, splitCoupling } from './coupling.ts';
+import { cut, type TransformKind } from './transform.ts';
 
 /** Name of the first layer, whose scale and shift start from the data. */
 export const firstLayer = 'start';
 
-/** Affine couplings over a vector, which change odd and even entries in turn, normalised before each. */
-export function vectorFlow(dimensions: number, couplings: number, hidden: readonly number[]): Bijection {
+export interface VectorFlowOptions {
+  readonly couplings: number;
+  readonly hidden: readonly number[];
+  readonly kind: TransformKind;
+}
+
+/** Couplings over a vector, which change odd and even entries in turn, normalised before each. */
+export function vectorFlow(dimensions: number, { couplings, hidden, kind }: VectorFlowOptions): Bijection {
   const widths = [Math.ceil(dimensions / 2), Math.floor(dimensions / 2)] as const;
   const order = evenFirst(dimensions);
   const layers = Array.from({ length: couplings }, (_, i) => [
     ...(i === 0 ? [] : [actnorm(`coupling/${i}/norm`, dimensions)]),
     splitCoupling(`coupling/${i}`, {
-      kind: 'affine',
+      kind,
       widths,
       changes: i % 2 === 0 ? 'second' : 'first',
       conditioner: mlpConditioner(hidden, 'spread'),
@@ -28,6 +35,7 @@ export interface MultiScaleOptions {
   readonly scales: number;
   /** Couplings of each kind of mask at each scale; the last scale has one more, all of them checkerboards. */
   readonly perMask: number;
+  readonly kind: TransformKind;
   readonly conditioner: ConditionerBuilder;
 }
 
@@ -45,7 +53,7 @@ export function imageFlow(shape: ImageShape, options: MultiScaleOptions): Biject
 }
 
 function scaleFlow(shape: ImageShape, options: MultiScaleOptions, scale: number): Bijection {
-  const { scales, perMask, conditioner } = options;
+  const { scales, perMask, kind, conditioner } = options;
   const [height, width, channels] = shape;
   const name = `scale/${scale}`;
   const layers = (count: number, at: ImageShape, layer: (i: number) => [string, Bijection]) =>
@@ -57,7 +65,7 @@ function scaleFlow(shape: ImageShape, options: MultiScaleOptions, scale: number)
     layers(count, shape, (i) => {
       const own = `${name}/checkerboard/${i}`;
       const mask = () => checkerboardMask(height, width, i % 2 === 1);
-      return [own, maskedCoupling(own, { kind: 'affine', channels, mask, conditioner })];
+      return [own, maskedCoupling(own, { kind, channels, mask, conditioner })];
     });
   if (scale === scales - 1) return chain([...checkerboards(perMask + 1), flattening(shape)]);
   const squeezed: ImageShape = [height / 2, width / 2, 4 * channels];
@@ -65,7 +73,7 @@ function scaleFlow(shape: ImageShape, options: MultiScaleOptions, scale: number)
   const overChannels = layers(perMask, squeezed, (i) => {
     const own = `${name}/channel/${i}`;
     const changes = i % 2 === 0 ? 'second' : 'first';
-    return [own, splitCoupling(own, { kind: 'affine', widths, changes, conditioner })];
+    return [own, splitCoupling(own, { kind, widths, changes, conditioner })];
   });
   const next = scaleFlow([squeezed[0], squeezed[1], 2 * channels], options, scale + 1);
   return chain([...checkerboards(perMask), squeeze(shape), ...overChannels, factorOut(squeezed, next)]);

@@ -11,6 +11,20 @@ export const cases: readonly FamilyCase[] = [
     batchSize: 8,
   },
   {
+    name: 'realnvp, points, splines',
+    family: 'realnvp',
+    options: { couplings: 3, hidden: [12], transform: 'spline', bins: 4, tailBound: 2 },
+    dataset: tinyPoints(40),
+    batchSize: 8,
+  },
+  {
+    name: 'realnvp, images, splines',
+    family: 'realnvp',
+    options: { perMask: 1, network: 'conv', filters: 4, blocks: 1, transform: 'spline', bins: 3 },
+    dataset: tinyImages(16, [4, 2, 1]),
+    batchSize: 4,
+  },
+  {
     name: 'realnvp, images, resnet, 2 scales',
     family: 'realnvp',
     options: { perMask: 2, filters: 4, blocks: 1 },

@@ -78,7 +78,7 @@ describe('the multi-scale image flow', () => {
         [...x.shape.slice(0, -1), outputs],
       ),
   });
-  const flow = (scales: number) => imageFlow([8, 4, 3], { scales, perMask: 1, conditioner });
+  const flow = (scales: number) => imageFlow([8, 4, 3], { scales, perMask: 1, kind: 'affine', conditioner });
   const zeros = (scales: number) =>
     Object.fromEntries(
       Object.entries(flow(scales).specs).map(([name, { shape }]) => [name, tf.zeros([...shape])]),
