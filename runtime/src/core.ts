@@ -60,6 +60,7 @@ export type {
 } from './model/contract.ts';
 export { fillInputs, type InputSources } from './model/inputs.ts';
 export {
+  type AnnealedPartition,
   canAnneal,
   type LogPartition,
   type LogPartitionRequest,

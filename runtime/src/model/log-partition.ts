@@ -1,5 +1,6 @@
 import { UserError } from '../errors.ts';
 import { chainLength } from '../program/program.ts';
+import type { HostTensor } from '../program/tensor.ts';
 import { defaultSeed, nameOf } from './arguments.ts';
 import { checkCount } from './batches.ts';
 import { type ChainOptions, runChain } from './chain.ts';
@@ -28,6 +29,12 @@ export interface LogPartition {
   readonly temperatures: number;
 }
 
+/** An estimate by chains from independent units to the model. */
+export interface AnnealedPartition extends LogPartition {
+  /** Examples that the chains end at, [chains, ...shape]: what the estimate has seen of the model. */
+  readonly ends: HostTensor;
+}
+
 /** Whether the partition function of a model can be estimated. */
 export function canAnneal({ manifest }: Pick<RunnableModel, 'manifest'>): boolean {
   return manifest.programs.anneal?.chain !== undefined;
@@ -42,15 +49,15 @@ export function canAnneal({ manifest }: Pick<RunnableModel, 'manifest'>): boolea
 export async function estimateLogPartition(
   model: RunnableModel,
   request: LogPartitionRequest = {},
-): Promise<LogPartition> {
+): Promise<AnnealedPartition> {
   if (!canAnneal(model)) {
     throw new UserError(
       `model ${nameOf(model)} (${model.manifest.family}) has no partition function to estimate`,
     );
   }
   const { sources, options, length } = annealing(model, request);
-  const { logWeight } = await runChain(model, 'anneal', sources, options);
-  return { ...summaryOf(logWeight!.data), chains: sources.count, temperatures: length };
+  const { logWeight, data } = await runChain(model, 'anneal', sources, options);
+  return { ...summaryOf(logWeight!.data), chains: sources.count, temperatures: length, ends: data! };
 }
 
 export interface ReverseRequest extends LogPartitionRequest {

@@ -17,7 +17,12 @@ import type {
   StreamRequest,
 } from './contract.ts';
 import { checkSources, fillInputs } from './inputs.ts';
-import type { LogPartition, LogPartitionRequest, ReverseRequest } from './log-partition.ts';
+import type {
+  AnnealedPartition,
+  LogPartition,
+  LogPartitionRequest,
+  ReverseRequest,
+} from './log-partition.ts';
 import { ProgramCache } from './program-cache.ts';
 import { drawSamples } from './sample.ts';
 import type { WalkPart, WalkRequest } from './walk.ts';
@@ -53,7 +58,7 @@ export interface Sampler {
    */
   logProb(request: LogProbRequest): Promise<LogProbs>;
   /** log of the partition function of a model that is known up to it, by annealed importance sampling. */
-  logPartition(request?: LogPartitionRequest): Promise<LogPartition>;
+  logPartition(request?: LogPartitionRequest): Promise<AnnealedPartition>;
   /** The same from the other side, by annealing the model's samples back. */
   logPartitionBack(request?: ReverseRequest): Promise<LogPartition>;
   /** Codes of examples. */

@@ -105,6 +105,7 @@ it('scores a belief network by a bound, and keeps rows of images while it draws 
   );
   expect(bound).toBeLessThan(0);
   expect(bound).toBeGreaterThan(-64 * Math.LN2);
+  expect(stdout).not.toContain('not to be believed');
   for (const run of [deep, model]) {
     const out = join(folder, 'completions.npy');
     const flags = ['--rows', '3', '--count', '2', '--completions', '2', '--seed', '5', '--draw', 'sample'];

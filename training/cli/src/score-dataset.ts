@@ -91,6 +91,21 @@ export interface EnergyScore extends Omit<Score, 'kind'> {
   /** Whether it is a bound even of a model whose partition function is as estimated. */
   readonly isBound: boolean;
   readonly partition: LogPartition;
+  /** Free energy, mean over the data and of each end of an annealed chain, nats: lower is likelier. */
+  readonly freeEnergy: { readonly data: number; readonly annealed: Float64Array };
+}
+
+/**
+ * Why an estimate of log Z cannot be believed, in one line, or null: where the data lies below every annealed chain, these
+ * have not found what the model puts its probability on. Their errors say nothing of it, as no chain was there.
+ */
+export function missedByChains({ data, annealed }: EnergyScore['freeEnergy']): string | null {
+  const least = annealed.reduce((lowest, energy) => Math.min(lowest, energy), Number.POSITIVE_INFINITY);
+  if (data >= least) return null;
+  return (
+    `the data has a free energy of ${data.toFixed(1)} nats, every one of ${annealed.length} annealed chains a higher one, ` +
+    `${least.toFixed(1)} or more: they have not found where the data lies, so that log Z is too low and the likelihood too high`
+  );
 }
 
 /** Scores a data set with an energy model; the bits of hidden units that cannot be summed out are bounded. */
@@ -102,16 +117,19 @@ export async function scoreByEnergy(
   // Where hidden units cannot be summed out, a bound of the energy by mean field or recognition, and so of the likelihood.
   const isBound = 'variationalFreeEnergy' in sampler.manifest.programs;
   const program = isBound ? 'variationalFreeEnergy' : 'freeEnergy';
-  const energy = await meanOver(dataset, limit, async (data, indices) => {
-    const sources = { data, seed, firstIndex: indices[0]!, count: indices.length };
-    return (await sampler.run(program, sources, { batchSize: indices.length })).freeEnergy!.data;
-  });
-  const partition = await withProgress('annealing', 0, (onSteps) =>
+  const energyOf = async (data: HostTensor, firstIndex: number) => {
+    const count = data.shape[0]!;
+    return (await sampler.run(program, { data, seed, firstIndex, count }, { batchSize: count })).freeEnergy!
+      .data;
+  };
+  const energy = await meanOver(dataset, limit, (data, indices) => energyOf(data, indices[0]!));
+  const { ends, ...partition } = await withProgress('annealing', 0, (onSteps) =>
     sampler.logPartition({ ...annealing, seed, onSteps }),
   );
   const mean = -energy.mean - partition.logZ;
   return {
     ...{ isBound, partition, count: energy.count, mean, standardError: energy.standardError },
+    freeEnergy: { data: energy.mean, annealed: Float64Array.from(await energyOf(ends, 0)) },
     bitsPerDimension: -mean / (sizeOf(dataset.spec.shape) * Math.LN2),
   };
 }

@@ -1,6 +1,6 @@
 import { exportedSampler, firstExamples, stirredModel, tinyImages } from '@generatrix/training/testing';
 import { expect, it } from 'vitest';
-import { reconstructionError } from './score-dataset.ts';
+import { missedByChains, reconstructionError } from './score-dataset.ts';
 
 it('the reconstruction error is the squared distance to what decode makes of the code', async () => {
   const dataset = tinyImages(21);
@@ -21,4 +21,11 @@ it('the reconstruction error is the squared distance to what decode makes of the
   } finally {
     await sampler.release();
   }
+});
+
+it('an estimate is not believed where the data lies below every annealed chain', () => {
+  expect(missedByChains({ data: -5, annealed: Float64Array.from([-3, -6, 2]) })).toBeNull();
+  expect(missedByChains({ data: -7, annealed: Float64Array.from([-3, -6, 2]) })).toBe(
+    'the data has a free energy of -7.0 nats, every one of 3 annealed chains a higher one, -6.0 or more: they have not found where the data lies, so that log Z is too low and the likelihood too high',
+  );
 });

@@ -7,7 +7,13 @@ import { addDataFlags, addDatasetOptionFlags, deviceOption, wholeNumber } from '
 import { type ModelDataFlags, modelData } from './model-data.ts';
 import { addCheckpointFlag, type CheckpointFlag, openModel } from './open-model.ts';
 import { type AnnealingFlags, addAnnealingFlags, annealingOf, describePartition } from './partition.ts';
-import { reconstructionError, type Score, scoreByEnergy, scoreDataset } from './score-dataset.ts';
+import {
+  missedByChains,
+  reconstructionError,
+  type Score,
+  scoreByEnergy,
+  scoreDataset,
+} from './score-dataset.ts';
 
 interface ScoreFlags extends ModelDataFlags, CheckpointFlag, AnnealingFlags {
   readonly samples: string;
@@ -93,6 +99,8 @@ async function printEnergyScore(
       `(standard error over examples ${standardError.toFixed(3)}; log Z within three standard errors: ${high} to ${low})`,
   );
   console.log(`bits per dimension: ${scored.bitsPerDimension.toFixed(4)}`);
+  const missed = missedByChains(scored.freeEnergy);
+  if (missed !== null) console.log(`not to be believed: ${missed}`);
 }
 
 /** BIC and AIC (lower is better), where the model says how many free parameters it has. */

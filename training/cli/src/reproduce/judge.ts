@@ -6,7 +6,7 @@ import type { Dataset } from '@generatrix/training/data';
 import { evaluateModel } from '../evaluate-model.ts';
 import { modelData } from '../model-data.ts';
 import { openModel } from '../open-model.ts';
-import { reconstructionError, scoreByEnergy, scoreDataset } from '../score-dataset.ts';
+import { missedByChains, reconstructionError, scoreByEnergy, scoreDataset } from '../score-dataset.ts';
 import type { Figure } from './record.ts';
 
 /** Importance samples of the second bound, and the examples that it is taken over. */
@@ -100,16 +100,17 @@ async function byDensity(sampler: Sampler, test: Dataset): Promise<Part> {
 }
 
 async function annealed(sampler: Sampler, test: Dataset): Promise<Part> {
-  const { isBound, mean, standardError, partition, count } = await scoreByEnergy(sampler, test, {
+  const { isBound, mean, standardError, partition, count, freeEnergy } = await scoreByEnergy(sampler, test, {
     ...{ limit: Number.POSITIVE_INFINITY, chains, seed },
   });
+  const missed = missedByChains(freeEnergy);
   const [low, high] = partition.interval.map((logZ) => (mean + partition.logZ - logZ).toFixed(2));
   return {
     figures: [
       {
         name: `${isBound ? 'bound of the log-likelihood' : 'log-likelihood'} by annealed importance sampling`,
         ...{ value: mean, standardError, unit: 'nats' },
-        note: `${count} examples; ${high} to ${low} within three standard errors of log Z, ${partition.chains} chains, ${partition.temperatures} temperatures`,
+        note: `${count} examples; ${high} to ${low} within three standard errors of log Z, ${partition.chains} chains, ${partition.temperatures} temperatures${missed === null ? '' : `; not to be believed: ${missed}`}`,
       },
     ],
     commands: [`generatrix score RUN --split test --chains ${chains} --seed ${seed}`],
