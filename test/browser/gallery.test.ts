@@ -141,42 +141,73 @@ describe.skipIf(missing !== '')('the pages', () => {
       .map(({ id, html }) => `${id}: ${html}`);
   };
 
-  test('every card draws its samples, says how fast, and agrees with the reference', async () => {
-    await open();
-    await page.goto(`${server.url}?device=wasm`);
+  /** A model's thumbnail in the tree. */
+  const tile = (name: string) => page.locator(`#model-models-${name}`);
+  const openTree = async (options: Parameters<typeof open>[0] = {}) => {
+    await open({ viewport: { width: 1280, height: 1600 }, ...options });
+    await page.goto(server.url);
     await page.locator('#main[data-state=ready]').waitFor();
-    const cards = page.locator('.card');
-    expect(await cards.count()).toBe(6);
-    // Five of them have a picture or a sound of their own, drawn before anything is run.
-    const drawn = () =>
-      page
-        .locator('.card canvas')
-        .evaluateAll((all) => all.filter((canvas) => canvas.clientHeight > 60).length);
-    await expect.poll(drawn).toBeGreaterThanOrEqual(5);
-    await page.getByRole('button', { name: 'Run all of them here' }).click();
-    const drawing = cards.filter({ has: page.locator('generatrix-sampler') });
-    await expect.poll(() => page.locator('[data-parity=passed]').count(), { timeout: 60_000 }).toBe(6);
-    expect(await drawing.count()).toBe(6);
-    expect(await page.locator('generatrix-sampler[state=failed]').count()).toBe(0);
-    expect(await page.locator('#model-models-vae dl').textContent()).toMatch(
-      /Speed here[\d.]+ (µs|ms) a sample on WASM/,
-    );
-    const links = await page.locator('#map a').allTextContents();
-    expect(links).toContain('Variational autoencoder');
-    expect(links).toContain('WaveNet, dilated causal convolutions for sound');
-    expect(links).toHaveLength(6);
-    expect(await page.locator('#model-models-vae .equation').textContent()).toBe(
-      'log p(x) ≥ E[log p(x | z)] − KL(q(z | x) ‖ p(z))',
-    );
+  };
+
+  test('the tree moves before anything large is fetched; then every leaf that has a model runs it, until all is paused', async () => {
+    const before = server.requests.length;
+    await openTree();
+    await tile('vae').and(page.locator('[data-state=poster]')).waitFor();
+    await changed(tile('vae').locator('canvas'), await picture(tile('vae').locator('canvas')));
+    const fetched = server.requests.slice(before).map(({ path }) => path);
+    expect(fetched.filter((path) => /\.(onnx|safetensors|gz|mjs)$/.test(path))).toEqual([]);
+
+    await page.getByRole('button', { name: 'Run them here' }).click();
+    const live = page.locator('.model[data-state=live]');
+    await expect.poll(() => live.count(), { timeout: 60_000 }).toBe(6);
+    const leaves = page.locator('.leaf.here');
+    expect(await leaves.count()).toBe(5);
+    expect(await page.locator('.leaf.here > .first > .model[data-state=live]').count()).toBe(5);
+    expect(await tile('vae').textContent()).toMatch(/live: [\d.]+ (ms|s)$/);
+    expect(
+      await page
+        .locator('.leaf.here', { has: tile('vae') })
+        .locator('.equation')
+        .textContent(),
+    ).toBe('log p(x) ≥ E[log p(x | z)] − KL(q(z | x) ‖ p(z))');
+    expect(await page.locator('.model a').allTextContents()).toContain('WaveNet');
+
+    await page.getByRole('button', { name: 'Pause' }).click();
+    const stands = await picture(tile('realnvp').locator('canvas'));
+    const films = Number(await tile('realnvp').getAttribute('data-films'));
+    await tile('realnvp').getByRole('button').click(); // what is touched runs all the same
+    await expect.poll(() => tile('realnvp').getAttribute('data-films')).toBe(String(films + 1));
+    expect(await picture(tile('realnvp').locator('canvas'))).toBe(stands);
+    await page.getByRole('button', { name: 'Go on' }).click();
+    await changed(tile('realnvp').locator('canvas'), stands);
+  });
+
+  test('who wants no motion sees pictures that stand still, and runs what is touched', async () => {
+    const before = server.requests.length;
+    await openTree({ reducedMotion: 'reduce' });
+    const canvas = tile('vae').locator('canvas');
+    await tile('vae').and(page.locator('[data-state=poster]')).waitFor();
+    await page.mouse.move(20, 20);
+    await page.mouse.move(400, 400);
+    /** A picture that moved would be another after so many frames. */
+    const frames = () =>
+      page.evaluate(async () => {
+        for (let i = 0; i < 30; i += 1) await new Promise((done) => requestAnimationFrame(done));
+      });
+    await frames();
+    const stands = await picture(canvas);
+    await frames();
+    expect(await picture(canvas)).toBe(stands);
+    expect(server.requests.slice(before).some(({ path }) => path.endsWith('.onnx'))).toBe(false);
+    await tile('vae').getByRole('button').click();
+    await changed(canvas, stands);
+    await tile('vae').and(page.locator('[data-state=live]')).waitFor();
   });
 
   test('axe finds nothing serious in the gallery, light and dark', async () => {
-    await open();
-    await page.goto(`${server.url}?device=wasm`);
-    await page.locator('#main[data-state=ready]').waitFor();
-    const vae = page.locator('#model-models-vae');
-    await vae.getByRole('button', { name: 'Run here' }).click();
-    await vae.locator('[data-parity=passed]').waitFor();
+    await openTree();
+    await tile('vae').getByRole('button').click();
+    await tile('vae').and(page.locator('[data-state=live]')).waitFor();
     const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     const seen: string[] = [];
     for (const colorScheme of ['light', 'dark'] as const) {
@@ -299,9 +330,7 @@ describe.skipIf(missing !== '')('the pages', () => {
     expect(await page.textContent('#status')).toContain('draws no samples');
     expect(await page.locator('[data-panel=reconstruct]').count()).toBe(1);
     await page.goto(server.url);
-    const card = page.locator('#model-models-autoencoder');
-    await card.getByRole('button', { name: 'Load here' }).waitFor();
-    expect(await card.locator('[part=size]').textContent()).toMatch(/It draws no samples$/);
+    expect(await tile('autoencoder').textContent()).toContain('draws no samples');
   });
 
   test('completion: the rows that are given stay, the rest is drawn row by row', async () => {
@@ -492,19 +521,18 @@ describe.skipIf(missing !== '')('the pages', () => {
   });
 
   test('without a network the gallery and its models are there again', async () => {
-    await open();
-    await page.goto(`${server.url}?device=wasm`);
-    const vae = page.locator('#model-models-vae');
-    await vae.getByRole('button', { name: 'Run here' }).click();
-    await vae.locator('[data-parity=passed]').waitFor();
+    await openTree();
+    const vae = tile('vae');
+    await vae.getByRole('button').click();
+    await vae.and(page.locator('[data-state=live]')).waitFor();
     await page.waitForFunction(async () => {
       const store = await caches.open('generatrix-page-v1');
       return (await store.keys()).some(({ url }) => url.endsWith('.mjs'));
     });
     await context.setOffline(true);
     await page.reload();
-    await vae.getByRole('button', { name: 'Run here' }).click();
-    await vae.locator('[data-parity=passed]').waitFor();
+    await vae.getByRole('button').click();
+    await vae.and(page.locator('[data-state=live]')).waitFor();
     watched.forgive(/ERR_INTERNET_DISCONNECTED|ERR_FAILED/);
   });
 });

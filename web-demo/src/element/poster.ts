@@ -1,7 +1,8 @@
 import { type Manifest, programFiles, samplingProgram } from '@generatrix/runtime/core';
 import { fetchManifest, isKept, parseManifest } from '../cache/bundle-files.ts';
-import { engineBuild, engineBytes, engineFile } from '../cache/engine-build.ts';
-import { contentKey, engineStore, keep, modelStore, openStore, readKept } from '../cache/stores.ts';
+import { engineBytes } from '../cache/engine-build.ts';
+import { engineIsKept } from '../cache/engine-kept.ts';
+import { posterFile } from '../cache/poster-file.ts';
 import { drawSamples } from '../view/sample-view.ts';
 import { formatBytes } from '../view/text.ts';
 
@@ -69,12 +70,6 @@ async function engineToFetch(device: string): Promise<readonly number[]> {
   return wasm === 0 ? [] : [...new Set([wasm, wasm + webgpu])];
 }
 
-async function engineIsKept(device: 'wasm' | 'webgpu'): Promise<boolean> {
-  const store = await openStore(engineStore(engineBuild.version));
-  const keys = (await store?.keys().catch(() => [])) ?? [];
-  return keys.some(({ url }) => url.endsWith(`/${engineFile(device)}.gz`));
-}
-
 /**
  * Draws the picture, or the sound, that lies in the bundle, if there is one; false when there is none. It is drawn,
  * not shown as an image, so that it comes from the same cache as the model.
@@ -82,19 +77,12 @@ async function engineIsKept(device: 'wasm' | 'webgpu'): Promise<boolean> {
 export async function drawPoster(
   canvas: HTMLCanvasElement,
   url: string,
-  { sample, data }: Partial<Manifest>,
+  manifest: Partial<Manifest>,
   signal: AbortSignal,
 ): Promise<boolean> {
-  if (!sample) return false;
-  const store = await openStore(modelStore);
-  const key = contentKey(sample.sha256);
-  let blob = await (await readKept(store, key))?.blob();
-  if (!blob) {
-    const response = await fetch(new URL(sample.file, url), { signal });
-    if (!response.ok) return false;
-    blob = await response.blob();
-    await keep(store, key, blob);
-  }
+  const blob = await posterFile(url, manifest, signal);
+  if (!blob) return false;
+  const { data } = manifest;
   if (data?.kind === 'audio') {
     const sound = await new OfflineAudioContext(1, 1, data.sampleRate).decodeAudioData(
       await blob.arrayBuffer(),

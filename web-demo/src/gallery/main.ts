@@ -1,12 +1,14 @@
-import type { Manifest } from '@generatrix/runtime/web';
-import '../element/index.ts';
+import type { DeviceRequest, Manifest } from '@generatrix/runtime/web';
 import { fetchManifest, parseManifest } from '../cache/bundle-files.ts';
+import { engineIsKept } from '../cache/engine-kept.ts';
 import { listModels, type ModelEntry } from '../model-list.ts';
 import { keepOffline } from '../offline/keep-offline.ts';
-import { type Card, makeCard } from './card.ts';
+import { makeConductor } from './conductor.ts';
 import { descriptionOf } from './description.ts';
-import { drawMap } from './map.ts';
+import { playTiles } from './playback.ts';
 import { leafOf, leavesOf, type Taxonomy, taxonomyFor } from './taxonomy.ts';
+import { makeTile, type Tile } from './tile.ts';
+import { drawTree } from './tree.ts';
 
 function find(id: string): HTMLElement {
   return document.getElementById(id)!;
@@ -17,14 +19,14 @@ async function readEntry(entry: ModelEntry): Promise<{ entry: ModelEntry; manife
   try {
     const { text } = await fetchManifest(new URL('model.json', entry.url).href);
     const manifest = parseManifest(text, entry.url);
-    return isForCard(manifest) ? { entry, manifest } : `${entry.title}: its model.json is no manifest`;
+    return isForTile(manifest) ? { entry, manifest } : `${entry.title}: its model.json is no manifest`;
   } catch (error) {
     return `${entry.title}: ${error instanceof Error ? error.message : String(error)}`;
   }
 }
 
-/** Whether a manifest has what a card shows, before the worker checks all of it. */
-function isForCard(manifest: Partial<Manifest>): manifest is Manifest {
+/** Whether a manifest has what a thumbnail shows, before the worker checks all of it. */
+function isForTile(manifest: Partial<Manifest>): manifest is Manifest {
   const { family, data, programs, provenance } = manifest as Partial<Record<keyof Manifest, unknown>>;
   const isObject = (value: unknown) => typeof value === 'object' && value !== null;
   return (
@@ -33,27 +35,17 @@ function isForCard(manifest: Partial<Manifest>): manifest is Manifest {
     ['image', 'points', 'audio'].includes((data as Manifest['data']).kind) &&
     isObject(programs) &&
     Object.values(programs as object).every(isObject) &&
-    isObject(provenance) &&
-    isObject((provenance as Manifest['provenance']).metrics)
+    isObject(provenance)
   );
 }
 
-/** In the order of the taxonomy, so that relatives stand together. */
-function place(cards: readonly Card[], taxonomy: Taxonomy): void {
-  for (const { leaf } of leavesOf(taxonomy)) {
-    const here = cards.filter((card) => leafOf(taxonomy, card.taxonomy) === leaf);
-    find('cards').append(...here.map(({ element }) => element));
-  }
-}
-
-/** One after the other: they share one worker, and the first is seen soonest this way. */
-async function runAll(cards: readonly Card[]): Promise<void> {
-  const button = find('run-all') as HTMLButtonElement;
-  button.disabled = true;
-  for (const { sampler } of cards) {
-    if (sampler.state !== 'ready') await sampler.sample().catch(() => undefined);
-  }
-  button.hidden = true;
+/** In the order of the taxonomy, so that models run from the top of the page to its end. */
+function inOrder(tiles: readonly Tile[], taxonomy: Taxonomy): Tile[] {
+  const firsts = [...document.querySelectorAll('.first > .model')].map(({ id }) => id);
+  const all = leavesOf(taxonomy).flatMap(({ leaf }) =>
+    tiles.filter((tile) => leafOf(taxonomy, tile.taxonomy) === leaf),
+  );
+  return [...all.filter(({ id }) => firsts.includes(id)), ...all.filter(({ id }) => !firsts.includes(id))];
 }
 
 async function start(): Promise<void> {
@@ -67,22 +59,16 @@ async function start(): Promise<void> {
   const read = await Promise.all(entries.map(readEntry));
   const models = read.filter((item) => typeof item !== 'string');
   const taxonomy = taxonomyFor(models.map(({ manifest }) => descriptionOf(manifest).taxonomy));
-  const device = query.get('device') ?? 'auto';
-  const cards = models.map(({ entry, manifest }) => makeCard(entry, manifest, taxonomy, device));
-  const troubles = read.filter((item) => typeof item === 'string');
-  const families = new Map(cards.map((card) => [card.family, card] as const).reverse());
-  const firsts = cards.filter((card) => families.get(card.family) === card);
-  drawMap(
-    find('map'),
-    taxonomy,
-    firsts.map(({ title, taxonomy: path, id }) => ({ title, taxonomy: path, card: id })),
-  );
-  place(cards, taxonomy);
-  showError(troubles.join('; '));
-  find('status').textContent = cards.length === 1 ? 'One model is here.' : `${cards.length} models are here.`;
-  const button = find('run-all');
-  button.hidden = cards.length === 0;
-  button.addEventListener('click', () => void runAll(cards));
+  const device = (query.get('device') ?? 'wasm') as DeviceRequest;
+  const still = matchMedia('(prefers-reduced-motion: reduce)');
+  const touched = (tile: Tile) => conductor.now(tile);
+  const tiles = models.map(({ entry, manifest }) => makeTile(entry, manifest, device, touched));
+  drawTree(find('map'), taxonomy, tiles);
+  const ordered = inOrder(tiles, taxonomy);
+  const conductor = makeConductor(ordered, () => !still.matches);
+  playTiles(ordered, conductor, { button: find('run'), still, engineKept: await engineIsKept('wasm') });
+  showError(read.filter((item) => typeof item === 'string').join('; '));
+  find('run').hidden = tiles.length === 0;
   find('main').dataset.state = 'ready';
 }
 
@@ -92,7 +78,7 @@ function showError(line: string): void {
 }
 
 start().catch((error: unknown) => {
-  drawMap(find('map'), taxonomyFor([]), []);
+  drawTree(find('map'), taxonomyFor([]), []);
   showError(error instanceof Error ? error.message : String(error));
   find('main').dataset.state = 'failed';
 });

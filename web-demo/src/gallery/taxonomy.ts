@@ -20,6 +20,12 @@ export interface Branch {
 export interface Leaf {
   readonly title: string;
   readonly place: readonly string[];
+  /** What its models do, in one sentence. */
+  readonly says?: string;
+  /** What they have in common, as an equation in plain text. */
+  readonly equation?: string;
+  /** Families whose picture shows it best, best first. */
+  readonly shownBy?: readonly string[];
 }
 
 /** Models of maximum likelihood and their relatives, by how they stand to the density. */
@@ -33,12 +39,27 @@ const known: readonly Side[] = [
         says: 'and can be computed',
         place: ['explicit density', 'tractable'],
         leaves: [
-          { title: 'Mixture', place: ['explicit density', 'tractable', 'mixture'] },
           {
-            title: 'One dimension after the other',
-            place: ['explicit density', 'tractable', 'fully visible belief net'],
+            title: 'Mixture',
+            place: ['explicit density', 'tractable', 'mixture'],
+            says: 'Choose one of a few simple clouds, then a point of it.',
+            equation: 'p(x) = Σ_k π_k p_k(x)',
+            shownBy: ['gmm'],
           },
-          { title: 'Change of variables', place: ['explicit density', 'tractable', 'flow'] },
+          {
+            title: 'One after the other',
+            place: ['explicit density', 'tractable', 'fully visible belief net'],
+            says: 'Draw one dimension at a time, each given those before it.',
+            equation: 'p(x) = ∏_i p(x_i | x_<i)',
+            shownBy: ['pixelcnn', 'made', 'nade'],
+          },
+          {
+            title: 'Change of variables',
+            place: ['explicit density', 'tractable', 'flow'],
+            says: 'Bend simple noise into the data by steps that can be undone, and count how space stretches.',
+            equation: 'log p(x) = log p(f(x)) + log |det ∂f/∂x|',
+            shownBy: ['realnvp', 'flowmatching', 'nice'],
+          },
         ],
       },
       {
@@ -46,8 +67,20 @@ const known: readonly Side[] = [
         says: 'by a bound or a chain',
         place: ['explicit density', 'approximate'],
         leaves: [
-          { title: 'Variational', place: ['explicit density', 'approximate', 'variational'] },
-          { title: 'Markov chain', place: ['explicit density', 'approximate', 'markov chain'] },
+          {
+            title: 'Variational',
+            place: ['explicit density', 'approximate', 'variational'],
+            says: 'Decode a hidden code; bound the density by a guess of which code it was.',
+            equation: 'log p(x) ≥ E[log p(x | z)] − KL(q(z | x) ‖ p(z))',
+            shownBy: ['vae', 'cvae'],
+          },
+          {
+            title: 'Markov chain',
+            place: ['explicit density', 'approximate', 'markov chain'],
+            says: 'Give every state an energy, and walk to where it is low.',
+            equation: 'p(x) ∝ exp(−E(x))',
+            shownBy: ['rbm', 'dbm'],
+          },
         ],
       },
     ],
@@ -61,8 +94,19 @@ const known: readonly Side[] = [
         says: 'in one step, or many',
         place: ['implicit density'],
         leaves: [
-          { title: 'Direct', place: ['implicit density', 'direct'] },
-          { title: 'Markov chain', place: ['implicit density', 'markov chain'] },
+          {
+            title: 'Direct',
+            place: ['implicit density', 'direct'],
+            says: 'One network turns noise into samples; another, or a statistic, tells them from data.',
+            equation: 'x = G(z),  z ~ p(z)',
+            shownBy: ['gan', 'dcgan', 'wgan', 'cgan'],
+          },
+          {
+            title: 'Markov chain',
+            place: ['implicit density', 'markov chain'],
+            says: 'Spoil an example and restore it, again and again.',
+            equation: 'x_t ~ p(x_t | x_t−1)',
+          },
         ],
       },
     ],
@@ -71,7 +115,12 @@ const known: readonly Side[] = [
 
 /** Models that stand beside the taxonomy. */
 const beside: readonly Leaf[] = [
-  { title: 'No density: the ancestor', place: ['no density'] },
+  {
+    title: 'No density: the ancestor',
+    place: ['no density'],
+    says: 'Squeeze data through a narrow code and back; no law says which codes to draw.',
+    equation: 'min ‖x − d(e(x))‖²',
+  },
   { title: 'Other models', place: [] },
 ];
 
