@@ -58,6 +58,15 @@ function everyPage(): Plugin {
             preserveEntrySignatures: 'exports-only',
             output: {
               entryFileNames: ({ name }) => (name in named ? '[name].js' : 'assets/[name]-[hash].js'),
+              // What the library takes of small modules that pages share comes in one file: each has its overhead.
+              codeSplitting: {
+                groups: [
+                  {
+                    name: 'files',
+                    test: /web-demo\/src\/cache\/(poster-file|engine-kept|engine-build)\.ts|view\/sound\.ts/,
+                  },
+                ],
+              },
             },
           },
         },

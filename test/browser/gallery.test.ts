@@ -523,6 +523,7 @@ describe.skipIf(missing !== '')('the pages', () => {
   test('without a network the gallery and its models are there again', async () => {
     await openTree();
     const vae = tile('vae');
+    await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
     await vae.getByRole('button').click();
     await vae.and(page.locator('[data-state=live]')).waitFor();
     await page.waitForFunction(async () => {

@@ -28,7 +28,12 @@ self.addEventListener('fetch', (event) => {
 
 async function cacheFirst(request: Request): Promise<Response> {
   const store = await caches.open(pageStore);
-  return (await store.match(request)) ?? fetch(request);
+  const found = await store.match(request);
+  if (found) return found;
+  // Parts that are fetched when they are first needed, as by the worker, whose list of files does not name them yet.
+  const response = await fetch(request);
+  if (response.ok) await store.put(request, response.clone());
+  return response;
 }
 
 async function networkFirst(request: Request): Promise<Response> {
