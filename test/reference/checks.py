@@ -19,7 +19,7 @@ from networks import (
     softplus,
     strided_stack,
 )
-from refinement import diffusion, flow_matching
+from refinement import diffusion, flow_matching, shortcut
 from variational import lossy, quantised, variational
 
 
@@ -553,6 +553,7 @@ checks = {
     "dbn": belief_network,
     "gsn": stochastic_network,
     "flowmatching": flow_matching,
+    "shortcut": shortcut,
     "ddpm": diffusion,
 }
 

@@ -78,24 +78,29 @@ def point_network(bundle, x, told):
     return dense(bundle, "network/output", silu(h))
 
 
-def network(bundle, x, time, label):
+def network(bundle, x, time, label, fineness=None):
     """[n, ...shape] at one time in [0, 1]; `label` is a class of each example, or one number for all."""
     image = bundle.spec["kind"] == "image"
     half = bundle.options["embedding"] // 2
-    fastest, slowest = (1000, 0.1) if image else (32, 0.5)
-    angles = time * np.geomspace(fastest, slowest, half)
-    features = np.concatenate([np.sin(angles), np.cos(angles)])[None]
-    told = dense(bundle, "time/1", silu(dense(bundle, "time/0", features)))
+
+    def embedded(name, number, fastest, slowest):
+        angles = number * np.geomspace(fastest, slowest, half)
+        features = np.concatenate([np.sin(angles), np.cos(angles)])[None]
+        return dense(bundle, f"{name}/1", silu(dense(bundle, f"{name}/0", features)))
+
+    told = embedded("time", time, *((1000, 0.1) if image else (32, 0.5)))
+    if fineness is not None:
+        told = told + embedded("fineness", fineness, 32, 0.5)
     if bundle.options["conditional"]:
         told = told + bundle.weight("class/table")[np.atleast_1d(label)]
     return (u_net if image else point_network)(bundle, x, told)
 
 
-def guided(bundle, x, time, label, guidance):
+def guided(bundle, x, time, label, guidance, fineness=None):
     if not bundle.options["conditional"]:
-        return network(bundle, x, time, None)
-    none = network(bundle, x, time, len(bundle.weight("class/table")) - 1)
-    return none + guidance * (network(bundle, x, time, label) - none)
+        return network(bundle, x, time, None, fineness)
+    none = network(bundle, x, time, len(bundle.weight("class/table")) - 1, fineness)
+    return none + guidance * (network(bundle, x, time, label, fineness) - none)
 
 
 def to_data(bundle, x):
@@ -174,33 +179,50 @@ def flow_steps(field, noise, steps, solver, held=None):
     return x, before + (1 - time) * slope
 
 
-def flow_matching(bundle):
-    """The first steps of samples by the solver; densities by a Jacobian of differences."""
-    count = 5
+def flow_rows(bundle, count, fineness, solver):
+    """Samples and completions of a flow; `fineness` of a step's size, None where the network is not told it."""
     steps, noise, label = noise_and_classes(bundle, count, "start")
     guidance = bundle.options["guidance"]
 
-    def field(x, time):
-        return guided(bundle, x, time, label, guidance)
+    def field(strength):
+        fine = fineness(strength / steps)
+        return lambda x, time: guided(bundle, x, time, label, guidance, fine)
 
-    x, end = flow_steps(field, noise, steps, bundle.options["solver"])
+    x, end = flow_steps(field(1), noise, steps, solver)
     drawn = chained(bundle, "advance", "start", noise, label)
     yield "samples after the first steps", drawn["data"], to_data(bundle, x)
     yield "where they would end", drawn["predicted"], to_data(bundle, end)
     if "complete" in bundle.programs:
         held = Held(bundle, count)
-        x, end = flow_steps(field, noise, steps, bundle.options["solver"], held)
+        x, end = flow_steps(field(held.strength), noise, steps, solver, held)
         drawn = chained(bundle, "complete", "start", noise, label, **held.inputs)
         yield "completions from a drawing", drawn["data"], np.where(held.known, held.data, to_data(bundle, x))
         yield "where those would end", drawn["predicted"], np.where(held.known, held.data, to_data(bundle, end))
+
+
+def flow_matching(bundle):
+    """The first steps of samples by the solver; densities by a Jacobian of differences."""
+    yield from flow_rows(bundle, 5, lambda size: None, bundle.options["solver"])
+    yield from flow_density(bundle, 5, None)
+
+
+def shortcut(bundle):
+    """The first steps of samples by Euler's method, told their size; densities by the finest steps."""
+    yield from flow_rows(bundle, 5, lambda size: np.clip(-np.log2(size) / 7, 0, 1), "euler")
+    yield from flow_density(bundle, 5, 1)
+
+
+def flow_density(bundle, count, fineness):
+    """The log-density by a Jacobian of differences, where the model has one."""
     if "logProb" not in bundle.programs:
         return
+    label = np.arange(count) % bundle.programs["logProb"]["inputs"]["label"]["classes"] if bundle.options["conditional"] else None
     data = bundle.examples(count).astype(np.float64)
     deviation = bundle.weight("reference/std")
     size, width = data.shape[1], 1e-5
 
     def alone(x, time):
-        return guided(bundle, x, time, label, 1)
+        return guided(bundle, x, time, label, 1, fineness)
 
     def both(y, s):
         x, time = y[:, :size], 1 - (1 - s) ** 2

@@ -29,6 +29,8 @@ export interface ReferenceRequest {
   /** The programs as they were written. */
   readonly bundle: Bundle;
   readonly executor: Executor;
+  /** Called before each program is checked, with its number from 0 and how many there are. */
+  readonly onProgram?: ((name: string, index: number, of: number) => void) | undefined;
 }
 
 export interface CheckedReference {
@@ -61,7 +63,9 @@ export async function checkedReference(request: ReferenceRequest): Promise<Check
   const failures: string[] = [];
   let sampled: SettledInputs | null = null;
   try {
-    for (const name of Object.keys(programs)) {
+    const names = Object.keys(programs);
+    for (const [index, name] of names.entries()) {
+      request.onProgram?.(name, index, names.length);
       // One at a time: each holds a copy of its weights.
       loaded[name] ??= await load(name, request);
       if ('advance' in programs) loaded.advance ??= await load('advance', request);

@@ -41,6 +41,8 @@ export interface BundleRequest {
   readonly examples: HostTensor;
   /** Called with one line for each program that a GraphModel cannot hold; it is written as ONNX alone. */
   readonly onWarning?: (line: string) => void;
+  /** Called before each program is compared with tfjs, with its number from 0 and how many there are: it may take a while. */
+  readonly onProgram?: (name: string, index: number, of: number) => void;
   /** What makes the bundle trainable, as `packTraining` returns it. */
   readonly training?: { readonly files: BundleFiles; readonly entry: TrainingEntry };
   /** Weights of the programs by the names that they get in files that programs share. */
@@ -125,7 +127,7 @@ export async function packBundle(request: BundleRequest): Promise<BundleFiles> {
   try {
     const { parity, tensors, failures } = await checkedReference({
       ...{ programs: request.programs, examples: request.examples, graphs },
-      ...{ bundle: unchecked.bundle, executor: unchecked.executor },
+      ...{ bundle: unchecked.bundle, executor: unchecked.executor, onProgram: request.onProgram },
     });
     const [reference] = addFiles(files, { 'reference.safetensors': tensors });
     const sample = await drawSample(request, unchecked.sampler, files);

@@ -1,4 +1,6 @@
+import type { Sampler } from '@generatrix/runtime';
 import {
+  chainLength,
   type DeviceRequest,
   type DrawKind,
   type LabelDistribution,
@@ -36,6 +38,8 @@ export interface EvaluationOptions {
   readonly count?: number | undefined;
   /** Seed of the samples and of all that is random in the evaluation; 42 when absent. */
   readonly seed?: number | undefined;
+  /** Numbers of steps whose samples are compared, for models that draw in any number of steps. */
+  readonly steps?: readonly number[] | undefined;
   /** Classes of samples without a label; as in the training data when absent. */
   readonly labels?: LabelDistribution | undefined;
   /** Draws from the model's distribution, when absent, or means given the code. */
@@ -93,6 +97,7 @@ export async function evaluateModel(model: string, options: EvaluationOptions): 
         `bundle ${model}: model ${manifest.name} has no program 'sample' or a chain, so there are no samples to judge`,
       );
     }
+    checkSteps(sampler, options.steps);
     const runFolder = (await hasRun(model)) ? model : null;
     await checkEvaluationFolder(out);
     const train = await loadDataset(await modelDataRequest(manifest, dataFlags, model, 'train'));
@@ -124,6 +129,7 @@ export async function evaluateModel(model: string, options: EvaluationOptions): 
       test: test!,
       count: count ?? Math.max(20, Math.min(defaultCount, against.size)),
       ...(count === undefined ? {} : { modeSamples: count }),
+      ...(options.steps && { steps: [...new Set(options.steps)].sort((a, b) => a - b) }),
       seed,
       againstTrain: options.againstTrain === true,
       cacheFolder: options.cache ?? `${out}/cache`,
@@ -155,6 +161,18 @@ export async function evaluateModel(model: string, options: EvaluationOptions): 
   } finally {
     await close();
   }
+}
+
+/** @throws UserError for steps that the model does not draw in, before anything is drawn. */
+function checkSteps({ manifest: { name, programs } }: Sampler, steps: readonly number[] = []): void {
+  const spec = programs[samplingProgram(programs)!]!.inputs[chainLength];
+  if (steps.length === 0) return;
+  if (spec?.role !== 'scalar')
+    throw new UserError(`--steps: ${name} does not draw in a number of steps of choice; leave it out`);
+  const { min = 1, max = Number.MAX_SAFE_INTEGER } = spec;
+  const wrong = steps.find((number) => number < min || number > max);
+  if (wrong !== undefined)
+    throw new UserError(`--steps: ${name} draws in ${min} to ${max} steps, not ${wrong}`);
 }
 
 /** Examples of the validation part from which it is used even where the test part has more. */

@@ -22,6 +22,7 @@ interface EvaluateFlags extends CheckpointFlag {
   readonly data?: string;
   readonly metrics?: string;
   readonly count?: string;
+  readonly steps?: string;
   readonly seed: string;
   readonly dataSeed?: string;
   readonly againstTrain?: boolean;
@@ -45,6 +46,10 @@ export function addEvaluate(program: Command): void {
       '--count <n>',
       `samples to draw (default: as many as there are real examples, at most ${defaultCount}; ${publishedModeSamples} for the coverage of modes)`,
     )
+    .option(
+      '--steps <list>',
+      'compare samples of so many steps, such as 1,2,4,8,16 (flowmatching, shortcut, ddpm)',
+    )
     .option('--seed <n>', 'seed of the samples and of all that is random in the evaluation', '42')
     .option('--data-seed <n>', 'seed of a drawn data set (default: that of the training run)')
     .addOption(labelsOption('as in the training data').default('data'))
@@ -66,11 +71,24 @@ export function addEvaluate(program: Command): void {
 }
 
 async function runEvaluation(model: string, flags: EvaluateFlags): Promise<void> {
-  const { metrics, count, seed, checkpoint, labels, draw, againstTrain, out, cache, classifier, device } =
-    flags;
+  const {
+    metrics,
+    count,
+    steps,
+    seed,
+    checkpoint,
+    labels,
+    draw,
+    againstTrain,
+    out,
+    cache,
+    classifier,
+    device,
+  } = flags;
   await evaluateModel(model, {
     metrics: metrics?.split(',').map((name) => name.trim()),
     seed: wholeNumber('--seed')(seed),
+    steps: steps?.split(',').map(wholeNumber('--steps', 1)),
     count: count === undefined ? undefined : wholeNumber('--count', 20)(count),
     ...{ checkpoint, labels, draw, againstTrain, out, cache, classifier, device },
     dataFlags: { ...flags },

@@ -107,6 +107,7 @@ export function addExport(program: Command): void {
         overwrite: flags.overwrite ?? false,
         checkpoint: choice,
         portable: portableForm(flags),
+        onProgress: (line) => console.error(line),
       });
       console.log(
         `wrote ${flags.out}: onnxruntime agrees with tfjs to ${maxRelativeError.toExponential(1)} of the outputs' scale`,

@@ -48,6 +48,9 @@ const rules: readonly (readonly [start: string, added: readonly string[] | null]
   ['npx generatrix reproduce --list', []],
   // It trains whole presets; test/cli/reproduce.test.ts begins one.
   ['npx generatrix reproduce', null],
+  // From a run of a flow, which nothing here trains.
+  ['npx generatrix train shortcut --data moons --init-from', null],
+  ['npx generatrix train shortcut', [...small, '--width', '4', '--embedding', '4']],
   ['npx generatrix inspect', ['--data-size', '40']],
   ['npx generatrix list', []],
   // Beyond this it asks the registry; wheel.test.ts fetches from a stand-in.

@@ -37,7 +37,7 @@ it('the steps of a sample and their noise are flags; a stream ends in the same s
 it('flags that the model does not take, or values out of range, are refused in one line', async () => {
   for (const [flags, message] of [
     [['--guidance', '2'], /no scalar 'guidance'/],
-    [['--steps', '1001'], /steps.*from 2 to 1000, got 1001/],
+    [['--steps', '1001'], /steps.*from 1 to 1000, got 1001/],
     [['--eta', '1.5'], /eta.*from 0 to 1, got 1.5/],
     [['--steps', 'many'], /--steps/],
   ] as const) {
@@ -47,4 +47,19 @@ it('flags that the model does not take, or values out of range, are refused in o
     expect(stderr).toMatch(message);
     expect(stderr.trim()).not.toContain('\n');
   }
+});
+
+it('samples of different numbers of steps are judged beside one another', async () => {
+  const out = join(folder, 'judged');
+  const judge = (...flags: string[]) =>
+    command('evaluate', run, '--data-size', '300', '--metrics', 'steps', '--out', out, ...flags);
+  const { status, stdout, stderr } = await judge('--steps', '4,1');
+  expect(status, stderr).toBe(0);
+  expect(stdout).toMatch(/Fréchet distance, precision and recall by steps: 1: .*; 4: /);
+  const { diagnostics } = JSON.parse(await readFile(join(out, 'evaluation.json'), 'utf8'));
+  expect(diagnostics.steps).toMatchObject({ steps: [1, 4], space: 'values' });
+  expect(diagnostics.steps.frechetDistance).toHaveLength(2);
+  const refused = await judge('--steps', '1,1001');
+  expect(refused.status).toBe(1);
+  expect(refused.stderr).toMatch(/^generatrix: --steps: ddpm-moons draws in 1 to 1000 steps, not 1001\n$/);
 });

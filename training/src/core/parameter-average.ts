@@ -42,6 +42,12 @@ export function usedParameter(state: HostState, name: string): HostState[string]
   return state[`${prefix}/${name}`] ?? state[name];
 }
 
+/** A state with the running means in place of the parameters that have one. */
+export function usedParameters(state: NamedTensors, parameters: StateSpecs): NamedTensors {
+  const used = Object.keys(parameters).map((name) => [name, state[`${prefix}/${name}`] ?? state[name]!]);
+  return { ...state, ...Object.fromEntries(used) };
+}
+
 /** A fresh state whose averages start at the parameters themselves. */
 export function startAverages(state: HostState, parameters: StateSpecs, decay: number): HostState {
   if (decay === 0) return state;

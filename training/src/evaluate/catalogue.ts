@@ -13,6 +13,7 @@ import { memorisationOfTraining } from './memorisation/memorisation-finding.ts';
 import { modes } from './modes/modes-finding.ts';
 import { parzenLogLikelihood } from './parzen/parzen-finding.ts';
 import { posteriorCollapse } from './posterior/posterior-finding.ts';
+import { qualityBySteps } from './steps/steps-finding.ts';
 import { classifierTest, discrepancyTest } from './two-sample/two-sample-finding.ts';
 
 /** A diagnostic by the name that `--metrics` takes. */
@@ -79,6 +80,12 @@ export const diagnostics: readonly DiagnosticEntry[] = [
     title: 'Precision and recall of the manifold',
     source: 'Kynkäänniemi et al. 2019, arXiv:1904.06991, k = 3',
     run: manifolds,
+  },
+  {
+    name: 'steps',
+    title: 'Quality by the number of steps',
+    source: 'the two above, of samples drawn in fewer steps and more',
+    run: qualityBySteps,
   },
   {
     name: 'memorisation',

@@ -30,6 +30,8 @@ export interface EvaluationRequest {
   /** Samples for the coverage of modes; 2,500 when absent, as in the published tables. */
   readonly modeSamples?: number;
   readonly seed: number;
+  /** Numbers of steps whose samples are compared, rising; absent where none are. */
+  readonly steps?: readonly number[];
   /** Compare samples with the training examples instead of those set apart. */
   readonly againstTrain: boolean;
   /** Where the classifier of the data set is kept. */
@@ -159,7 +161,7 @@ export class Evaluation {
             `holds ${drawn.data.data[broken]}; the training diverged, go back to an earlier checkpoint`,
         );
       }
-      return (await this.isRounded()) ? { ...drawn, data: roundToBytes(drawn.data, this.spec) } : drawn;
+      return (await this.isRounded()) ? { ...drawn, data: roundedAs(drawn.data, this.spec) } : drawn;
     });
   }
 
@@ -251,7 +253,8 @@ export function firstOf({ shape, data }: HostTensor, count: number): HostTensor 
   return hostTensor('float32', [kept, ...shape.slice(1)], (data as Float32Array).subarray(0, kept * width));
 }
 
-function roundToBytes(tensor: HostTensor, spec: DataSpec): HostTensor {
+/** Images with their values at the 256 levels of 8 bits; other data as they are. */
+export function roundedAs(tensor: HostTensor, spec: DataSpec): HostTensor {
   if (spec.kind !== 'image') return tensor;
   const [low, high] = spec.range;
   const values = (tensor.data as Float32Array).map(

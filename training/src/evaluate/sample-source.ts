@@ -1,6 +1,7 @@
 import type { DataSpec, HostTensor, Sampler } from '@generatrix/runtime';
 import {
   canWalk,
+  chainLength,
   type DrawKind,
   drawLabels,
   meanScalar,
@@ -26,6 +27,12 @@ export interface SampleSource {
   readonly binarises?: boolean;
   /** Samples `firstIndex` to `firstIndex + count - 1` of a seed, and their classes where the source has them. */
   draw(request: { count: number; seed: number; firstIndex?: number }): Promise<DrawnSamples>;
+  /** The same in a number of steps of choice; absent when the source draws otherwise. */
+  readonly inSteps?: (request: {
+    readonly count: number;
+    readonly seed: number;
+    readonly steps: number;
+  }) => Promise<DrawnSamples>;
   /** Exact log-density of examples [n, ...shape], nats; absent when the source has none. */
   readonly logDensity?: (data: HostTensor, labels: Int32Array | null) => Promise<Float32Array>;
   /** The Markov chain that samples are the ends of; absent when the source has none that can be followed. */
@@ -93,16 +100,19 @@ export function samplerSource(
     if (classFrequencies?.length === classes) return drawLabels(classFrequencies, key);
     return Int32Array.from({ length: key.count }, (_, i) => (key.firstIndex + i) % classes);
   };
+  const drawn = async (key: { count: number; seed: number; firstIndex: number }, scalars = {}) => {
+    const labels = labelsOf(key);
+    const given = labels === null ? {} : { label: labels };
+    return { data: (await sampler.sample({ ...scalars, ...key, batchSize, draw, ...given })).data, labels };
+  };
   return {
     name,
     spec: data,
     binarises: binarises(sampler.manifest),
-    draw: async ({ count, seed, firstIndex = 0 }) => {
-      const labels = labelsOf({ count, seed, firstIndex });
-      const given = labels === null ? {} : { label: labels };
-      const { data: drawn } = await sampler.sample({ count, seed, firstIndex, batchSize, draw, ...given });
-      return { data: drawn, labels };
-    },
+    draw: ({ firstIndex = 0, ...key }) => drawn({ ...key, firstIndex }),
+    ...(drawsInSteps(sampler) && {
+      inSteps: ({ steps, ...key }) => drawn({ ...key, firstIndex: 0 }, { [chainLength]: steps }),
+    }),
     ...('logProb' in programs
       ? {
           logDensity: async (examples, labels) =>
@@ -128,6 +138,13 @@ export function samplerSource(
           },
         }),
   };
+}
+
+/** Whether samples come of a chain of any length that leads from noise to them: not one that only mixes. */
+function drawsInSteps(sampler: Sampler): boolean {
+  const { programs } = sampler.manifest;
+  const name = samplingProgram(programs);
+  return name !== undefined && programs[name]!.inputs[chainLength]?.role === 'scalar' && !canWalk(sampler);
 }
 
 function posteriorOf(sampler: Sampler): SourcePosterior {

@@ -33,6 +33,7 @@ import { gmm } from './mixture/gmm.ts';
 import { gmmn } from './moment-matching/gmmn.ts';
 import { ddpm } from './refinement/diffusion.ts';
 import { flowmatching } from './refinement/flow-matching.ts';
+import { shortcut } from './refinement/shortcut.ts';
 import { autoencoder } from './variational/autoencoder.ts';
 import { cvae } from './variational/cvae.ts';
 import { iwae } from './variational/iwae.ts';
@@ -71,6 +72,7 @@ export const families: readonly Family[] = [
   dbn,
   gsn,
   flowmatching,
+  shortcut,
   ddpm,
 ];
 

@@ -46,6 +46,20 @@ export interface ExportOptions {
   readonly checkpoint?: CheckpointChoice | undefined;
   /** A form for other runtimes, in which the programs are written besides. */
   readonly portable?: PortableOptions | undefined;
+  /** Told of the programs as they are checked, once that takes seconds; nobody when absent. */
+  readonly onProgress?: ((line: string) => void) | undefined;
+}
+
+/** Milliseconds of checks in which nothing is told: most programs are checked by then. */
+const patience = 3000;
+
+/** Tells of programs that are checked after others took their time. */
+function patiently(tell: (line: string) => void): BundleRequest['onProgram'] {
+  const begun = performance.now();
+  return (name, index, of) => {
+    if (index > 0 && performance.now() - begun > patience)
+      tell(`checking the exported programs against tfjs: ${name}, ${index + 1} of ${of}`);
+  };
 }
 
 /** What became of an export. */
@@ -71,7 +85,7 @@ export async function exportRun(
   formats: readonly BundleFormat[],
   engine: string,
   trainable: TrainableOptions | null = null,
-  { overwrite = false, checkpoint: choice, portable }: ExportOptions = {},
+  { overwrite = false, checkpoint: choice, portable, onProgress }: ExportOptions = {},
 ): Promise<ExportedRun> {
   const replace = { overwrite, inputs: [run] };
   await checkExportFolder(out, replace);
@@ -123,6 +137,7 @@ export async function exportRun(
     weights: state,
     formats,
     onWarning: (line) => console.warn(line),
+    ...(onProgress && { onProgram: patiently(onProgress) }),
     examples: referenceExamples(data.spec),
     ...samplePicture(model, data.spec),
     ...(training === null ? {} : { training }),

@@ -36,6 +36,7 @@ export async function finishRun(
 ): Promise<void> {
   const exported = await exportRun(folder, bundleFolder(folder), ['shared'], result.engine, null, {
     overwrite: true,
+    onProgress: (line) => output.error(line),
   }).catch((error: unknown) => ({ error }));
   const failed = 'error' in exported;
   const { settings, data: description } = await readRun(folder);

@@ -6,8 +6,9 @@ import { has, latest, type Panel, type PanelContext } from './panel.ts';
 
 /** How far from the middle the plane reaches: three standard deviations of the codes. */
 const reach = 3;
-/** Pictures along a side of the map. */
-const mapSide = 9;
+/** Pictures along a side of the map, and of one whose pictures each take longer than `slow` milliseconds. */
+const mapSide = { quick: 9, slow: 5 };
+const slow = 100;
 
 /** Drag on a plane through the latent space; the picture follows. */
 export const explorer: Panel = {
@@ -50,15 +51,18 @@ function build({ sampler, manifest, condition, fail }: PanelContext): HTMLElemen
     const { data } = await sampler.decode(stack([await codeAt(x, y)], spec.shape), condition());
     drawSamples(canvas, data, manifest.data);
     canvas.dataset.at = `${x.toFixed(2)},${y.toFixed(2)}`;
-    speed.textContent = `${(performance.now() - start).toFixed(0)} ms from hand to picture`;
+    const took = performance.now() - start;
+    speed.textContent = `${took.toFixed(0)} ms from hand to picture`;
+    // After the picture, which would wait for it, and as fine as there is time for.
+    if (mapped !== plane) drawMap(took > slow ? mapSide.slow : mapSide.quick);
+    mapped = plane;
   }, fail);
-  const drawMap = latest<null>(async () => {
+  let mapped: typeof plane | undefined;
+  const drawMap = latest<number>(async (side) => {
     if (!isImage) return;
-    const place = (i: number) => ((i + 0.5) / mapSide - 0.5) * 2 * reach;
+    const place = (i: number) => ((i + 0.5) / side - 0.5) * 2 * reach;
     const cells = await Promise.all(
-      Array.from({ length: mapSide ** 2 }, (_, i) =>
-        codeAt(place(i % mapSide), -place(Math.floor(i / mapSide))),
-      ),
+      Array.from({ length: side ** 2 }, (_, i) => codeAt(place(i % side), -place(Math.floor(i / side)))),
     );
     const { data } = await sampler.decode(stack(cells, spec.shape), condition());
     drawSamples(map, data, manifest.data);
@@ -69,10 +73,6 @@ function build({ sampler, manifest, condition, fail }: PanelContext): HTMLElemen
     dot.style.left = `${((x / reach + 1) / 2) * 100}%`;
     dot.style.top = `${((1 - y / reach) / 2) * 100}%`;
     show([x, y]);
-  };
-  const turn = () => {
-    drawMap(null);
-    follow();
   };
   for (const box of [across, up]) box.addEventListener('input', follow);
   const drag = (event: PointerEvent) => {
@@ -92,7 +92,7 @@ function build({ sampler, manifest, condition, fail }: PanelContext): HTMLElemen
     const along = ({ value }: HTMLSelectElement, i: 0 | 1) =>
       value === 'random' ? random[i] : axis(Number(value), size);
     plane = [along(first, 0), along(second, 1)];
-    turn();
+    follow();
   };
   for (const box of [first, second]) box.addEventListener('change', axes);
   const random = make(
@@ -108,7 +108,7 @@ function build({ sampler, manifest, condition, fail }: PanelContext): HTMLElemen
     },
     'Another plane',
   );
-  turn();
+  follow();
   return make(
     'div',
     { className: 'explorer' },

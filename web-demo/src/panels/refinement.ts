@@ -56,7 +56,7 @@ function build({ sampler, manifest, condition, fail }: PanelContext): HTMLElemen
     drawSamples(clean, frame.predicted.data, manifest.data);
     const said = `Step ${step} of ${when.max}`;
     when.setAttribute('aria-valuetext', said);
-    note.textContent = `${said}. Left: what is drawn so far. Right: what the model sees in it.`;
+    note.textContent = `${said}. First what is drawn so far, then what the model sees in it.`;
     noisy.dataset.step = String(step);
   };
   const run = async (signal: AbortSignal) => {

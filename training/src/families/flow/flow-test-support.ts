@@ -106,3 +106,24 @@ export function standardError(values: ArrayLike<number>): number {
   const squares = Array.from(values).reduce((sum, value) => sum + (value - mean) ** 2, 0);
   return Math.sqrt(squares) / values.length;
 }
+
+/**
+ * Log-density of the moons distribution by quadrature: points on two half circles of radius 1, evenly spread over the
+ * angle, blurred by a normal of std 0.08. The trapezoid error is nil at an arc step of pi / 2000, 50 times below the
+ * std.
+ */
+export function moonsLogDensity(points: ArrayLike<number>): Float64Array {
+  const angles = Array.from({ length: 2000 }, (_, i) => (Math.PI * (i + 0.5)) / 2000);
+  const centres = angles.flatMap((a) => [
+    [Math.cos(a), Math.sin(a)],
+    [1 - Math.cos(a), 0.5 - Math.sin(a)],
+  ]) as [number, number][];
+  const variance = 0.08 ** 2;
+  return Float64Array.from({ length: points.length / 2 }, (_, n) => {
+    const total = centres.reduce((sum, [x, y]) => {
+      const distance = (points[2 * n]! - x) ** 2 + (points[2 * n + 1]! - y) ** 2;
+      return sum + Math.exp(-distance / (2 * variance));
+    }, 0);
+    return Math.log(total / centres.length / (2 * Math.PI * variance));
+  });
+}

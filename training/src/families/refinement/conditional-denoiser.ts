@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { DataDescription } from '../../model/family.ts';
 import type { StateSpecs } from '../../model/state.ts';
 import { newPass } from '../../nn/module.ts';
-import { denoiser, denoiserOptions, denoiserRefuses } from './denoiser.ts';
+import { denoiser, denoiserOptions, denoiserRefuses, type Told } from './denoiser.ts';
 import {
   classesOf,
   guidanceInputs,
@@ -35,33 +35,33 @@ export interface ConditionalDenoiser {
   readonly inputs: Readonly<Record<string, InputSpec>>;
   /** Inputs of programs about given examples: the class alone. */
   readonly labelInputs: Readonly<Record<string, InputSpec>>;
-  /** The network in training: some classes are hidden from it. [batch, ...shape], time [batch] */
-  trained(state: NamedTensors, x: tf.Tensor, time: tf.Tensor, batch: TrainingBatch): tf.Tensor;
-  /** The network with guidance, by the inputs of a program. [batch, ...shape], time [1] */
-  guided(state: NamedTensors, x: tf.Tensor, time: tf.Tensor, inputs: NamedTensors): tf.Tensor;
-  /** The network as it was trained, told the class where there is one. [batch, ...shape], time [1] */
-  told(state: NamedTensors, x: tf.Tensor, time: tf.Tensor, inputs: NamedTensors): tf.Tensor;
+  /** Classes as a training step tells them: some are hidden. [batch]; undefined where there are none. */
+  hidden(label: tf.Tensor, noise: NamedTensors): tf.Tensor | undefined;
+  /** The network in training. @param noise of the step, for dropout */
+  trained(state: NamedTensors, x: tf.Tensor, told: Told, noise: NamedTensors): tf.Tensor;
+  /** The network with guidance, by the inputs of a program. */
+  guided(state: NamedTensors, x: tf.Tensor, told: Omit<Told, 'label'>, inputs: NamedTensors): tf.Tensor;
+  /** The network as it was trained. */
+  told(state: NamedTensors, x: tf.Tensor, told: Told): tf.Tensor;
 }
 
-interface TrainingBatch {
-  readonly label?: tf.Tensor | undefined;
-  readonly noise: NamedTensors;
-}
-
-export function conditionalDenoiser(options: RefinementOptions, data: DataDescription): ConditionalDenoiser {
+/** @param knowsSteps whether the network is told the fineness of steps, as `Told` has it */
+export function conditionalDenoiser(
+  options: RefinementOptions,
+  data: DataDescription,
+  knowsSteps = false,
+): ConditionalDenoiser {
   const classes = classesOf(options, data);
-  const network = denoiser(options, data, classes);
+  const network = denoiser(options, data, classes, knowsSteps);
   return {
     parameters: network.parameters,
     noise: { ...hidingNoise(classes), ...network.noise },
     inputs: guidanceInputs(classes, options.guidance),
     labelInputs: labelInput(classes),
-    trained: (state, x, time, { label, noise }) => {
-      const told =
-        classes > 0 ? partlyHidden(label!, noise.hidden!, classes, options.labelDropout) : undefined;
-      return network.apply(state, x, time, told, newPass(true, noise));
-    },
-    guided: (state, x, time, inputs) => guided(network, classes, state, x, time, inputs),
-    told: (state, x, time, { label }) => network.apply(state, x, time, label),
+    hidden: (label, { hidden }) =>
+      classes > 0 ? partlyHidden(label, hidden!, classes, options.labelDropout) : undefined,
+    trained: (state, x, told, noise) => network.apply(state, x, told, newPass(true, noise)),
+    guided: (state, x, told, inputs) => guided(network, classes, state, x, told, inputs),
+    told: (state, x, told) => network.apply(state, x, told),
   };
 }

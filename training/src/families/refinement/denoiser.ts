@@ -83,18 +83,18 @@ export interface Denoiser {
   readonly parameters: StateSpecs;
   /** What dropout draws in training. */
   readonly noise: Readonly<Record<string, NoiseSpec>>;
-  /**
-   * [batch, ...shape] to the same.
-   * @param time [batch] or [1], in [0, 1]
-   * @param label [batch] or [1] int32, the number of classes for none; undefined where the network knows no classes
-   */
-  apply(
-    state: NamedTensors,
-    x: tf.Tensor,
-    time: tf.Tensor,
-    label: tf.Tensor | undefined,
-    pass?: Pass,
-  ): tf.Tensor;
+  /** [batch, ...shape] to the same. */
+  apply(state: NamedTensors, x: tf.Tensor, told: Told, pass?: Pass): tf.Tensor;
+}
+
+/** What a denoiser is told of an example, each [batch], or [1] for all. */
+export interface Told {
+  /** In [0, 1]: how far between noise and data it is. */
+  readonly time: tf.Tensor;
+  /** int32, the number of classes for none; undefined where the network knows no classes. */
+  readonly label?: tf.Tensor | undefined;
+  /** In [0, 1]: how fine the step is that is asked for, 1 for the finest; undefined where the network knows no steps. */
+  readonly fineness?: tf.Tensor | undefined;
 }
 
 /** Why no such network fits the data, or null. */
@@ -117,11 +117,15 @@ const frequencies = {
   points: { fastest: 32, slowest: 0.5 },
 } as const;
 
-/** A U-Net for images, an MLP for points; both are told the time and, where there are classes, the class. */
+/**
+ * A U-Net for images, an MLP for points; both are told the time and, where there are classes, the class.
+ * @param knowsSteps whether it is told the fineness of steps, too; it begins as if it were not
+ */
 export function denoiser(
   options: DenoiserOptions,
   { spec }: Pick<DataDescription, 'spec'>,
   classes: number,
+  knowsSteps = false,
 ): Denoiser {
   const condition = options.embedding;
   const images = spec.kind === 'image';
@@ -134,14 +138,31 @@ export function denoiser(
     dense('time/1', condition, condition),
   ]);
   const table = classes > 0 ? embedding('class', classes + 1, condition) : null;
-  const all = declared([times, ...(table === null ? [] : [table]), network]);
+  const steps = knowsSteps
+    ? sequential([
+        dense('fineness/0', condition, condition),
+        silu,
+        dense('fineness/1', condition, condition, { initial: zeros }),
+      ])
+    : null;
+  const all = declared([
+    times,
+    ...(table === null ? [] : [table]),
+    ...(steps === null ? [] : [steps]),
+    network,
+  ]);
   return {
     parameters: all.specs,
     noise: all.noise,
-    apply: (state, x, time, label, pass = inference) => {
-      const features = sinusoids(time, condition / 2, frequencies[images ? 'image' : 'points']);
-      const told = times.apply(state, features, pass); // [batch or 1, embedding]
-      const known = table === null ? told : tf.add(told, table.apply(state, label!, pass));
+    apply: (state, x, { time, label, fineness }, pass = inference) => {
+      const half = condition / 2;
+      const features = sinusoids(time, half, frequencies[images ? 'image' : 'points']);
+      let known = times.apply(state, features, pass); // [batch or 1, embedding]
+      if (table !== null) known = tf.add(known, table.apply(state, label!, pass));
+      if (steps !== null) {
+        const fine = sinusoids(fineness!, half, frequencies.points);
+        known = tf.add(known, steps.apply(state, fine, pass));
+      }
       return network.apply(state, x, { ...pass, condition: known });
     },
   };

@@ -73,10 +73,8 @@ function build(ddpm: DdpmOptions, data: DataDescription): Trainable {
       const step = tf.add(1, tf.floor(tf.mul(tf.squeeze(noise.time!, [1]), timesteps))); // [batch], 1 to all
       const shares = sharesAt(step);
       const parts = { clean: fromData(state, examples, spec), noise: noise.noise! };
-      const predicted = network.trained(state, mixed(parts, shares), tf.div(step, timesteps), {
-        label,
-        noise,
-      });
+      const told = { time: tf.div(step, timesteps), label: network.hidden(label, noise) };
+      const predicted = network.trained(state, mixed(parts, shares), told, noise);
       return { loss: tf.mean(tf.square(tf.sub(predicted, prediction.target(parts, shares)))) };
     },
     programs: refinementPrograms({
@@ -111,7 +109,7 @@ function build(ddpm: DdpmOptions, data: DataDescription): Trainable {
         const fromImage = held && tf.logicalAnd(first, tf.less(held.strength, 1));
         const x = held ? held.hold(tf.where(fromImage!, image!, free), image!) : free;
         const time = tf.div(left(index), timesteps);
-        const seen = prediction.parts(x, network.guided(state, x, time, inputs), here);
+        const seen = prediction.parts(x, network.guided(state, x, { time }, inputs), here);
         const parts = images ? clipped(x, seen, here) : seen;
         const mean = stepMean(parts, after, stepDeviation(here, after, inputs.eta!));
         return { position: mean, predicted: parts.clean };

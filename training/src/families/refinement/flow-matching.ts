@@ -8,6 +8,7 @@ import { usedWith } from '../../model/option-use.ts';
 import { asKind } from '../../model/state.ts';
 import { conditionalDenoiser, refinementOptions, refinementRefuses } from './conditional-denoiser.ts';
 import { flowPrograms } from './flow-programs.ts';
+import { between, flowRefinement } from './flow-refinement.ts';
 import { solverNames, solvers } from './ode.ts';
 import { refinementPrograms } from './refinement-programs.ts';
 
@@ -58,48 +59,34 @@ function build(flow: FlowMatchingOptions, data: DataDescription): Trainable {
       const time = noise.time!; // [batch, 1]
       const share = tf.reshape(time, [time.shape[0]!, ...shape.map(() => 1)]);
       const along = between(start, end, share);
-      const velocity = network.trained(state, along, tf.squeeze(time, [1]), { label, noise });
+      const told = { time: tf.squeeze(time, [1]), label: network.hidden(label, noise) };
+      const velocity = network.trained(state, along, told, noise);
       return { loss: tf.mean(tf.square(tf.sub(velocity, tf.sub(end, start)))) };
     },
     programs: {
-      ...refinementPrograms({
-        spec,
-        steps: flow.sampleSteps,
-        mostSteps: 10_000,
-        pointStepsPerCall: 5,
-        noise: 'start',
-        inputs: network.inputs,
-        kept: ['origin'],
-        step: (state, { position, origin }, { index, steps, noise, inputs }, held) => {
-          const first = tf.equal(index, 0);
-          const whole = held?.strength ?? tf.scalar(1);
-          const time = tf.add(tf.sub(1, whole), tf.mul(whole, tf.div(index, steps)));
-          // The image that is held goes its own straight line, from the noise of the start.
-          const from = held && tf.where(first, noise.start!, origin!);
-          const line = held && between(from!, held.image, time);
-          const drawn = tf.where(first, line ?? noise.start!, position!);
-          const x = held ? held.hold(drawn, line!) : drawn;
-          const field = (at: tf.Tensor, when: tf.Tensor) =>
-            network.guided(state, at, tf.reshape(when, [1]), inputs);
-          const step = solvers[flow.solver](field, x, time, tf.mul(whole, tf.div(1, steps)));
-          const predicted = tf.add(x, tf.mul(tf.sub(1, time), step.slope));
-          return { position: step.x, predicted, ...(from && { kept: { origin: from } }) };
-        },
-      }),
+      ...refinementPrograms(
+        flowRefinement({
+          ...{ spec, steps: flow.sampleSteps, inputs: network.inputs },
+          step: (state, x, { time, size, inputs }) => {
+            const field = (at: tf.Tensor, when: tf.Tensor) =>
+              network.guided(state, at, { time: tf.reshape(when, [1]) }, inputs);
+            return solvers[flow.solver](field, x, time, size);
+          },
+        }),
+      ),
       ...flowPrograms({
         spec,
-        network,
+        field:
+          (state, { label }) =>
+          (x, time) =>
+            network.told(state, x, { time: tf.reshape(time, [1]), label }),
+        labelInputs: network.labelInputs,
         solver: flow.solver,
         steps: flow.sampleSteps,
         densitySteps: flow.densitySteps,
       }),
     },
   });
-}
-
-/** (1 - time) start + time end. */
-function between(start: tf.Tensor, end: tf.Tensor, time: tf.Tensor): tf.Tensor {
-  return tf.add(tf.mul(tf.sub(1, time), start), tf.mul(time, end));
 }
 
 export const flowmatching = defineFamily<FlowMatchingOptions>({

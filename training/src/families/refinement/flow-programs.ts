@@ -3,20 +3,24 @@ import { type DataSpec, type InputSpec, sizeOf } from '@generatrix/runtime/core'
 import { fromData, scaleLogDet, unscaled } from '../../core/data-scale.ts';
 import type { ModelProgram } from '../../model/model.ts';
 import { standardNormalLogProb, sumExamples } from '../../nn/distributions.ts';
-import type { ConditionalDenoiser } from './conditional-denoiser.ts';
 import { type Field, type SolverName, solvers } from './ode.ts';
 
 /** What the programs of a flow along an ordinary differential equation are made of. */
 export interface FlowProgramParts {
   readonly spec: DataSpec;
-  /** The velocity from noise (time 0) to data (time 1), in the network's scale. */
-  readonly network: ConditionalDenoiser;
+  /** The velocity from noise (time 0) to data (time 1), in the network's scale, without guidance. */
+  field(state: NamedTensors, inputs: NamedTensors): Field;
+  /** The class that the velocity is told; none where there are no classes. */
+  readonly labelInputs: Readonly<Record<string, InputSpec>>;
   readonly solver: SolverName;
-  /** Steps between noise and data. */
+  /** Steps of a sample. */
   readonly steps: number;
   /** Steps of the classical Runge-Kutta method for the density. */
   readonly densitySteps: number;
 }
+
+/** Steps between an image and its code at most: an explorer asks for codes again and again. */
+const imageSteps = 8;
 
 /** Most dimensions whose divergence is taken, a backward pass for each. */
 const mostExact = 16;
@@ -40,21 +44,16 @@ export function integrated(
 }
 
 /**
- * `encode` and `decode`: an example to the noise that the flow takes to it, and back, in the flow's number of steps;
- * each by the solver, so that one undoes the other as far as its steps are fine. `logProb`, for points of few
+ * `encode` and `decode`: an example to the noise that the flow takes to it, and back, in the flow's number of steps, of images
+ * in no more than eight; each by the solver, so that one undoes the other as far as its steps are fine. `logProb`, for points of few
  * dimensions: see `logDensity`.
  */
 export function flowPrograms(parts: FlowProgramParts): Record<string, ModelProgram> {
-  const { spec, network, solver, steps } = parts;
+  const { spec, labelInputs: label, solver } = parts;
+  const steps = spec.kind === 'image' ? Math.min(parts.steps, imageSteps) : parts.steps;
   const shape = [...spec.shape];
   const size = sizeOf(shape);
-  const label = network.labelInputs;
   const data: InputSpec = { dtype: 'float32', shape, role: 'data' };
-  /** Told the class alone, without guidance: what the network was trained on. */
-  const fieldOf =
-    (state: NamedTensors, inputs: NamedTensors): Field =>
-    (x, time) =>
-      network.told(state, x, tf.reshape(time, [1]), inputs);
   return {
     encode: {
       signature: {
@@ -62,7 +61,7 @@ export function flowPrograms(parts: FlowProgramParts): Record<string, ModelProgr
         outputs: { latent: { dtype: 'float32', shape: [size], meaning: 'latent' } },
       },
       run: (state, inputs) => {
-        const field = fieldOf(state, inputs);
+        const field = parts.field(state, inputs);
         const x = integrated(field, fromData(state, inputs.data!, spec), { solver, steps, from: 1, to: 0 });
         return { latent: tf.reshape(x, [x.shape[0]!, size]) };
       },
@@ -74,7 +73,7 @@ export function flowPrograms(parts: FlowProgramParts): Record<string, ModelProgr
       },
       run: (state, inputs) => {
         const z = tf.reshape(inputs.latent!, [inputs.latent!.shape[0]!, ...shape]);
-        const field = fieldOf(state, inputs);
+        const field = parts.field(state, inputs);
         return { data: unscaled(state, integrated(field, z, { solver, steps, from: 0, to: 1 }), spec) };
       },
     },
@@ -87,7 +86,7 @@ export function flowPrograms(parts: FlowProgramParts): Record<string, ModelProgr
             },
             run: (state: NamedTensors, inputs: NamedTensors) => {
               const x = fromData(state, inputs.data!, spec);
-              const density = logDensity(fieldOf(state, inputs), x, parts.densitySteps);
+              const density = logDensity(parts.field(state, inputs), x, parts.densitySteps);
               return { logProb: tf.add(density, scaleLogDet(state)) };
             },
           },

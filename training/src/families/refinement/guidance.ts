@@ -2,7 +2,7 @@ import { type NamedTensors, tf } from '@generatrix/export';
 import type { InputSpec, NoiseSpec } from '@generatrix/runtime/core';
 import { z } from 'zod';
 import type { DataDescription } from '../../model/family.ts';
-import type { Denoiser } from './denoiser.ts';
+import type { Denoiser, Told } from './denoiser.ts';
 
 /** Options of models that may be told the class. */
 export const guidanceOptions = {
@@ -84,11 +84,11 @@ export function guided(
   classes: number,
   state: NamedTensors,
   x: tf.Tensor,
-  time: tf.Tensor,
+  told: Omit<Told, 'label'>,
   { label, guidance }: NamedTensors,
 ): tf.Tensor {
-  if (classes === 0) return network.apply(state, x, time, undefined);
-  const none = network.apply(state, x, time, tf.fill([1], classes, 'int32'));
-  const told = network.apply(state, x, time, label!);
-  return tf.add(none, tf.mul(guidance!, tf.sub(told, none)));
+  if (classes === 0) return network.apply(state, x, told);
+  const none = network.apply(state, x, { ...told, label: tf.fill([1], classes, 'int32') });
+  const known = network.apply(state, x, { ...told, label: label! });
+  return tf.add(none, tf.mul(guidance!, tf.sub(known, none)));
 }
