@@ -5,7 +5,7 @@ export const cases: readonly FamilyCase[] = [
   {
     name: 'shortcut, points',
     family: 'shortcut',
-    options: { width: 12, layers: 2, embedding: 8, sampleSteps: 3, densitySteps: 3 },
+    options: { width: 24, layers: 2, embedding: 8, sampleSteps: 3, densitySteps: 3, consistent: 0.1 },
     training: { ema: 0.9 },
     dataset: tinyPoints(40),
     batchSize: 20,

@@ -68,7 +68,12 @@ function build(shortcut: ShortcutOptions, data: DataDescription): Trainable {
       doubling: { distribution: 'uniform', shape: [1] },
       ...network.noise,
     },
-    metrics: { flow: { direction: 'falls' }, consistency: { direction: 'neither' } },
+    metrics: {
+      // A network that says nothing is consistent: what two steps should give grows with what it learns.
+      loss: { direction: 'neither' },
+      consistency: { direction: 'neither' },
+      flow: { direction: 'falls' },
+    },
     gradients: (state, { data: examples, label, noise }) => {
       const batch = examples.shape[0]!;
       const some = Math.min(batch - 1, Math.max(1, Math.round(shortcut.consistent * batch)));
