@@ -49,10 +49,12 @@ describe('trained on moons for seconds', () => {
     const least = moonsLogDensity(heldOut).sort()[Math.floor(count / 100)]!;
     const likely = (points: Points) =>
       moonsLogDensity(points).filter((value) => value >= least).length / count;
+    // The mean lies between the moons. After seconds of training two of three samples of one step lie on them.
+    expect(likely(collapsed)).toBe(0);
     for (const steps of [1, 4]) {
       const { data } = await sampler.sample({ count, seed: 3, steps });
       expect(energy(data.data as Float32Array, heldOut), `${steps} steps`).toBeLessThan(0.01);
-      expect(likely(data.data as Float32Array), `${steps} steps`).toBeGreaterThan(0.7);
+      expect(likely(data.data as Float32Array), `${steps} steps`).toBeGreaterThan(0.6);
     }
   });
 
