@@ -25,6 +25,7 @@ export { sha256Hex } from './bundle/sha256.ts';
 export { type RunnableProgram, readRunnable } from './bundle/signature-check.ts';
 export { webSource } from './bundle/source-web.ts';
 export { messageOf, UserError } from './errors.ts';
+export { type Cell, cellText, csvHeader, csvLines, encodeRow, tableRows } from './media/table-rows.ts';
 export {
   canInterpolateSeeds,
   canReconstruct,
@@ -83,6 +84,7 @@ export { permutation, type RandomStream, randomStream } from './noise/random-str
 export { compareOutputs, type Difference, parityTolerance } from './program/comparison.ts';
 export * from './program/executor.ts';
 export * from './program/program.ts';
+export * from './program/table-columns.ts';
 export * from './program/tensor.ts';
 export {
   type Batch,

@@ -85,9 +85,35 @@ const dataset = {
   classFrequencies: z.optional(z.readonly(z.array(z.number().check(z.nonnegative())))),
 };
 const side = z.int().check(z.positive());
+const tableColumn = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('number'),
+    name: z.string(),
+    modes: z
+      .readonly(
+        z.array(z.object({ mean: z.number(), std: z.number().check(z.positive()), weight: z.number() })),
+      )
+      .check(z.minLength(1)),
+    range,
+    decimals: z.optional(z.int().check(z.minimum(0), z.maximum(100))),
+    missing: z.optional(z.string()),
+  }),
+  z.object({
+    kind: z.literal('category'),
+    name: z.string(),
+    values: z.readonly(z.array(z.string())).check(z.minLength(1)),
+    numeric: z.optional(z.boolean()),
+    label: z.optional(z.boolean()),
+  }),
+]);
 const dataSpec = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('image'), shape: z.readonly(z.tuple([side, side, side])), range, ...dataset }),
-  z.object({ kind: z.literal('points'), shape: z.readonly(z.tuple([side])), ...dataset }),
+  z.object({
+    kind: z.literal('points'),
+    shape: z.readonly(z.tuple([side])),
+    columns: z.optional(z.readonly(z.array(tableColumn))),
+    ...dataset,
+  }),
   z.object({
     kind: z.literal('audio'),
     shape: z.readonly(z.tuple([side])),

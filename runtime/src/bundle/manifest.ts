@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { UserError } from '../errors.ts';
 import { chainScalars, nextOf } from '../program/program.ts';
+import { rowWidth } from '../program/table-columns.ts';
 import { sizeOf } from '../program/tensor.ts';
 import {
   bundleFormat,
@@ -20,6 +21,7 @@ export function parseManifest(json: unknown, where: string): Manifest {
   checkHeader(json, where);
   const result = z.safeParse(manifestSchema, json, { error: (issue) => expectation(issue as Issue) });
   if (result.success) {
+    checkColumns(`${where}: data.columns`, result.data);
     for (const [program, entry] of Object.entries(result.data.programs)) {
       checkStream(`${where}: programs.${program}`, entry, result.data.data.shape);
       checkChain(`${where}: programs.${program}`, entry, result.data.data.shape);
@@ -49,6 +51,14 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
   ]);
   const json = { ...manifest, programs: Object.fromEntries(programs) };
   return new TextEncoder().encode(`${JSON.stringify(json, null, 2)}\n`);
+}
+
+/** Columns of a table must describe as many values as an example has. */
+function checkColumns(where: string, { data }: Manifest): void {
+  if (data.kind !== 'points' || data.columns === undefined) return;
+  const width = rowWidth(data.columns);
+  if (width === data.shape[0]) return;
+  throw new UserError(`${where}: expected columns that encode ${data.shape[0]} values, found ${width}`);
 }
 
 /** A program that carries must return every carry, and its chunks must add up to an example. */

@@ -27,7 +27,7 @@ export async function renderSamples(
   }
 }
 
-/** Can these samples be shown? Points of other than two dimensions cannot be plotted. */
+/** Can these samples be shown? Points of other than two dimensions, and rows of a table, cannot be plotted. */
 export function canRender(spec: DataSpec): boolean {
-  return spec.kind !== 'points' || spec.shape[0] === 2;
+  return spec.kind !== 'points' || (spec.shape[0] === 2 && spec.columns === undefined);
 }

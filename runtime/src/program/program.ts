@@ -1,3 +1,4 @@
+import type { TableColumn } from './table-columns.ts';
 import type { DType } from './tensor.ts';
 
 /** Distribution that a noise input follows. `uniform` is on [0, 1). */
@@ -161,7 +162,12 @@ export type DataSpec =
       readonly shape: readonly [number, number, number];
       readonly range: readonly [number, number];
     }
-  | { readonly kind: 'points'; readonly shape: readonly [number] }
+  | {
+      readonly kind: 'points';
+      readonly shape: readonly [number];
+      /** What the values encode, where they are rows of a table; `rowWidth` of them is the shape. */
+      readonly columns?: readonly TableColumn[] | undefined;
+    }
   | {
       readonly kind: 'audio';
       /** [samples] */

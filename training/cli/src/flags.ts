@@ -125,6 +125,11 @@ const datasetParsers: Record<
       'rows of a table with missing values: refused (the default), left out, or filled with the training mean',
     parse: (text) => text,
   },
+  dropColumns: {
+    value: 'names',
+    summary: 'columns of a table that are left out, such as identifiers, separated by commas',
+    parse: (text) => text,
+  },
   standardise: {
     value: 'yes|no',
     summary: 'columns of a table to mean 0 and deviation 1, those of the training part (default no)',

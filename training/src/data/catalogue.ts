@@ -12,6 +12,7 @@ import { npy } from './npy-dataset.ts';
 import { parquet } from './parquet.ts';
 import { type PointDistributionName, pointDistributions } from './point-distributions.ts';
 import { points } from './points.ts';
+import { tableRowsDataset } from './table-rows-dataset.ts';
 import { webdataset } from './webdataset.ts';
 
 /** A setting of a request besides its name, split, the rule of the split, and seed. */
@@ -65,6 +66,7 @@ export const datasetFlags: Readonly<Record<DatasetOption, string>> = {
   header: '--header',
   missing: '--missing',
   standardise: '--standardise',
+  dropColumns: '--drop-columns',
 };
 
 const drawn = { needs: 'nothing', options: ['size'] } as const;
@@ -154,6 +156,15 @@ const entries: readonly LoadableEntry[] = [
     needs: 'file',
     options: [...fromDisk, 'labelColumn', 'delimiter', 'decimal', 'header', 'missing', 'standardise'],
     load: csv,
+  },
+  {
+    name: 'table',
+    aliases: [],
+    summary: 'a table of numbers and categories as text; models draw rows of it',
+    kind: 'points',
+    needs: 'file',
+    options: [...fromDisk, 'labelColumn', 'delimiter', 'decimal', 'header', 'dropColumns'],
+    load: tableRowsDataset,
   },
   {
     name: 'npy',

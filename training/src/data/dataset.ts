@@ -93,6 +93,8 @@ export interface DatasetRequest {
   readonly missing?: 'refuse' | 'drop' | 'mean';
   /** Whether columns are brought to mean 0 and standard deviation 1; not when absent. */
   readonly standardise?: 'yes' | 'no';
+  /** Names, separated by commas, of columns of a table that are left out. */
+  readonly dropColumns?: string;
   /** Module that defines the data set, where it is the user's own: an absolute path. */
   readonly plugin?: string;
   /** Options of a data set of the user's. */

@@ -32,7 +32,8 @@ export interface Table {
   readonly dropped: number;
 }
 
-interface Row {
+/** A row of a table: its cells, and its line in the file. */
+export interface Row {
   readonly cells: readonly string[];
   readonly line: number;
 }
@@ -45,12 +46,25 @@ const delimiters = ['\t', ';', '|', ','] as const;
 /** Characters of a file that the delimiter is told from. */
 const looked = 64 * 1024;
 
+/** A table as text. */
+export interface TableCells {
+  readonly path: string;
+  /** Names of the columns; their 0-based position where they have none. */
+  readonly names: readonly string[];
+  /** At least one row. */
+  readonly body: readonly Row[];
+  readonly decimal: '.' | ',';
+  readonly delimiter: string;
+}
+
 /**
- * Reads a table of numbers: UTF-8 or, with its byte order mark, UTF-16; lines that begin with # are comments.
- * @throws UserError naming the file, the line and the column of what cannot be used, and the flag that helps.
+ * Reads a table: UTF-8 or, with its byte order mark, UTF-16; lines that begin with # are comments. A last column without
+ * name and values, which comes of lines that end with a delimiter, is left out.
+ * @param purpose what the file is wanted for, such as `a table of numbers`
+ * @throws UserError naming the file and what cannot be read.
  */
-export async function readTable(path: string, format: TableFormat): Promise<Table> {
-  const text = decodeText(await readBytes(path, 'a table of numbers'));
+export async function readCells(path: string, format: TableFormat, purpose: string): Promise<TableCells> {
+  const text = decodeText(await readBytes(path, purpose));
   const decimal = format.decimal ?? '.';
   if (text.slice(0, 1000).includes('\0')) {
     throw new UserError(`${path}: expected a table as text, found another kind of file; save it as CSV`);
@@ -60,19 +74,31 @@ export async function readTable(path: string, format: TableFormat): Promise<Tabl
   const hasHeader = isHeader(path, records, format.header ?? 'auto', decimal);
   const body = hasHeader ? records.slice(1) : records;
   if (body.length === 0) {
-    throw new UserError(
-      `${path}: expected rows of numbers, found ${hasHeader ? 'only a header' : 'none'}; add rows`,
-    );
+    const what = purpose === numbersPurpose ? 'rows of numbers' : 'rows';
+    throw new UserError(`${path}: expected ${what}, found ${hasHeader ? 'only a header' : 'none'}; add rows`);
   }
   const width = records[0]!.cells.length;
-  const names = Array.from({ length: width }, (_, at) => (hasHeader && records[0]!.cells[at]) || String(at));
-  const labelAt = labelPosition(path, names, format.labelColumn);
-  // Exports often end each line with a delimiter: a last column without name and values.
-  const isBlank = (at: number) =>
-    (!hasHeader || records[0]!.cells[at] === '') && body.every(({ cells }) => cells[at] === '');
-  const kept = [...names.keys()].filter(
-    (at) => at !== labelAt && !(at === width - 1 && width > 1 && isBlank(at)),
+  const isBlank =
+    width > 1 &&
+    (!hasHeader || records[0]!.cells[width - 1] === '') &&
+    body.every(({ cells }) => cells[width - 1] === '');
+  const names = Array.from(
+    { length: isBlank ? width - 1 : width },
+    (_, at) => (hasHeader && records[0]!.cells[at]) || String(at),
   );
+  return { path, names, body, decimal, delimiter };
+}
+
+const numbersPurpose = 'a table of numbers';
+
+/**
+ * Reads a table of numbers, as `readCells` reads it.
+ * @throws UserError naming the file, the line and the column of what cannot be used, and the flag that helps.
+ */
+export async function readTable(path: string, format: TableFormat): Promise<Table> {
+  const { names, body, decimal, delimiter } = await readCells(path, format, numbersPurpose);
+  const labelAt = labelPosition(path, names, format.labelColumn);
+  const kept = [...names.keys()].filter((at) => at !== labelAt);
   if (kept.length === 0)
     throw new UserError(`${path}: expected numeric columns, found only the label; add columns`);
   return numbersOf(path, body, {
@@ -137,7 +163,8 @@ function numbersOf(path: string, body: readonly Row[], layout: Layout): Table {
   };
 }
 
-function labelPosition(path: string, names: readonly string[], label: string | undefined): number {
+/** Where the column of the class stands; -1 when none is named. @throws UserError when it is not there, or twice */
+export function labelPosition(path: string, names: readonly string[], label: string | undefined): number {
   if (label === undefined) return -1;
   const at = names.indexOf(label);
   if (at < 0) {
@@ -169,14 +196,15 @@ function notANumber(
 }
 
 /** The number that a cell holds, in double precision; null when it is none. */
-function numberOf(cell: string, decimal: string): number | null {
+export function numberOf(cell: string, decimal: string): number | null {
   const plain = decimal === '.' ? cell : cell.includes('.') ? 'x' : cell.replace(decimal, '.');
   if (!numberPattern.test(plain)) return null;
   const value = Number(plain);
   return Number.isFinite(value) ? value : null;
 }
 
-function isMissing(cell: string): boolean {
+/** Does the cell say that there is no value? */
+export function isMissing(cell: string): boolean {
   return missingCells.has(cell.toLowerCase());
 }
 

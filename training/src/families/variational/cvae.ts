@@ -1,5 +1,5 @@
 import { type NamedTensors, tf } from '@generatrix/export';
-import { type InputSpec, meanScalar } from '@generatrix/runtime/core';
+import { columnSpans, type InputSpec } from '@generatrix/runtime/core';
 import { z } from 'zod';
 import { gradientModel } from '../../core/gradient-model.ts';
 import { type DataDescription, defineFamily, type Trainable } from '../../model/family.ts';
@@ -60,9 +60,12 @@ const settings = (cvae: CvaeOptions) => ({
 
 function toldClass(cvae: CvaeOptions, data: DataDescription): Trainable {
   const classes = data.classNames.length;
+  const columns = (data.spec.kind === 'points' && data.spec.columns) || [];
+  const repeated = columnSpans(columns).find(({ column }) => column.kind === 'category' && column.label);
   const model = latentModel(settings(cvae), data, {
     specs: {},
     width: classes,
+    repeated,
     inputs: { label: { dtype: 'int32', shape: [], role: 'label', classes } },
     of: (_, { label }) => oneHot(label!, classes),
   });
@@ -183,12 +186,12 @@ function completeProgram(
       outputs: { data: { dtype: 'float32', shape, meaning: 'data' } },
     },
     run: (state, inputs) => {
-      const { given, rows: count, observation, [meanScalar]: mean, binarisation } = inputs;
+      const { given, rows: count, binarisation } = inputs;
       const x = model.prepare(given!, binarisation); // [batch, dimensions]
       const known = tf.broadcastTo(parts.firstRows(count!), x.shape);
       const condition = parts.conditionOf(state, x, known);
       const code = model.drawPrior(state, inputs, condition);
-      const drawn = model.observe(state, code, { observation: observation!, mean: mean! }, condition);
+      const drawn = model.observe(state, code, inputs, condition);
       return {
         data: tf.where(tf.greater(tf.reshape(known, given!.shape), 0), tf.reshape(x, given!.shape), drawn),
       };

@@ -1,10 +1,10 @@
 import { type NamedTensors, tf } from '@generatrix/export';
 import {
+  type ColumnSpan,
   type InputSpec,
   meanScalar,
   type NoiseOwner,
   type ProgramSignature,
-  sizeOf,
 } from '@generatrix/runtime/core';
 import { z } from 'zod';
 import type { DataDescription } from '../../model/family.ts';
@@ -12,12 +12,13 @@ import type { Model, ModelProgram, NoiseSpec } from '../../model/model.ts';
 import { usedWith } from '../../model/option-use.ts';
 import type { StateSpecs } from '../../model/state.ts';
 import { activations } from '../../nn/activations.ts';
-import { bernoulliLogProb, binarise, normalLogProb, sumExamples } from '../../nn/distributions.ts';
+import { binarise, sumExamples } from '../../nn/distributions.ts';
 import { architectureRefuses, type CoderOptions, decoderNetwork } from '../../nn/encoder-decoder.ts';
 import { inference } from '../../nn/module.ts';
 import { isUnitImage } from '../../nn/unit-image.ts';
 import { architectureOptions } from './architecture-options.ts';
 import { divergenceFrom, divergenceProgram } from './divergence.ts';
+import { likelihoodOf } from './likelihood-of.ts';
 import { beside, type CodeDraw, type Encoding, posteriorOf, posteriorOptions } from './posterior.ts';
 import { conditionalPrior, priorOf, priorOptions, priorRefuses } from './prior.ts';
 
@@ -39,7 +40,7 @@ export const codeOptions = {
     .enum(['bernoulli', 'gaussian'])
     .optional()
     .describe(
-      'of the data given the code; default bernoulli for images (binarised anew each step), else gaussian',
+      'of the data given the code; default bernoulli for images (binarised anew each step), by columns for tables, else gaussian',
     ),
   outputStd: z
     .number()
@@ -60,6 +61,8 @@ export interface Conditioning {
   readonly specs: StateSpecs;
   /** Values for each example, which join the encoder's features and the code. */
   readonly width: number;
+  /** Column of a table that repeats it: it has these values in what is drawn. */
+  readonly repeated?: ColumnSpan | undefined;
   /** Inputs of every program that say it. */
   readonly inputs: Readonly<Record<string, InputSpec>>;
   /** Those inputs, for so many rows, to [rows, width]. */
@@ -89,13 +92,11 @@ export interface LatentModel extends Pick<Model, 'initialise'> {
   logWeight(state: NamedTensors, x: tf.Tensor, drawn: CodeDraw, condition?: tf.Tensor): tf.Tensor;
   /** Noise of the prior, of `sampleInputs`, to codes [rows, latent]. */
   drawPrior(state: NamedTensors, noise: NamedTensors, condition?: tf.Tensor): tf.Tensor;
-  /** A draw from p(x|z), or, where the scalar `mean` is 1, its mean: [batch, ...shape]. */
-  observe(
-    state: NamedTensors,
-    z: tf.Tensor,
-    noise: { readonly observation: tf.Tensor; readonly mean: tf.Tensor },
-    condition?: tf.Tensor,
-  ): tf.Tensor;
+  /**
+   * A draw from p(x|z), or, where the scalar `mean` is 1, its mean: [batch, ...shape].
+   * @param noise that of `sampleInputs`, with the scalar
+   */
+  observe(state: NamedTensors, z: tf.Tensor, noise: NamedTensors, condition?: tf.Tensor): tf.Tensor;
   /** The noise of the code, what the prior takes besides, and that of the observation, with the scalar `mean`. */
   readonly sampleInputs: ProgramSignature['inputs'];
   /** `sample`, `logWeight`, `encode`, `divergence` and `decode`. */
@@ -113,41 +114,33 @@ export function latentModel(
   conditioning?: Conditioning,
 ): LatentModel {
   const { latent } = model;
-  const likelihood = model.likelihood ?? (data.spec.kind === 'image' ? 'bernoulli' : 'gaussian');
+  const likelihood = likelihoodOf(model, data, conditioning?.repeated);
   const shape = [...data.spec.shape];
   const networks = networksOf(model);
   const told = conditioning?.width ?? 0;
   const posterior = posteriorOf(model, networks, shape, told);
   const prior = told > 0 ? conditionalPrior(latent, told) : priorOf(model, data, posterior.encode);
   const decoder = decoderNetwork('decoder', latent + told, networks, shape);
-  const learnedStd = likelihood === 'gaussian' && model.outputStd === undefined;
   const parameters = {
     ...posterior.specs,
     ...decoder.specs,
     ...prior.specs,
     ...conditioning?.specs,
-    ...(learnedStd ? { 'decoder/logStd': { shape: [sizeOf(shape)], initial: -1 } } : {}),
+    ...likelihood.specs,
   };
-  const binary = likelihood === 'bernoulli';
-  const binarisation: Record<string, NoiseSpec> = binary
-    ? { uniform: { distribution: 'uniform', shape } }
-    : {};
+  const { binarisation } = likelihood;
+  const binary = binarisation.uniform !== undefined;
 
   /** [batch, ...shape] to [batch, dimensions], binarised where the likelihood asks for it. */
   const prepare = (x: tf.Tensor, uniform: tf.Tensor | undefined) =>
     tf.reshape(binary ? binarise(x, uniform!) : x, [x.shape[0]!, -1]);
 
-  /** [batch, latent] to [batch, dimensions]: logits or means, by the likelihood. */
+  /** [batch, latent] to [batch, dimensions]: what the likelihood takes, such as logits or means. */
   const decode = (state: NamedTensors, z: tf.Tensor, condition: tf.Tensor | undefined) =>
     tf.reshape(decoder.apply(state, beside(z, condition), inference), [z.shape[0]!, -1]);
 
-  /** Log standard deviation of the gaussian likelihood, one for all dimensions or one for each. */
-  const logStdOf = (state: NamedTensors): tf.Tensor =>
-    learnedStd ? state['decoder/logStd']! : tf.scalar(Math.log(model.outputStd!));
-  const logLikelihoods: LatentModel['logLikelihoods'] = (state, x, z, condition) => {
-    const output = decode(state, z, condition); // [rows, dimensions]
-    return binary ? bernoulliLogProb(x, output) : normalLogProb(x, output, logStdOf(state));
-  };
+  const logLikelihoods: LatentModel['logLikelihoods'] = (state, x, z, condition) =>
+    likelihood.logProbs(state, x, decode(state, z, condition), condition);
   const logPrior: LatentModel['logPrior'] = (state, z, condition) =>
     sumExamples(prior.logProb(state, z, condition));
   const logWeight: LatentModel['logWeight'] = (state, x, { z, logQ }, condition) => {
@@ -156,18 +149,11 @@ export function latentModel(
   };
   const divergence = divergenceFrom(model.posterior, prior);
   const shaped = (x: tf.Tensor) => tf.reshape(x, [x.shape[0]!, ...shape]);
-  /** The mean of p(x|z): [batch, dimensions]. */
-  const meanOf = (state: NamedTensors, z: tf.Tensor, condition: tf.Tensor | undefined) => {
+  const observe: LatentModel['observe'] = (state, z, noise, condition) => {
     const output = decode(state, z, condition);
-    return binary ? tf.sigmoid(output) : output;
-  };
-  const observe: LatentModel['observe'] = (state, z, { observation, mean }, condition) => {
-    const centre = meanOf(state, z, condition);
-    const flatNoise = tf.reshape(observation, centre.shape);
-    const drawn = binary
-      ? binarise(centre, flatNoise)
-      : tf.add(centre, tf.mul(tf.exp(logStdOf(state)), flatNoise));
-    return shaped(tf.where(tf.broadcastTo(tf.greater(mean, 0), centre.shape), centre, drawn));
+    const centre = likelihood.mean(output, condition);
+    const drawn = likelihood.draw(state, output, noise, condition);
+    return shaped(tf.where(tf.broadcastTo(tf.greater(noise[meanScalar]!, 0), centre.shape), centre, drawn));
   };
   /** What the program's inputs tell of as many examples as the tensor has rows. */
   const conditionOf = (state: NamedTensors, inputs: NamedTensors, { shape: [rows] }: tf.Tensor) =>
@@ -184,10 +170,12 @@ export function latentModel(
   const sampleInputs: ProgramSignature['inputs'] = {
     [prior.drawnFrom]: noiseInput(eps),
     ...Object.fromEntries(Object.entries(prior.noise).map(([name, spec]) => [name, noiseInput(spec)])),
-    observation: {
-      ...noiseInput({ distribution: binary ? 'uniform' : 'normal', shape }),
-      unless: meanScalar,
-    },
+    ...Object.fromEntries(
+      Object.entries(likelihood.noise).map(([name, spec]) => [
+        name,
+        { ...noiseInput(spec), unless: meanScalar },
+      ]),
+    ),
     // Images are shown as means by custom: a draw adds noise that every pixel has by itself.
     [meanScalar]: {
       dtype: 'float32',
@@ -219,10 +207,10 @@ export function latentModel(
       sample: {
         signature: { inputs: { ...sampleInputs, ...conditioning?.inputs }, outputs: imageOutput },
         run: (state, inputs) => {
-          const { [prior.drawnFrom]: noise, observation, [meanScalar]: mean } = inputs;
+          const { [prior.drawnFrom]: noise } = inputs;
           const condition = conditionOf(state, inputs, noise!);
           const code = prior.draw(state, noise!, inputs, condition);
-          return { data: observe(state, code, { observation: observation!, mean: mean! }, condition) };
+          return { data: observe(state, code, inputs, condition) };
         },
       },
       logWeight: {
@@ -266,7 +254,8 @@ export function latentModel(
         },
         run: (state, inputs) => {
           const z = inputs.latent!;
-          return { data: shaped(meanOf(state, z, conditionOf(state, inputs, z))) };
+          const condition = conditionOf(state, inputs, z);
+          return { data: shaped(likelihood.mean(decode(state, z, condition), condition)) };
         },
       },
     },
