@@ -11,6 +11,7 @@ const subcommands: Readonly<Record<string, () => Promise<(program: Command) => v
   reproduce: async () => (await import('./reproduce.ts')).addReproduce,
   sample: async () => (await import('./sample.ts')).addSample,
   'draw-many': async () => (await import('./draw-many.ts')).addDrawMany,
+  synthesize: async () => (await import('./synthesize.ts')).addSynthesize,
   complete: async () => (await import('./complete.ts')).addComplete,
   compare: async () => (await import('./compare.ts')).addCompare,
   partition: async () => (await import('./partition.ts')).addPartition,

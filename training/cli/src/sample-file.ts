@@ -1,8 +1,16 @@
-import { type DataSpec, type HostTensor, UserError } from '@generatrix/runtime/core';
+import {
+  csvHeader,
+  csvLines,
+  type DataSpec,
+  type HostTensor,
+  tableRows,
+  UserError,
+} from '@generatrix/runtime/core';
 import { canRender, npyBytes, renderSamples } from '@generatrix/runtime/media';
 import { checkFileWritable } from '@generatrix/training/files';
 import { wholeNumber } from './flags.ts';
 import { checkPicture } from './sample-limits.ts';
+import { columnsOf, isTable } from './sample-table.ts';
 
 /** Flags of the commands that write samples. */
 export interface SampleFileFlags {
@@ -12,7 +20,7 @@ export interface SampleFileFlags {
 }
 
 /**
- * Samples as the bytes of `--out`: a grid or scatter plot (.png), sound (.wav) or an array (.npy).
+ * Samples as the bytes of `--out`: a grid or scatter plot (.png), sound (.wav), rows of a table (.csv) or an array (.npy).
  * @throws UserError when the kind of data is not written as such a file.
  */
 export async function sampleFile(
@@ -22,6 +30,10 @@ export async function sampleFile(
 ): Promise<Uint8Array> {
   checkSampleFile(flags, spec);
   if (isArray(flags)) return npyBytes(samples);
+  if (isTable(flags)) {
+    const columns = columnsOf(spec, flags.out);
+    return new TextEncoder().encode(csvHeader(columns) + csvLines(tableRows(samples, columns), columns));
+  }
   const { bytes } = await renderSamples(samples, spec, layoutOf(flags));
   return bytes;
 }
@@ -44,13 +56,19 @@ export async function checkBeforeSampling(
   count: number,
 ): Promise<void> {
   checkSampleFile(flags, spec);
-  if (!isArray(flags)) checkPicture(spec, count, layoutOf(flags));
+  if (!isArray(flags) && !isTable(flags)) checkPicture(spec, count, layoutOf(flags));
   await checkFileWritable(flags.out);
 }
 
 /** What `sampleFile` checks of the file's name, before there are samples. @throws UserError likewise. */
 export function checkSampleFile(flags: Pick<SampleFileFlags, 'out'>, spec: DataSpec): void {
   if (isArray(flags)) return;
+  if (isTable(flags)) {
+    columnsOf(spec, flags.out);
+    return;
+  }
+  if (spec.kind === 'points' && spec.columns !== undefined)
+    throw new UserError(`--out ${flags.out}: rows of a table are written as .csv or .npy`);
   if (!canRender(spec)) {
     throw new UserError(
       `--out ${flags.out}: points of ${spec.shape[0]} dimensions cannot be drawn; write a .npy file`,

@@ -14,6 +14,7 @@ import { deviceOption, drawOption, labelsOption, realNumber, wholeNumber } from 
 import { addCheckpointFlag, type CheckpointFlag, openModel } from './open-model.ts';
 import { writeSampleArray } from './sample-array.ts';
 import { checkBeforeSampling, isArray, type SampleFileFlags, sampleFile } from './sample-file.ts';
+import { columnsOf, isTable, writeSampleTable } from './sample-table.ts';
 
 interface SampleFlags extends SampleFileFlags, CheckpointFlag {
   readonly count: string;
@@ -48,7 +49,11 @@ export function addSample(program: Command): void {
     .option('--eta <x>', 'noise of each step of a diffusion: 0 for none, 1 for as much as in training')
     .option('--program <name>', 'program to run', 'sample')
     .option('--stream', 'rewrite the file while the samples are drawn, for models that draw part by part')
-    .option('--out <file>', '.png (grid or scatter), .wav for audio, or .npy', 'samples.png')
+    .option(
+      '--out <file>',
+      '.png (grid or scatter), .wav for audio, .csv for rows of a table, or .npy',
+      'samples.png',
+    )
     .option('--scale <n>', 'pixels a side for each pixel of an image', '1')
     .option('--columns <n>', 'images in a row of the grid')
     .addOption(deviceOption())
@@ -66,6 +71,8 @@ export function addSample(program: Command): void {
         ...(flags.labels === undefined ? {} : { labels: flags.labels }),
       };
       const draw = flags.draw === undefined ? {} : { draw: flags.draw };
+      if (flags.stream === true && isTable(flags))
+        throw new UserError(`--stream: rows of a table are written as they are drawn; leave it out`);
       if (flags.stream === true && flags.program !== 'sample') {
         throw new UserError(`--stream: draws what program sample draws, not --program ${flags.program}`);
       }
@@ -74,8 +81,8 @@ export function addSample(program: Command): void {
         const spec = sampler.manifest.data;
         const { count } = request;
         await checkBeforeSampling(flags, spec, count);
-        if (isArray(flags) && flags.stream !== true) {
-          const seed = await writeSampleArray(flags.out, { count, shape: spec.shape }, (first, some, same) =>
+        if ((isArray(flags) || isTable(flags)) && flags.stream !== true) {
+          const part = (first: number, some: number, same?: Samples['seed']) =>
             withProgress(`samples ${first + 1} to ${first + some} of ${count}`, patience, (onSteps) =>
               sampler.sample({
                 ...request,
@@ -86,8 +93,10 @@ export function addSample(program: Command): void {
                 count: some,
                 ...(same === undefined ? {} : { seed: same }),
               }),
-            ),
-          );
+            );
+          const seed = await (isTable(flags)
+            ? writeSampleTable(flags.out, { count, columns: columnsOf(spec, flags.out) }, part)
+            : writeSampleArray(flags.out, { count, shape: spec.shape }, part));
           console.log(`wrote ${flags.out}: ${count} samples, seed ${seed}, on ${sampler.device}`);
           return;
         }

@@ -45,3 +45,5 @@ export {
   pointDistributionOf,
   pointDistributions,
 } from './point-distributions.ts';
+export { nearestDistances, type RowPrivacy, rowPrivacy } from './row-privacy.ts';
+export { readTableRows, type TablePart } from './table-rows-dataset.ts';
