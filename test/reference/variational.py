@@ -109,12 +109,77 @@ def divergences(bundle, mean, log_std, condition):
     return total
 
 
+def table_rows(bundle, count):
+    """Encoded rows: of each column a choice, of numbers a place within the mode, 0 where they are missing."""
+    rows = np.zeros((count, *bundle.shape), np.float32)
+    for place, start, choices, missing, _ in spans(bundle):
+        chosen = bundle.random.integers(0, choices, count)
+        rows[np.arange(count), start + chosen] = 1
+        if place is not None:
+            rows[:, place] = np.where(missing & (chosen == choices - 1), 0, bundle.random.standard_normal(count) / 4)
+    return rows
+
+
+def spans(bundle):
+    """Of each column where its number and its choices lie, how many there are, whether the last says that there is none."""
+    at = 0
+    for column in bundle.spec["columns"]:
+        number = column["kind"] == "number"
+        missing = number and "missing" in column
+        choices = len(column["modes"]) + missing if number else len(column["values"])
+        yield (at if number else None), at + number, choices, missing, column.get("label", False)
+        at += number + choices
+
+
+def table_parts(bundle, output):
+    """Log-probabilities of the choices of each column, [n, choices], with its span."""
+    logits = 30 * np.tanh(output / 30)
+    for span in spans(bundle):
+        part = logits[:, span[1] : span[1] + span[2]]
+        yield span, part - logsumexp(part, axis=1, keepdims=True)
+
+
+def table_likelihood(bundle, x, output):
+    """log p of encoded rows: a class that the model is told is no part of it."""
+    std = 0.01 + np.exp(bundle.weights["decoder/logStd"])
+    total, number = np.zeros(len(x)), 0
+    for (place, start, choices, missing, label), logs in table_parts(bundle, output):
+        if not (label and bundle.family == "cvae"):
+            total += (x[:, start : start + choices] * logs).sum(1)
+        if place is None:
+            continue
+        there = 1 - x[:, start + choices - 1] if missing else 1
+        total += there * stats.norm.logpdf(x[:, place], output[:, place], std[number])
+        number += 1
+    return total
+
+
+def table_draws(bundle, output, normal, uniform, told):
+    """Rows drawn with noise [n, numbers] and [n, all choices]: of a class that the model is told, that one."""
+    std = 0.01 + np.exp(bundle.weights["decoder/logStd"])
+    rows, number, first = np.zeros((len(output), *bundle.shape)), 0, 0
+    for (place, start, choices, missing, label), logs in table_parts(bundle, output):
+        # The first of independent exponential times, with the probabilities as rates.
+        times = -np.log(uniform[:, first : first + choices]) / np.exp(logs)
+        chosen = times.argmin(1)
+        if label and told is not None:
+            chosen = told
+        first += choices
+        rows[np.arange(len(rows)), start + chosen] = 1
+        if place is not None:
+            there = ~(missing & (chosen == choices - 1))
+            rows[:, place] = there * (output[:, place] + std[number] * normal[:, number])
+            number += 1
+    return rows
+
+
 def variational(bundle):
     """VAEs: log-weights, bounds of several draws, and moments of x given z."""
+    table = "columns" in bundle.spec
     inputs = bundle.programs["logWeight"]["inputs"]
     binary = "uniform" in inputs
     count, draws = 6, 50
-    x = bundle.examples(count)
+    x = table_rows(bundle, count) if table else bundle.examples(count)
     flat = x.reshape(count, -1).astype(np.float64)
     uniform = bundle.random.random((count, *bundle.shape)).astype(np.float32)
     if binary:
@@ -138,6 +203,8 @@ def variational(bundle):
         output = mirrored_decoder(bundle, beside(z, condition), activation(bundle))
         if binary:
             likelihood = (flat * output - softplus(output)).sum(1)
+        elif table:
+            likelihood = table_likelihood(bundle, flat, output)
         else:
             likelihood = stats.norm.logpdf(flat, output, observed).sum(1)
         return likelihood + log_prior(bundle, z, condition) - log_q
@@ -163,7 +230,30 @@ def variational(bundle):
     centre = mirrored_decoder(bundle, beside(z.astype(np.float64), few), activation(bundle))
     centre = sigmoid(centre) if binary else centre
     shape = (3, *bundle.shape)
+    if table:
+        parts = {span[1]: np.exp(logs) for span, logs in table_parts(bundle, centre)}
+        for _, start, choices, _, label in spans(bundle):
+            told_here = label and condition is not None
+            centre[:, start : start + choices] = few if told_here else parts[start]
     yield "decode", bundle.run("decode", latent=z, **told)["data"], centre.reshape(shape)
+    if table:
+        inputs = bundle.programs["sample"]["inputs"]
+        count = 400
+        z = bundle.random.standard_normal((count, mean.shape[1])).astype(np.float32)
+        labels = np.arange(count) % inputs["label"]["classes"] if "label" in inputs else None
+        told = {} if labels is None else {"label": labels}
+        condition = condition_of(bundle, count, labels)
+        # Codes of a class are drawn from its prior.
+        code = z.astype(np.float64)
+        if condition is not None:
+            location, log_scale = (dense(bundle, f"prior/{name}", condition) for name in ("mean", "logStd"))
+            code = location + np.exp(log_scale) * code
+        output = mirrored_decoder(bundle, beside(code, condition), activation(bundle))
+        normal = bundle.random.standard_normal((count, *inputs["observation"]["shape"])).astype(np.float32)
+        uniform = (0.001 + 0.998 * bundle.random.random((count, *inputs["choice"]["shape"]))).astype(np.float32)
+        drawn = bundle.run("sample", z=z, observation=normal, choice=uniform, mean=0, **told)["data"]
+        yield "rows drawn", drawn, table_draws(bundle, output, normal, uniform, labels)
+        return
     if bundle.family == "cvae" or bundle.options.get("prior", "normal") != "normal":
         return
     sample = lambda noise, mean: bundle.run("sample", z=z, observation=np.full(shape, noise), mean=mean)["data"]

@@ -1,4 +1,11 @@
-import { fillNoise, type HostTensor, hostTensor } from '@generatrix/runtime/core';
+import {
+  encodeRow,
+  fillNoise,
+  type HostTensor,
+  hostTensor,
+  rowWidth,
+  type TableColumn,
+} from '@generatrix/runtime/core';
 import { type Dataset, floatDataset } from '../data/dataset.ts';
 import type { DataDescription } from '../model/family.ts';
 
@@ -47,6 +54,49 @@ export function tinySounds(size: number, time = 40): Dataset {
   const labels = Int32Array.from({ length: size }, (_, clip) => clip % 2);
   return floatDataset(
     { name: 'tiny', split: 'train', spec, size, labels, classNames: ['low', 'high'] },
+    values,
+  );
+}
+
+/** Columns of a tiny table: a number of two modes that may be missing, three categories, two classes. */
+const tinyColumns = [
+  {
+    kind: 'number',
+    name: 'length',
+    modes: [
+      { mean: 1, std: 0.2, weight: 0.5 },
+      { mean: 4, std: 0.5, weight: 0.5 },
+    ],
+    range: [0, 6],
+    decimals: 1,
+    missing: '',
+  },
+  { kind: 'category', name: 'colour', values: ['red', 'green', 'blue'] },
+  { kind: 'category', name: 'kind', values: ['a', 'b'], label: true },
+] as const satisfies readonly TableColumn[];
+
+/** Rows of a table whose columns depend on each other; `kind` is the class. */
+export function tinyTable(size: number): Dataset {
+  const noise = fillNoise({
+    distribution: 'normal',
+    seed: 5,
+    stream: 'tiny table',
+    firstIndex: 0,
+    count: size,
+    shape: [1],
+  });
+  const width = rowWidth(tinyColumns);
+  const values = new Float32Array(size * width);
+  const labels = Int32Array.from({ length: size }, (_, i) => i % 2);
+  for (const [row, label] of labels.entries()) {
+    const length = row % 7 === 0 ? null : (label === 0 ? 1 : 4) + 0.2 * noise[row]!;
+    const colour = tinyColumns[1].values[(row + label) % 3]!;
+    const cells = [length, colour, tinyColumns[2].values[label]!];
+    encodeRow(cells, tinyColumns, values.subarray(row * width, (row + 1) * width));
+  }
+  const spec = { kind: 'points', shape: [width], columns: tinyColumns } as const;
+  return floatDataset(
+    { name: 'tiny', split: 'train', spec, size, labels, classNames: tinyColumns[2].values },
     values,
   );
 }

@@ -8,6 +8,7 @@ export {
   tinyImages,
   tinyPoints,
   tinySounds,
+  tinyTable,
 } from '../check/tiny-data.ts';
 
 /** Stripes of one direction each: binary images whose pixels depend on each other. */

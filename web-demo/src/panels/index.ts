@@ -11,10 +11,12 @@ import type { Panel, PanelContext } from './panel.ts';
 import styleText from './panels.css?inline';
 import { reconstruct } from './reconstruct.ts';
 import { refinement } from './refinement.ts';
+import { rows } from './rows.ts';
 import { sound } from './sound.ts';
 
 /** All panels, in the order they are offered. */
 const panels: readonly Panel[] = [
+  rows,
   density,
   chain,
   refinement,

@@ -1,6 +1,7 @@
 import type { Manifest } from '@generatrix/runtime/web';
 import { imageGrid } from './image-grid.ts';
 import { drawScatter } from './scatter.ts';
+import { drawTable } from './table.ts';
 import { drawWaveform } from './waveform.ts';
 
 export type ViewedData = Manifest['data'];
@@ -29,7 +30,7 @@ const waveHeight = 56;
 
 /**
  * Shows samples on a canvas: images as a grid without gaps, one canvas pixel an image pixel; points as a scatter
- * plot; sounds as waves below each other.
+ * plot, or those that encode rows as a table; sounds as waves below each other.
  * @param data samples [n, ...shape], row-major
  * @param perRow images in a row; about as many as rows when absent
  * @throws when this kind of data cannot be shown.
@@ -53,6 +54,10 @@ export function drawSamples(
   const ratio = Math.min(2, devicePixelRatio || 1);
   const width = Math.max(160, Math.min(720, canvas.parentElement?.clientWidth || 320)) * ratio;
   canvas.width = Math.round(width);
+  if (spec.kind === 'points' && spec.columns !== undefined) {
+    drawTable(context, data, spec.columns, plotColours(canvas), ratio);
+    return;
+  }
   if (spec.kind === 'points') {
     canvas.height = canvas.width;
     drawScatter(context, data, spec.shape[0], plotColours(canvas), ratio);

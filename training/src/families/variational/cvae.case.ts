@@ -1,6 +1,6 @@
 import { type DensityCase, enumerated, head, overCode } from '../../testing/density-case.ts';
 import type { FamilyCase } from '../../testing/family-case.ts';
-import { labelled, tinyImages, tinyPoints } from '../../testing/tiny-data.ts';
+import { labelled, tinyImages, tinyPoints, tinyTable } from '../../testing/tiny-data.ts';
 
 export const cases: readonly FamilyCase[] = [
   {
@@ -15,6 +15,13 @@ export const cases: readonly FamilyCase[] = [
     family: 'cvae',
     options: { latent: 2, hidden: [8], posterior: 'iaf', flowSteps: 1, flowHidden: [5] },
     dataset: labelled(tinyPoints(40), 2),
+    batchSize: 8,
+  },
+  {
+    name: 'cvae, rows of a table by class',
+    family: 'cvae',
+    options: { latent: 2, hidden: [8] },
+    dataset: tinyTable(40),
     batchSize: 8,
   },
   {

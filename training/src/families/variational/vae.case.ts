@@ -1,5 +1,5 @@
 import type { FamilyCase } from '../../testing/family-case.ts';
-import { tinyImages, tinyPoints } from '../../testing/tiny-data.ts';
+import { tinyImages, tinyPoints, tinyTable } from '../../testing/tiny-data.ts';
 
 export const cases: readonly FamilyCase[] = [
   {
@@ -60,6 +60,13 @@ export const cases: readonly FamilyCase[] = [
     family: 'vae',
     options: { latent: 2, hidden: [8], likelihood: 'gaussian', outputStd: 0.5 },
     dataset: tinyImages(24),
+    batchSize: 8,
+  },
+  {
+    name: 'vae, rows of a table',
+    family: 'vae',
+    options: { latent: 2, hidden: [8], beta: 0.5 },
+    dataset: tinyTable(40),
     batchSize: 8,
   },
 ];

@@ -1,6 +1,7 @@
 import type { Request, Response } from 'express';
 import type { Manifest } from '../../../bundle/manifest-schema.ts';
 import { canRender, encodePng, imageGrid, npyHeader, renderSamples } from '../../../media/index.ts';
+import { csvHeader, csvLines, tableRows } from '../../../media/table-rows.ts';
 import type { Samples } from '../../../model/contract.ts';
 import type { Seed } from '../../../noise/noise.ts';
 import { type HostTensor, sizeOf } from '../../../program/tensor.ts';
@@ -24,6 +25,7 @@ const mediaTypes: Readonly<Record<string, { format: Format; layout?: 'grid' | 's
   'image/png;layout=grid': { format: 'png', layout: 'grid' },
   'application/x-npy': { format: 'npy' },
   'audio/wav': { format: 'wav' },
+  'text/csv': { format: 'csv' },
 };
 
 export const formatTypes: Readonly<Record<Format, string>> = {
@@ -31,6 +33,7 @@ export const formatTypes: Readonly<Record<Format, string>> = {
   png: 'image/png',
   npy: 'application/x-npy',
   wav: 'audio/wav',
+  csv: 'text/csv',
 };
 
 /** Pixels of one PNG: what a large count and a large scale make together is bounded. */
@@ -38,6 +41,7 @@ const maxPixels = 2 ** 24;
 
 /** The formats that a model's samples can be shown in. */
 export function formatsOf({ data }: Manifest): readonly Format[] {
+  if (data.kind === 'points' && data.columns !== undefined) return ['json', 'csv', 'npy'];
   if (!canRender(data)) return ['json', 'npy'];
   return data.kind === 'audio' ? ['json', 'wav', 'npy'] : ['json', 'png', 'npy'];
 }
@@ -97,18 +101,20 @@ export function checkSize(
 ): void {
   const { format } = presentation;
   if (format === 'png') columnsOf(manifest, count, presentation);
-  if (format === 'json') checkTextSize(count, sizeOf(manifest.data.shape), 'as application/x-npy');
+  const { shape } = manifest.data;
+  if (format === 'json') checkTextSize(count, sizeOf(shape), 'as application/x-npy');
+  if (format === 'csv') checkTextSize(count, sizeOf(shape), 'in parts, by first_index', 'CSV');
 }
 
 /** @param otherwise how so many values can be had. @throws HttpError 400. */
-export function checkTextSize(count: number, valuesPerRow: number, otherwise: string): void {
+export function checkTextSize(count: number, valuesPerRow: number, otherwise: string, kind = 'JSON'): void {
   const characters = count * valuesPerRow * charactersPerValue;
   if (characters <= maxCharacters) return;
   const most = Math.floor(maxCharacters / (valuesPerRow * charactersPerValue));
   const fewer = most > 0 ? `for at most ${most} rows at a time, or ` : '';
   throw new HttpError(
     400,
-    `the answer would be about ${characters} bytes of JSON: ask ${fewer}for it ${otherwise}`,
+    `the answer would be about ${characters} bytes of ${kind}: ask ${fewer}for it ${otherwise}`,
   );
 }
 
@@ -147,10 +153,18 @@ export async function sendSamples(
     count: data.shape[0],
     shape: data.shape,
     data: new TensorText(data),
+    ...tableOf(model, data),
     ...(others.length > 0 && {
       outputs: Object.fromEntries(others.map(([name, tensor]) => [name, new TensorText(tensor)])),
     }),
   });
+}
+
+/** The names of a table's columns and its rows, where the samples stand for some. */
+function tableOf({ manifest }: RequestModel, samples: HostTensor) {
+  const { data } = manifest;
+  if (data.kind !== 'points' || data.columns === undefined) return {};
+  return { columns: data.columns.map(({ name }) => name), rows: tableRows(samples, data.columns) };
 }
 
 async function encodeSamples(
@@ -160,6 +174,10 @@ async function encodeSamples(
 ): Promise<Uint8Array[]> {
   const spec = model.manifest.data;
   if (format === 'npy') return [npyHeader(samples), tensorBytes(samples)];
+  if (format === 'csv' && spec.kind === 'points' && spec.columns !== undefined) {
+    const { columns: named } = spec;
+    return [new TextEncoder().encode(csvHeader(named) + csvLines(tableRows(samples, named), named))];
+  }
   if (spec.kind !== 'image') return [(await renderSamples(samples, spec)).bytes];
   const across = columnsOf(model.manifest, samples.shape[0]!, { layout, columns, scale });
   return [await encodePng(imageGrid(samples, { range: spec.range, columns: across, scale }))];

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { seedSchema } from '../seed.ts';
 
 /** Formats of samples, by the words of the field `format`. */
-export const formats = ['json', 'png', 'wav', 'npy'] as const;
+export const formats = ['json', 'png', 'wav', 'csv', 'npy'] as const;
 
 const presentation = {
   format: z.enum(formats).optional().describe('Goes before the Accept header'),
@@ -134,6 +134,11 @@ export const answerSchemas = {
     count: z.int(),
     shape: z.array(z.int()),
     data: nested,
+    columns: z.array(z.string()).optional().describe('Of samples that are rows of a table: their names'),
+    rows: z
+      .array(z.array(z.union([z.number(), z.string(), z.null()])))
+      .optional()
+      .describe('The rows that the data stands for; null for a missing number'),
     outputs: z.record(z.string(), nested).optional(),
   }),
   logprob: z.object({
