@@ -58,6 +58,7 @@ const rules: readonly (readonly [start: string, added: readonly string[] | null]
   ['npx generatrix resume', []],
   // Of a diffusion, which nothing here trains; sample-chain.test.ts does.
   ['npx generatrix sample runs/ddpm', null],
+  ['npx generatrix synthesize', ['--rows', '20', '--steps', '2', '--device', 'cpu']],
   ['npx generatrix sample', ['--count', '2']],
   [
     'npx generatrix draw-many runs/vae --count 1000000 --seed 42 --shards 64 --out samples --shard',
@@ -109,6 +110,8 @@ beforeAll(async () => {
     const wave = Float32Array.from({ length: 160 }, (_, t) => Math.sin(t * (0.1 + 0.01 * clip)));
     await writeFile(join(folder, 'DIR', `clip-${clip}.wav`), encodeWav(wave, 8000));
   }
+  const rows = Array.from({ length: 40 }, (_, i) => `${(i * 7) % 13}.5,${['red', 'blue'][i % 2]}\n`);
+  await writeFile(join(folder, 'table.csv'), `size,colour\n${rows.join('')}`);
   process.chdir(folder);
 });
 afterAll(async () => {
