@@ -17,7 +17,7 @@ const refused = async (text: string, pattern: RegExp, options: Partial<TableRows
 const mixed = `id,price,"city, state",when,kind
 ${Array.from({ length: 60 }, (_, i) => {
   const price = i % 9 === 0 ? 'NA' : (10 + i / 8).toFixed(2);
-  return `${1_700_000_000 + i * 977},${price},"${['Köln, "NRW"', 'Bonn', ''][i % 3]}",${2001 + (i % 4)},${i % 2 ? 'yes' : 'no'}`;
+  return `${1_700_000_000 + i * 977},${price},"${['Köln, ""NRW""', 'Bonn', ''][i % 3]}",${2001 + (i % 4)},${i % 2 ? 'yes' : 'no'}`;
 }).join('\n')}
 `;
 

@@ -53,7 +53,7 @@ it('is the product of a softmax for each column and a normal distribution for ea
 });
 
 it('draws each choice as often as its probability, and places about their means', async () => {
-  const count = 20_000;
+  const count = 5000;
   const likelihood = tableLikelihood(columns);
   const one = output(1);
   const noise = Object.fromEntries(
@@ -89,5 +89,5 @@ it('takes the column that repeats what is told from there, and does not score it
   for (const x of [likelihood.draw(state, outputs, noise, told), likelihood.mean(outputs, told)])
     expect([...tf.slice(x, [0, repeated.start]).dataSync()]).toEqual([0, 1]);
   const scored = likelihood.logProbs(state, tf.ones([1, width]), outputs, told);
-  expect([...tf.slice(scored, [0, repeated.start]).dataSync()]).toEqual([0, 0]);
+  expect([...tf.abs(tf.slice(scored, [0, repeated.start])).dataSync()]).toEqual([0, 0]);
 });
