@@ -251,7 +251,8 @@ def variational(bundle):
         output = mirrored_decoder(bundle, beside(code, condition), activation(bundle))
         normal = bundle.random.standard_normal((count, *inputs["observation"]["shape"])).astype(np.float32)
         uniform = (0.001 + 0.998 * bundle.random.random((count, *inputs["choice"]["shape"]))).astype(np.float32)
-        drawn = bundle.run("sample", z=z, observation=normal, choice=uniform, mean=0, **told)["data"]
+        codes = {"z" if "z" in inputs else "priorNoise": z}
+        drawn = bundle.run("sample", **codes, observation=normal, choice=uniform, mean=0, **told)["data"]
         yield "rows drawn", drawn, table_draws(bundle, output, normal, uniform, labels)
         return
     if bundle.family == "cvae" or bundle.options.get("prior", "normal") != "normal":
