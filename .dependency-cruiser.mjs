@@ -40,7 +40,7 @@ const packages = {
 
 /** The modules that touch a heavy dependency; tests may, too. */
 const heavy = {
-  '@tensorflow/tfjs': ['export/src/tfjs.ts'],
+  '@tensorflow/tfjs': ['export/tfjs.mjs'],
   'onnxruntime-node': [
     'runtime/src/ort/engine-node.ts',
     'runtime/src/ort/ort-node.ts',
@@ -81,7 +81,8 @@ const heavy = {
 const tests =
   '(\\.test\\.ts$|test-support\\.ts$|\\.case\\.ts$|/cases\\.ts$|/testing/|/test-[a-z-]+\\.ts$|/conformance(\\.ts$|/)|^test/)';
 
-const folder = (name) => `^${name}/src/`;
+/** A package's sources, and modules that stand beside them as they are. */
+const folder = (name) => `^${name}/(src/|[^/]+\\.mjs$)`;
 const error = (name, comment, from, to) => ({ name, severity: 'error', comment, from, to });
 
 export default {

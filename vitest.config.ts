@@ -21,10 +21,12 @@ export default defineConfig({
     reporters: ['default', './test/summary-reporter.ts'],
     globalSetup: './test/global-setup.ts',
     pool: 'forks',
-    maxWorkers: 2,
+    maxWorkers: Number(process.env.GENERATRIX_TEST_WORKERS ?? 2),
     sequence: { sequencer: LongestFirst },
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // Nothing that is polled for has to come at a time: a second, as is usual, is too short beside other work.
+    expect: { poll: { timeout: 60_000 } },
     // Two workers share the cores: sessions of several spinning threads would only slow each other down.
     env: { GENERATRIX_THREADS: '1' },
     projects: [

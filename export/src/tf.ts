@@ -3,9 +3,10 @@
  * corrected that it computes wrongly.
  * Production mode only silences the banner that the CPU backend prints on first use, and debug checks.
  */
+
+import { tf } from '../tfjs.mjs';
 import { correctGradients } from './eager/gradients.ts';
 import { correctKernels } from './eager/kernels.ts';
-import { tf } from './tfjs.ts';
 
 tf.env().set('PROD', true);
 correctKernels(tf);

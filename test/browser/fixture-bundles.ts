@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ExportedProgram, packBundle, tf } from '@generatrix/export';
 import { type HostTensor, hostTensor, type InputSpec, type Manifest } from '@generatrix/runtime/core';
+import { madeOnce } from '../once-per-run.ts';
 
 /** A model made by formula, so that the browser tests need no training. */
 interface Fixture {
@@ -123,10 +124,14 @@ function heavyFixture(): Fixture {
 }
 
 /**
- * Writes the bundles `images` (with a class and a temperature), `points` and `heavy`, and the list `index.json` of them;
+ * Writes, once in a run of the tests, the bundles `images` (with a class and a temperature), `points` and `heavy`, and the list `index.json` of them;
  * beside them `shared`, whose programs share weights, and bundles that are broken on purpose.
  */
 export async function writeFixtureBundles(folder: string): Promise<void> {
+  await madeOnce('fixture bundles', folder, makeFixtureBundles);
+}
+
+async function makeFixtureBundles(folder: string): Promise<void> {
   const fixtures = [imagesFixture(), pointsFixture(), heavyFixture()];
   for (const fixture of fixtures) await writeFiles(join(folder, fixture.name), await pack(fixture));
 

@@ -2,12 +2,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildElement } from '../packages/element.ts';
 import { elementPage, expectDrawn, writePageBundle } from './element-fixture.ts';
 import { ensureChromium } from './ensure-chromium.ts';
-import { openChromium } from './open-chromium.ts';
+import { type OpenChromium, openChromium } from './open-chromium.ts';
 import { type Handler, type StaticServer, serveFolder } from './serve.ts';
 
 const chromium = await ensureChromium();
@@ -16,7 +15,7 @@ if (missing !== '') console.log(`tests of the packaged element skipped: ${missin
 const demo = fileURLToPath(new URL('../../web-demo', import.meta.url));
 
 let folder: string;
-let browser: Browser;
+let browser: OpenChromium;
 let expected: number[];
 const servers: StaticServer[] = [];
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openWatchedPage, type PageTroubles } from 'generatrix/browser';
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import {
   type CanvasPixels,
@@ -15,7 +15,7 @@ import {
 } from './demo-page.ts';
 import { ensureChromium } from './ensure-chromium.ts';
 import { writeFixtureBundles } from './fixture-bundles.ts';
-import { openChromium } from './open-chromium.ts';
+import { type OpenChromium, openChromium } from './open-chromium.ts';
 import { buildPage } from './run-program.ts';
 import { type StaticServer, serveFolder } from './serve.ts';
 
@@ -51,7 +51,7 @@ const settings = [
 describe.skipIf('reason' in chromium)('the page of a model', () => {
   describe.each(settings)('on $device, isolated: $isolated', ({ device, isolated, build }) => {
     let server: StaticServer;
-    let browser: Browser;
+    let browser: OpenChromium;
     let watched: PageTroubles;
     let page: Page;
 
@@ -124,7 +124,7 @@ describe.skipIf('reason' in chromium)('the page of a model', () => {
 
   describe('whatever the device', () => {
     let server: StaticServer;
-    let browser: Browser;
+    let browser: OpenChromium;
     let watched: PageTroubles;
     let page: Page;
 

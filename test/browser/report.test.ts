@@ -2,10 +2,10 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { writeReport } from '@generatrix/training/report';
 import { folderOf } from '@generatrix/training/testing';
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ensureChromium } from './ensure-chromium.ts';
-import { openChromium } from './open-chromium.ts';
+import { type OpenChromium, openChromium } from './open-chromium.ts';
 
 const chromium = await ensureChromium();
 const missing = 'reason' in chromium ? chromium.reason : '';
@@ -18,7 +18,7 @@ interface Drawn {
 }
 
 describe.skipIf(missing !== '')('the report in a browser', () => {
-  let browser: Browser;
+  let browser: OpenChromium;
   beforeAll(async () => {
     browser = await openChromium();
   });

@@ -1,8 +1,9 @@
 import { type BatchedInput, type TensorFunction, tf, traceBatched, writeOnnx } from '@generatrix/export';
-import { hostTensor } from '@generatrix/runtime/core';
+import { downloadAll } from '@generatrix/runtime';
+import { type HostTensor, hostTensor } from '@generatrix/runtime/core';
+import { launchChromium } from 'generatrix/browser';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ensureChromium } from './ensure-chromium.ts';
-import { openChromium } from './open-chromium.ts';
 import { type BrowserExecutor, openBrowserExecutor } from './run-program.ts';
 
 const chromium = await ensureChromium();
@@ -32,31 +33,37 @@ describe.skipIf('reason' in chromium).each([
     executor = await openBrowserExecutor(device, { isolated });
   });
   afterAll(() => executor?.close());
+  const run = async (name: string, onnx: Uint8Array, inputs: Readonly<Record<string, HostTensor>>) => {
+    const program = await executor.load(name, onnx);
+    const outputs = await downloadAll(await program.run(inputs));
+    await program.release();
+    return outputs;
+  };
 
   test('gives the values that arithmetic gives, at any batch size', async () => {
     const b = hostTensor('float32', [], [0.5]);
-    const two = await executor.run('affine', affine, { x: hostTensor('float32', [2, 2], [1, 0, 2, -1]), b });
+    const two = await run('affine', affine, { x: hostTensor('float32', [2, 2], [1, 0, 2, -1]), b });
     expect(two).toEqual({ y: hostTensor('float32', [2, 3], [1.5, 2.5, 3.5, -1.5, -0.5, 0.5]) });
-    const one = await executor.run('affine', affine, { x: hostTensor('float32', [1, 2], [0, 1]), b });
+    const one = await run('affine', affine, { x: hostTensor('float32', [1, 2], [0, 1]), b });
     expect(one).toEqual({ y: hostTensor('float32', [1, 3], [4.5, 5.5, 6.5]) });
   });
 
   test('keeps int32 as int32', async () => {
-    const { twice } = await executor.run('doubling', doubling, {
+    const { twice } = await run('doubling', doubling, {
       i: hostTensor('int32', [3], [1, -5, 1 << 29]),
     });
     expect(twice).toEqual(hostTensor('int32', [3], [2, -10, 1 << 30]));
   });
 
   test('reports a program it cannot run, and runs the next one', async () => {
-    await expect(executor.run('vae/garbage', garbage, {})).rejects.toThrow('vae/garbage');
-    const outputs = await executor.run('doubling', doubling, { i: hostTensor('int32', [1], [4]) });
+    await expect(run('vae/garbage', garbage, {})).rejects.toThrow('vae/garbage');
+    const outputs = await run('doubling', doubling, { i: hostTensor('int32', [1], [4]) });
     expect([...outputs.twice!.data]).toEqual([8]);
   });
 });
 
 test.skipIf('reason' in chromium)('a page that is opened is all that Chromium loads', async () => {
-  const browser = await openChromium();
+  const browser = await launchChromium();
   try {
     const page = await (await browser.newContext()).newPage();
     await page.goto('about:blank');

@@ -3,30 +3,19 @@ import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { HostTensor } from '@generatrix/runtime/core';
+import type { Executor, HostTensor } from '@generatrix/runtime/core';
 import { openWatchedPage } from 'generatrix/browser';
 import { build } from 'vite';
 import { madeOnce } from '../once-per-run.ts';
 import { openChromium } from './open-chromium.ts';
 import { type Handler, serveFolder } from './serve.ts';
-import { pack, unpack } from './tensor-pack.ts';
+import { type Packet, pack, unpack } from './tensor-pack.ts';
 
 /** Devices that programs run on in a browser. */
 export type BrowserDevice = 'wasm' | 'webgpu';
-type Tensors = Readonly<Record<string, HostTensor>>;
 
-export interface BrowserExecutor {
-  /**
-   * Runs one program, bytes of ONNX, in the page and returns its outputs.
-   * @param weights files that it takes weights from, by their names
-   * @throws what the page's executor threw, such as an operator it lacks.
-   */
-  run(
-    name: string,
-    onnx: Uint8Array,
-    inputs: Tensors,
-    weights?: Readonly<Record<string, Uint8Array>>,
-  ): Promise<Record<string, HostTensor>>;
+/** The project's own web executor, in a page of its own. */
+export interface BrowserExecutor extends Executor {
   close(): Promise<void>;
 }
 
@@ -42,8 +31,8 @@ export async function buildPage(root: string, outDir: string): Promise<void> {
 }
 
 /**
- * Opens a headless Chromium page that runs programs through the project's own web executor: one browser and one
- * page for any number of programs. WebGPU runs on a software adapter.
+ * Opens a headless Chromium page that runs programs through the project's own web executor: one page for any number of
+ * programs. WebGPU runs on a software adapter.
  * @param options.isolated cross-origin isolation, which lets WASM use threads; off by default
  * @throws when there is no Chromium (see `ensureChromium`) or the device does not work in it.
  */
@@ -52,14 +41,14 @@ export async function openBrowserExecutor(
   options: { readonly isolated?: boolean } = {},
 ): Promise<BrowserExecutor> {
   const folder = await mkdtemp(join(tmpdir(), 'generatrix-runner-'));
-  const jobs = new Map<number, { packet: Uint8Array; answer?: Uint8Array }>();
+  const jobs = new Jobs();
   const undo: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
   const close = async () => {
     for (const step of undo.splice(0).reverse()) await step();
   };
   try {
     await buildPage(fileURLToPath(new URL('./page', import.meta.url)), folder);
-    const server = await serveFolder(folder, { isolated: options.isolated, handler: answerJobs(jobs) });
+    const server = await serveFolder(folder, { isolated: options.isolated, handler: jobs.answer });
     undo.push(() => server.close());
     const browser = await openChromium({ webgpu: device === 'webgpu' });
     undo.push(() => browser.close());
@@ -69,21 +58,35 @@ export async function openBrowserExecutor(
     await page.goto(server.url);
     const trouble = await page.evaluate((wanted) => window.openExecutor(wanted), device);
     if (trouble) throw new Error(`browser executor: ${device} does not work in this Chromium: ${trouble}`);
-    let last = 0;
+    const inPage = async <T>(packet: Packet, action: (id: number) => Promise<T>) => {
+      try {
+        return await jobs.finish(packet, action);
+      } catch (error) {
+        throw new Error([(error as Error).message, ...watched.lines].join('\n'));
+      }
+    };
     return {
+      device,
       close,
-      async run(name, onnx, inputs, weights) {
-        last += 1;
-        const job = {
-          packet: pack({ text: name, program: onnx, weights, tensors: inputs }),
-          answer: undefined,
+      async load(name, onnx, { weights } = {}) {
+        const compile = async (id: number) => ({
+          id,
+          ports: await page.evaluate((n) => window.loadProgram(n), id),
+        });
+        const packet = { text: name, program: onnx, weights, tensors: {} };
+        const { id: program, ports } = (await inPage(packet, compile)).result;
+        return {
+          ...ports,
+          async run(inputs) {
+            const tensors = inputs as Readonly<Record<string, HostTensor>>;
+            const { answer } = await inPage({ text: name, program: new Uint8Array(), tensors }, (id) =>
+              page.evaluate(([p, n]) => window.runProgram(p, n), [program, id] as const),
+            );
+            if (!answer) throw new Error(`${name}: the page ran the program but sent no outputs`);
+            return { ...unpack(answer).tensors };
+          },
+          release: () => page.evaluate((n) => window.releaseProgram(n), program),
         };
-        jobs.set(last, job);
-        try {
-          return await finish(name, last, jobs, (id) => page.evaluate((n) => window.runJob(n), id));
-        } catch (error) {
-          throw new Error([(error as Error).message, ...watched.lines].join('\n'));
-        }
       },
     };
   } catch (error) {
@@ -92,37 +95,26 @@ export async function openBrowserExecutor(
   }
 }
 
-/** Runs one program in a browser of its own; for several programs, keep one `openBrowserExecutor`. */
-export async function runInBrowser(job: {
-  readonly device: BrowserDevice;
-  readonly program: Uint8Array;
-  readonly inputs: Tensors;
-}): Promise<Record<string, HostTensor>> {
-  const executor = await openBrowserExecutor(job.device);
-  try {
-    return await executor.run('program', job.program, job.inputs);
-  } finally {
-    await executor.close();
+/** What the page is told to do: GET /job/N gives it a packet, POST /job/N brings what it answers. */
+class Jobs {
+  readonly #jobs = new Map<number, { readonly packet: Uint8Array; answer?: Uint8Array }>();
+  #last = 0;
+
+  /** Offers a packet to the page as long as the action takes, which is told its number. */
+  async finish<T>(packet: Packet, action: (id: number) => Promise<T>) {
+    const id = ++this.#last;
+    const job: { readonly packet: Uint8Array; answer?: Uint8Array } = { packet: pack(packet) };
+    this.#jobs.set(id, job);
+    try {
+      const result = await action(id);
+      return { result, answer: job.answer };
+    } finally {
+      this.#jobs.delete(id);
+    }
   }
-}
 
-type Jobs = Map<number, { packet: Uint8Array; answer?: Uint8Array }>;
-
-async function finish(name: string, id: number, jobs: Jobs, start: (id: number) => Promise<void>) {
-  try {
-    await start(id);
-    const answer = jobs.get(id)?.answer;
-    if (!answer) throw new Error(`${name}: the page ran the program but sent no outputs`);
-    return { ...unpack(answer).tensors };
-  } finally {
-    jobs.delete(id);
-  }
-}
-
-/** GET /job/N gives the page its packet; POST /job/N brings the outputs. */
-function answerJobs(jobs: Jobs): Handler {
-  return (request, response, path) => {
-    const job = path.startsWith('/job/') ? jobs.get(Number(path.slice('/job/'.length))) : undefined;
+  readonly answer: Handler = (request, response, path) => {
+    const job = path.startsWith('/job/') ? this.#jobs.get(Number(path.slice('/job/'.length))) : undefined;
     if (!job) return false;
     if (request.method !== 'POST') {
       response.writeHead(200, { 'Content-Type': 'application/octet-stream' }).end(job.packet);

@@ -2,7 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
-const launcher = fileURLToPath(new URL('../../training/cli/bin/generatrix.mjs', import.meta.url));
+/** The script that `generatrix` is. */
+export const launcher = fileURLToPath(new URL('../../training/cli/bin/generatrix.mjs', import.meta.url));
 
 export interface Outcome {
   readonly status: number | null;

@@ -3,20 +3,26 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { command } from 'generatrix/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { runCommand, startCommand, waitForFile } from './run-command.ts';
+import { launcher, startCommand, waitForFile } from './run-command.ts';
 
 const small = ['train', 'gmm', '--data', 'ring8', '--data-size', '200', '--batch-size', '50'];
 
 let folder: string;
+const [, script] = process.argv;
 beforeAll(async () => {
+  // A sweep starts its runs by the script that it was started by: each is a process of its own, as for users.
+  process.argv[1] = launcher;
   folder = await mkdtemp(join(tmpdir(), 'generatrix-sweep-'));
 });
-afterAll(() => rm(folder, { recursive: true }));
+afterAll(async () => {
+  process.argv[1] = script!;
+  await rm(folder, { recursive: true });
+});
 
 it('trains every combination, goes on after one that fails, and compares the others', async () => {
   const out = join(folder, 'grid');
   const values = ['--sweep', 'components=2,0,8', '--steps', '8', '--jobs', '2', '--out', out];
-  const { status, stdout, stderr } = await runCommand(...small, ...values);
+  const { status, stdout, stderr } = await command(...small, ...values);
   expect(stderr).toMatch(/components=0: failed \(generatrix: .*components.*\); see .*components=0\.log/);
   expect(stderr.trimEnd().split('\n').at(-1)).toBe('generatrix: 1 of 3 runs failed; the others are done');
   expect(status).toBe(1);
@@ -32,17 +38,17 @@ it('trains every combination, goes on after one that fails, and compares the oth
 
   // The same again trains nothing that is done; other shared flags are another sweep.
   const before = await stat(join(out, 'components=2', 'report.html'));
-  await runCommand(...small, ...values);
+  await command(...small, ...values);
   expect((await stat(join(out, 'components=2', 'report.html'))).mtimeMs).toBe(before.mtimeMs);
-  const other = await runCommand(...small, '--seed', '2', ...values);
+  const other = await command(...small, '--seed', '2', ...values);
   expect(other.stderr).toMatch(/holds a sweep whose runs share other flags.*--out/);
   expect(other.status).toBe(1);
 });
 
 it('stops at Ctrl-C, saves what runs, and the same command goes on', async () => {
   const out = join(folder, 'stopped');
-  const command = [...small, '--sweep', 'seed=1,2', '--out', out];
-  const { child, outcome } = startCommand([...command, '--steps', '100000', '--report-every', '10']);
+  const flags = [...small, '--sweep', 'seed=1,2', '--out', out];
+  const { child, outcome } = startCommand([...flags, '--steps', '100000', '--report-every', '10']);
   await waitForFile(join(out, 'seed=1', 'metrics.jsonl'), (text) => text.split('\n').length > 3);
   child.kill('SIGINT');
   const { status, stderr } = await outcome;

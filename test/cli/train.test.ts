@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type HostTensor, loadSampler } from '@generatrix/runtime';
 import { command } from 'generatrix/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runCommand, startCommand, waitForFile } from './run-command.ts';
+import { startCommand, waitForFile } from './run-command.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -41,7 +41,7 @@ async function finalState(run: string): Promise<Buffer> {
 describe('generatrix train', () => {
   it('100 steps straight equal 50, kill -9, and the rest, bit for bit', async () => {
     const [straight, broken] = [join(folder, 'straight'), join(folder, 'broken')];
-    expect((await runCommand(...settings(straight, 100))).status).toBe(0);
+    expect((await command(...settings(straight, 100))).status).toBe(0);
 
     const { child, outcome } = startCommand(settings(broken, 100));
     await waitForFile(join(broken, 'metrics.jsonl'), (text) => text.includes('"step":50'));

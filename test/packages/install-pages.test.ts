@@ -1,11 +1,10 @@
 import { cpSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Browser } from 'playwright-core';
 import { createServer } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { elementPage, expectDrawn, writePageBundle } from '../browser/element-fixture.ts';
 import { ensureChromium } from '../browser/ensure-chromium.ts';
-import { openChromium } from '../browser/open-chromium.ts';
+import { type OpenChromium, openChromium } from '../browser/open-chromium.ts';
 import { serveFolder } from '../browser/serve.ts';
 import { type Outside, openOutside } from './packed.ts';
 import type { Project } from './project.ts';
@@ -17,7 +16,7 @@ if ('reason' in chromium && chromium.reason !== '') console.log(`pages skipped: 
 
 let outside: Outside;
 let project: Project;
-let browser: Browser;
+let browser: OpenChromium;
 let expected: number[];
 
 beforeAll(async () => {

@@ -10,7 +10,6 @@ import { type BrowserExecutor, openBrowserExecutor } from '../browser/run-progra
 import { startCommand } from '../cli/run-command.ts';
 import { allCases } from './all-cases.ts';
 import { writeModelBundle } from './model-bundles.ts';
-import { pageExecutor } from './page-executor.ts';
 import { softwareVulkan } from './software-vulkan.ts';
 
 /** A line that `generatrix parity --json` prints. */
@@ -128,10 +127,6 @@ describe.each(['wasm', 'webgpu'] as const)('in Chromium, %s', (device) => {
 
   const some = device === 'webgpu' ? webgpuCases : cases;
   it.skipIf(missing !== '').each(some)('$name', async ({ name, index }) => {
-    record(
-      `onnxruntime-web ${device}`,
-      name,
-      await checkParity(await openFolder(bundleOf(index)), pageExecutor(browser, device)),
-    );
+    record(`onnxruntime-web ${device}`, name, await checkParity(await openFolder(bundleOf(index)), browser));
   });
 });

@@ -8,7 +8,6 @@ import { ensureChromium } from '../browser/ensure-chromium.ts';
 import { type BrowserExecutor, openBrowserExecutor } from '../browser/run-program.ts';
 import { allCases } from './all-cases.ts';
 import { writeModelBundle } from './model-bundles.ts';
-import { pageExecutor } from './page-executor.ts';
 
 const chromium = await ensureChromium();
 const missing = 'reason' in chromium ? chromium.reason : '';
@@ -36,7 +35,7 @@ describe.each(['wasm', 'webgpu'] as const)('in Chromium, %s', (device) => {
   it.skipIf(missing !== '').each(some)(
     '$name streams what it samples, bit for bit',
     async ({ name }) => {
-      const sampler = createSampler(await openFolder(join(folder, name)), pageExecutor(browser, device));
+      const sampler = createSampler(await openFolder(join(folder, name)), browser);
       const request = { count: 3, seed: 11, temperature: 0.8 };
       const sampled = await sampler.sample(request);
       let streamed: readonly number[] = [];

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { command } from 'generatrix/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureChromium } from '../browser/ensure-chromium.ts';
 import { startCommand } from '../cli/run-command.ts';
@@ -30,21 +31,20 @@ const models: Record<string, string[]> = {
   }),
 };
 
-/** The losses of a short run, a line of metrics each. */
+/** The losses of a short run, a line of metrics each; in a process of its own where that needs an environment. */
 async function losses(
   name: string,
   model: string[],
   flags: string[],
-  environment: Record<string, string> = {},
+  environment?: Record<string, string>,
 ): Promise<number[]> {
   const out = join(folder, name);
   const data = ['--data', 'digits8', '--data-size', '100', '--seed', '5'];
   const steps = ['--steps', '6', '--batch-size', '9', '--report-every', '1', '--evaluate-every', '6'];
-  const { outcome } = startCommand(
-    ['train', ...model, ...data, ...steps, '--out', out, ...flags],
-    environment,
-  );
-  const { status, stderr } = await outcome;
+  const args = ['train', ...model, ...data, ...steps, '--out', out, ...flags];
+  const { status, stderr } = await (environment === undefined
+    ? command(...args)
+    : startCommand(args, environment).outcome);
   expect(status, stderr).toBe(0);
   const lines = (await readFile(join(out, 'metrics.jsonl'), 'utf8')).trim().split('\n');
   const metrics = lines.map((line) => (JSON.parse(line) as { metrics: Record<string, number> }).metrics);

@@ -140,7 +140,11 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'generatrix-reference-'));
   if (missing !== null) return;
   for (const [i, familyCase] of cases.entries()) {
-    await writeModelBundle(join(folder, String(i).padStart(3, '0')), familyCase, ['onnx']);
+    const bundle = join(folder, String(i).padStart(3, '0'));
+    // Models of the parity suite come as it has them, with weights in a file of their own: each is exported once.
+    await (familyCases.includes(familyCase)
+      ? writeModelBundle(bundle, familyCase)
+      : writeModelBundle(bundle, familyCase, ['onnx']));
   }
   const results = join(folder, 'results.json');
   const { stdout, stderr } = spawnSync('python3', [script, folder, '--json', results], {

@@ -1,4 +1,4 @@
-import type { tf } from '../tfjs.ts';
+import type { tf } from '../../tfjs.mjs';
 
 /** What a kernel is called with, its tensors and settings in the types that the caller knows. */
 export interface Call<A> {

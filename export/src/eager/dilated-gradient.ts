@@ -1,4 +1,4 @@
-import type { tf } from '../tfjs.ts';
+import type { tf } from '../../tfjs.mjs';
 
 /**
  * The gradients of a dilated convolution of stride 1, which tfjs has none of, as convolutions themselves (so they have

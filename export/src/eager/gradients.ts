@@ -1,4 +1,4 @@
-import type { tf } from '../tfjs.ts';
+import type { tf } from '../../tfjs.mjs';
 import { dilatedConvolutionGradient } from './dilated-gradient.ts';
 import { mirrorPadGradient } from './mirror-gradient.ts';
 

@@ -1,5 +1,5 @@
+import type { tf } from '../../tfjs.mjs';
 import { toInt32 } from '../kernels/int32.ts';
-import type { tf } from '../tfjs.ts';
 import { broadcastValues } from './broadcast.ts';
 import type { Call, Corrected } from './call.ts';
 

@@ -1,5 +1,5 @@
+import type { tf } from '../../tfjs.mjs';
 import { resizeMatrix } from '../kernels/resize-map.ts';
-import type { tf } from '../tfjs.ts';
 import { broadcastValues, sizeOf } from './broadcast.ts';
 import type { Call, Corrected } from './call.ts';
 import { einsumValues } from './einsum.ts';

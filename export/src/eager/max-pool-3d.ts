@@ -1,4 +1,4 @@
-import type { tf } from '../tfjs.ts';
+import type { tf } from '../../tfjs.mjs';
 
 type Volume = ReturnType<typeof tf.backend_util.computePool3DInfo>;
 

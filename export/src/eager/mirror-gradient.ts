@@ -1,4 +1,4 @@
-import type { tf } from '../tfjs.ts';
+import type { tf } from '../../tfjs.mjs';
 
 /**
  * The gradient of a mirrored margin: what flowed to the margin flows back, turned round, to the values that it mirrors.

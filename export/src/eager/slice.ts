@@ -1,4 +1,4 @@
-import type { tf } from '../tfjs.ts';
+import type { tf } from '../../tfjs.mjs';
 import { sizeOf } from './broadcast.ts';
 import type { Call, Corrected } from './call.ts';
 

@@ -4,23 +4,34 @@ import {
   type Device,
   type Executor,
   type HostTensor,
+  type LoadedProgram,
 } from '@generatrix/runtime/web';
 import { pack, unpack } from '../tensor-pack.ts';
+
+type Ports = Pick<LoadedProgram, 'inputs' | 'outputs'>;
 
 declare global {
   interface Window {
     /** Makes the executor; called once. Returns an empty string, or why this device does not work here. */
     openExecutor(device: Device): Promise<string>;
-    /** Runs the packet at `/job/<id>` and posts the outputs back to the same address. */
-    runJob(id: number): Promise<void>;
+    /** Compiles the program of the packet at `/job/<id>`, which is known by this number from then on. */
+    loadProgram(id: number): Promise<Ports>;
+    /** Runs a loaded program on the tensors at `/job/<id>` and posts the outputs back to the same address. */
+    runProgram(program: number, id: number): Promise<void>;
+    releaseProgram(program: number): Promise<void>;
   }
 }
 
 let executor: Executor | undefined;
+const loaded = new Map<number, LoadedProgram>();
 
 async function readPacked(url: string): Promise<ArrayBuffer> {
   const { body } = await fetch(url);
   return new Response(body!.pipeThrough(new DecompressionStream('gzip'))).arrayBuffer();
+}
+
+async function jobOf(id: number) {
+  return unpack(new Uint8Array(await (await fetch(`job/${id}`)).arrayBuffer()));
 }
 
 window.openExecutor = async (device) => {
@@ -34,17 +45,24 @@ window.openExecutor = async (device) => {
   }
 };
 
-window.runJob = async (id) => {
-  const url = `job/${id}`;
-  const job = unpack(new Uint8Array(await (await fetch(url)).arrayBuffer()));
-  const program = await executor!.load(job.text, job.program, { weights: job.weights });
-  try {
-    const tensors: Record<string, HostTensor> = {};
-    for (const [name, output] of Object.entries(await program.run(job.tensors))) {
-      tensors[name] = 'location' in output ? await output.download() : output;
-    }
-    await fetch(url, { method: 'POST', body: pack({ text: job.text, program: new Uint8Array(), tensors }) });
-  } finally {
-    await program.release();
+window.loadProgram = async (id) => {
+  const { text, program, weights } = await jobOf(id);
+  const compiled = await executor!.load(text, program, { weights });
+  loaded.set(id, compiled);
+  return { inputs: compiled.inputs, outputs: compiled.outputs };
+};
+
+window.runProgram = async (program, id) => {
+  const { text, tensors } = await jobOf(id);
+  const outputs: Record<string, HostTensor> = {};
+  for (const [name, output] of Object.entries(await loaded.get(program)!.run(tensors))) {
+    outputs[name] = 'location' in output ? await output.download() : output;
   }
+  const body = pack({ text, program: new Uint8Array(), tensors: outputs });
+  await fetch(`job/${id}`, { method: 'POST', body });
+};
+
+window.releaseProgram = async (program) => {
+  await loaded.get(program)?.release();
+  loaded.delete(program);
 };

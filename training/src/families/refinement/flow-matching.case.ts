@@ -26,6 +26,7 @@ export const cases: readonly FamilyCase[] = [
     family: 'flowmatching',
     options: {
       filters: [4, 6],
+      blocks: 1,
       heads: 2,
       groups: 2,
       embedding: 8,

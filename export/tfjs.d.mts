@@ -1,0 +1,3 @@
+import tf from '@tensorflow/tfjs';
+
+export { tf };
