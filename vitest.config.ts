@@ -23,8 +23,9 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: Number(process.env.GENERATRIX_TEST_WORKERS ?? 2),
     sequence: { sequencer: LongestFirst },
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    // For what hangs: beside other work everything takes several times as long.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     // Nothing that is polled for has to come at a time: a second, as is usual, is too short beside other work.
     expect: { poll: { timeout: 60_000 } },
     // Two workers share the cores: sessions of several spinning threads would only slow each other down.

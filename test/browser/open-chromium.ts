@@ -11,7 +11,7 @@ const flags = ['--js-flags=--liftoff-only'];
  * Milliseconds that a page has for what it should do. Tests share two cores with others and assert no times: this only
  * ends one that waits for what never comes, before the test's own limit would, and so says for what.
  */
-const patience = 100_000;
+const patience = 250_000;
 
 /** What a test has of a Chromium: contexts of its own, which `close` closes. */
 export interface OpenChromium {
