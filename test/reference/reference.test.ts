@@ -155,7 +155,7 @@ beforeAll(async () => {
   if (stderr !== '') console.log(stderr);
   rows = JSON.parse(await readFile(results, 'utf8')) as Row[];
   // Tens of models are exported: a second or two each where other work shares the machine.
-}, 300_000);
+}, 900_000);
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 it.skipIf(missing !== null)('every family agrees with NumPy and SciPy to 1e-4 of the scale', () => {
