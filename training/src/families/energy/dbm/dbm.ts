@@ -114,20 +114,14 @@ function build(dbm: DbmOptions, { spec }: DataDescription): Trainable {
     players: ['top'],
     run: (state, { data, noise }) => {
       const layer = topAlone(state);
-      const v = binaryUnits(data, noise.uniform!);
-      const h1 = binarise(bottomAlone(state).up(v), noise.first!);
+      const h1 = binarise(bottomAlone(state).up(binaryUnits(data, noise.uniform!)), noise.first!);
       const chains = negative(layer, h1, noise);
       const [h2, other] = [layer.up(h1), layer.up(chains)];
       const gradients = {
         [dbmNames.top]: tf.sub(products(chains, other), products(h1, h2)),
         [dbmNames.secondBias]: tf.sub(tf.mean(other, 0), tf.mean(h2, 0)),
       };
-      return {
-        gradients: { top: gradients },
-        metrics: { loss: crossEntropy(h1, layer.down(h2)) },
-        // The chains of the whole machine begin at data: from noise they would not find what the layers have learned.
-        statistics: { chains: tf.concat([v, binarise(h2, noise.second!)], 1) },
-      };
+      return { gradients: { top: gradients }, metrics: { loss: crossEntropy(h1, layer.down(h2)) } };
     },
   };
   const jointTurn: Turn = {
@@ -169,7 +163,7 @@ function build(dbm: DbmOptions, { spec }: DataDescription): Trainable {
     {
       ...{ name: 'second layer', steps: pretraining, turns: [topTurn] },
       noise: {
-        ...{ ...data, first: uniform(first), second: uniform(second) },
+        ...{ ...data, first: uniform(first) },
         ...{ up: uniform(gibbs, second), down: uniform(gibbs, first) },
       },
     },
