@@ -142,22 +142,21 @@ export const shortcut = defineFamily<ShortcutOptions>({
   build,
   reproduce: {
     moons: {
-      summary: 'Two moons in one step, trained for two minutes of one core',
+      summary: 'Two moons in one step or a few',
       data: 'moons',
       options: {},
       training: { steps: 6000, batchSize: 256 },
       published: 'none',
     },
     digits8: {
-      summary: 'Drawn digits of 8x8 pixels by class, in three or four minutes of one core',
+      summary: 'Drawn digits of 8x8 pixels by class in one step or a few',
       data: 'digits8',
       options: { filters: [24, 48], conditional: true },
       training: { steps: 2000, batchSize: 64 },
       published: 'none',
     },
     'mnist-laptop': {
-      summary:
-        'MNIST by class, about 80 minutes of one core; --init-from a flowmatching run of that preset needs less',
+      summary: 'MNIST by class in one step or a few, at the sizes of the preset of flowmatching',
       data: 'mnist',
       options: { conditional: true },
       training: { steps: 4500, batchSize: 64 },
