@@ -45,6 +45,14 @@ export const models: Readonly<Record<string, TimedModel>> = {
     data: 'glyphs',
     torch: true,
   },
+  unet: {
+    title: 'U-Net 24-48-96, flow matching',
+    family: 'flowmatching',
+    options: {},
+    batchSize: 32,
+    data: 'glyphs',
+    torch: false,
+  },
   wavenet: { title: 'WaveNet 7 x 2', family: 'wavenet', options: {}, batchSize: 4, data: 2000, torch: true },
 };
 
