@@ -6,6 +6,7 @@ export const publishedFolders = [
   'export',
   'training',
   'web-demo/element',
+  'models',
   'training/cli',
 ] as const;
 

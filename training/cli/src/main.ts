@@ -24,6 +24,7 @@ const subcommands: Readonly<Record<string, () => Promise<(program: Command) => v
   check: async () => (await import('./check.ts')).addCheck,
   serve: async () => (await import('./serve.ts')).addServe,
   cuda: async () => (await import('./cuda.ts')).addCuda,
+  site: async () => (await import('./build-site.ts')).addSite,
   list: async () => (await import('./list.ts')).addList,
 };
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { readdir, readFile, rename, rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { UserError } from '@generatrix/runtime/core';
 import { pageHeaders } from '@generatrix/runtime/serve';
 import express from 'express';
+import { bundleNamed, bundlesOf, modelList } from './model-list.ts';
 
 /** How many ports after the wanted one are tried when it is taken. */
 const portsTried = 20;
@@ -93,11 +94,12 @@ function lastLine(text: string): string {
 }
 
 /**
- * Serves the page and the bundles of a folder on the loopback interface. `models/index.json` lists the bundles
+ * Serves the page and the bundles of some folders on the loopback interface. `models/index.json` lists the bundles
  * found, so that the page knows what to offer.
+ * @param models folders of bundles, all served as one: of two bundles of one name, that of the first folder
  * @param port the first port to try; the next free one is taken. 0 lets the system choose.
  */
-export async function serveSite(site: string, models: string, port: number): Promise<SiteServer> {
+export async function serveSite(site: string, models: readonly string[], port: number): Promise<SiteServer> {
   const app = express();
   app.disable('x-powered-by');
   app.use(pageHeaders());
@@ -106,12 +108,16 @@ export async function serveSite(site: string, models: string, port: number): Pro
     next();
   });
   app.get('/models/index.json', async (_, response) => {
-    response.json(await listBundles(models));
+    response.json(modelList(await bundlesOf(models)));
   });
   app.get('/favicon.ico', (_, response) => {
     response.status(204).end();
   });
-  app.use('/models', express.static(models, { fallthrough: false, dotfiles: 'deny' }));
+  app.use('/models/:name', async (request, response, next) => {
+    const folder = await bundleNamed(models, request.params.name);
+    if (folder === null) response.sendStatus(404);
+    else express.static(folder, { fallthrough: false, dotfiles: 'deny' })(request, response, next);
+  });
   app.use(express.static(site));
   // Without it express would print what a page asked for in vain, with a stack trace.
   const notServed: express.ErrorRequestHandler = (error: { status?: number }, _request, response, _next) => {
@@ -127,26 +133,6 @@ export async function serveSite(site: string, models: string, port: number): Pro
         server.closeAllConnections();
       }),
   };
-}
-
-async function listBundles(models: string): Promise<{ name: string; path: string; title: string }[]> {
-  const entries = await readdir(models, { withFileTypes: true });
-  const bundles = await Promise.all(
-    entries
-      .filter((entry) => entry.isDirectory())
-      .map(async ({ name }) => {
-        try {
-          const manifest = JSON.parse(await readFile(join(models, name, 'model.json'), 'utf8')) as {
-            name?: string;
-          };
-          return { name, path: `models/${name}`, title: manifest.name ?? name };
-        } catch {
-          // A folder without a readable manifest is no bundle, and no business of the page's.
-          return null;
-        }
-      }),
-  );
-  return bundles.filter((bundle) => bundle !== null);
 }
 
 async function listen(app: express.Express, port: number): Promise<Server> {

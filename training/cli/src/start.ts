@@ -10,6 +10,7 @@ import { printParity } from './parity.ts';
 import { builtSite, serveSite } from './site.ts';
 import { checkTourFolders, rememberBundle } from './tour-folder.ts';
 import { trainInTerminal } from './train.ts';
+import { zooFolder } from './zoo.ts';
 
 interface StartFlags {
   readonly serve: boolean;
@@ -46,7 +47,7 @@ export function addStart(program: Command): void {
   program
     .command('start')
     .description(
-      'the tour: train a VAE and a mixture on built-in data, export, check parity, sample, serve the page',
+      'the tour: train a VAE and a mixture on built-in data, export, check parity, sample, serve the page with a model of every family',
     )
     .option('--no-serve', 'stop after writing the samples')
     .option('--port <n>', 'first port to try for the page', '8080')
@@ -63,7 +64,8 @@ export function addStart(program: Command): void {
       }
       if (!flags.serve) return;
       console.log('\nBuilding the page ...');
-      const server = await serveSite(await builtSite(), models, port);
+      // The models trained here go before those that came along.
+      const server = await serveSite(await builtSite(), [models, zooFolder()], port);
       console.log(`The models run in your browser at ${server.url} (Ctrl-C stops the server)`);
       await new Promise<void>((resolve) => process.once('SIGINT', resolve));
       await server.close();

@@ -8,6 +8,7 @@ import { type DatasetPlugin, datasetPlugins, loadDatasetPlugin, loadPart } from 
 import { digits8, glyphs } from './glyphs.ts';
 import { imageFolder } from './image-folder.ts';
 import { mnist } from './mnist.ts';
+import { notes } from './notes.ts';
 import { npy } from './npy-dataset.ts';
 import { parquet } from './parquet.ts';
 import { type PointDistributionName, pointDistributions } from './point-distributions.ts';
@@ -91,6 +92,15 @@ const entries: readonly LoadableEntry[] = [
     kind: 'image',
     exampleBytes: 8 * 8 + 5,
     load: digits8,
+  },
+  {
+    ...drawn,
+    name: 'notes',
+    aliases: [],
+    summary: 'plucked notes of five pitches, a quarter of a second at 4 kHz',
+    kind: 'audio',
+    exampleBytes: 4000 + 4,
+    load: notes,
   },
   ...(Object.keys(pointDistributions) as PointDistributionName[]).map(
     (name): DrawnEntry => ({

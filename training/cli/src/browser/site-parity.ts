@@ -42,7 +42,7 @@ export async function browserParity(
 
 async function checkInPage(page: Page, folder: string, device: string): Promise<ParityRow[] | string> {
   const bundle = await bundleFolder(folder);
-  const server = await serveSite(await builtSite(), dirname(bundle), 0);
+  const server = await serveSite(await builtSite(), [dirname(bundle)], 0);
   try {
     const model = encodeURIComponent(`models/${basename(bundle)}`);
     await page.goto(`${server.url}parity.html?model=${model}&device=${device}`);
