@@ -28,7 +28,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 test('generatrix site writes the page, the models that come along and those named, these first', async () => {
   const own = join(folder, 'own');
-  await cp(join(zoo, 'gmm-ring8'), join(own, 'mine'), { recursive: true });
+  await cp(join(zoo, 'gan-ring8'), join(own, 'mine'), { recursive: true });
   const outcome = await command('site', own, '--out', site());
   expect(outcome).toMatchObject({ status: 0, stderr: '' });
   const list = JSON.parse(await readFile(join(site(), 'models/index.json'), 'utf8')) as { path: string }[];
@@ -99,7 +99,7 @@ describe.skipIf(missing !== '')('below a path of another server', () => {
     page.on('pageerror', (error) => failed.push(error.message));
     await page.goto(url);
     await page.waitForSelector('#main[data-state="ready"]');
-    await page.goto(`${url}model.html?model=models/gmm-ring8&device=wasm&count=50`);
+    await page.goto(`${url}model.html?model=models/gan-ring8&device=wasm&count=50`);
     expect(await waitUntilIdle(page)).toBe('ready');
     await page.close();
     // Browsers ask the root of a server for its icon.

@@ -27,7 +27,18 @@ export const trainArguments = ({ family, data, flags }: ZooModel): string[] => [
 ];
 
 /** Families without a model here, and why. */
-export const withoutModel: Readonly<Record<string, string>> = {};
+export const withoutModel: Readonly<Record<string, string>> = {
+  transformer: 'joined after the models were trained; the next training of the zoo has it',
+  gsn: 'its chain collapsed onto the mean digit in the minute that a model has here; more noise or more steps are to be found',
+  dbn: 'its top machine collapsed onto the mean digit in the minute that a model has here; settings are to be found',
+  vlae: 'not trained yet: its settings for a minute or two of one core are to be found',
+  dcgan: 'not trained yet: its settings for a minute or two of one core are to be found',
+  ddpm: 'not trained yet: its settings for a minute or two of one core are to be found',
+  pixelrnn: 'not trained yet: its settings for a minute or two of one core are to be found',
+  wgan: 'not shipped: its samples fill the gap between the moons after half a minute; settings are to be found',
+  grbm: 'not trained yet: its settings for a minute or two of one core are to be found',
+  dbm: 'not trained yet: its settings for a minute or two of one core are to be found',
+};
 
 /**
  * The zoo: a model for each family, small enough that all train in half an hour on one core. Settings were chosen by
@@ -74,7 +85,7 @@ export const zooModels: readonly ZooModel[] = [
     family: 'rbm',
     data: 'digits8',
     flags: '--preset digits8',
-    judgedBy: 'likelihood',
+    judgedBy: 'fid',
     why: 'binary pixels, few enough for chains that mix',
   },
   {
@@ -93,17 +104,10 @@ export const zooModels: readonly ZooModel[] = [
   },
   {
     family: 'made',
-    data: 'glyphs',
-    flags: '--hidden 160 --direct false --steps 3000 --learning-rate 2e-3 --ema 0.998',
+    data: 'digits8',
+    flags: '--hidden 300 --steps 3000 --learning-rate 2e-3 --ema 0.998',
     judgedBy: 'likelihood',
     why: 'binary pixels, one after the other',
-  },
-  {
-    family: 'wgan',
-    data: 'moons',
-    flags: '--hidden 64,64 --latent 8 --batch-size 320 --steps 3000',
-    judgedBy: 'c2st',
-    why: 'bands without density between',
   },
   {
     family: 'gmmn',
@@ -155,34 +159,6 @@ export const zooModels: readonly ZooModel[] = [
     why: 'digits as 16 whole numbers',
   },
   {
-    family: 'dbn',
-    data: 'digits8',
-    flags: '--hidden 100,150 --pretraining 3000 --steps 8000 --temperatures 1000 --sample-steps 300',
-    judgedBy: 'likelihood',
-    why: 'binary pixels, few enough for chains that mix',
-  },
-  {
-    family: 'dbm',
-    data: 'digits8',
-    flags: '--hidden 100,100 --pretraining 2000 --steps 6000 --temperatures 1000 --sample-steps 300',
-    judgedBy: 'likelihood',
-    why: 'binary pixels, few enough for chains that mix',
-  },
-  {
-    family: 'gsn',
-    data: 'digits8',
-    flags: '--hidden 150,150 --steps 4000 --sample-steps 100',
-    judgedBy: 'fid',
-    why: 'a chain from digit to digit that can be watched',
-  },
-  {
-    family: 'grbm',
-    data: 'digits8',
-    flags: '--hidden 128 --chains persistent --sample-steps 300 --temperatures 1000 --steps 5000',
-    judgedBy: 'likelihood',
-    why: 'grey pixels, which its units take as they are',
-  },
-  {
     family: 'acgan',
     data: 'digits8',
     flags: '--filters 24,48 --latent 32 --steps 4000',
@@ -209,33 +185,5 @@ export const zooModels: readonly ZooModel[] = [
     flags: '--layers 8 --stacks 1 --filters 24 --skip-filters 48 --conditional --steps 1200',
     judgedBy: 'likelihood',
     why: 'plucked tones of five pitches to ask for, drawn by formula',
-  },
-  {
-    family: 'pixelrnn',
-    data: 'digits8',
-    flags: '--layers 2 --filters 16 --units 16 --head-filters 32 --steps 1500',
-    judgedBy: 'likelihood',
-    why: 'binary pixels, drawn row by row as one looks on',
-  },
-  {
-    family: 'vlae',
-    data: 'digits8',
-    flags: '--hidden 100,100 --latent 10 --steps 2000',
-    judgedBy: 'likelihood',
-    why: 'a shape, and detail that a window sees',
-  },
-  {
-    family: 'ddpm',
-    data: 'digits8',
-    flags: '--preset digits8',
-    judgedBy: 'fid',
-    why: 'a digit out of noise, step by step',
-  },
-  {
-    family: 'dcgan',
-    data: 'glyphs',
-    flags: '--filters 16,32 --latent 32 --batch-size 32 --steps 2500 --learning-rate 4e-4',
-    judgedBy: 'fid',
-    why: 'strokes that convolutions draw',
   },
 ];
