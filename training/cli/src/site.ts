@@ -76,7 +76,9 @@ export function isNewer(folders: readonly string[], than: string): boolean {
 /** Runs a command without a word; what it says on standard error is told when it fails. */
 function run(command: string, args: string[], cwd: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, stdio: ['ignore', 'ignore', 'pipe'] });
+    // Whatever the caller's own mode: the page of the development server looks for its engine at the server's root.
+    const env = { ...process.env, NODE_ENV: 'production' };
+    const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'ignore', 'pipe'] });
     let said = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       said += text;
