@@ -25,7 +25,8 @@ export async function stagePackage(
   await mkdir(to, { recursive: true });
   await writeFile(join(to, 'package.json'), `${JSON.stringify(published, null, 2)}\n`);
   await cp(licence, join(to, 'LICENSE'));
-  for (const entry of ['README.md', ...(manifest.files ?? [])]) {
+  const named = await Promise.all((manifest.files ?? []).map((entry) => matching(from, entry)));
+  for (const entry of ['README.md', ...named.flat()]) {
     // What npm itself leaves out, and what is built while packing.
     if (entry.startsWith('!') || !existsSync(join(from, entry))) continue;
     await cp(join(from, entry), join(to, entry), {
@@ -42,6 +43,14 @@ export async function stagePackage(
   for (const dependency of (published.bundleDependencies as string[] | undefined) ?? []) {
     await copyParts(dependency, to);
   }
+}
+
+/** The entries of a folder that a name with `*` in it stands for; a name without, as it is. */
+async function matching(folder: string, name: string): Promise<string[]> {
+  if (name.startsWith('!') || !name.includes('*')) return [name];
+  const parts = name.split('*').map((part) => part.replace(/[^\w-]/g, '\\$&'));
+  const pattern = new RegExp(`^${parts.join('[^/]*')}$`);
+  return (await readdir(folder)).filter((entry) => pattern.test(entry));
 }
 
 /** Copies of a dependency what the compiled files of a package use of it. */
