@@ -23,10 +23,12 @@ export async function stagePackage(
   const manifest = JSON.parse(await readFile(join(from, 'package.json'), 'utf8')) as PackageManifest;
   const published = publishedManifest(manifest, version);
   await mkdir(to, { recursive: true });
-  await writeFile(join(to, 'package.json'), `${JSON.stringify(published, null, 2)}\n`);
   await cp(licence, join(to, 'LICENSE'));
-  const named = await Promise.all((manifest.files ?? []).map((entry) => matching(from, entry)));
-  for (const entry of ['README.md', ...named.flat()]) {
+  const files = (await Promise.all((manifest.files ?? []).map((entry) => matching(from, entry)))).flat();
+  // npm does not take a folder whole that a name with a star stands for.
+  const staged = manifest.files === undefined ? published : { ...published, files };
+  await writeFile(join(to, 'package.json'), `${JSON.stringify(staged, null, 2)}\n`);
+  for (const entry of ['README.md', ...files]) {
     // What npm itself leaves out, and what is built while packing.
     if (entry.startsWith('!') || !existsSync(join(from, entry))) continue;
     await cp(join(from, entry), join(to, entry), {

@@ -24,7 +24,7 @@ export function zooPage(
   const missing = Object.entries(withoutModel).map(([family, reason]) => `- \`${family}\`: ${reason}`);
   return `# The zoo
 
-A trained model of every family, ${records.length} in all, ${(total / 1e6).toFixed(1)} MB: what \`npm start\` shows at once, and the static site
+Trained models, one of a family, ${records.length} in all, ${(total / 1e6).toFixed(1)} MB: what \`npm start\` shows at once, and the static site
 brings along. All are trained on data that Generatrix draws itself, on one core; \`npm run zoo\` trains again what is
 missing, was changed, or has another command in \`test/zoo/models.ts\` than the one recorded, and writes this page;
 \`npm run zoo -- NAME...\` those that are named, \`--again\` all the same.

@@ -17,7 +17,7 @@ interface SiteFlags {
 export function addSite(program: Command): void {
   program
     .command('site')
-    .description('write the page with a model of every family, and yours, as one folder for a static host')
+    .description('write the page with the models that come along, and yours, as one folder for a static host')
     .argument('[models...]', 'folders of bundles to show before the others')
     .option('--out <folder>', 'where it goes: a new or empty folder', 'site')
     .option('--no-zoo', 'without the models that come along')

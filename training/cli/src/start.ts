@@ -47,7 +47,7 @@ export function addStart(program: Command): void {
   program
     .command('start')
     .description(
-      'the tour: train a VAE and a mixture on built-in data, export, check parity, sample, serve the page with a model of every family',
+      'the tour: train a VAE and a mixture on built-in data, export, check parity, sample, serve the page with these and the models that come along',
     )
     .option('--no-serve', 'stop after writing the samples')
     .option('--port <n>', 'first port to try for the page', '8080')

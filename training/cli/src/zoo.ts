@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 
 /**
- * Folder of the models that come with the package `@generatrix/models`: a small trained one of each family. In a checkout it
+ * Folder of the models that come with the package `@generatrix/models`. In a checkout it
  * is `models/`. They are a package of their own, since pages can use them without the command, which they outweigh.
  */
 export function zooFolder(): string {
