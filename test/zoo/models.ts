@@ -28,6 +28,7 @@ export const trainArguments = ({ family, data, flags }: ZooModel): string[] => [
 
 /** Families without a model here, and why. */
 export const withoutModel: Readonly<Record<string, string>> = {
+  shortcut: 'joined after the models were trained: settings for a minute or two of one core are to be found',
   transformer:
     'joined after the models were trained: settings for a minute or two of one core are to be found',
   gsn: 'its chain collapsed onto the mean digit in the minute that a model has here; more noise or more steps are to be found',
