@@ -4,11 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { command } from 'generatrix/testing';
-import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { waitUntilIdle } from './demo-page.ts';
 import { ensureChromium } from './ensure-chromium.ts';
-import { openChromium } from './open-chromium.ts';
+import { type OpenChromium, openChromium } from './open-chromium.ts';
 
 const chromium = await ensureChromium();
 const python = spawnSync('python3', ['--version']).status === 0;
@@ -55,7 +54,7 @@ test('a folder that is not a site of its own is left alone, and a site without -
 });
 
 describe.skipIf(missing !== '')('below a path of another server', () => {
-  let browser: Browser;
+  let browser: OpenChromium;
   let url: string;
   let server: ReturnType<typeof spawn>;
 

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { describeFigure, parseReproduction, type ReproductionRecord } from 'generatrix';
 import { z } from 'zod';
+import { markdownTable } from '../markdown-table.ts';
 
 /** Files of `results/` in the order of the page. */
 export const sections = [
@@ -94,7 +95,7 @@ async function reproduced(folder: URL): Promise<string[]> {
     [
       '## Reproduced',
       'Written by `generatrix reproduce` (`npm run reproduce -- FAMILY/PRESET --data-dir NAME=DIR`): each preset is trained, then judged on its test data. Standard errors in brackets. RUN is the folder of the run.',
-      table(['', 'preset', 'data', 'ours', 'published'], rows),
+      markdownTable(['', 'preset', 'data', 'ours', 'published'], rows),
       records.map((record, i) => `${i + 1}. ${commandsOf(record)}`).join('\n'),
     ].join('\n\n'),
   ];
@@ -119,7 +120,7 @@ function written(part: Block): string {
     if (row.length !== columns.length)
       throw new Error(`a row of ${row.length} cells, not ${columns.length}: ${row[0]}`);
   }
-  return `${table(columns, rows)}\n\nRecorded first in ${recorded.commit}, ${recorded.date}.`;
+  return `${markdownTable(columns, rows)}\n\nRecorded first in ${recorded.commit}, ${recorded.date}.`;
 }
 
 /** A narrow table, and below it how each figure was come by. */
@@ -134,13 +135,5 @@ function figures(all: readonly Figure[]): string {
     ];
     return `${i + 1}. ${command}: ${of.join('; ')}.`;
   });
-  return `${table(['', 'model', 'data', 'ours', 'published'], rows)}\n\n${commands.join('\n')}`;
-}
-
-/** Columns as wide as their widest cell, as the formatter of the repository has them. */
-function table(columns: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = columns.map((name, i) => Math.max(3, name.length, ...rows.map((row) => row[i]!.length)));
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell, i) => cell.padEnd(widths[i]!)).join(' | ')} |`;
-  return [line(columns), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
+  return `${markdownTable(['', 'model', 'data', 'ours', 'published'], rows)}\n\n${commands.join('\n')}`;
 }

@@ -1,3 +1,4 @@
+import { markdownTable } from '../markdown-table.ts';
 import type { ZooRecord } from './record.ts';
 
 const kilobytes = (bytes: number) => `${Math.round(bytes / 1000)} kB`;
@@ -35,7 +36,7 @@ tells samples from real points (50 % is chance), by \`generatrix evaluate\`. Par
 difference of a program's outputs between onnxruntime and TensorFlow.js, found when it was exported.
 \`zoo.json\` has all of it, and the SHA-256 of each file.
 
-${table(['model', 'family', 'data', 'figure', 'parity', 'processor time', 'size'], rows)}
+${markdownTable(['model', 'family', 'data', 'figure', 'parity', 'processor time', 'size'], rows)}
 
 In all ${Math.round(seconds / 60)} minutes of processor time.${missing.length === 0 ? '' : `\n\nWithout a model:\n\n${missing.join('\n')}`}
 
@@ -47,9 +48,4 @@ Each with \`--out RUN\`, then \`generatrix export RUN --out models/NAME\`.
 ${records.map(({ command }) => command).join('\n')}
 \`\`\`
 `;
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
