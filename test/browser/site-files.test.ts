@@ -37,7 +37,7 @@ describe('what the library weighs', () => {
     return [...found];
   }
 
-  test('less than 70 kB of script, and 4.5 MB before the first sample on WASM, model not counted', async () => {
+  test('less than 72 kB of script, and 4.5 MB before the first sample on WASM, model not counted', async () => {
     const scripts = await closure('generatrix-sampler.js', /(^|\/)(worker-|ort\.wasm\.min)/);
     expect(scripts.filter((file) => file.includes('worker-'))).toHaveLength(1);
     expect(scripts.filter((file) => file.includes('ort.wasm'))).toHaveLength(1);
@@ -46,7 +46,7 @@ describe('what the library weighs', () => {
     console.log(
       `script ${script.toFixed(1)} kB, onnxruntime's WASM ${engine.toFixed(0)} kB: ${scripts.join(', ')}`,
     );
-    expect(script).toBeLessThan(70);
+    expect(script).toBeLessThan(72);
     expect(script + engine).toBeLessThan(4500);
   });
 
