@@ -12,7 +12,7 @@ export interface CanvasPixels {
  * pixel and no gaps, ceil(sqrt(count)) images to a row, so this is byte for byte what a PNG of it holds.
  * @throws when the page shows no canvas.
  */
-export async function readCanvasPixels(page: Page, selector = 'canvas'): Promise<CanvasPixels> {
+export async function readCanvasPixels(page: Page, selector = '#stage canvas'): Promise<CanvasPixels> {
   const { width, height, base64 } = await page.evaluate((wanted) => {
     const canvas = document.querySelector<HTMLCanvasElement>(wanted);
     const context = canvas?.getContext('2d');

@@ -205,7 +205,7 @@ describe.skipIf('reason' in chromium)('the page of a model', () => {
     test('panels are of the class in the one box Class; of the first where all take turns', async () => {
       await visit('?device=wasm&model=models/images&count=1');
       const section = page.locator('[data-panel=explore]');
-      const note = page.locator('#panels > .note');
+      const note = page.locator('#best > .note');
       /** What the panel decodes, when the box has been set. A panel that is built anew has a new canvas. */
       const decoded = async (value: string) => {
         await page.selectOption('#label', value);
@@ -213,11 +213,11 @@ describe.skipIf('reason' in chromium)('the page of a model', () => {
         return readCanvasPixels(page, '[data-panel=explore] canvas.result');
       };
       const seventh = await decoded('7');
-      expect(await note.textContent()).toBe('The class below is 7, by the box Class.');
+      expect(await note.textContent()).toBe('The class here is 7, by the box Class.');
       const first = await decoded('0');
       expect(samePixels(first, seventh)).toBe(false);
       expect(samePixels(await decoded(''), first)).toBe(true);
-      expect(await note.textContent()).toBe('The class below is 0, by the box Class.');
+      expect(await note.textContent()).toBe('The class here is 0, by the box Class.');
       expect(await page.getByLabel('Class', { exact: true }).count()).toBe(1);
     });
 
@@ -243,7 +243,8 @@ describe.skipIf('reason' in chromium)('the page of a model', () => {
 
     test('the address after sampling shows the same picture again', async () => {
       await visit('?device=wasm&count=4&seed=1');
-      const drawn = await sampleOnPage(page, { seed: '77', count: '6' });
+      await page.selectOption('#label', '7');
+      const drawn = await sampleOnPage(page, { seed: '77', count: '6', 'scalar-temperature': '0.5' });
       const address = new URL(page.url());
       await page.context().close();
       await visit(address.search);

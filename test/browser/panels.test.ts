@@ -1,3 +1,6 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { unzipSync } from 'fflate';
 import type { Locator } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import { ensureChromium } from './ensure-chromium.ts';
@@ -10,6 +13,42 @@ if (missing !== '') console.log(`panel tests skipped: ${missing}`);
 
 describe.skipIf(missing !== '')('the panels of a model', () => {
   const pages = sitePages();
+
+  test('what a model does best comes first; the model and its picture can be taken away', async () => {
+    const page = await pages.openModel('vae');
+    const names = page.locator('#best [data-panel]');
+    expect(await names.evaluateAll((all) => all.map((each) => each.getAttribute('data-panel')))).toEqual([
+      'explore',
+    ]);
+    expect(await page.locator('#panels [data-panel]').count()).toBeGreaterThan(1);
+    const download = async (name: string) => {
+      const [file] = await Promise.all([
+        page.waitForEvent('download'),
+        page.getByRole('button', { name }).click(),
+      ]);
+      return { name: file.suggestedFilename(), bytes: await readFile(await file.path()) };
+    };
+    const saved = await download('Save picture');
+    expect(saved.name).toMatch(/-42\.png$/);
+    expect(saved.bytes.subarray(1, 4).toString()).toBe('PNG');
+    const bundle = await download('Download bundle');
+    const folder = bundle.name.replace(/\.zip$/, '');
+    const files = unzipSync(bundle.bytes);
+    for (const file of ['model.json', 'sample.onnx', 'reference.safetensors'])
+      expect(Buffer.from(files[`${folder}/${file}`]!)).toEqual(
+        await readFile(join(pages.fixture.models, 'vae', file)),
+      );
+    await page.getByText('Open in Node').click();
+    expect(await page.locator('#take pre').textContent()).toContain(
+      `npx generatrix sample ${folder} --count 4 --seed 42`,
+    );
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await page.getByRole('button', { name: 'Copy embed code' }).click();
+    await page.getByText(/^Copied/).waitFor();
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toContain(
+      `<generatrix-sampler src="${pages.server.url}models/vae" count="4" seed="42"></generatrix-sampler>`,
+    );
+  });
 
   test('the explorer follows the hand, the keyboard and another plane', async () => {
     const page = await pages.openModel('vae');

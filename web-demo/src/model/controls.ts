@@ -66,6 +66,19 @@ export function offerInputs({ programs, data }: Manifest): void {
   );
 }
 
+/** Sets the class and the scalars that the address names, of those that there are boxes for. */
+export function applyInputs(query: URLSearchParams): void {
+  const label = query.get('label');
+  if (label !== null && [...controls.label.options].some(({ value }) => value === label)) {
+    controls.label.value = label;
+  }
+  for (const box of controls.scalars.querySelectorAll('input')) {
+    const before = box.value;
+    box.value = query.get(box.name) ?? before;
+    if (!box.checkValidity()) box.value = before;
+  }
+}
+
 function scalarField(name: string, limits: { min?: number; max?: number }, value: number): HTMLElement {
   const field = document.createElement('div');
   field.className = 'field';

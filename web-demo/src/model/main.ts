@@ -2,15 +2,26 @@ import { randomSeed, samplingProgram } from '@generatrix/runtime/core';
 import type { Manifest } from '@generatrix/runtime/web';
 import { fetchManifest, parseManifest } from '../cache/bundle-files.ts';
 import { descriptionOf } from '../gallery/description.ts';
+import { equationParts } from '../gallery/equation.ts';
 import { listModels, type ModelEntry, toEntry } from '../model-list.ts';
 import { keepOffline } from '../offline/keep-offline.ts';
-import { offerPanels } from '../panels/index.ts';
+import { bestPanel, offerPanels } from '../panels/index.ts';
 import { parityBadge } from '../panels/parity-badge.ts';
 import { sampleLine } from '../view/text.ts';
+import type { SampleRequest } from '../worker/protocol.ts';
 import { loadSampler, type RemoteSampler } from '../worker/remote-sampler.ts';
-import { applyQuery, controls, offerInputs, offerModels, readDevice, readRequest } from './controls.ts';
+import {
+  applyInputs,
+  applyQuery,
+  controls,
+  offerInputs,
+  offerModels,
+  readDevice,
+  readRequest,
+} from './controls.ts';
 import { showError, showFacts, showProgress, showState, showStatus } from './report.ts';
 import { makeStage } from './stage.ts';
+import { offerTakeAway } from './take-away.ts';
 
 /** The model that is open, or opening. At most one; a task that finds another one here has been overtaken. */
 interface Open {
@@ -23,6 +34,8 @@ interface Open {
 const stage = makeStage(document.getElementById('stage')!);
 let entries: ModelEntry[] = [];
 let open: Open | undefined;
+/** What the address asked for, until the first model is there to be asked. */
+let asked: URLSearchParams | undefined;
 
 function setBusy(state: 'loading' | 'sampling'): void {
   showState(state);
@@ -51,8 +64,7 @@ function closeModel(): void {
   open?.controller.abort(new Error('closed'));
   open?.sampler?.close();
   open = undefined;
-  find('panels').replaceChildren();
-  find('parity').replaceChildren();
+  for (const id of ['best', 'panels', 'parity', 'take', 'taken']) find(id).replaceChildren();
 }
 
 function find(id: string): HTMLElement {
@@ -88,12 +100,17 @@ async function openModel(): Promise<Open | undefined> {
 
 /** What the page says of a model, and the boxes that it asks for. */
 function describe(entry: ModelEntry, manifest: Manifest): void {
-  find('title').textContent = descriptionOf(manifest).title;
+  const { title, equation, sources } = descriptionOf(manifest);
+  find('title').textContent = title;
   find('about').textContent = `${manifest.name}, trained on ${manifest.data.name}; computed on your device.`;
+  find('equation').replaceChildren(...equationParts(equation));
+  find('equation').title = sources.join('; ');
+  find('best').hidden = bestPanel(manifest) === undefined;
   const train = find('train') as HTMLAnchorElement;
   train.hidden = manifest.training === undefined;
   train.href = `train.html?model=${encodeURIComponent(entry.path)}`;
   offerInputs(manifest);
+  if (asked) applyInputs(asked);
 }
 
 /**
@@ -131,6 +148,7 @@ async function draw(): Promise<void> {
     const { manifest, device } = sampler;
     const line = sampleLine(request.count, request.seed, sampleMs, device);
     stage.show(data.data, manifest.data, `${line}, ${manifest.family} trained on ${manifest.data.name}`);
+    asked = undefined;
     showFacts(sampler, sampleMs);
     showStatus(line);
     setIdle('ready');
@@ -145,15 +163,27 @@ async function draw(): Promise<void> {
 function offerMore(sampler: RemoteSampler): void {
   const first = samplingProgram(sampler.manifest.programs);
   find('parity').replaceChildren(parityBadge(sampler, first === undefined ? undefined : [first]));
-  offerPanels(find('panels'), sampler, controls.label);
+  offerPanels(find('panels'), find('best'), sampler, controls.label);
+  const { url } = entries[controls.model.selectedIndex]!;
+  const { manifest } = sampler;
+  const taken = () => {
+    const { count, seed } = readRequest();
+    return { manifest, url, count, seed, canvas: document.querySelector<HTMLCanvasElement>('#stage canvas') };
+  };
+  offerTakeAway(find('take'), taken, (line) => {
+    find('taken').textContent = line;
+  });
 }
 
 /** So that the address can be shared and shows the same picture. */
-function rememberInAddress(entry: ModelEntry, request: { seed: number; count: number }): void {
+function rememberInAddress(entry: ModelEntry, { seed, count, label, scalars = {} }: SampleRequest): void {
   const address = new URL(location.href);
   address.searchParams.set('model', entry.path);
-  address.searchParams.set('seed', String(request.seed));
-  address.searchParams.set('count', String(request.count));
+  address.searchParams.set('seed', String(seed));
+  address.searchParams.set('count', String(count));
+  if (label === undefined) address.searchParams.delete('label');
+  else address.searchParams.set('label', String(label));
+  for (const [name, value] of Object.entries(scalars)) address.searchParams.set(name, String(value));
   history.replaceState(null, '', address);
 }
 
@@ -166,6 +196,7 @@ function reopen(): void {
 async function start(): Promise<void> {
   const query = new URLSearchParams(location.search);
   applyQuery(query);
+  asked = query;
   const wanted = query.get('model') || null;
   const base = document.baseURI;
   entries = await listModels(base, wanted);

@@ -1,3 +1,4 @@
+import type { Manifest } from '@generatrix/runtime/core';
 import { labelClasses } from '../model-inputs.ts';
 import { make } from '../view/make.ts';
 import type { RemoteSampler } from '../worker/remote-sampler.ts';
@@ -14,19 +15,24 @@ import { refinement } from './refinement.ts';
 import { rows } from './rows.ts';
 import { sound } from './sound.ts';
 
-/** All panels, in the order they are offered. */
+/** All panels, in the order they are offered: what a model does best comes first. */
 const panels: readonly Panel[] = [
   rows,
   density,
   chain,
   refinement,
+  sound,
   explorer,
   interpolate,
-  reconstruct,
   complete,
+  reconstruct,
   likely,
-  sound,
 ];
+
+/** The name of what a model does best; nothing where no panel is for it. */
+export function bestPanel(manifest: Manifest): string | undefined {
+  return panels.find(({ fits }) => fits(manifest))?.name;
+}
 
 /** Ends the panels' following of the class box when others take their place. */
 let listening: AbortController | undefined;
@@ -38,11 +44,13 @@ style.replaceSync(styleText);
  * Puts what can be done with a model into a container, as sections that open one at a time; each is built when it is
  * first opened. What is offered follows from the programs that the bundle declares.
  * @param container an element in the page or in a shadow tree
+ * @param first where the first of them stands, apart from the others and always open
  * @param classBox the page's box for the class of samples, which the panels follow; where it says that all take turns,
  *   they show the first. Models without classes need none.
  */
 export function offerPanels(
   container: HTMLElement,
+  first: HTMLElement,
   sampler: RemoteSampler,
   classBox: HTMLSelectElement,
 ): void {
@@ -54,7 +62,7 @@ export function offerPanels(
   const classNote = make('p', { className: 'note', role: 'status' });
   const sayClass = () => {
     const name = manifest.data.classNames[Number(classBox.value)] ?? classBox.value;
-    classNote.textContent = `The class below is ${classBox.value === '' ? (manifest.data.classNames[0] ?? '0') : name}, by the box Class.`;
+    classNote.textContent = `The class here is ${classBox.value === '' ? (manifest.data.classNames[0] ?? '0') : name}, by the box Class.`;
   };
   sayClass();
   const context: PanelContext = {
@@ -68,7 +76,7 @@ export function offerPanels(
   };
   const group = `generatrix-panels-${Math.random()}`;
   const offered = panels.filter(({ fits }) => fits(manifest));
-  const sections = offered.map((panel, i) => section(panel, context, group, i === 0));
+  const sections = offered.map((panel, i) => section(panel, context, i === 0 ? '' : group));
   listening?.abort();
   listening = new AbortController();
   classBox.addEventListener(
@@ -81,19 +89,16 @@ export function offerPanels(
     },
     { signal: listening.signal },
   );
-  container.classList.add('generatrix-panels');
-  container.replaceChildren(
-    ...(classes > 0 ? [classNote] : []),
-    error,
-    ...sections.map(({ element }) => element),
-  );
+  for (const each of [first, container]) each.classList.add('generatrix-panels');
+  const [best, ...others] = sections.map(({ element }) => element);
+  first.replaceChildren(...(classes > 0 ? [classNote] : []), error, ...(best ? [best] : []));
+  container.replaceChildren(...others);
 }
 
 function section(
   panel: Panel,
   context: PanelContext,
   group: string,
-  open: boolean,
 ): { element: HTMLDetailsElement; body: HTMLElement } {
   const body = make('div', { className: 'panel-body' });
   const element = make('details', {}, make('summary', {}, panel.title), body);
@@ -110,6 +115,6 @@ function section(
     if (element.open && body.childElementCount === 0) build();
   });
   element.addEventListener('rebuild', build);
-  element.open = open;
+  element.open = group === '';
   return { element, body };
 }

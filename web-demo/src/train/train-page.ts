@@ -2,6 +2,7 @@ import type { DeviceRequest } from '@generatrix/runtime/web';
 import { fetchManifest, parseManifest } from '../cache/bundle-files.ts';
 import { makeStage } from '../model/stage.ts';
 import { toEntry } from '../model-list.ts';
+import { saveFile } from '../view/save-file.ts';
 import { formatBytes } from '../view/text.ts';
 import { lossCurve } from './loss-curve.ts';
 import { imagesAsExamples } from './own-images.ts';
@@ -149,7 +150,10 @@ function receive(message: FromTrainer, steps: number): void {
       show('stopped', `Stopped after step ${message.step}`);
       break;
     case 'bundle':
-      save(new Blob([message.zip], { type: 'application/zip' }), `${message.name}.zip`);
+      find('status').textContent = saveFile(
+        new Blob([message.zip], { type: 'application/zip' }),
+        `${message.name}.zip`,
+      );
       break;
     case 'failed':
       fail(message.message);
@@ -160,16 +164,6 @@ function describe({ title, device, batchSize, examples, dataset, parameters }: O
   find('facts').textContent =
     `${title}: ${parameters.toLocaleString('en')} parameters, ${examples} examples (${dataset}), ` +
     `batches of ${batchSize}, on ${device === 'wasm' ? 'WASM' : 'WebGPU'}`;
-}
-
-function save(blob: Blob, name: string): void {
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  // The download has taken its copy by then.
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-  find('status').textContent = `Saved ${name}, ${formatBytes(blob.size)}`;
 }
 
 form.addEventListener('submit', (event) => {
