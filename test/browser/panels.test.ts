@@ -39,9 +39,9 @@ describe.skipIf(missing !== '')('the panels of a model', () => {
         await readFile(join(pages.fixture.models, 'vae', file)),
       );
     await page.getByText('Open in Node').click();
-    expect(await page.locator('#take pre').textContent()).toContain(
-      `npx generatrix sample ${folder} --count 4 --seed 42`,
-    );
+    await expect
+      .poll(() => page.locator('#take pre').textContent())
+      .toContain(`npx generatrix sample ${folder} --count 4 --seed 42`);
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
     await page.getByRole('button', { name: 'Copy embed code' }).click();
     await page.getByText(/^Copied/).waitFor();

@@ -17,3 +17,10 @@ test('the code for Node names the folder that the download has', () => {
   expect(code).toContain('npx generatrix sample vae-glyphs --count 9 --seed 3 --out vae-glyphs.png');
   expect(code).toContain("loadSampler('vae-glyphs')");
 });
+
+test('a name that a shell would take apart is one word', () => {
+  const manifest = { name: "../vae, 'mlp'; x" } as Parameters<typeof nodeCode>[0]['manifest'];
+  const code = nodeCode({ manifest, count: 1, seed: 1 });
+  expect(code).toContain('npx generatrix sample vae-mlp-x --count 1 --seed 1 --out vae-mlp-x.png');
+  expect(code).toContain("loadSampler('vae-mlp-x')");
+});

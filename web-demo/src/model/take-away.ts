@@ -58,11 +58,8 @@ export function embedCode({ url, count, seed }: Pick<Taken, 'url' | 'count' | 's
 }
 
 /** How the bundle, once it is unpacked, is sampled by the command and by the library. */
-export function nodeCode({
-  manifest: { name },
-  count,
-  seed,
-}: Pick<Taken, 'manifest' | 'count' | 'seed'>): string {
+export function nodeCode({ manifest, count, seed }: Pick<Taken, 'manifest' | 'count' | 'seed'>): string {
+  const name = folderName(manifest);
   return [
     '# after "Download bundle", and unzipping it here',
     `npx generatrix sample ${name} --count ${count} --seed ${seed} --out ${name}.png`,
@@ -72,6 +69,11 @@ export function nodeCode({
     `const sampler = await loadSampler('${name}');`,
     `const { data } = await sampler.sample({ count: ${count}, seed: ${seed} });`,
   ].join('\n');
+}
+
+/** The model's name as that of a folder, which neither a shell nor a line of code takes apart. */
+function folderName({ name }: Pick<Manifest, 'name'>): string {
+  return name.replace(/[^\w.-]+/g, '-').replace(/^[.-]+/, '') || 'model';
 }
 
 async function copyEmbedCode(taken: Taken): Promise<string> {
@@ -90,7 +92,7 @@ async function savePicture({ canvas, manifest, seed }: Taken): Promise<string> {
   context.drawImage(canvas, 0, 0, picture.width, picture.height);
   const blob = await new Promise<Blob | null>((resolve) => picture.toBlob(resolve));
   if (!blob) throw new Error('this browser writes no pictures');
-  return saveFile(blob, `${manifest.name}-${seed}.png`);
+  return saveFile(blob, `${folderName(manifest)}-${seed}.png`);
 }
 
 /** Every file that the manifest names, zipped in a folder of the model's name. */
@@ -104,11 +106,16 @@ async function downloadBundle({ manifest, url }: Taken): Promise<string> {
     for (const member of Object.values(value)) look(member);
   };
   look(JSON.parse(new TextDecoder().decode(text)));
-  const files: Record<string, Uint8Array> = { [`${manifest.name}/model.json`]: text };
-  for (const file of names) files[`${manifest.name}/${file}`] = await fetched(new URL(file, url));
+  const folder = folderName(manifest);
+  const files: Record<string, Uint8Array> = { [`${folder}/model.json`]: text };
+  for (const file of names) {
+    const address = new URL(file, url);
+    if (!address.href.startsWith(url)) throw new Error(`${file}: the bundle names a file outside its folder`);
+    files[`${folder}/${file}`] = await fetched(address);
+  }
   // Stored as they are: weights hardly shrink, and workers that compress are against a strict policy.
   const bytes = zipSync(files, { level: 0 });
-  return saveFile(new Blob([bytes], { type: 'application/zip' }), `${manifest.name}.zip`);
+  return saveFile(new Blob([bytes], { type: 'application/zip' }), `${folder}.zip`);
 }
 
 async function fetched(url: URL): Promise<Uint8Array> {
