@@ -46,11 +46,13 @@ describe('generatrix evaluate', () => {
     expect(Object.keys(skipped).toSorted()).toEqual([
       'chain',
       'classes',
+      'disentanglement',
       'fid',
       'interpolation',
       'inversion',
       'posterior',
       'score',
+      'steps',
       'usefulness',
     ]);
   });

@@ -135,7 +135,7 @@ async function aroundCodes(sampler: RemoteSampler, { count, seed }: Wanted): Pro
     const { data } = await sampler.decode(stack(codes(sample), latent.shape), { label: sample % classes });
     ways.push(data as Float32Array);
   }
-  return byFrame(stack(ways, []).data as Float32Array, count);
+  return byFrame(stack(ways, [ways[0]?.length ?? 0]).data as Float32Array, count);
 }
 
 /** To another sample and back, through the noise. */
@@ -147,7 +147,7 @@ async function betweenSeeds(sampler: RemoteSampler, { count, seed }: Wanted): Pr
     const ends = { from: { seed, index: i }, to: { seed: seed + 1, index: i } };
     ways.push((await sampler.interpolate({ ...ends, places })).data as Float32Array);
   }
-  return byFrame(stack(ways, []).data as Float32Array, count);
+  return byFrame(stack(ways, [ways[0]?.length ?? 0]).data as Float32Array, count);
 }
 
 /** Values [sample, frame, example] as a frame each: [sample, example]. */
