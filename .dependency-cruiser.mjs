@@ -63,7 +63,7 @@ const heavy = {
   fflate: [
     'training/src/data/npy.ts',
     'training/cli/src/cuda/unpack-wheel.ts',
-    'web-demo/src/train/train-worker.ts',
+    'web-demo/src/view/zip-folder.ts',
   ],
   '@wasm-audio-decoders': ['training/src/data/decode-sound.ts'],
   'mpg123-decoder': ['training/src/data/decode-sound.ts'],

@@ -1,7 +1,7 @@
 import type { Manifest } from '@generatrix/runtime/core';
-import { zipSync } from 'fflate';
 import { make } from '../view/make.ts';
 import { saveFile } from '../view/save-file.ts';
+import { zipFolder } from '../view/zip-folder.ts';
 
 /** What is taken away: a model, and what the page drew of it. */
 export interface Taken {
@@ -107,14 +107,14 @@ async function downloadBundle({ manifest, url }: Taken): Promise<string> {
   };
   look(JSON.parse(new TextDecoder().decode(text)));
   const folder = folderName(manifest);
-  const files: Record<string, Uint8Array> = { [`${folder}/model.json`]: text };
+  const files: Record<string, Uint8Array> = { 'model.json': text };
   for (const file of names) {
     const address = new URL(file, url);
     if (!address.href.startsWith(url)) throw new Error(`${file}: the bundle names a file outside its folder`);
-    files[`${folder}/${file}`] = await fetched(address);
+    files[file] = await fetched(address);
   }
-  // Stored as they are: weights hardly shrink, and workers that compress are against a strict policy.
-  const bytes = zipSync(files, { level: 0 });
+  // Stored as they are: weights hardly shrink.
+  const bytes = zipFolder(folder, files, 0);
   return saveFile(new Blob([bytes], { type: 'application/zip' }), `${folder}.zip`);
 }
 

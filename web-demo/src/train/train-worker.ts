@@ -13,8 +13,8 @@ import {
   sizeOf,
   webSource,
 } from '@generatrix/runtime/web';
-import { zipSync } from 'fflate';
 import { setEngine } from '../cache/engine-files.ts';
+import { zipFolder } from '../view/zip-folder.ts';
 import { tellLife } from '../worker/life.ts';
 import type { FromTrainer, OpenRequest, OwnExamples, ToTrainer } from './protocol.ts';
 import { windowMeans } from './window-means.ts';
@@ -128,10 +128,7 @@ async function sendBundle(): Promise<void> {
     metrics,
   });
   const { name } = bundle.manifest;
-  const inFolder = Object.fromEntries(
-    Object.entries(files).map(([path, bytes]) => [`${name}/${path}`, bytes]),
-  );
-  const zip = zipSync(inFolder, { level: 1 });
+  const zip = zipFolder(name, files, 1);
   reply({ kind: 'bundle', zip, name }, [zip.buffer]);
 }
 
