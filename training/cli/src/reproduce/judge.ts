@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import type { Sampler } from '@generatrix/runtime';
 import { canAnneal, densityOf, samplingProgram } from '@generatrix/runtime/core';
-import { samplerSource } from '@generatrix/training';
 import type { Dataset } from '@generatrix/training/data';
 import { evaluateModel } from '../evaluate-model.ts';
 import { modelData } from '../model-data.ts';
@@ -55,12 +54,31 @@ export async function judgeRun(run: string, out: string): Promise<Judgement> {
       figures: [...scored.figures, ...seen.figures, ...rebuilt.figures],
       commands: [...scored.commands, ...seen.commands, ...rebuilt.commands],
       examples: test.size,
-      binarised: samplerSource(sampler).binarises === true,
+      binarised: await isOfBinaryImages(sampler),
       engine: provenance.engine,
     };
   } finally {
     await close();
   }
+}
+
+/** Programs that score examples, whose noise says that they turn values into 0 and 1 first, or dequantise them. */
+const scoring = ['logProb', 'logWeight', 'freeEnergy', 'variationalFreeEnergy'];
+
+/** Whether a model takes images as 0 and 1, drawn anew: it scores them with such noise, and draws such images. */
+async function isOfBinaryImages(sampler: Sampler): Promise<boolean> {
+  const { data, programs } = sampler.manifest;
+  if (data.kind !== 'image' || samplingProgram(programs) === undefined) return false;
+  const inputs = scoring.flatMap((name) => Object.values(programs[name]?.inputs ?? {}));
+  const noisy = inputs.some(
+    (input) =>
+      input.role === 'noise' &&
+      input.distribution === 'uniform' &&
+      String(input.shape) === String(data.shape),
+  );
+  if (!noisy) return false;
+  const { data: drawn } = await sampler.sample({ count: 4, seed, draw: 'sample' });
+  return drawn.data.every((value: number) => value === data.range[0] || value === data.range[1]);
 }
 
 interface Part {
