@@ -101,11 +101,14 @@ async function reproduced(folder: URL): Promise<string[]> {
   ];
 }
 
+const timeText = (seconds: number) =>
+  seconds < 120 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`;
+
 function commandsOf({ commands, steps, processorSeconds, environment, date }: ReproductionRecord): string {
   const { commit, engine, threads, processor } = environment;
   const of = [
     `${steps.toLocaleString('en')} steps`,
-    ...(processorSeconds === null ? [] : [`${Math.round(processorSeconds / 60)} min of processor time`]),
+    ...(processorSeconds === null ? [] : [`${timeText(processorSeconds)} of processor time`]),
     `${engine}${threads === null ? '' : `, ${threads} thread${threads === 1 ? '' : 's'}`}, ${processor}`,
     `recorded ${commit === null ? '' : `in ${commit}, `}${date}`,
   ];
