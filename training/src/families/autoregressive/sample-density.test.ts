@@ -168,7 +168,7 @@ it('has a case for every family with an explicit density', () => {
   const explicit = families.filter((family) => family.taxonomy[0] === 'explicit density' && scores(family));
   expect(explicit.length).toBeGreaterThan(8);
   // A VQ-VAE scores the bound of one code, no density; its samples are held to its prior in test/reference.
-  // A shortcut model scores its flow of small steps, and draws by large ones; shortcut.test.ts compares the two.
+  // A shortcut model scores its flow of small steps, and draws by large ones; shortcut.test.ts holds each to the data.
   const covered = new Set([...cases.map(({ family }) => family), 'vqvae', 'shortcut']);
   expect(explicit.map(({ name }) => name).filter((name) => !covered.has(name))).toEqual([]);
 });
